@@ -1,0 +1,310 @@
+//! The backend of aarch64 kernels: the bits in the current task's `thread_info`, the real barriers.
+//!
+//! A kernel says where its current task's structure is ([`SpEl0`], [`TpidrEl1`], or its own [`TaskPointer`]), at which
+//! offset its bits are ([`FlagsAt`], [`ByteAt`]), and how to tell an interrupt ([`PreemptCountAt`], or its own
+//! [`InterruptTest`]):
+//!
+//! ```
+//! use core::mem::offset_of;
+//! use core::sync::atomic::{AtomicU32, AtomicU64};
+//! use lazy_mmu::aarch64::{self, Aarch64, FlagsAt, PreemptCountAt, SpEl0};
+//!
+//! /// What SP_EL0 points to while a task runs.
+//! #[repr(C)]
+//! struct ThreadInfo {
+//!     flags: AtomicU64,
+//!     preempt_count: AtomicU32,
+//! }
+//!
+//! struct Kernel;
+//!
+//! // SAFETY: SP_EL0 points to the running task's `ThreadInfo`, also in handlers; the flags' bits 29 to 31 are
+//! // nobody else's, and clear in a new task; the preempt count is Linux's; a context switch executes `dsb ish`.
+//! unsafe impl aarch64::Kernel for Kernel {
+//!     type Task = SpEl0;
+//!     type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 29, 30, 31>;
+//!     type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
+//! }
+//!
+//! type Mmu = Aarch64<Kernel>;
+//!
+//! #[lazy_mmu::lazy_mmu(backend = Mmu)]
+//! fn map_pages() {
+//!     // stores
+//! }
+//! ```
+//!
+//! The module builds everywhere, so that a kernel's code can be checked and documented on its developers' machines; off
+//! aarch64 the registers and barriers panic.
+
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use aarch64_cpu::asm::barrier;
+use aarch64_cpu::registers::{Readable as _, SP_EL0, TPIDR_EL1};
+
+use crate::backend::Backend;
+use crate::bits::{OwnByte, SharedWord, Storage};
+
+/// `dsb ishst; isb`, in this order.
+///
+/// # Panics
+///
+/// Off aarch64.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "two instructions, less than the call")]
+pub fn barrier_pair() {
+    // Completes the earlier stores to the tables, for the walkers of the Inner Shareable domain.
+    barrier::dsb(barrier::ISHST);
+    // Later instructions of this CPU are fetched, and so translated, after that.
+    barrier::isb(barrier::SY);
+}
+
+/// Where an aarch64 kernel keeps what the backend needs.
+///
+/// # Safety
+///
+/// * At every moment at which the backend is used, in handlers too, [`Task`](Self::Task) points to the structure
+///   of the task that runs or was interrupted, which lives as long as the task.
+/// * [`Bits`](Self::Bits) lie in that structure: they are the task's, clear when it starts, and changed by nobody else.
+/// * [`Interrupt`](Self::Interrupt) is true in every interrupt.
+/// * A context switch executes `dsb ish` before another CPU may run the outgoing task.
+pub unsafe trait Kernel: 'static {
+    /// The register, or whatever else, that points to the current task.
+    type Task: TaskPointer;
+    /// The place of the bits in the task's structure: [`FlagsAt`] or [`ByteAt`].
+    type Bits: BitsAt;
+    /// How an interrupt is told.
+    type Interrupt: InterruptTest;
+}
+
+/// The backend of the kernel `K`.
+pub struct Aarch64<K>(PhantomData<K>);
+
+// SAFETY: the author of `K` promised where the bits are and that they are the task's own, that the test is true in
+// interrupts, and what a context switch executes; the barrier is the architecture's.
+unsafe impl<K: Kernel> Backend for Aarch64<K> {
+    type Storage = <K::Bits as BitsAt>::Storage;
+
+    #[inline]
+    fn current() -> Self::Storage {
+        // SAFETY: `K` promises that the bits lie in the structure to which the pointer points.
+        unsafe { K::Bits::in_task(K::Task::current()) }
+    }
+
+    #[inline]
+    fn in_interrupt() -> bool {
+        // SAFETY: `K` promises what the pointer points to.
+        unsafe { K::Interrupt::in_interrupt(K::Task::current()) }
+    }
+
+    #[inline]
+    fn barrier() {
+        barrier_pair();
+    }
+
+    #[inline]
+    fn context() -> (Self::Storage, bool) {
+        // The register is read once.
+        let task = K::Task::current();
+        // SAFETY: as in `current`.
+        let bits = unsafe { K::Bits::in_task(task) };
+        // SAFETY: as in `in_interrupt`.
+        let in_interrupt = unsafe { K::Interrupt::in_interrupt(task) };
+        (bits, in_interrupt)
+    }
+}
+
+/// Where the pointer to the current task's structure is.
+pub trait TaskPointer: 'static {
+    /// The address of the current task's structure; in a handler, of the task that it interrupted.
+    fn current() -> *mut u8;
+}
+
+/// The task pointer is in `SP_EL0`, as in Linux (`get_current`): the kernel runs on `SP_EL1`, so `SP_EL0` is free.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SpEl0;
+
+/// The task pointer is in `TPIDR_EL1`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TpidrEl1;
+
+/// The address in a register. It has no provenance of its own; the memory that it points to was exposed to the machine
+/// when the scheduler loaded the register.
+#[inline]
+fn register(value: u64) -> *mut u8 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "an address has the width of usize on aarch64"
+    )]
+    core::ptr::with_exposed_provenance_mut(value as usize)
+}
+
+impl TaskPointer for SpEl0 {
+    #[inline]
+    fn current() -> *mut u8 {
+        register(SP_EL0.get())
+    }
+}
+
+impl TaskPointer for TpidrEl1 {
+    #[inline]
+    fn current() -> *mut u8 {
+        register(TPIDR_EL1.get())
+    }
+}
+
+/// The place of the bits in a task's structure.
+pub trait BitsAt: 'static {
+    /// How they are kept there.
+    type Storage: Storage;
+
+    /// The bits of the task whose structure is at `task`.
+    ///
+    /// # Safety
+    ///
+    /// `task` points to a structure that has them at the implementor's offset, and that lives as long as the
+    /// result is used.
+    unsafe fn in_task(task: *mut u8) -> Self::Storage;
+}
+
+/// Bits number `ACTIVE`, `PENDING` and `PAUSED` of the 64-bit flags word, `OFFSET` bytes into the task's structure.
+///
+/// The word is shared with other flags ([`SharedWord`]).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FlagsAt<const OFFSET: usize, const ACTIVE: u32, const PENDING: u32, const PAUSED: u32>;
+
+impl<const OFFSET: usize, const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> BitsAt
+    for FlagsAt<OFFSET, ACTIVE, PENDING, PAUSED>
+{
+    type Storage = SharedWord<ACTIVE, PENDING, PAUSED>;
+
+    #[inline]
+    unsafe fn in_task(task: *mut u8) -> Self::Storage {
+        // SAFETY: the caller promises that the offset is inside the structure.
+        let word = unsafe { task.add(OFFSET) }.cast::<AtomicU64>();
+        // SAFETY: a structure is not at address 0.
+        let word = unsafe { NonNull::new_unchecked(word) };
+        // SAFETY: the caller promises that the flags word is there, and lives as long as the result.
+        unsafe { SharedWord::from_ptr(word) }
+    }
+}
+
+/// A byte of the task's own, `OFFSET` bytes into its structure ([`OwnByte`]).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ByteAt<const OFFSET: usize>;
+
+impl<const OFFSET: usize> BitsAt for ByteAt<OFFSET> {
+    type Storage = OwnByte;
+
+    #[inline]
+    unsafe fn in_task(task: *mut u8) -> OwnByte {
+        // SAFETY: the caller promises that the offset is inside the structure.
+        let byte = unsafe { task.add(OFFSET) }.cast::<AtomicU8>();
+        // SAFETY: a structure is not at address 0.
+        let byte = unsafe { NonNull::new_unchecked(byte) };
+        // SAFETY: the caller promises that the byte is there, and lives as long as the result.
+        unsafe { OwnByte::from_ptr(byte) }
+    }
+}
+
+/// How a kernel tells an interrupt.
+pub trait InterruptTest: 'static {
+    /// Whether this is an interrupt, softirq or NMI.
+    ///
+    /// # Safety
+    ///
+    /// `task` points to the current task's structure.
+    unsafe fn in_interrupt(task: *mut u8) -> bool;
+}
+
+/// A 32-bit preempt count, `OFFSET` bytes into the task's structure: an interrupt iff any bit of `MASK` is set.
+///
+/// In Linux softirq, hardirq and NMI depth are bits 8 to 23 (`include/linux/preempt.h`): `MASK` is `0x00ff_ff00`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct PreemptCountAt<const OFFSET: usize, const MASK: u32>;
+
+impl<const OFFSET: usize, const MASK: u32> InterruptTest for PreemptCountAt<OFFSET, MASK> {
+    #[inline]
+    unsafe fn in_interrupt(task: *mut u8) -> bool {
+        // SAFETY: the caller promises that the offset is inside the structure.
+        let count = unsafe { task.add(OFFSET) }.cast::<AtomicU32>();
+        // SAFETY: and that the kernel has its preempt count there.
+        unsafe { &*count }.load(Ordering::Relaxed) & MASK != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bits::Bits;
+    use core::mem::offset_of;
+
+    #[repr(C)]
+    struct ThreadInfo {
+        other: AtomicU64,
+        flags: AtomicU64,
+        preempt_count: AtomicU32,
+        lazy_mmu: AtomicU8,
+    }
+
+    static INFO: ThreadInfo = ThreadInfo {
+        other: AtomicU64::new(0),
+        flags: AtomicU64::new(0),
+        preempt_count: AtomicU32::new(0),
+        lazy_mmu: AtomicU8::new(0),
+    };
+
+    /// Stands for the register.
+    struct Pointer;
+
+    impl TaskPointer for Pointer {
+        fn current() -> *mut u8 {
+            (&raw const INFO).cast_mut().cast()
+        }
+    }
+
+    struct Flags;
+
+    // SAFETY: for this test, whose one thread owns INFO.
+    unsafe impl Kernel for Flags {
+        type Task = Pointer;
+        type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 60, 61, 62>;
+        type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
+    }
+
+    struct Byte;
+
+    // SAFETY: as above.
+    unsafe impl Kernel for Byte {
+        type Task = Pointer;
+        type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
+        type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
+    }
+
+    #[test]
+    fn k01_k02_the_bits_are_where_the_kernel_says() {
+        let flags = Aarch64::<Flags>::current();
+        flags.set(Bits::ACTIVE);
+        assert_eq!(INFO.flags.load(Ordering::Relaxed), 1 << 60);
+        flags.set(Bits::PENDING);
+        assert_eq!(INFO.flags.load(Ordering::Relaxed), 0b11 << 60);
+
+        Aarch64::<Byte>::current().set(Bits::ACTIVE);
+        assert_ne!(INFO.lazy_mmu.load(Ordering::Relaxed), 0);
+        assert_eq!(INFO.other.load(Ordering::Relaxed), 0);
+
+        // A softirq-disabled section of the task counts, a preemption-disabled one does not.
+        for (count, interrupt) in [(0, false), (7, false), (0x100, true), (0x0010_0000, true)] {
+            INFO.preempt_count.store(count, Ordering::Relaxed);
+            assert_eq!(Aarch64::<Flags>::in_interrupt(), interrupt);
+            assert_eq!(Aarch64::<Byte>::context().1, interrupt);
+        }
+    }
+}

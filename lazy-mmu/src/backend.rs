@@ -1,0 +1,125 @@
+//! The contract between the crate and a kernel.
+//!
+//! Separate from the backends that the crate ships, because this is the one file that a kernel's author must read.
+
+use core::sync::atomic::AtomicU64;
+
+use crate::bits::Storage;
+use crate::raw::Kind;
+
+/// What the crate has to know of a kernel: where the current thread's bits are, whether this is an interrupt, and the
+/// barrier (which on aarch64 is given).
+///
+/// Everything is generic over the backend and inlined; the type has no values. A kernel that keeps its bits in
+/// the structure to which `SP_EL0` or `TPIDR_EL1` points need not implement this: [`aarch64`](crate::aarch64) does.
+///
+/// ```
+/// use core::ptr::NonNull;
+/// use core::sync::atomic::AtomicU8;
+/// use lazy_mmu::{Backend, OwnByte};
+///
+/// static BITS: AtomicU8 = AtomicU8::new(0);
+///
+/// /// A kernel with one thread, which never opens a section in an interrupt.
+/// struct Single;
+///
+/// // SAFETY: there is one thread and no interrupt handler, so `BITS` is the current thread's, and nobody else's.
+/// unsafe impl Backend for Single {
+///     type Storage = OwnByte;
+///
+///     fn current() -> OwnByte {
+///         // SAFETY: a static is valid forever, and only this backend knows it.
+///         unsafe { OwnByte::from_ptr(NonNull::from(&BITS)) }
+///     }
+///
+///     fn in_interrupt() -> bool {
+///         false
+///     }
+///
+///     # #[cfg(not(target_arch = "aarch64"))]
+///     fn barrier() {
+///         // Off aarch64: whatever this machine needs.
+///     }
+/// }
+/// # lazy_mmu::with::<Single, _>(|mmu| mmu.note_store());
+/// ```
+///
+/// # Safety
+///
+/// An implementation is trusted with every barrier. Its author promises:
+///
+/// * [`current`](Self::current) returns the bits of the thread that calls it, the same place all the thread's
+///   life, wherever it runs and whatever handler has interrupted it; each thread has bits of its own, which are
+///   clear when the thread starts, though its parent be in a section.
+/// * The handle stays usable as long as the thread lives, and [`Storage`] is kept as its documentation says.
+/// * [`in_interrupt`](Self::in_interrupt) is true in every context that has preempted a thread without being
+///   one: interrupt, softirq, NMI. It may be true in more (a thread that has disabled softirqs), never in less.
+/// * [`barrier`](Self::barrier) completes every earlier store of this thread to a translation table, as
+///   the hardware walker sees it, and makes later instructions of this thread see that; and the compiler moves
+///   no memory access over it.
+/// * A context switch executes `dsb ish` (Linux, arm64: `__switch_to`) between the last store of the outgoing thread
+///   and the moment at which another CPU may run it: a thread that made its store on one CPU executes its pair
+///   perhaps on another, where it completes nothing of the first.
+/// * The hooks ([`observe`](Self::observe)) neither open a section nor unwind.
+pub unsafe trait Backend: 'static {
+    /// Where and how the bits are kept.
+    type Storage: Storage;
+
+    /// The bits of the current thread; in a handler, those of the thread that it interrupted.
+    fn current() -> Self::Storage;
+
+    /// Whether this is an interrupt: sections are inert, every store is followed by its pair at once.
+    ///
+    /// A synchronous exception is not one: its handler runs on behalf of the thread (see [`raw`](crate::raw)).
+    fn in_interrupt() -> bool;
+
+    /// The barrier pair: `dsb ishst; isb`.
+    ///
+    /// `dsb ishst` completes the earlier stores of this CPU, for the walkers of all CPUs in the Inner Shareable domain;
+    /// `isb` makes the instructions that follow be fetched anew, so that none of them has walked before that
+    /// (Arm ARM D8.2, "Ordering of memory accesses from translation table walks"; Linux, arm64:
+    /// `emit_pte_barriers`).
+    #[cfg(target_arch = "aarch64")]
+    #[inline]
+    fn barrier() {
+        crate::aarch64::barrier_pair();
+    }
+
+    /// The barrier pair, or what stands for it on this machine.
+    #[cfg(not(target_arch = "aarch64"))]
+    fn barrier();
+
+    /// Called for what no other method shows: stores, and where sections begin and end.
+    ///
+    /// For tests and tracing; what [`sim`](crate#features) records. The default does nothing and compiles to nothing.
+    /// The bits are already changed, the barrier already executed, when a call reports it.
+    #[inline]
+    fn observe(event: Event) {
+        let _ = event;
+    }
+
+    /// [`current`](Self::current) and [`in_interrupt`](Self::in_interrupt) in one, for a backend to which each
+    /// call costs.
+    #[doc(hidden)]
+    #[inline]
+    fn context() -> (Self::Storage, bool) {
+        (Self::current(), Self::in_interrupt())
+    }
+}
+
+/// What [`Backend::observe`] is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A descriptor was stored through the crate.
+    Store {
+        /// The 64-bit entry that was written.
+        slot: *const AtomicU64,
+        /// The descriptor's bits.
+        value: u64,
+    },
+    /// A section was entered.
+    Enter(Kind),
+    /// A section was left, and its barriers, if any were due, have been executed.
+    Leave(Kind),
+}

@@ -1,0 +1,293 @@
+//! The three bits of a thread, and the two places where a kernel may keep them.
+//!
+//! Separate from the state machine because the bits are all that a kernel stores: it chooses where, this module
+//! knows how to change them there without losing anybody else's.
+
+use core::fmt;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+/// A set of the three bits that the mode keeps for each thread.
+///
+/// There is no counter: what a counter would remember is in the tokens ([`State`](crate::raw::State)), so that
+/// nothing can overflow, and an interrupt cannot land between two updates.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bits(u8);
+
+impl Bits {
+    /// No bit: the thread is in no section. A new thread starts so.
+    pub const EMPTY: Self = Self(0);
+    /// A section is open: stores that need the barrier pair are deferred.
+    pub const ACTIVE: Self = Self(1 << 0);
+    /// A store awaits its barrier pair. Never set without [`ACTIVE`](Self::ACTIVE).
+    pub const PENDING: Self = Self(1 << 1);
+    /// The mode is paused: sections cannot be entered, and stores are immediate.
+    pub const PAUSED: Self = Self(1 << 2);
+
+    /// Whether every bit of `other` is in `self`.
+    #[inline]
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The bits of both.
+    #[inline]
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The bits of `self` that are not in `other`.
+    #[inline]
+    #[must_use]
+    pub const fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether a store made now would be deferred: active, and not paused.
+    #[inline]
+    #[must_use]
+    pub const fn defers(self) -> bool {
+        self.0 & (Self::ACTIVE.0 | Self::PAUSED.0) == Self::ACTIVE.0
+    }
+}
+
+impl fmt::Debug for Bits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = f.debug_set();
+        for (bit, name) in [
+            (Self::ACTIVE, "ACTIVE"),
+            (Self::PENDING, "PENDING"),
+            (Self::PAUSED, "PAUSED"),
+        ] {
+            if self.contains(bit) {
+                names.entry(&format_args!("{name}"));
+            }
+        }
+        names.finish()
+    }
+}
+
+/// The place of one thread's bits.
+///
+/// A value is a handle, one word at most: it is found once, when a section is entered, and kept in the guard, so that
+/// stores need not look for it again. It belongs to the thread for which
+/// [`Backend::current`](crate::Backend::current) returned it, and only that thread changes the bits through it.
+///
+/// The crate has two: [`SharedWord`] and [`OwnByte`]. A kernel whose flags look different (a word of 32 bits, say)
+/// implements its own; the `unsafe impl` of its [`Backend`](crate::Backend) answers for it.
+///
+/// # How to implement
+///
+/// * Every change of the bits is one that no exception handler, interrupt handler or other CPU can undo, given who
+///   else writes that memory.
+/// * Relaxed atomic accesses suffice: the bits are read by their own thread only, and a context switch orders
+///   what it must (see [`Backend`](crate::Backend)). They must be atomic accesses, though, and not those of a
+///   [`Cell`](core::cell::Cell): an exception handler on the same thread may change the bits between any two
+///   instructions, and the compiler must not move a look at a `Cell` out of a loop of stores.
+pub trait Storage: Copy + 'static {
+    /// The bits as they are.
+    fn load(self) -> Bits;
+
+    /// Sets `bits`; returns all bits as they were before.
+    fn set(self, bits: Bits) -> Bits;
+
+    /// Clears `bits`.
+    fn clear(self, bits: Bits);
+}
+
+/// Bits number `ACTIVE`, `PENDING` and `PAUSED` of a 64-bit flags word that others write too.
+///
+/// This is Linux's arrangement: `thread_info.flags` also holds `TIF_NEED_RESCHED` and its like, which other CPUs set
+/// at any time. Every change is one atomic read-modify-write, so that neither their bits nor ours get lost.
+///
+/// # Panics
+///
+/// At compile time, when two of the numbers are equal or one is over 63.
+#[derive(Clone, Copy)]
+pub struct SharedWord<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32>(NonNull<AtomicU64>);
+
+impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> SharedWord<ACTIVE, PENDING, PAUSED> {
+    const CHECKED: () = assert!(
+        ACTIVE < 64
+            && PENDING < 64
+            && PAUSED < 64
+            && ACTIVE != PENDING
+            && PENDING != PAUSED
+            && PAUSED != ACTIVE,
+        "the bits of a SharedWord are three different numbers below 64"
+    );
+
+    /// The bits in the word at `word`.
+    ///
+    /// # Safety
+    ///
+    /// * `word` points to an aligned 64-bit word that stays valid as long as the returned handle, or a copy of it, is
+    ///   used: as long as the thread whose flags it holds.
+    /// * All other accesses to the word are atomic, and nobody else changes these three bits.
+    #[inline]
+    pub const unsafe fn from_ptr(word: NonNull<AtomicU64>) -> Self {
+        let () = Self::CHECKED;
+        Self(word)
+    }
+
+    #[inline]
+    const fn to_word(bits: Bits) -> u64 {
+        ((bits.contains(Bits::ACTIVE) as u64) << ACTIVE)
+            | ((bits.contains(Bits::PENDING) as u64) << PENDING)
+            | ((bits.contains(Bits::PAUSED) as u64) << PAUSED)
+    }
+
+    #[inline]
+    const fn from_word(word: u64) -> Bits {
+        word_to_bits(word, ACTIVE, PENDING, PAUSED)
+    }
+
+    #[inline]
+    fn word(&self) -> &AtomicU64 {
+        // SAFETY: `from_ptr` demands a word that is valid as long as this handle is used.
+        unsafe { self.0.as_ref() }
+    }
+
+    pub(crate) const fn as_ptr(self) -> NonNull<()> {
+        self.0.cast()
+    }
+}
+
+/// The three bits in `word`, by their numbers.
+#[inline]
+pub(crate) const fn word_to_bits(word: u64, active: u32, pending: u32, paused: u32) -> Bits {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "one bit is kept of each shift"
+    )]
+    const fn bit(word: u64, number: u32) -> u8 {
+        (word >> number) as u8 & 1
+    }
+    Bits(bit(word, active) | bit(word, pending) << 1 | bit(word, paused) << 2)
+}
+
+impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> Storage
+    for SharedWord<ACTIVE, PENDING, PAUSED>
+{
+    #[inline]
+    fn load(self) -> Bits {
+        Self::from_word(self.word().load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    fn set(self, bits: Bits) -> Bits {
+        Self::from_word(
+            self.word()
+                .fetch_or(Self::to_word(bits), Ordering::Relaxed),
+        )
+    }
+
+    #[inline]
+    fn clear(self, bits: Bits) {
+        self.word()
+            .fetch_and(!Self::to_word(bits), Ordering::Relaxed);
+    }
+}
+
+/// A byte of the thread's own, which nobody else writes.
+///
+/// No atomic read-modify-write is needed, only plain load and store instructions: other CPUs do not know the byte,
+/// and an interrupt handler leaves it alone, because its sections are inert. A synchronous exception handler does
+/// write it, between any two instructions, but puts back what it found; see [`raw`](crate::raw) for its duty.
+#[derive(Clone, Copy)]
+pub struct OwnByte(NonNull<AtomicU8>);
+
+impl OwnByte {
+    /// The bits in the byte at `byte`. A new thread's byte is zero.
+    ///
+    /// # Safety
+    ///
+    /// * `byte` points to a byte that stays valid as long as the returned handle, or a copy of it, is used: as long as
+    ///   the thread to which it belongs.
+    /// * Nobody else writes it.
+    #[inline]
+    pub const unsafe fn from_ptr(byte: NonNull<AtomicU8>) -> Self {
+        Self(byte)
+    }
+
+    #[inline]
+    fn byte(&self) -> &AtomicU8 {
+        // SAFETY: `from_ptr` demands a byte that is valid as long as this handle is used.
+        unsafe { self.0.as_ref() }
+    }
+
+    pub(crate) const fn as_ptr(self) -> NonNull<()> {
+        self.0.cast()
+    }
+}
+
+impl Storage for OwnByte {
+    #[inline]
+    fn load(self) -> Bits {
+        Bits(self.byte().load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    fn set(self, bits: Bits) -> Bits {
+        let before = self.load();
+        self.byte().store(before.union(bits).0, Ordering::Relaxed);
+        before
+    }
+
+    #[inline]
+    fn clear(self, bits: Bits) {
+        let before = self.load();
+        self.byte()
+            .store(before.difference(bits).0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOREIGN: u64 = 0x8000_0000_0000_0401;
+
+    #[test]
+    fn k02_shared_word_changes_only_its_three_bits() {
+        let word = AtomicU64::new(FOREIGN);
+        // SAFETY: the word outlives the handle, and nobody else writes it.
+        let bits = unsafe { SharedWord::<5, 41, 7>::from_ptr(NonNull::from(&word)) };
+        exercise(bits);
+        bits.set(Bits::ACTIVE);
+        bits.set(Bits::PENDING);
+        bits.set(Bits::PAUSED);
+        assert_eq!(
+            word.load(Ordering::Relaxed),
+            FOREIGN | 1 << 5 | 1 << 41 | 1 << 7
+        );
+        bits.clear(Bits::ACTIVE.union(Bits::PENDING).union(Bits::PAUSED));
+        assert_eq!(word.load(Ordering::Relaxed), FOREIGN);
+    }
+
+    #[test]
+    fn k02_own_byte_holds_the_three_bits() {
+        let byte = AtomicU8::new(0);
+        // SAFETY: the byte outlives the handle, and nobody else writes it.
+        exercise(unsafe { OwnByte::from_ptr(NonNull::from(&byte)) });
+        assert_eq!(byte.load(Ordering::Relaxed), 0);
+    }
+
+    fn exercise(bits: impl Storage) {
+        assert_eq!(bits.load(), Bits::EMPTY);
+        assert_eq!(bits.set(Bits::ACTIVE), Bits::EMPTY);
+        assert_eq!(bits.set(Bits::ACTIVE), Bits::ACTIVE);
+        assert!(bits.load().defers());
+        assert_eq!(bits.set(Bits::PENDING), Bits::ACTIVE);
+        bits.clear(Bits::ACTIVE);
+        assert_eq!(bits.load(), Bits::PENDING);
+        assert_eq!(bits.set(Bits::PAUSED.union(Bits::ACTIVE)), Bits::PENDING);
+        assert!(!bits.load().defers());
+        bits.clear(Bits::PENDING);
+        assert_eq!(bits.load(), Bits::PAUSED.union(Bits::ACTIVE));
+        bits.clear(Bits::PAUSED.union(Bits::ACTIVE));
+        assert_eq!(bits.load(), Bits::EMPTY);
+    }
+}

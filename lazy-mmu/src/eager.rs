@@ -1,0 +1,61 @@
+//! The mode switched off: every store is followed by its pair at once.
+
+use core::marker::PhantomData;
+
+use crate::backend::{Backend, Event};
+use crate::bits::{Bits, Storage};
+
+/// The backend `B` with the mode switched off: same API, same barrier, no sections.
+///
+/// Every store that needs the pair is followed by it at once; enter and leave compile to nothing, and no thread has
+/// bits. For a kernel that wants to compare, or whose machine gains nothing from batching; the sections in its source
+/// stay as they are.
+pub struct Eager<B>(PhantomData<B>);
+
+/// No bits: a thread that is paused forever.
+///
+/// That is all the state machine need know to make each section inert and each store immediate.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Off;
+
+impl Storage for Off {
+    #[inline]
+    fn load(self) -> Bits {
+        Bits::PAUSED
+    }
+
+    #[inline]
+    fn set(self, _: Bits) -> Bits {
+        Bits::PAUSED
+    }
+
+    #[inline]
+    fn clear(self, _: Bits) {}
+}
+
+// SAFETY: no bits are ever set, so no pair is ever deferred; the barrier is `B`'s.
+unsafe impl<B: Backend> Backend for Eager<B> {
+    type Storage = Off;
+
+    #[inline]
+    fn current() -> Off {
+        Off
+    }
+
+    /// Never: it would change nothing, for every store is immediate anyway.
+    #[inline]
+    fn in_interrupt() -> bool {
+        false
+    }
+
+    #[inline]
+    fn barrier() {
+        B::barrier();
+    }
+
+    #[inline]
+    fn observe(event: Event) {
+        B::observe(event);
+    }
+}

@@ -1,0 +1,103 @@
+//! Lazy MMU sections: deferred, nested, never lost page-table barriers, checked by the type system.
+//!
+//! On aarch64 a store that makes a kernel page-table entry valid must be followed by `dsb ishst; isb` before the new
+//! mapping is used. Doing that per entry is slow. In a *lazy MMU section* the pair is deferred to the section's end.
+//! Sections nest without their authors knowing it: a function that changes mappings frees a page, the allocator
+//! unmaps that page from the linear map, and so opens a section inside a section. Each leave emits the pair if
+//! one is due, and only the outermost ends the mode.
+//!
+//! In C nothing makes a function keep the state that `enter` returned, pass it to the matching `leave`, once, in
+//! order, on the same thread. Here the types do.
+//!
+//! # For authors of page-table code
+//!
+//! Put the attribute on a function that stores descriptors; it opens a section for the body, and closes it on every
+//! way out:
+//!
+//! ```
+//! use core::sync::atomic::AtomicU64;
+//! use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+//! use lazy_mmu::lazy_mmu;
+//! # use lazy_mmu::sim::Sim as Kernel;
+//!
+//! #[lazy_mmu(backend = Kernel, mmu)]
+//! fn map_pages(slots: &[AtomicU64], first: u64) {
+//!     mmu.write_range(slots, |i| Leaf((first + 4096 * i as u64) | UXN | VALID));
+//! }
+//! # map_pages(&[const { AtomicU64::new(0) }; 8], 0);
+//! # assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 1);
+//! ```
+//!
+//! The three ways in, from the most checked at compile time to the least:
+//!
+//! | way | the guard | for |
+//! |---|---|---|
+//! | [`Task::enter`], [`LazyMmu::nest`] | owned; levels are types | code that has the task's handle, or a section |
+//! | [`with`] | borrowed by the closure | a part of a function |
+//! | the attribute `#[lazy_mmu]` | hidden, or `mmu` | a whole function |
+//!
+//! Code that has no section in hand stores with [`write()`]; inside a section of its caller it is deferred with it.
+//! A function that *wants* to defer into its caller's section takes `&mut LazyMmu<..>`.
+//!
+//! # For kernels
+//!
+//! Three bits per thread are all that the mode keeps. Say where they are and how an interrupt is told: with the
+//! configuration of [`aarch64`], or with a [`Backend`] of your own (20 lines). Name the backend where you use
+//! it (`backend = ..`, inlined), or register it once for the program with [`set_global_backend!`], so
+//! that libraries need not know it ([`Global`]).
+//!
+//! # For libraries
+//!
+//! Leave the backend out, and use the attribute, [`with::<Global, _>`](with) or `&mut LazyMmu<'_, L>` where
+//! `L: `[`Level`]. The final binary registers it.
+//!
+//! # Barriers
+//!
+//! *Pair* means `dsb ishst`, then `isb`. Which stores need it is the matter of [`descriptor`]; how a section defers
+//! it, of [`raw`]. A lock that is taken inside an annotated body is released before the pair is emitted; a lock taken
+//! outside, or passed in and held by the caller, after it.
+//!
+//! # Features
+//!
+//! * `macros` (default): the attribute.
+//! * `sim`: the hosted backend, with `std`: an event trace, simulated interrupts and tasks.
+
+#![no_std]
+
+pub mod aarch64;
+pub mod descriptor;
+pub mod raw;
+#[cfg(feature = "sim")]
+pub mod sim;
+
+mod backend;
+mod bits;
+mod eager;
+mod global;
+mod level;
+mod section;
+mod store;
+mod task;
+
+pub use backend::{Backend, Event};
+pub use bits::{Bits, OwnByte, SharedWord, Storage};
+pub use eager::Eager;
+pub use global::Global;
+pub use level::{Dynamic, Level, Nested, Outer};
+pub use section::{LazyMmu, with};
+pub use store::{flush, is_active, note_store, write, write_ptr};
+pub use task::Task;
+
+#[cfg(feature = "macros")]
+pub use lazy_mmu_macros::lazy_mmu;
+
+/// What the macros expand to. Not for users: these names change without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::global::{Layout, Place, Registrable, context_of, layout_of};
+    pub use crate::section::{Anchor, section, section_in};
+}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

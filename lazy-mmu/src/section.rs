@@ -1,0 +1,263 @@
+//! The guard of an open section, and the closure form.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::backend::{Backend, Event};
+use crate::descriptor::Descriptor;
+use crate::global::Global;
+use crate::level::{Dynamic, Level, Outer};
+use crate::raw::{self, Kind};
+use crate::store;
+
+/// An open lazy MMU section: stores of descriptors made while it lives are deferred, and its drop emits the barrier
+/// pair that they need.
+///
+/// `L` is the section's level ([`Outer`], [`Nested`](crate::Nested) or [`Dynamic`]), `B` the backend. There are three
+/// ways in, from the most checked at compile time to the least: [`Task::enter`](crate::Task::enter) and then
+/// [`nest`](Self::nest), the closure form [`with`], and the attribute `#[lazy_mmu]`.
+///
+/// The guard borrows where it came from, so that guards can be dropped in the right order only: dropped in any
+/// other, independent guards would leave the mode on, and a barrier lost. It cannot be cloned, nor sent to or
+/// shared with another thread: the bits that it changes are its own thread's. `'a` is invariant.
+#[must_use = "a section lasts as long as its guard: bind it to a name (`let _ = ..` closes the section at once)"]
+pub struct LazyMmu<'a, L: Level, B: Backend = Global> {
+    bits: B::Storage,
+    token: L::Token<'a>,
+    brand: PhantomData<fn(&'a ()) -> &'a ()>,
+    not_send: PhantomData<*mut ()>,
+}
+
+impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
+    #[inline]
+    fn new(bits: B::Storage, token: L::Token<'a>) -> Self {
+        Self {
+            bits,
+            token,
+            brand: PhantomData,
+            not_send: PhantomData,
+        }
+    }
+
+    /// Opens a section inside this one, which cannot be used until the inner one is left.
+    ///
+    /// Entering costs nothing. Leaving emits what is pending, of this section's stores too, and the mode goes on. To
+    /// defer into this section instead, hand on `&mut LazyMmu<..>`.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+    /// use lazy_mmu::sim::{Event, Sim, take_trace};
+    ///
+    /// let slot = AtomicU64::new(0);
+    /// lazy_mmu::with::<Sim, _>(|outer| {
+    ///     let mut inner = outer.nest();
+    ///     inner.write(&slot, Leaf(0x4000_0000 | UXN | VALID));
+    ///     inner.leave();
+    ///     // The mapping can be used here, before `outer` is left.
+    ///     assert!(take_trace().contains(&Event::Isb));
+    /// });
+    /// ```
+    #[inline]
+    pub fn nest(&mut self) -> LazyMmu<'_, L::Nested, B> {
+        B::observe(Event::Enter(if L::is_inert(&self.token) {
+            Kind::Inert
+        } else {
+            Kind::Nested
+        }));
+        LazyMmu::new(self.bits, L::nest(&self.token))
+    }
+
+    /// Emits the pair now, if a store awaits it; the section stays open.
+    ///
+    /// All stores made before it, at every level, are visible when it returns.
+    #[inline]
+    pub fn flush(&mut self) {
+        // In an inert section every store was immediate, and what may be pending is not this context's.
+        if !L::is_inert(&self.token) {
+            raw::settle::<B>(self.bits);
+        }
+    }
+
+    /// Leaves the section, as dropping the guard does.
+    #[inline]
+    pub fn leave(self) {
+        drop(self);
+    }
+
+    /// Stores `descriptor` in `slot`, and defers the pair if it needs one.
+    ///
+    /// The store is one 64-bit access, never torn, made at once: only its barriers wait.
+    #[inline]
+    pub fn write<D: Descriptor>(&mut self, slot: &AtomicU64, descriptor: D) {
+        store::put::<B>(slot, descriptor.bits());
+        if descriptor.needs_barrier() {
+            self.note_store();
+        }
+    }
+
+    /// [`write`](Self::write) to an entry that is given by its address.
+    ///
+    /// # Safety
+    ///
+    /// `slot` is valid for a 64-bit write, and aligned to 8 bytes; whatever else accesses it at the same time does so
+    /// with 64-bit atomic accesses, or is the hardware.
+    #[inline]
+    pub unsafe fn write_ptr<D: Descriptor>(&mut self, slot: *mut u64, descriptor: D) {
+        // SAFETY: the caller promises what `from_ptr` asks for.
+        self.write(unsafe { AtomicU64::from_ptr(slot) }, descriptor);
+    }
+
+    /// Stores `descriptor(i)` in `slots[i]`, for each `i` in order, and then decides once whether the pair is needed:
+    /// it is if any of the entries needs it.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+    /// use lazy_mmu::sim::Sim;
+    ///
+    /// let table = [const { AtomicU64::new(0) }; 512];
+    /// lazy_mmu::with::<Sim, _>(|mmu| {
+    ///     // 16 pages from 1 GiB on.
+    ///     mmu.write_range(&table[..16], |i| Leaf((0x4000_0000 + 4096 * i as u64) | UXN | VALID));
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `descriptor` does. The entries stored until then stay, and count.
+    #[inline]
+    pub fn write_range<D: Descriptor>(
+        &mut self,
+        slots: &[AtomicU64],
+        mut descriptor: impl FnMut(usize) -> D,
+    ) {
+        // Decides when it is dropped, so that a panic in `descriptor` does not lose the pair of what was stored.
+        struct Decide<'s, 'a, L: Level, B: Backend> {
+            section: &'s mut LazyMmu<'a, L, B>,
+            needed: bool,
+        }
+        impl<L: Level, B: Backend> Drop for Decide<'_, '_, L, B> {
+            #[inline]
+            fn drop(&mut self) {
+                if self.needed {
+                    self.section.note_store();
+                }
+            }
+        }
+
+        let mut decide = Decide {
+            section: self,
+            needed: false,
+        };
+        for (i, slot) in slots.iter().enumerate() {
+            let descriptor = descriptor(i);
+            store::put::<B>(slot, descriptor.bits());
+            decide.needed |= descriptor.needs_barrier();
+        }
+    }
+
+    /// Defers the pair for descriptors that somebody else has stored before this call: another paging crate, say.
+    ///
+    /// It does not know them, so it counts them as needing the pair.
+    #[inline]
+    pub fn note_store(&mut self) {
+        if L::is_inert(&self.token) {
+            B::barrier();
+        } else {
+            raw::defer::<B>(self.bits);
+        }
+    }
+
+    /// The entry as last written: by this section, by another CPU, or by the hardware (access flag, dirty state).
+    ///
+    /// Stores are made at once, so a read needs no flush before it.
+    #[inline]
+    pub fn read(&self, slot: &AtomicU64) -> u64 {
+        slot.load(Ordering::Relaxed)
+    }
+}
+
+impl<'a, B: Backend> LazyMmu<'a, Outer, B> {
+    /// Enters for the task's handle that keeps `open`.
+    #[inline]
+    pub(crate) fn outer(bits: B::Storage, open: &'a mut crate::level::OpenSection) -> Self {
+        // No look at the interrupt state: the handle of a task is not used in one.
+        *open = Some(raw::enter_at::<B>(bits, false));
+        Self::new(bits, open)
+    }
+}
+
+impl<'a, B: Backend> LazyMmu<'a, Dynamic, B> {
+    /// Enters in whatever context this is.
+    ///
+    /// Not for users: the section's owner could forget it. The closure form and the attribute do not let them
+    /// have it.
+    #[inline]
+    pub(crate) fn dynamic() -> Self {
+        let (bits, in_interrupt) = B::context();
+        Self::new(bits, raw::enter_at::<B>(bits, in_interrupt))
+    }
+}
+
+impl<L: Level, B: Backend> Drop for LazyMmu<'_, L, B> {
+    #[inline]
+    fn drop(&mut self) {
+        L::leave::<B>(self.bits, &mut self.token);
+    }
+}
+
+impl<L: Level, B: Backend> fmt::Debug for LazyMmu<'_, L, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use crate::bits::Storage as _;
+
+        f.debug_struct("LazyMmu")
+            .field("inert", &L::is_inert(&self.token))
+            .field("bits", &self.bits.load())
+            .finish()
+    }
+}
+
+/// What the section of an attributed function is tied to: a local variable of that function, so that the brand of its
+/// section is no other section's, and the guards cannot be exchanged.
+#[derive(Debug)]
+pub struct Anchor;
+
+/// The section of an attributed function that does not name it.
+#[inline]
+pub fn section<B: Backend>() -> LazyMmu<'static, Dynamic, B> {
+    LazyMmu::dynamic()
+}
+
+/// The section of an attributed function that names it.
+#[inline]
+pub fn section_in<B: Backend>(_: &mut Anchor) -> LazyMmu<'_, Dynamic, B> {
+    LazyMmu::dynamic()
+}
+
+/// Runs `f` in a section of its own, and leaves it when `f` returns or panics.
+///
+/// `f` borrows the section and cannot keep, forget or exchange it. In an interrupt, and while the mode is paused, the
+/// section is [inert](Kind::Inert): every store through it is followed by its pair at once.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// use lazy_mmu::sim::{Sim, pairs, take_trace};
+///
+/// let table = [const { AtomicU64::new(0) }; 512];
+/// lazy_mmu::with::<Sim, _>(|mmu| {
+///     for (slot, page) in table.iter().zip(0u64..) {
+///         mmu.write(slot, Leaf(page << 12 | UXN | VALID));
+///     }
+/// });
+/// // 512 stores, and one `dsb ishst; isb`.
+/// assert_eq!(pairs(&take_trace()), 1);
+/// ```
+#[inline]
+pub fn with<B: Backend, R>(
+    f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> R,
+) -> R {
+    f(&mut LazyMmu::dynamic())
+}

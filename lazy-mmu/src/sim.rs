@@ -1,0 +1,279 @@
+//! The hosted backend: bits in ordinary memory, an ordered trace instead of barriers, simulated interrupts and tasks.
+//!
+//! Each thread of the host is a machine of its own, with one CPU, its own tasks and its own trace; so tests can run
+//! in parallel. What a test needs, no more: nothing here is fast.
+//!
+//! ```
+//! use core::sync::atomic::AtomicU64;
+//! use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+//! use lazy_mmu::raw::Kind;
+//! use lazy_mmu::sim::{self, Event, Sim};
+//!
+//! let slot = AtomicU64::new(0);
+//! let page = Leaf(0x4000_0000 | UXN | VALID);
+//! lazy_mmu::with::<Sim, _>(|mmu| mmu.write(&slot, page));
+//! assert_eq!(
+//!     sim::take_trace(),
+//!     [
+//!         Event::Enter(Kind::Outer),
+//!         Event::Store { slot: &raw const slot as usize, value: page.0 },
+//!         Event::DsbIshst,
+//!         Event::Isb,
+//!         Event::Leave(Kind::Outer),
+//!     ]
+//! );
+//! ```
+
+extern crate std;
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, AtomicU64};
+use std::boxed::Box;
+use std::sync::Mutex;
+use std::vec::Vec;
+
+use crate::backend::{self, Backend};
+use crate::bits::{OwnByte, SharedWord, Storage};
+use crate::raw::Kind;
+
+/// The hosted backend with the bits in a flags word that is shared with other flags, as in Linux's `thread_info`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Sim;
+
+/// The hosted backend with the bits in a byte of the task's own.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SimOwnByte;
+
+/// What the simulated CPU did, in order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// A descriptor was stored in the 64-bit entry at the address `slot`.
+    Store {
+        /// The entry's address.
+        slot: usize,
+        /// The descriptor's bits.
+        value: u64,
+    },
+    /// `dsb ishst`: with [`Isb`](Self::Isb) right behind it, a barrier pair.
+    DsbIshst,
+    /// `dsb ish`, as behind a TLB invalidation. Recorded by [`execute`] only.
+    DsbIsh,
+    /// `isb`.
+    Isb,
+    /// A TLB invalidation of the page at this virtual address. Recorded by [`execute`] only.
+    Tlbi(u64),
+    /// A section was entered.
+    Enter(Kind),
+    /// A section was left; its barriers stand before this.
+    Leave(Kind),
+    /// An interrupt began.
+    Interrupt,
+    /// An interrupt returned.
+    InterruptReturn,
+    /// This task runs from here on.
+    Switch(TaskId),
+}
+
+/// A simulated task. The first of each host thread is [`TaskId::FIRST`], which runs at the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TaskId(usize);
+
+impl TaskId {
+    /// The task that runs at the start.
+    pub const FIRST: Self = Self(0);
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.0)
+    }
+}
+
+/// A task's `thread_info`: the flags word, and the byte of its own.
+#[derive(Default)]
+struct ThreadInfo {
+    flags: AtomicU64,
+    byte: AtomicU8,
+}
+
+/// One host thread's machine.
+struct Machine {
+    tasks: RefCell<Vec<&'static ThreadInfo>>,
+    current: Cell<TaskId>,
+    interrupts: Cell<usize>,
+    trace: RefCell<Vec<Event>>,
+}
+
+std::thread_local! {
+    static MACHINE: Machine = Machine {
+        tasks: RefCell::new(std::vec![new_task()]),
+        current: Cell::new(TaskId::FIRST),
+        interrupts: Cell::new(0),
+        trace: RefCell::new(Vec::new()),
+    };
+}
+
+/// Tasks are never freed: a guard may outlive its host thread's machine, in a destructor of another thread-local. This
+/// list keeps them reachable, so that leak checkers see that they are not lost.
+static TASKS: Mutex<Vec<&'static ThreadInfo>> = Mutex::new(Vec::new());
+
+fn new_task() -> &'static ThreadInfo {
+    let task: &'static ThreadInfo = Box::leak(Box::default());
+    TASKS
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .push(task);
+    task
+}
+
+fn current_task() -> &'static ThreadInfo {
+    MACHINE.with(|machine| machine.tasks.borrow()[machine.current.get().0])
+}
+
+/// Records what the simulated CPU executes. The backend calls it for stores, barriers and sections; a test or a
+/// machine that simulates more (TLB invalidation, say) calls it for the rest.
+pub fn execute(event: Event) {
+    MACHINE.with(|machine| machine.trace.borrow_mut().push(event));
+}
+
+/// The trace since the last call, or since the thread began.
+pub fn take_trace() -> Vec<Event> {
+    MACHINE.with(|machine| machine.trace.take())
+}
+
+/// How many barrier pairs a trace has: `dsb ishst` with `isb` right behind it.
+pub fn pairs(trace: &[Event]) -> usize {
+    trace
+        .windows(2)
+        .filter(|two| matches!(two, [Event::DsbIshst, Event::Isb]))
+        .count()
+}
+
+/// Runs `handler` as an interrupt does: on top of the current task. Interrupts may nest.
+pub fn interrupt<R>(handler: impl FnOnce() -> R) -> R {
+    /// Returns from the interrupt, when `handler` panics too.
+    struct Return;
+    impl Drop for Return {
+        fn drop(&mut self) {
+            MACHINE.with(|machine| machine.interrupts.update(|depth| depth - 1));
+            execute(Event::InterruptReturn);
+        }
+    }
+
+    execute(Event::Interrupt);
+    MACHINE.with(|machine| machine.interrupts.update(|depth| depth + 1));
+    let _return = Return;
+    handler()
+}
+
+/// Makes a new task, which does not run yet.
+pub fn spawn() -> TaskId {
+    let task = new_task();
+    MACHINE.with(|machine| {
+        let mut tasks = machine.tasks.borrow_mut();
+        tasks.push(task);
+        TaskId(tasks.len() - 1)
+    })
+}
+
+/// Lets `task` run from here on.
+///
+/// The guards that the code around holds stay those of the task that entered them, so a test switches back before
+/// it drops them.
+///
+/// # Panics
+///
+/// If this thread has no such task.
+pub fn switch_to(task: TaskId) {
+    MACHINE.with(|machine| {
+        assert!(task.0 < machine.tasks.borrow().len(), "no such task: {task}");
+        machine.current.set(task);
+    });
+    execute(Event::Switch(task));
+}
+
+/// The current task's flags word, so that a test can set and clear the flags of others in it. The mode's bits are the
+/// three [highest](FLAGS).
+pub fn flags() -> &'static AtomicU64 {
+    &current_task().flags
+}
+
+/// The bits of [`flags`] that the mode uses.
+pub const FLAGS: u64 = 0b111 << 61;
+
+fn barrier_pair() {
+    execute(Event::DsbIshst);
+    execute(Event::Isb);
+}
+
+fn record(event: backend::Event) {
+    execute(match event {
+        backend::Event::Store { slot, value } => Event::Store {
+            slot: slot as usize,
+            value,
+        },
+        backend::Event::Enter(kind) => Event::Enter(kind),
+        backend::Event::Leave(kind) => Event::Leave(kind),
+    });
+}
+
+fn in_interrupt() -> bool {
+    MACHINE.with(|machine| machine.interrupts.get() != 0)
+}
+
+/// The storage of [`Sim`].
+pub type Flags = SharedWord<61, 62, 63>;
+
+// SAFETY: each simulated task has its own word, zero at first, never freed, found by the task that runs; the interrupt
+// test is true in each simulated interrupt; nothing walks the tables, so the trace is barrier enough.
+unsafe impl Backend for Sim {
+    type Storage = Flags;
+
+    fn current() -> Flags {
+        // SAFETY: a task is never freed, and all accesses to its flags are atomic.
+        unsafe { SharedWord::from_ptr(NonNull::from(&current_task().flags)) }
+    }
+
+    fn in_interrupt() -> bool {
+        in_interrupt()
+    }
+
+    fn barrier() {
+        barrier_pair();
+    }
+
+    fn observe(event: backend::Event) {
+        record(event);
+    }
+}
+
+// SAFETY: as for `Sim`, with the task's byte.
+unsafe impl Backend for SimOwnByte {
+    type Storage = OwnByte;
+
+    fn current() -> OwnByte {
+        // SAFETY: a task is never freed, and only this backend writes its byte.
+        unsafe { OwnByte::from_ptr(NonNull::from(&current_task().byte)) }
+    }
+
+    fn in_interrupt() -> bool {
+        in_interrupt()
+    }
+
+    fn barrier() {
+        barrier_pair();
+    }
+
+    fn observe(event: backend::Event) {
+        record(event);
+    }
+}
+
+/// The current task's bits, as the backend `B` keeps them.
+pub fn bits<B: Backend>() -> crate::Bits {
+    B::current().load()
+}
