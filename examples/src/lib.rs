@@ -1,1 +1,38 @@
+//! A small memory manager on [`lazy_mmu`], the same source on a host and on an aarch64 CPU.
+//!
+//! It is as much of a kernel's memory management as it takes for sections to nest by themselves: 4 KiB pages, 4 levels,
+//! 48-bit addresses, a frame allocator with a DEBUG_PAGEALLOC switch, a vmalloc area, a range that is populated
+//! page by page, and user mappings that are torn down in batches. The functions are named for those of Linux
+//! whose section structure they have.
+//!
+//! | module | what | its sections |
+//! |---|---|---|
+//! | [`mm`] | the tables: [`MemoryManager::apply_to_page_range`] | one around each walk |
+//! | [`frames`] | which frames are free | none |
+//! | [`linear`] | allocating and freeing frames; DEBUG_PAGEALLOC changes the linear map | nested in whoever allocates |
+//! | [`vmalloc`] | [`MemoryManager::vmap_pages_range`], [`MemoryManager::vunmap_range`] | one a call |
+//! | [`populate`] | [`MemoryManager::populate_range`]: allocates inside the walk | the allocator's nest in it |
+//! | [`zap`] | [`MemoryManager::zap_range`]: takes its next batch page inside the walk | the allocator's nest in it |
+//! | [`scenario`] | all of it in a row, counted | |
+//! | [`machine`] | what differs between a host and a CPU | |
 
+#![cfg_attr(not(feature = "host"), no_std)]
+
+pub mod frames;
+#[cfg(feature = "host")]
+pub mod host;
+pub mod linear;
+pub mod machine;
+pub mod mm;
+pub mod page;
+pub mod populate;
+pub mod scenario;
+pub mod tolerant;
+pub mod trace;
+pub mod vmalloc;
+pub mod witness;
+pub mod zap;
+
+pub use machine::{Fault, Machine};
+pub use mm::MemoryManager;
+pub use page::{Error, Frame, PageRange};

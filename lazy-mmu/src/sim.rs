@@ -31,6 +31,7 @@ use core::fmt;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU64};
 use std::boxed::Box;
+use std::collections::HashSet;
 use std::sync::Mutex;
 use std::vec::Vec;
 
@@ -106,6 +107,10 @@ struct Machine {
     current: Cell<TaskId>,
     interrupts: Cell<usize>,
     trace: RefCell<Vec<Event>>,
+    /// The entries that were stored since the last barrier pair. A `dsb ishst` alone moves them to `completed`.
+    stored: RefCell<HashSet<usize>>,
+    /// Those that only lack the `isb`.
+    completed: RefCell<HashSet<usize>>,
 }
 
 std::thread_local! {
@@ -114,6 +119,8 @@ std::thread_local! {
         current: Cell::new(TaskId::FIRST),
         interrupts: Cell::new(0),
         trace: RefCell::new(Vec::new()),
+        stored: RefCell::default(),
+        completed: RefCell::default(),
     };
 }
 
@@ -137,7 +144,29 @@ fn current_task() -> &'static ThreadInfo {
 /// Records what the simulated CPU executes. The backend calls it for stores, barriers and sections; a test or a
 /// machine that simulates more (TLB invalidation, say) calls it for the rest.
 pub fn execute(event: Event) {
-    MACHINE.with(|machine| machine.trace.borrow_mut().push(event));
+    MACHINE.with(|machine| {
+        machine.trace.borrow_mut().push(event);
+        let mut stored = machine.stored.borrow_mut();
+        let mut completed = machine.completed.borrow_mut();
+        match event {
+            Event::Store { slot, .. } => {
+                completed.remove(&slot);
+                stored.insert(slot);
+            }
+            Event::DsbIshst | Event::DsbIsh => completed.extend(stored.drain()),
+            Event::Isb => completed.clear(),
+            _ => {}
+        }
+    });
+}
+
+/// Whether the latest store to `slot` that the trace saw has been followed by its barrier pair: a `dsb`, and after that
+/// an `isb`. Only then may the mapping be used.
+pub fn is_settled(slot: &AtomicU64) -> bool {
+    let slot = core::ptr::from_ref(slot) as usize;
+    MACHINE.with(|machine| {
+        !machine.stored.borrow().contains(&slot) && !machine.completed.borrow().contains(&slot)
+    })
 }
 
 /// The trace since the last call, or since the thread began.

@@ -1,1 +1,13 @@
+//! What the kernels share: boot, exceptions, the single-step handler, and the machine for the memory manager.
+//!
+//! QEMU's `virt` board, EL1, MMU on. The image runs in an identity map of TTBR0; the tables that the memory
+//! manager builds are the live tables of TTBR1, and the MMU walks them.
 
+#![no_std]
+#![cfg(all(target_arch = "aarch64", target_os = "none"))]
+
+pub mod boot;
+pub mod exceptions;
+pub mod step;
+pub mod thread;
+pub mod virt;

@@ -1,0 +1,127 @@
+//! Exceptions from EL1: single steps, and the data aborts that a program provokes.
+
+use core::arch::naked_asm;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use aarch64_cpu::registers::{ESR_EL1, FAR_EL1, Readable};
+use aarch64_rt::{ExceptionHandlers, RegisterStateRef, exception_handlers};
+use lazy_mmu_examples::machine::{Fault, FaultReason};
+
+use crate::step;
+
+/// ESR_EL1.EC of a data abort from the current Exception level.
+const DATA_ABORT: u64 = 0x25;
+/// ESR_EL1.EC of a software step from the current Exception level.
+const SOFTWARE_STEP: u64 = 0x33;
+
+/// The registers that `aarch64-rt` leaves to the callee to save: x19 to x28.
+pub type CalleeSaved = [u64; 10];
+
+/// Whether an access expects that it may fault.
+static EXPECTED: AtomicBool = AtomicBool::new(false);
+/// ESR_EL1 of the fault that was expected, and came; 0 if none.
+static SYNDROME: AtomicU64 = AtomicU64::new(0);
+/// FAR_EL1 of that fault.
+static ADDRESS: AtomicU64 = AtomicU64::new(0);
+
+exception_handlers!(Exceptions);
+
+struct Exceptions;
+
+impl ExceptionHandlers for Exceptions {
+    /// Saves what the vector does not, and what an interrupted instruction stream must find unchanged: x19 to x28, whose
+    /// values the step handler wants to see, and the SIMD registers, which it may use.
+    #[unsafe(naked)]
+    extern "C" fn sync_current(state: RegisterStateRef<'_>) {
+        naked_asm!(
+            "sub sp, sp, #608",
+            "stp x19, x20, [sp, #0]",
+            "stp x21, x22, [sp, #16]",
+            "stp x23, x24, [sp, #32]",
+            "stp x25, x26, [sp, #48]",
+            "stp x27, x28, [sp, #64]",
+            "str x30, [sp, #80]",
+            "stp q0, q1, [sp, #96]",
+            "stp q2, q3, [sp, #128]",
+            "stp q4, q5, [sp, #160]",
+            "stp q6, q7, [sp, #192]",
+            "stp q8, q9, [sp, #224]",
+            "stp q10, q11, [sp, #256]",
+            "stp q12, q13, [sp, #288]",
+            "stp q14, q15, [sp, #320]",
+            "stp q16, q17, [sp, #352]",
+            "stp q18, q19, [sp, #384]",
+            "stp q20, q21, [sp, #416]",
+            "stp q22, q23, [sp, #448]",
+            "stp q24, q25, [sp, #480]",
+            "stp q26, q27, [sp, #512]",
+            "stp q28, q29, [sp, #544]",
+            "stp q30, q31, [sp, #576]",
+            "mov x1, sp",
+            "bl {handle}",
+            "ldp q30, q31, [sp, #576]",
+            "ldp q28, q29, [sp, #544]",
+            "ldp q26, q27, [sp, #512]",
+            "ldp q24, q25, [sp, #480]",
+            "ldp q22, q23, [sp, #448]",
+            "ldp q20, q21, [sp, #416]",
+            "ldp q18, q19, [sp, #384]",
+            "ldp q16, q17, [sp, #352]",
+            "ldp q14, q15, [sp, #320]",
+            "ldp q12, q13, [sp, #288]",
+            "ldp q10, q11, [sp, #256]",
+            "ldp q8, q9, [sp, #224]",
+            "ldp q6, q7, [sp, #192]",
+            "ldp q4, q5, [sp, #160]",
+            "ldp q2, q3, [sp, #128]",
+            "ldp q0, q1, [sp, #96]",
+            "ldr x30, [sp, #80]",
+            "ldp x27, x28, [sp, #64]",
+            "ldp x25, x26, [sp, #48]",
+            "ldp x23, x24, [sp, #32]",
+            "ldp x21, x22, [sp, #16]",
+            "ldp x19, x20, [sp, #0]",
+            "add sp, sp, #608",
+            "ret",
+            handle = sym handle,
+        )
+    }
+}
+
+extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
+    let syndrome = ESR_EL1.get();
+    match syndrome >> 26 {
+        SOFTWARE_STEP => step::on_step(&mut state, saved),
+        DATA_ABORT if EXPECTED.load(Ordering::Relaxed) => {
+            SYNDROME.store(syndrome, Ordering::Relaxed);
+            ADDRESS.store(FAR_EL1.get(), Ordering::Relaxed);
+            // SAFETY: the access is one instruction of four bytes, whose result `access` does not use after a fault.
+            unsafe { state.get_mut() }.elr += 4;
+        }
+        class => panic!(
+            "exception class {class:#x} at {:#x}, address {:#x}",
+            state.elr,
+            FAR_EL1.get()
+        ),
+    }
+}
+
+/// Runs `access`, one load or store instruction, and tells the fault that it took.
+pub fn may_fault<R>(access: impl FnOnce() -> R) -> Result<R, Fault> {
+    SYNDROME.store(0, Ordering::Relaxed);
+    EXPECTED.store(true, Ordering::Relaxed);
+    let result = access();
+    EXPECTED.store(false, Ordering::Relaxed);
+    match SYNDROME.load(Ordering::Relaxed) {
+        0 => Ok(result),
+        syndrome => Err(Fault {
+            address: ADDRESS.load(Ordering::Relaxed),
+            // DFSC: translation fault, level 0 to 3 (Arm ARM, ISS encoding for a Data Abort).
+            reason: if syndrome & 0b11_1100 == 0b00_0100 {
+                FaultReason::NotMapped
+            } else {
+                FaultReason::Other
+            },
+        }),
+    }
+}

@@ -1,0 +1,277 @@
+//! The single-step handler: the kernel steps itself, and notes each instruction that matters.
+//!
+//! A barrier has no effect that software could observe under emulation; so it is counted where it is executed.
+//! `MDSCR_EL1.SS` and `KDE` are set and PSTATE.D is clear while a program is stepped: each instruction is then followed by
+//! a software step exception, whose handler looks at the next one (Arm ARM D2.11, "Software Step exceptions"). No
+//! timing is involved, and the counts are exact and repeatable.
+
+use core::arch::asm;
+use core::cell::UnsafeCell;
+use core::ptr::with_exposed_provenance;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use aarch64_cpu::registers::{MDSCR_EL1, OSLAR_EL1, ReadWriteable, Writeable};
+use aarch64_rt::RegisterStateRef;
+use lazy_mmu_examples::Frame;
+use lazy_mmu_examples::frames::MemoryMap;
+use lazy_mmu_examples::page::LINEAR_BASE;
+use lazy_mmu_examples::trace::Step;
+use yaxpeax_arch::{Decoder, U8Reader};
+use yaxpeax_arm::armv8::a64::{InstDecoder, Instruction, Opcode, Operand, ShiftStyle, SizeCode};
+
+use crate::exceptions::CalleeSaved;
+
+/// `dsb ishst`
+const DSB_ISHST: u32 = 0xd503_3a9f;
+/// `dsb ish`
+const DSB_ISH: u32 = 0xd503_3b9f;
+/// `isb`
+const ISB: u32 = 0xd503_3fdf;
+
+/// SPSR_EL1.SS
+const SPSR_SS: u64 = 1 << 21;
+
+/// The most instructions that can be noted between `start` and `stop`.
+const CAPACITY: usize = 1 << 19;
+
+/// What was noted.
+struct Log {
+    steps: UnsafeCell<[Step; CAPACITY]>,
+    noted: AtomicUsize,
+    /// All instructions that were stepped over.
+    instructions: AtomicUsize,
+    /// Atomic read-modify-write instructions among them.
+    atomics: AtomicUsize,
+}
+
+// SAFETY: there is one CPU; the handler writes while the program is stepped, the program reads while it is not.
+unsafe impl Sync for Log {}
+
+static LOG: Log = Log {
+    steps: UnsafeCell::new([Step::Store; CAPACITY]),
+    noted: AtomicUsize::new(0),
+    instructions: AtomicUsize::new(0),
+    atomics: AtomicUsize::new(0),
+};
+
+/// Whose tables are watched.
+struct Watched(UnsafeCell<Option<MemoryMap<'static>>>);
+
+// SAFETY: there is one CPU, and `watch` is not called while stepping.
+unsafe impl Sync for Watched {}
+
+static WATCHED: Watched = Watched(UnsafeCell::new(None));
+static STEPPING: AtomicBool = AtomicBool::new(false);
+
+/// Counts stores to the tables in the memory of `map` from here on.
+///
+/// # Panics
+///
+/// While stepping.
+pub fn watch(map: MemoryMap<'static>) {
+    assert!(!STEPPING.load(Ordering::Relaxed), "the handler reads the map");
+    // SAFETY: not stepping, so nobody reads it.
+    unsafe { *WATCHED.0.get() = Some(map) };
+}
+
+/// What was stepped over.
+#[derive(Clone, Copy, Debug)]
+pub struct Trace {
+    /// The instructions that matter, in order.
+    pub steps: &'static [Step],
+    /// How many instructions there were in all.
+    pub instructions: usize,
+    /// How many of them were atomic read-modify-writes (or halves of one: `ldxr`, `stxr`).
+    pub atomics: usize,
+}
+
+/// Steps through `program`.
+pub fn trace<R>(program: impl FnOnce() -> R) -> (R, Trace) {
+    start();
+    let result = program();
+    (result, stop())
+}
+
+/// Begins to step.
+pub fn start() {
+    LOG.noted.store(0, Ordering::Relaxed);
+    LOG.instructions.store(0, Ordering::Relaxed);
+    LOG.atomics.store(0, Ordering::Relaxed);
+    // The OS lock masks debug exceptions, and is locked after reset.
+    OSLAR_EL1.set(0);
+    MDSCR_EL1.modify(MDSCR_EL1::SS::SET + MDSCR_EL1::KDE::SET);
+    aarch64_cpu::asm::barrier::isb(aarch64_cpu::asm::barrier::SY);
+    STEPPING.store(true, Ordering::Relaxed);
+    // SAFETY: the step exceptions that this lets in return to where they came from, registers unchanged. The
+    // asm clobbers memory, so the compiler keeps the program behind it.
+    unsafe { asm!("msr daifclr, #8", options(nostack, preserves_flags)) };
+}
+
+/// Ends stepping, and returns what was noted.
+pub fn stop() -> Trace {
+    mask();
+    STEPPING.store(false, Ordering::Relaxed);
+    MDSCR_EL1.modify(MDSCR_EL1::SS::CLEAR + MDSCR_EL1::KDE::CLEAR);
+    let noted = LOG.noted.load(Ordering::Relaxed);
+    assert!(noted <= CAPACITY, "{noted} steps are more than the log holds");
+    // SAFETY: not stepping, so nobody writes; the caller is done with the slice before it starts again, as all
+    // programs here are.
+    let steps = unsafe { &*LOG.steps.get() };
+    Trace {
+        steps: &steps[..noted],
+        instructions: LOG.instructions.load(Ordering::Relaxed),
+        atomics: LOG.atomics.load(Ordering::Relaxed),
+    }
+}
+
+/// Masks step exceptions.
+pub fn mask() {
+    // SAFETY: masking debug exceptions changes no memory; as above for the program's place.
+    unsafe { asm!("msr daifset, #8", options(nostack, preserves_flags)) };
+}
+
+/// The handler: the instruction at ELR_EL1 is executed next, alone.
+pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
+    let at: *const u32 = with_exposed_provenance(state.elr);
+    // SAFETY: the CPU is about to execute what is there.
+    let word = unsafe { at.read() };
+    let step = match word {
+        DSB_ISHST => Some(Step::DsbIshst),
+        DSB_ISH => Some(Step::DsbIsh),
+        ISB => Some(Step::Isb),
+        _ if is_tlbi(word) => Some(Step::Tlbi),
+        _ if is_load_or_store(word) => watch_access(word, state, saved),
+        _ => None,
+    };
+    if let Some(step) = step {
+        note(step);
+    }
+    LOG.instructions.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: SS makes the CPU execute one instruction before the next step exception; nothing else changes.
+    unsafe { state.get_mut() }.spsr |= SPSR_SS;
+}
+
+fn note(step: Step) {
+    let number = LOG.noted.fetch_add(1, Ordering::Relaxed);
+    if number < CAPACITY {
+        // SAFETY: in bounds; the program does not read while it is stepped.
+        unsafe { LOG.steps.get().cast::<Step>().add(number).write(step) };
+    }
+}
+
+/// SYS with CRn = 8 (Arm ARM C5.1.3).
+fn is_tlbi(word: u32) -> bool {
+    word & 0xfff8_f000 == 0xd508_8000
+}
+
+/// The encoding group "Loads and Stores" (Arm ARM C4.1): bit 27 set, bit 25 clear.
+fn is_load_or_store(word: u32) -> bool {
+    word & 0x0a00_0000 == 0x0800_0000
+}
+
+/// Notes a store to a watched table, and counts atomics.
+fn watch_access(
+    word: u32,
+    state: &RegisterStateRef<'_>,
+    saved: &CalleeSaved,
+) -> Option<Step> {
+    let mut instruction = Instruction::default();
+    let bytes = word.to_le_bytes();
+    if InstDecoder::default()
+        .decode_into(&mut instruction, &mut U8Reader::new(&bytes))
+        .is_err()
+    {
+        panic!("cannot decode the load or store {word:#010x} at {:#x}", state.elr);
+    }
+    let access = Access::of(instruction.opcode);
+    if access == Access::Atomic {
+        LOG.atomics.fetch_add(1, Ordering::Relaxed);
+    }
+    if access == Access::Load {
+        return None;
+    }
+    let operand = instruction
+        .operands
+        .into_iter()
+        .find_map(|operand| address(operand, state, saved))?;
+    if !is_watched(operand) {
+        return None;
+    }
+    // A descriptor is stored as 64 bits, by one instruction.
+    let whole = matches!(instruction.operands[0], Operand::Register(SizeCode::X, _));
+    assert!(
+        access == Access::Store && whole,
+        "the table entry at {operand:#x} is changed by {word:#010x}, which is no 64-bit store"
+    );
+    Some(Step::Store)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Load,
+    /// A store of one register.
+    Store,
+    /// An atomic read-modify-write, or half of one.
+    Atomic,
+    /// A store of more than one register, and whatever else.
+    Other,
+}
+
+impl Access {
+    fn of(opcode: Opcode) -> Self {
+        use Opcode as O;
+        match opcode {
+            O::LDR | O::LDUR | O::LDP | O::LDNP | O::LDPSW | O::LDRB | O::LDRH | O::LDRSB | O::LDRSH
+            | O::LDRSW | O::LDURB | O::LDURH | O::LDURSB | O::LDURSH | O::LDURSW | O::LDAR | O::LDARB
+            | O::LDARH | O::PRFM | O::PRFUM => Self::Load,
+            O::STR | O::STUR | O::STLR => Self::Store,
+            O::LDSET(_) | O::LDCLR(_) | O::LDADD(_) | O::LDEOR(_) | O::SWP(_) | O::CAS(_)
+            | O::LDSETB(_) | O::LDCLRB(_) | O::LDADDB(_) | O::LDEORB(_) | O::SWPB(_) | O::CASB(_)
+            | O::LDXR | O::LDAXR | O::STXR | O::STLXR => Self::Atomic,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The address that a memory operand accesses; `None` for other operands.
+fn address(operand: Operand, state: &RegisterStateRef<'_>, saved: &CalleeSaved) -> Option<u64> {
+    let register = |number: u16| register(number, state, saved);
+    Some(match operand {
+        Operand::RegPreIndex(base, offset, _) => {
+            register(base)?.wrapping_add_signed(i64::from(offset))
+        }
+        Operand::RegPostIndex(base, _) | Operand::RegPostIndexReg(base, _) => register(base)?,
+        Operand::RegRegOffset(base, index, size, extend, amount) => {
+            // As an index 31 is the zero register.
+            let index = register(index).unwrap_or(0);
+            let index = match (size, extend) {
+                (_, ShiftStyle::UXTW) => index & 0xffff_ffff,
+                (_, ShiftStyle::SXTW) => index as i32 as u64,
+                _ => index,
+            };
+            register(base)?.wrapping_add(index << amount)
+        }
+        _ => return None,
+    })
+}
+
+/// A general register's value. 31 is the stack pointer, where no table is; x30 and x29 are the link and frame pointer.
+fn register(number: u16, state: &RegisterStateRef<'_>, saved: &CalleeSaved) -> Option<u64> {
+    match number {
+        0..=18 => Some(state.registers[usize::from(number)]),
+        19..=28 => Some(saved[usize::from(number) - 19]),
+        29 => Some(state.fp),
+        30 => Some(state.sp),
+        _ => None,
+    }
+}
+
+/// Whether a watched table is at this address of the linear map.
+fn is_watched(address: u64) -> bool {
+    // SAFETY: `watch` does not run while stepping.
+    let map = unsafe { *WATCHED.0.get() };
+    address
+        .checked_sub(LINEAR_BASE)
+        .zip(map)
+        .is_some_and(|(physical, map)| map.is_table(Frame::containing(physical)))
+}

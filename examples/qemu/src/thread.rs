@@ -1,0 +1,66 @@
+//! The threads of these kernels: one, whose `thread_info` the backends read.
+
+use core::mem::offset_of;
+use core::ptr::from_ref;
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+
+use aarch64_cpu::registers::{SP_EL0, TPIDR_EL1, Writeable};
+use lazy_mmu::aarch64::{
+    Aarch64, ByteAt, FlagsAt, Kernel, PreemptCountAt, SpEl0, TpidrEl1,
+};
+
+/// What SP_EL0 and TPIDR_EL1 point to.
+#[repr(C)]
+pub struct ThreadInfo {
+    /// Flags of everybody. The mode's are 29 to 31.
+    pub flags: AtomicU64,
+    /// As in Linux: softirq, hardirq and NMI depth in bits 8 to 23.
+    pub preempt_count: AtomicU32,
+    /// The mode's bits, for the backend that has a byte of its own.
+    pub lazy_mmu: AtomicU8,
+}
+
+/// The one thread's.
+pub static THREAD: ThreadInfo = ThreadInfo {
+    flags: AtomicU64::new(FOREIGN_FLAGS),
+    preempt_count: AtomicU32::new(0),
+    lazy_mmu: AtomicU8::new(0),
+};
+
+/// Flags of others, which must never change.
+pub const FOREIGN_FLAGS: u64 = 0x8000_0000_1000_0001;
+
+/// Loads the task pointers.
+pub fn init() {
+    let address = from_ref(&THREAD).expose_provenance() as u64;
+    SP_EL0.set(address);
+    TPIDR_EL1.set(address);
+}
+
+/// The kernel with the bits in its flags word, found through SP_EL0.
+#[derive(Debug)]
+pub struct Flags;
+
+// SAFETY: SP_EL0 points to THREAD from `init` on, and the thread lives forever; nobody else writes flags 29 to 31;
+// the preempt count is Linux's; there is one thread, so no context switch.
+unsafe impl Kernel for Flags {
+    type Task = SpEl0;
+    type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 29, 30, 31>;
+    type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
+}
+
+/// The kernel with the bits in a byte, found through TPIDR_EL1.
+#[derive(Debug)]
+pub struct Byte;
+
+// SAFETY: as above, with TPIDR_EL1; nobody else writes the byte.
+unsafe impl Kernel for Byte {
+    type Task = TpidrEl1;
+    type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
+    type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
+}
+
+/// The backend of [`Flags`].
+pub type Mmu = Aarch64<Flags>;
+/// The backend of [`Byte`].
+pub type ByteMmu = Aarch64<Byte>;

@@ -1,0 +1,216 @@
+//! The hosted machine: memory of the host's, an MMU in software that sees an entry only after its barrier pair.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use lazy_mmu::descriptor::{Descriptor, Leaf};
+use lazy_mmu::sim::{self, Event};
+use lazy_mmu::{Backend, Eager};
+
+use crate::frames::MemoryMap;
+use crate::machine::{Fault, FaultReason, Machine, Table};
+use crate::mm::MemoryManager;
+use crate::page::{ENTRIES, Error, Frame, LEAF_LEVEL, PAGE_SIZE, PageRange, index};
+use crate::scenario::{self, Recorder, WAYS};
+use crate::tolerant::Tolerant;
+use crate::trace::{Counts, Step};
+
+/// Where the simulated memory begins. The QEMU kernel's pool is there too, so that the descriptors are the same.
+pub const MEMORY_BASE: Frame = Frame::containing(0x4800_0000);
+
+/// The memory of a hosted machine, which outlives its handles.
+pub struct Memory {
+    frames: Vec<Table>,
+    uses: Vec<AtomicU8>,
+    root: Cell<Option<Frame>>,
+}
+
+impl Memory {
+    /// `frames` frames, all free, filled with zeros.
+    pub fn new(frames: usize) -> Self {
+        let mut memory = Self {
+            frames: Vec::new(),
+            uses: Vec::new(),
+            root: Cell::new(None),
+        };
+        memory
+            .frames
+            .resize_with(frames, || [const { AtomicU64::new(0) }; ENTRIES]);
+        memory.uses.resize_with(frames, AtomicU8::default);
+        memory
+    }
+
+    /// Which frames are free.
+    pub fn map(&self) -> MemoryMap<'_> {
+        MemoryMap::new(MEMORY_BASE, &self.uses)
+    }
+
+    /// The machine that has this memory, with the backend `B`.
+    pub fn machine<B: Backend>(&self) -> Host<'_, B> {
+        Host {
+            memory: self,
+            backend: PhantomData,
+        }
+    }
+
+    fn frame(&self, frame: Frame) -> &Table {
+        let offset = frame.address() - MEMORY_BASE.address();
+        let number = usize::try_from(offset / PAGE_SIZE).expect("a host of 64 bits");
+        &self.frames[number]
+    }
+}
+
+/// A hosted machine, whose backend's barriers are traced by [`sim`].
+pub struct Host<'m, B> {
+    memory: &'m Memory,
+    backend: PhantomData<B>,
+}
+
+impl<B> Clone for Host<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for Host<'_, B> {}
+
+impl<B> Host<'_, B> {
+    /// The word at the virtual address `address`, by a walk that sees what a hardware walker must see, and no more.
+    fn translate(&self, address: u64) -> Result<&AtomicU64, Fault> {
+        let fault = |reason| Fault { address, reason };
+        let mut frame = self.memory.root.get().ok_or(fault(FaultReason::NotMapped))?;
+        for level in 0..=LEAF_LEVEL {
+            let slot = &self.memory.frame(frame)[index(address, level)];
+            let entry = slot.load(Ordering::Relaxed);
+            let next = Frame::of_descriptor(entry).ok_or(fault(FaultReason::NotMapped))?;
+            // A walk of a user's page that comes too early faults, and is repeated: that is allowed.
+            let must_be_visible = level < LEAF_LEVEL || Leaf(entry).needs_barrier();
+            if must_be_visible && !sim::is_settled(slot) {
+                return Err(fault(FaultReason::NotYetVisible));
+            }
+            frame = next;
+        }
+        let word = usize::try_from(address % PAGE_SIZE / 8).expect("less than 512");
+        Ok(&self.memory.frame(frame)[word])
+    }
+}
+
+impl<B: Backend> Machine for Host<'_, B> {
+    type Backend = B;
+
+    fn table(&self, frame: Frame) -> &Table {
+        self.memory.frame(frame)
+    }
+
+    fn activate(&self, root: Frame) {
+        self.memory.root.set(Some(root));
+    }
+
+    fn read(&self, address: u64) -> Result<u64, Fault> {
+        Ok(self.translate(address)?.load(Ordering::Relaxed))
+    }
+
+    fn write(&self, address: u64, value: u64) -> Result<(), Fault> {
+        self.translate(address)?.store(value, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn zero(&self, frame: Frame) -> Result<(), Fault> {
+        self.translate(frame.linear())?;
+        for word in self.memory.frame(frame) {
+            word.store(0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn invalidate(&self, range: PageRange) {
+        sim::execute(Event::DsbIshst);
+        for address in range.addresses() {
+            sim::execute(Event::Tlbi(address));
+        }
+        sim::execute(Event::DsbIsh);
+        sim::execute(Event::Isb);
+    }
+}
+
+/// What one operation did, in one of the three ways.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// Its name.
+    pub name: &'static str,
+    /// Everything that happened.
+    pub events: Vec<Event>,
+    /// What an instruction trace would show of it.
+    pub steps: Vec<Step>,
+}
+
+impl Operation {
+    fn new(name: &'static str, events: Vec<Event>) -> Self {
+        let steps = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Store { .. } => Some(Step::Store),
+                Event::DsbIshst => Some(Step::DsbIshst),
+                Event::DsbIsh => Some(Step::DsbIsh),
+                Event::Isb => Some(Step::Isb),
+                Event::Tlbi(_) => Some(Step::Tlbi),
+                _ => None,
+            })
+            .collect();
+        Self {
+            name,
+            events,
+            steps,
+        }
+    }
+
+    /// The counts.
+    pub fn counts(&self) -> Counts {
+        Counts::of(&self.steps)
+    }
+}
+
+/// Takes the trace of each operation.
+#[derive(Default)]
+struct Tracer(Vec<Operation>);
+
+impl Recorder for Tracer {
+    fn start(&mut self, _: &'static str) {
+        sim::take_trace();
+    }
+
+    fn stop(&mut self, operation: &'static str) {
+        self.0.push(Operation::new(operation, sim::take_trace()));
+    }
+}
+
+/// Runs the scenario on `pages` pages in one of the three [`WAYS`], by its number, with the backend `B` for the bits.
+///
+/// # Errors
+///
+/// Those of the memory manager.
+///
+/// # Panics
+///
+/// If `way` is not one of them.
+pub fn run_scenario<B: Backend>(
+    way: usize,
+    pages: usize,
+    debug_pagealloc: bool,
+) -> Result<Vec<Operation>, Error> {
+    match WAYS[way] {
+        "per-store" => run_with::<Eager<B>>(pages, debug_pagealloc),
+        "tolerant" => run_with::<Tolerant<B>>(pages, debug_pagealloc),
+        _ => run_with::<B>(pages, debug_pagealloc),
+    }
+}
+
+fn run_with<B: Backend>(pages: usize, debug_pagealloc: bool) -> Result<Vec<Operation>, Error> {
+    let memory = Memory::new(scenario::memory_frames(pages));
+    let mut mm = MemoryManager::boot(memory.machine::<B>(), memory.map(), debug_pagealloc)?;
+    let mut tracer = Tracer::default();
+    let mut scratch = vec![MEMORY_BASE; pages];
+    scenario::run(&mut mm, &mut scratch, &mut tracer)?;
+    Ok(tracer.0)
+}

@@ -1,0 +1,85 @@
+//! What differs between the hosted machine and an aarch64 CPU.
+
+use core::fmt;
+use core::sync::atomic::AtomicU64;
+
+use lazy_mmu::Backend;
+
+use crate::page::{ENTRIES, Frame, PageRange};
+
+/// A translation table: 512 entries that the hardware walks while the CPU changes them.
+pub type Table = [AtomicU64; ENTRIES];
+
+/// A machine with physical memory, an MMU that walks the tables, and a TLB.
+pub trait Machine: Copy {
+    /// What keeps the bits of its threads, and its barrier.
+    type Backend: Backend;
+
+    /// The table that `frame` holds.
+    ///
+    /// Before [`activate`](Self::activate) the machine reaches it by some means of its own, afterwards through the
+    /// linear map.
+    fn table(&self, frame: Frame) -> &Table;
+
+    /// Lets the MMU walk the tables whose top level is in `root`, which contain the linear map.
+    fn activate(&self, root: Frame);
+
+    /// Reads the 64-bit word at the virtual address `address`, a multiple of 8, as the MMU translates it.
+    ///
+    /// # Errors
+    ///
+    /// The fault that the access took.
+    fn read(&self, address: u64) -> Result<u64, Fault>;
+
+    /// Writes `value` to the 64-bit word at the virtual address `address`, a multiple of 8.
+    ///
+    /// # Errors
+    ///
+    /// The fault that the access took; nothing was written.
+    fn write(&self, address: u64, value: u64) -> Result<(), Fault>;
+
+    /// Fills the frame with zeros, through the linear map once that is active.
+    ///
+    /// # Errors
+    ///
+    /// The fault that the access took.
+    fn zero(&self, frame: Frame) -> Result<(), Fault>;
+
+    /// Removes all translations of the range from the TLBs, after the stores before it are visible: `dsb ishst`, one
+    /// TLBI a page, `dsb ish`, `isb`.
+    fn invalidate(&self, range: PageRange);
+}
+
+/// An access to memory that the MMU refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// The virtual address that was accessed (on a CPU: FAR_EL1).
+    pub address: u64,
+    /// Why.
+    pub reason: FaultReason,
+}
+
+/// Why an access faulted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FaultReason {
+    /// There is no valid entry (on a CPU: a translation fault).
+    NotMapped,
+    /// There is one, but its barrier pair has not been executed yet. A CPU may fault or not; the hosted machine always
+    /// does.
+    NotYetVisible,
+    /// Some other fault of the CPU.
+    Other,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "fault at {:#x}: ", self.address)?;
+        f.write_str(match self.reason {
+            FaultReason::NotMapped => "not mapped",
+            FaultReason::NotYetVisible => "mapped, but not yet visible: no barrier pair has been executed since",
+            FaultReason::Other => "not a translation fault",
+        })
+    }
+}
+
+impl core::error::Error for Fault {}

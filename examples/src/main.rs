@@ -1,0 +1,253 @@
+//! The demonstration: the scenario on the hosted machine, three ways, and a table of what each of them cost.
+
+use std::fmt;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use lazy_mmu::raw::Kind;
+use lazy_mmu::sim::{Event, Sim};
+use lazy_mmu_examples::host::{Operation, run_scenario};
+use lazy_mmu_examples::scenario::{MAX_PAGES, WAYS};
+
+/// Maps, populates, zaps and frees pages on a simulated machine, three ways, and counts the barrier pairs.
+///
+/// per-store: every store that needs it is followed by its own `dsb ishst; isb`. tolerant: lazy MMU sections, but the
+/// leave of an inner one ends the mode (Linux on arm64 before sections nested). nested: the sections of lazy-mmu.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// How many pages each operation maps
+    #[arg(long, default_value_t = 64, value_parser = pages)]
+    pages: usize,
+
+    /// Whether free frames are unmapped from the linear map, so that allocating maps them
+    #[arg(long, value_enum, default_value = "on", value_name = "on|off")]
+    debug_pagealloc: Switch,
+
+    /// Print every event of the nested way, one line each, indented by section
+    #[arg(long)]
+    timeline: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::On => "on",
+            Self::Off => "off",
+        })
+    }
+}
+
+fn pages(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(pages @ 1..=MAX_PAGES) => Ok(pages),
+        _ => Err(format!("a number of pages from 1 to {MAX_PAGES} is needed")),
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has seen enough.
+        Err(error)
+            if error
+                .downcast_ref::<io::Error>()
+                .is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe) =>
+        {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
+    let debug_pagealloc = args.debug_pagealloc == Switch::On;
+    let mut ways = Vec::new();
+    for way in 0..WAYS.len() {
+        ways.push(run_scenario::<Sim>(way, args.pages, debug_pagealloc)?);
+    }
+    let [per_store, tolerant, nested] = &ways[..] else {
+        unreachable!("there are three ways");
+    };
+
+    let out = &mut BufWriter::new(io::stdout().lock());
+    if args.timeline {
+        for operation in nested {
+            print_timeline(out, operation)?;
+        }
+    }
+    writeln!(
+        out,
+        "{} pages, DEBUG_PAGEALLOC {}\n",
+        args.pages, args.debug_pagealloc
+    )?;
+    print_pairs(out, per_store, tolerant, nested)?;
+    print_sections(out, per_store, tolerant, nested)?;
+    print_reasons(out, args)?;
+    out.flush()?;
+    Ok(())
+}
+
+fn print_pairs(
+    out: &mut impl Write,
+    per_store: &[Operation],
+    tolerant: &[Operation],
+    nested: &[Operation],
+) -> io::Result<()> {
+    writeln!(out, "{:21}{:>10}   barrier pairs (dsb ishst; isb)", "", "descriptor")?;
+    writeln!(
+        out,
+        "{:21}{:>10}{:>12}{:>12}{:>12}",
+        "operation", "stores", WAYS[0], WAYS[1], WAYS[2]
+    )?;
+    let mut total = [0; 4];
+    for ((one, two), three) in per_store.iter().zip(tolerant).zip(nested) {
+        let row = [
+            three.counts().stores,
+            one.counts().pairs,
+            two.counts().pairs,
+            three.counts().pairs,
+        ];
+        assert!(
+            one.counts().stores == row[0] && two.counts().stores == row[0],
+            "the three ways store the same"
+        );
+        print_row(out, three.name, row)?;
+        for (sum, cell) in total.iter_mut().zip(row) {
+            *sum += cell;
+        }
+    }
+    print_row(out, "total", total)
+}
+
+fn print_row(out: &mut impl Write, name: &str, row: [usize; 4]) -> io::Result<()> {
+    let [stores, one, two, three] = row;
+    writeln!(out, "{name:21}{stores:>10}{one:>12}{two:>12}{three:>12}")
+}
+
+/// What the sections of one operation did.
+#[derive(Default)]
+struct Sections {
+    /// How many there were, by what their enter was told, and how many of them emitted a pair when they were left.
+    outer: (usize, usize),
+    nested: (usize, usize),
+    inert: usize,
+}
+
+impl Sections {
+    fn of(events: &[Event]) -> Self {
+        let mut sections = Self::default();
+        for (i, event) in events.iter().enumerate() {
+            let Event::Leave(kind) = event else { continue };
+            let emitted = usize::from(events[..i].ends_with(&[Event::DsbIshst, Event::Isb]));
+            match kind {
+                Kind::Outer => {
+                    sections.outer.0 += 1;
+                    sections.outer.1 += emitted;
+                }
+                Kind::Nested => {
+                    sections.nested.0 += 1;
+                    sections.nested.1 += emitted;
+                }
+                Kind::Inert => sections.inert += 1,
+            }
+        }
+        sections
+    }
+}
+
+impl fmt::Display for Sections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for ((all, emitted), name) in [(self.outer, "outer"), (self.nested, "nested")] {
+            if all != 0 {
+                write!(f, "{separator}{name} {emitted}/{all}")?;
+                separator = ", ";
+            }
+        }
+        if self.inert != 0 {
+            write!(f, "{separator}inert {}", self.inert)?;
+        }
+        Ok(())
+    }
+}
+
+fn print_sections(
+    out: &mut impl Write,
+    per_store: &[Operation],
+    tolerant: &[Operation],
+    nested: &[Operation],
+) -> io::Result<()> {
+    writeln!(
+        out,
+        "\nwhat the sections did (how many emitted a pair when they were left / how many there were)"
+    )?;
+    writeln!(
+        out,
+        "{:21}{:<16}{:<20}{}",
+        "operation", WAYS[0], WAYS[1], WAYS[2]
+    )?;
+    for ((one, two), three) in per_store.iter().zip(tolerant).zip(nested) {
+        let name = three.name;
+        let [one, two, three] = [one, two, three].map(|it| Sections::of(&it.events).to_string());
+        writeln!(out, "{name:21}{one:<16}{two:<20}{three}")?;
+    }
+    Ok(())
+}
+
+fn print_reasons(out: &mut impl Write, args: &Args) -> io::Result<()> {
+    writeln!(
+        out,
+        "
+allocate             one section a frame; with DEBUG_PAGEALLOC it maps the frame in the linear map
+vmap_pages_range     one section, so one pair, however many stores
+populate_range       takes its frames inside its section: each allocation's nested leave must emit. After
+                     the first of them the tolerant way is out of the mode, and each store pays for itself
+populate_user_range  user entries need no pair (a fault that comes too early is retried): only the
+                     allocations emit
+zap_range            clears user entries, which needs no pair either. The pairs are those of the batch pages
+                     that it takes inside its section and writes at once: the same both ways
+free                 clears kernel entries: no pair, but TLB invalidations, which are not counted here"
+    )?;
+    if args.debug_pagealloc == Switch::Off {
+        writeln!(out, "\nwith DEBUG_PAGEALLOC off no section nests, so the last two ways are the same")?;
+    }
+    Ok(())
+}
+
+fn print_timeline(out: &mut impl Write, operation: &Operation) -> io::Result<()> {
+    writeln!(out, "{}", operation.name)?;
+    let mut depth = 1;
+    for event in &operation.events {
+        if matches!(event, Event::Leave(_)) {
+            depth -= 1;
+        }
+        let indent = 2 * depth;
+        write!(out, "{:indent$}", "")?;
+        match event {
+            Event::Store { slot, value } => writeln!(out, "store {value:#018x} at {slot:#x}")?,
+            Event::DsbIshst => writeln!(out, "dsb ishst")?,
+            Event::DsbIsh => writeln!(out, "dsb ish")?,
+            Event::Isb => writeln!(out, "isb")?,
+            Event::Tlbi(address) => writeln!(out, "tlbi {address:#x}")?,
+            Event::Enter(kind) => {
+                writeln!(out, "enter {kind:?}")?;
+                depth += 1;
+            }
+            Event::Leave(kind) => writeln!(out, "leave {kind:?}")?,
+            other => writeln!(out, "{other:?}")?,
+        }
+    }
+    writeln!(out)
+}

@@ -1,0 +1,262 @@
+//! Addresses, ranges, descriptors and errors: the vocabulary of the memory manager.
+
+use core::fmt;
+
+use aarch64_paging::descriptor::El1Attributes as Attributes;
+use lazy_mmu::descriptor::{Leaf, Table, TopLevel};
+
+/// Bytes in a page, and in a frame: the 4 KiB granule.
+pub const PAGE_SIZE: u64 = 4096;
+/// Entries in a translation table.
+pub const ENTRIES: usize = 512;
+/// The level whose entries are pages.
+pub const LEAF_LEVEL: usize = 3;
+
+/// The linear map: the physical address `p` is at `LINEAR_BASE + p`.
+pub const LINEAR_BASE: u64 = 0xffff_0000_0000_0000;
+/// Where kernel mappings are made by [`vmalloc`](crate::vmalloc) and [`populate`](crate::populate).
+pub const VMALLOC_BASE: u64 = 0xffff_8000_0000_0000;
+/// Where user-like mappings are made. They have the attributes of a user's pages; that they are in the upper half lets
+/// the kernel's one table hold them.
+pub const USER_BASE: u64 = 0xffff_c000_0000_0000;
+
+/// Normal memory, as attribute index 1 of MAIR describes it, inner shareable, accessed.
+const NORMAL: Attributes = Attributes::VALID
+    .union(Attributes::TABLE_OR_PAGE)
+    .union(Attributes::ATTRIBUTE_INDEX_1)
+    .union(Attributes::INNER_SHAREABLE)
+    .union(Attributes::ACCESSED)
+    .union(Attributes::PXN);
+
+/// The address bits of a descriptor, for 4 KiB pages and 48-bit output addresses.
+const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
+
+/// A frame of physical memory, by its address, which is a multiple of [`PAGE_SIZE`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Frame(u64);
+
+impl Frame {
+    /// The frame at the physical address `address`; what is below a multiple of [`PAGE_SIZE`] is cut off.
+    pub const fn containing(address: u64) -> Self {
+        Self(address & ADDRESS)
+    }
+
+    /// Its physical address.
+    pub const fn address(self) -> u64 {
+        self.0
+    }
+
+    /// Where the linear map has it.
+    pub const fn linear(self) -> u64 {
+        LINEAR_BASE + self.0
+    }
+
+    /// The frame `n` frames further.
+    pub const fn add(self, n: usize) -> Self {
+        Self(self.0 + n as u64 * PAGE_SIZE)
+    }
+
+    /// The page descriptor that maps it for the kernel: valid, UXN, not USER.
+    pub const fn kernel_page(self) -> Leaf {
+        Leaf(self.0 | NORMAL.union(Attributes::UXN).bits() as u64)
+    }
+
+    /// The page descriptor that maps it for a user: valid, USER, not global.
+    pub const fn user_page(self) -> Leaf {
+        let user = Attributes::USER
+            .union(Attributes::UXN)
+            .union(Attributes::NON_GLOBAL);
+        Leaf(self.0 | NORMAL.union(user).bits() as u64)
+    }
+
+    /// The descriptor at an intermediate level whose next-level table it holds.
+    pub const fn table(self) -> Table {
+        Table(self.table_bits())
+    }
+
+    /// The same at the top level.
+    pub const fn top_level(self) -> TopLevel {
+        TopLevel(self.table_bits())
+    }
+
+    const fn table_bits(self) -> u64 {
+        self.0 | Attributes::VALID.union(Attributes::TABLE_OR_PAGE).bits() as u64
+    }
+
+    /// The frame that a valid descriptor maps or points to; `None` if it is invalid.
+    pub const fn of_descriptor(bits: u64) -> Option<Self> {
+        if bits & Attributes::VALID.bits() as u64 == 0 {
+            None
+        } else {
+            Some(Self(bits & ADDRESS))
+        }
+    }
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "frame {:#x}", self.0)
+    }
+}
+
+/// Which entry of the table at `level` (0 is the top) translates `address`.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "nine bits are kept of the address"
+)]
+pub const fn index(address: u64, level: usize) -> usize {
+    (address >> (12 + 9 * (LEAF_LEVEL - level))) as usize % ENTRIES
+}
+
+/// A range of whole pages in the upper half of the address space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PageRange {
+    start: u64,
+    pages: usize,
+}
+
+impl PageRange {
+    /// `pages` pages from the virtual address `start` on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unaligned`] if `start` is not a multiple of [`PAGE_SIZE`]; [`Error::OutOfArea`] if the range is not in
+    /// the upper half (which TTBR1 translates), or runs over the end of the address space.
+    pub const fn new(start: u64, pages: usize) -> Result<Self, Error> {
+        if start % PAGE_SIZE != 0 {
+            return Err(Error::Unaligned { address: start });
+        }
+        let last = match (pages as u64).checked_mul(PAGE_SIZE) {
+            Some(bytes) => start.checked_add(bytes.saturating_sub(1)),
+            None => None,
+        };
+        if start < LINEAR_BASE || last.is_none() {
+            return Err(Error::OutOfArea { address: start });
+        }
+        Ok(Self { start, pages })
+    }
+
+    /// The linear map's range for `frames` frames from `first` on.
+    pub(crate) const fn linear(first: Frame, frames: usize) -> Self {
+        Self {
+            start: first.linear(),
+            pages: frames,
+        }
+    }
+
+    /// The virtual address of the first page.
+    pub const fn start(self) -> u64 {
+        self.start
+    }
+
+    /// How many pages it has.
+    pub const fn pages(self) -> usize {
+        self.pages
+    }
+
+    /// The virtual address of page number `page`, which may be one past the last.
+    pub const fn page(self, page: usize) -> u64 {
+        self.start + page as u64 * PAGE_SIZE
+    }
+
+    /// The addresses of all pages.
+    pub fn addresses(self) -> impl Iterator<Item = u64> {
+        (0..self.pages).map(move |page| self.page(page))
+    }
+
+    /// The range without its first `pages` pages, and at most `at_most` pages of that.
+    pub(crate) const fn part(self, pages: usize, at_most: usize) -> Self {
+        let rest = self.pages.saturating_sub(pages);
+        Self {
+            start: self.page(pages),
+            pages: if rest < at_most { rest } else { at_most },
+        }
+    }
+}
+
+/// What was wrong.
+///
+/// The memory manager's functions check their arguments before they change a table. What can only be found on the way
+/// says in its message, or in the function's `Errors`, how far it came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The start of a range is not a multiple of [`PAGE_SIZE`]. Nothing was changed.
+    Unaligned {
+        /// The start.
+        address: u64,
+    },
+    /// A range leaves the upper half of the address space. Nothing was changed.
+    OutOfArea {
+        /// Its start.
+        address: u64,
+    },
+    /// A page of a range to be mapped is mapped already. Nothing was changed.
+    AlreadyMapped {
+        /// The first such page.
+        address: u64,
+    },
+    /// A page of a range that should be mapped is not. Nothing was changed.
+    NotMapped {
+        /// The first such page.
+        address: u64,
+    },
+    /// A range and the frames for it are not of the same number. Nothing was changed.
+    WrongCount {
+        /// The range's pages.
+        pages: usize,
+        /// The frames given.
+        frames: usize,
+    },
+    /// A frame was given back that was not allocated, or is not of this memory. Nothing was changed.
+    NotAllocated {
+        /// The frame.
+        frame: Frame,
+    },
+    /// No frame is free. The first `done` pages of the range are done and stay so; the others are as they were.
+    OutOfFrames {
+        /// How many pages of the range were mapped.
+        done: usize,
+    },
+    /// The memory manager's own access to memory faulted: a mapping that it relies on is missing or not yet visible.
+    Fault(crate::Fault),
+}
+
+impl Error {
+    /// The same error of a function that had done `done` pages of its range.
+    pub(crate) fn after(self, done: usize) -> Self {
+        match self {
+            Self::OutOfFrames { .. } => Self::OutOfFrames { done },
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unaligned { address } => {
+                write!(f, "the address {address:#x} is not a multiple of {PAGE_SIZE}")
+            }
+            Self::OutOfArea { address } => {
+                write!(f, "the range at {address:#x} is not in the kernel's half of the address space")
+            }
+            Self::AlreadyMapped { address } => write!(f, "the page at {address:#x} is mapped already"),
+            Self::NotMapped { address } => write!(f, "the page at {address:#x} is not mapped"),
+            Self::WrongCount { pages, frames } => {
+                write!(f, "{pages} pages cannot be mapped to {frames} frames")
+            }
+            Self::NotAllocated { frame } => write!(f, "{frame} is not allocated"),
+            Self::OutOfFrames { done } => write!(f, "out of frames after {done} pages"),
+            Self::Fault(fault) => write!(f, "{fault}"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl From<crate::Fault> for Error {
+    fn from(fault: crate::Fault) -> Self {
+        Self::Fault(fault)
+    }
+}

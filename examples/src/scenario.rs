@@ -1,0 +1,117 @@
+//! The scenario for which sections nest: vmap, populate, zap, free, each operation recorded, all mappings used.
+
+use crate::machine::Machine;
+use crate::mm::{MemoryManager, boot_tables};
+use crate::page::{ENTRIES, Error, Frame, PAGE_SIZE, PageRange, USER_BASE, VMALLOC_BASE};
+
+/// Sees where an operation begins and ends.
+pub trait Recorder {
+    /// `operation` begins.
+    fn start(&mut self, operation: &'static str);
+    /// It has ended.
+    fn stop(&mut self, operation: &'static str);
+}
+
+/// The three ways in which the scenario is run.
+pub const WAYS: [&str; 3] = ["per-store", "tolerant", "nested"];
+
+/// The operations, in order.
+pub const OPERATIONS: [&str; 7] = [
+    "build_tables",
+    "allocate",
+    "vmap_pages_range",
+    "populate_range",
+    "populate_user_range",
+    "zap_range",
+    "free",
+];
+
+/// The most pages that [`run`] is meant for.
+pub const MAX_PAGES: usize = 16 * 1024;
+
+/// How many frames of memory the scenario needs for `pages` pages, with some to spare.
+pub const fn memory_frames(pages: usize) -> usize {
+    // Three ranges of pages, their tables, the batch pages of the zap; and the linear map's tables.
+    let used = 3 * pages + 3 * (pages / ENTRIES + 4) + pages / 32 + 64;
+    used + boot_tables(used + 256)
+}
+
+/// Runs the scenario on `frames.len()` pages; `frames` is its scratch memory.
+///
+/// # Errors
+///
+/// Those of the memory manager's functions.
+///
+/// # Panics
+///
+/// If memory read through one mapping is not what was written through another, or if frames are lost.
+pub fn run<M: Machine>(
+    mm: &mut MemoryManager<'_, M>,
+    frames: &mut [Frame],
+    recorder: &mut impl Recorder,
+) -> Result<(), Error> {
+    let pages = frames.len();
+    let vmapped = PageRange::new(VMALLOC_BASE, pages)?;
+    // A hole of one page between the two.
+    let populated = PageRange::new(vmapped.page(pages + 1), pages)?;
+    let user = PageRange::new(USER_BASE, pages)?;
+
+    record(recorder, OPERATIONS[0], || {
+        mm.build_tables(vmapped)?;
+        mm.build_tables(populated)?;
+        mm.build_tables(user)
+    })?;
+    let free = mm.frames().free();
+    record(recorder, OPERATIONS[1], || {
+        for frame in frames.iter_mut() {
+            *frame = mm.allocate(1)?;
+        }
+        Ok(())
+    })?;
+    record(recorder, OPERATIONS[2], || {
+        mm.vmap_pages_range(vmapped, frames)
+    })?;
+    use_mappings(mm, vmapped)?;
+    record(recorder, OPERATIONS[3], || mm.populate_range(populated))?;
+    use_mappings(mm, populated)?;
+    record(recorder, OPERATIONS[4], || mm.populate_user_range(user))?;
+    use_mappings(mm, user)?;
+    record(recorder, OPERATIONS[5], || mm.zap_range(user))?;
+    record(recorder, OPERATIONS[6], || {
+        mm.vunmap_range(vmapped)?;
+        for &frame in frames.iter() {
+            mm.release(frame)?;
+        }
+        mm.zap_range(populated)
+    })?;
+    assert_eq!(mm.frames().free(), free, "frames were lost");
+    Ok(())
+}
+
+fn record(
+    recorder: &mut impl Recorder,
+    operation: &'static str,
+    run: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
+    recorder.start(operation);
+    let result = run();
+    recorder.stop(operation);
+    result
+}
+
+/// Writes to each page of `range` through its new mapping, and reads it back through the linear map.
+fn use_mappings<M: Machine>(mm: &MemoryManager<'_, M>, range: PageRange) -> Result<(), Error> {
+    let machine = mm.machine();
+    for address in range.addresses() {
+        let frame = mm.mapped(address).ok_or(Error::NotMapped { address })?;
+        // The last word of the page, so that an entry for the wrong page size shows.
+        let offset = PAGE_SIZE - 8;
+        machine.write(address + offset, !address)?;
+        assert_eq!(
+            machine.read(frame.linear() + offset)?,
+            !address,
+            "written through {address:#x}, read through the linear map"
+        );
+    }
+    Ok(())
+}

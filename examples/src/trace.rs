@@ -1,0 +1,169 @@
+//! What an operation did to the tables, as both machines count it.
+//!
+//! The hosted machine knows it from its backend's trace, the QEMU kernel from the instructions that it stepped
+//! over. Both render it here, so that the texts can be compared.
+
+use core::fmt;
+
+/// One instruction that matters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Step {
+    /// A 64-bit store to an entry of a translation table.
+    Store,
+    /// `dsb ishst`
+    DsbIshst,
+    /// `dsb ish`
+    DsbIsh,
+    /// `isb`
+    Isb,
+    /// A TLB invalidation.
+    Tlbi,
+}
+
+/// How often each of them was executed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Descriptor stores.
+    pub stores: usize,
+    /// `dsb ishst`, those of TLB invalidations included.
+    pub dsb_ishst: usize,
+    /// `isb`, those of TLB invalidations included.
+    pub isb: usize,
+    /// Barrier pairs: `dsb ishst` with `isb` right behind it, as far as these five instructions are concerned.
+    pub pairs: usize,
+    /// TLB invalidations.
+    pub tlbi: usize,
+}
+
+impl Counts {
+    /// Counts `steps`.
+    pub fn of(steps: &[Step]) -> Self {
+        let count = |wanted| steps.iter().filter(|&&it| it == wanted).count();
+        Self {
+            stores: count(Step::Store),
+            dsb_ishst: count(Step::DsbIshst),
+            isb: count(Step::Isb),
+            pairs: steps
+                .windows(2)
+                .filter(|two| matches!(two, [Step::DsbIshst, Step::Isb]))
+                .count(),
+            tlbi: count(Step::Tlbi),
+        }
+    }
+}
+
+/// The counts of one operation and their order, on one line: the same for both machines.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// How the sections behave: per store, tolerant or nested.
+    pub way: &'a str,
+    /// What was done.
+    pub operation: &'a str,
+    /// The instructions.
+    pub steps: &'a [Step],
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = Counts::of(self.steps);
+        write!(
+            f,
+            "{:<9} {:<19} stores {:<5} dsb ishst {:<5} isb {:<5} pairs {:<5} tlbi {:<5} {}",
+            self.way,
+            self.operation,
+            counts.stores,
+            counts.dsb_ishst,
+            counts.isb,
+            counts.pairs,
+            counts.tlbi,
+            Order(self.steps),
+        )
+    }
+}
+
+/// The order of `steps`, with repetitions folded: `(S*8 D I)*64` is 64 times eight stores and a pair.
+///
+/// `S` is a descriptor store, `D` `dsb ishst`, `d` `dsb ish`, `I` `isb`, `T` a TLB invalidation.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a>(pub &'a [Step]);
+
+impl Order<'_> {
+    /// The longest group whose repetitions are folded.
+    const LONGEST: usize = 160;
+
+    /// The repetition at the start of the steps that covers most: its period, and how often.
+    ///
+    /// A group of more than one step ends with an `isb`, so that a fold does not cut an operation in two.
+    fn repetition(self) -> (usize, usize) {
+        let steps = self.0;
+        let mut best = (1, 1);
+        for period in 1..=Self::LONGEST.min(steps.len() / 2) {
+            let group = &steps[..period];
+            if period > 1 && group[period - 1] != Step::Isb {
+                continue;
+            }
+            let times = steps
+                .chunks_exact(period)
+                .take_while(|it| *it == group)
+                .count();
+            if times > 1 && period * times > best.0 * best.1 {
+                best = (period, times);
+            }
+        }
+        best
+    }
+}
+
+impl fmt::Display for Order<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        let mut separator = "";
+        while !rest.is_empty() {
+            let (period, times) = Order(rest).repetition();
+            let (group, _) = rest.split_at(period);
+            f.write_str(separator)?;
+            if let [step] = group {
+                f.write_str(match step {
+                    Step::Store => "S",
+                    Step::DsbIshst => "D",
+                    Step::DsbIsh => "d",
+                    Step::Isb => "I",
+                    Step::Tlbi => "T",
+                })?;
+            } else {
+                write!(f, "({})", Order(group))?;
+            }
+            if times > 1 {
+                write!(f, "*{times}")?;
+            }
+            rest = &rest[period * times..];
+            separator = " ";
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Step::{DsbIsh, DsbIshst, Isb, Store, Tlbi};
+
+    #[test]
+    fn order_folds_repetitions_and_counts_see_pairs() {
+        let mut steps = Vec::new();
+        for _ in 0..3 {
+            steps.extend([Store, Store, DsbIshst, Isb]);
+        }
+        steps.extend([Store, DsbIshst, Tlbi, Tlbi, DsbIsh, Isb]);
+        assert_eq!(
+            Order(&steps).to_string(),
+            "(S*2 D I)*3 S D T*2 d I"
+        );
+        let counts = Counts::of(&steps);
+        assert_eq!(counts.pairs, 3, "an invalidation's barriers are no pair");
+        assert_eq!((counts.dsb_ishst, counts.isb, counts.tlbi), (4, 4, 2));
+        assert_eq!(counts.stores, 7);
+        assert_eq!(Order(&[]).to_string(), "");
+    }
+}
