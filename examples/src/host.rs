@@ -79,7 +79,11 @@ impl<B> Host<'_, B> {
     /// The word at the virtual address `address`, by a walk that sees what a hardware walker must see, and no more.
     fn translate(&self, address: u64) -> Result<&AtomicU64, Fault> {
         let fault = |reason| Fault { address, reason };
-        let mut frame = self.memory.root.get().ok_or(fault(FaultReason::NotMapped))?;
+        let mut frame = self
+            .memory
+            .root
+            .get()
+            .ok_or(fault(FaultReason::NotMapped))?;
         for level in 0..=LEAF_LEVEL {
             let slot = &self.memory.frame(frame)[index(address, level)];
             let entry = slot.load(Ordering::Relaxed);

@@ -76,7 +76,9 @@ impl fmt::Display for Fault {
         write!(f, "fault at {:#x}: ", self.address)?;
         f.write_str(match self.reason {
             FaultReason::NotMapped => "not mapped",
-            FaultReason::NotYetVisible => "mapped, but not yet visible: no barrier pair has been executed since",
+            FaultReason::NotYetVisible => {
+                "mapped, but not yet visible: no barrier pair has been executed since"
+            }
             FaultReason::Other => "not a translation fault",
         })
     }

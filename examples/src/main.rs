@@ -105,7 +105,11 @@ fn print_pairs(
     tolerant: &[Operation],
     nested: &[Operation],
 ) -> io::Result<()> {
-    writeln!(out, "{:21}{:>10}   barrier pairs (dsb ishst; isb)", "", "descriptor")?;
+    writeln!(
+        out,
+        "{:21}{:>10}   barrier pairs (dsb ishst; isb)",
+        "", "descriptor"
+    )?;
     writeln!(
         out,
         "{:21}{:>10}{:>12}{:>12}{:>12}",
@@ -221,7 +225,10 @@ zap_range            clears user entries, which needs no pair either. The pairs 
 free                 clears kernel entries: no pair, but TLB invalidations, which are not counted here"
     )?;
     if args.debug_pagealloc == Switch::Off {
-        writeln!(out, "\nwith DEBUG_PAGEALLOC off no section nests, so the last two ways are the same")?;
+        writeln!(
+            out,
+            "\nwith DEBUG_PAGEALLOC off no section nests, so the last two ways are the same"
+        )?;
     }
     Ok(())
 }

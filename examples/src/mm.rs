@@ -73,7 +73,9 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         for (number, address) in range.addresses().enumerate() {
             let frame = map.base().add(number);
             if !debug_pagealloc || mm.frames.is_allocated(frame) {
-                let entry = mm.leaf(address).map(|(table, index)| &machine.table(table)[index]);
+                let entry = mm
+                    .leaf(address)
+                    .map(|(table, index)| &machine.table(table)[index]);
                 let entry = entry.ok_or(Error::NotMapped { address })?;
                 entry.store(frame.kernel_page().0, Ordering::Relaxed);
             }

@@ -52,6 +52,7 @@ impl Frame {
     }
 
     /// The frame `n` frames further.
+    #[must_use]
     pub const fn add(self, n: usize) -> Self {
         Self(self.0 + n as u64 * PAGE_SIZE)
     }
@@ -123,7 +124,7 @@ impl PageRange {
     /// [`Error::Unaligned`] if `start` is not a multiple of [`PAGE_SIZE`]; [`Error::OutOfArea`] if the range is not in
     /// the upper half (which TTBR1 translates), or runs over the end of the address space.
     pub const fn new(start: u64, pages: usize) -> Result<Self, Error> {
-        if start % PAGE_SIZE != 0 {
+        if !start.is_multiple_of(PAGE_SIZE) {
             return Err(Error::Unaligned { address: start });
         }
         let last = match (pages as u64).checked_mul(PAGE_SIZE) {
@@ -236,12 +237,20 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unaligned { address } => {
-                write!(f, "the address {address:#x} is not a multiple of {PAGE_SIZE}")
+                write!(
+                    f,
+                    "the address {address:#x} is not a multiple of {PAGE_SIZE}"
+                )
             }
             Self::OutOfArea { address } => {
-                write!(f, "the range at {address:#x} is not in the kernel's half of the address space")
+                write!(
+                    f,
+                    "the range at {address:#x} is not in the kernel's half of the address space"
+                )
             }
-            Self::AlreadyMapped { address } => write!(f, "the page at {address:#x} is mapped already"),
+            Self::AlreadyMapped { address } => {
+                write!(f, "the page at {address:#x} is mapped already")
+            }
             Self::NotMapped { address } => write!(f, "the page at {address:#x} is not mapped"),
             Self::WrongCount { pages, frames } => {
                 write!(f, "{pages} pages cannot be mapped to {frames} frames")

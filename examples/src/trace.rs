@@ -156,10 +156,7 @@ mod tests {
             steps.extend([Store, Store, DsbIshst, Isb]);
         }
         steps.extend([Store, DsbIshst, Tlbi, Tlbi, DsbIsh, Isb]);
-        assert_eq!(
-            Order(&steps).to_string(),
-            "(S*2 D I)*3 S D T*2 d I"
-        );
+        assert_eq!(Order(&steps).to_string(), "(S*2 D I)*3 S D T*2 d I");
         let counts = Counts::of(&steps);
         assert_eq!(counts.pairs, 3, "an invalidation's barriers are no pair");
         assert_eq!((counts.dsb_ishst, counts.isb, counts.tlbi), (4, 4, 2));

@@ -77,7 +77,7 @@ impl<M: Machine> MemoryManager<'_, M> {
             let mut gather = Gather::new();
             let zapped = self.zap_pte_range(range.part(done, usize::MAX), &mut gather)?;
             self.machine.invalidate(range.part(done, zapped));
-            self.free_gathered(gather)?;
+            self.free_gathered(&gather)?;
             done += zapped;
         }
         Ok(())
@@ -124,7 +124,7 @@ impl<M: Machine> MemoryManager<'_, M> {
     }
 
     /// Frees the frames, and the batch pages.
-    fn free_gathered(&mut self, gather: Gather) -> Result<(), Error> {
+    fn free_gathered(&mut self, gather: &Gather) -> Result<(), Error> {
         for &frame in &gather.bundle[..gather.bundled] {
             self.release(frame)?;
         }
@@ -139,7 +139,10 @@ impl<M: Machine> MemoryManager<'_, M> {
             self.release(batch)?;
             next = (previous != 0).then(|| {
                 // No batch holds more than BATCH.
-                (Frame::containing(previous), usize::try_from(held).unwrap_or(BATCH))
+                (
+                    Frame::containing(previous),
+                    usize::try_from(held).unwrap_or(BATCH),
+                )
             });
         }
         Ok(())

@@ -103,11 +103,7 @@ impl Args {
 }
 
 /// Parses `= value` behind the argument `name`.
-fn value<T: syn::parse::Parse>(
-    input: ParseStream<'_>,
-    name: &Ident,
-    what: &str,
-) -> syn::Result<T> {
+fn value<T: syn::parse::Parse>(input: ParseStream<'_>, name: &Ident, what: &str) -> syn::Result<T> {
     if !input.peek(Token![=]) {
         return Err(syn::Error::new(
             name.span(),

@@ -32,14 +32,12 @@ impl Function {
             }
         }
         let mut head: Vec<TokenTree> = item.into_iter().collect();
-        match head.pop().and_then(braces) {
-            Some(body) => Some(Self {
-                head: head.into_iter().collect(),
-                body,
-            }),
-            // `check_head` has seen it.
-            None => None,
-        }
+        // `check_head` has seen that they are there.
+        let body = head.pop().and_then(braces)?;
+        Some(Self {
+            head: head.into_iter().collect(),
+            body,
+        })
     }
 
     /// The function with `first` as the first statement inside its own braces.
@@ -92,7 +90,11 @@ fn check_function(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<bo
     let mut fits = true;
     for attribute in input.call(Attribute::parse_outer)? {
         let path = attribute.path();
-        if path.segments.last().is_some_and(|it| it.ident == "lazy_mmu") {
+        if path
+            .segments
+            .last()
+            .is_some_and(|it| it.ident == "lazy_mmu")
+        {
             errors.push(syn::Error::new_spanned(
                 path,
                 "a second `#[lazy_mmu]` on this function: one section is enough, remove one of them",

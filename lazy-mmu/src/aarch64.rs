@@ -185,6 +185,10 @@ impl<const OFFSET: usize, const ACTIVE: u32, const PENDING: u32, const PAUSED: u
 
     #[inline]
     unsafe fn in_task(task: *mut u8) -> Self::Storage {
+        #[expect(
+            clippy::cast_ptr_alignment,
+            reason = "the caller promises a flags word there"
+        )]
         // SAFETY: the caller promises that the offset is inside the structure.
         let word = unsafe { task.add(OFFSET) }.cast::<AtomicU64>();
         // SAFETY: a structure is not at address 0.
@@ -233,6 +237,10 @@ pub struct PreemptCountAt<const OFFSET: usize, const MASK: u32>;
 impl<const OFFSET: usize, const MASK: u32> InterruptTest for PreemptCountAt<OFFSET, MASK> {
     #[inline]
     unsafe fn in_interrupt(task: *mut u8) -> bool {
+        #[expect(
+            clippy::cast_ptr_alignment,
+            reason = "the caller promises a preempt count there"
+        )]
         // SAFETY: the caller promises that the offset is inside the structure.
         let count = unsafe { task.add(OFFSET) }.cast::<AtomicU32>();
         // SAFETY: and that the kernel has its preempt count there.

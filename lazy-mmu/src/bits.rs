@@ -178,10 +178,7 @@ impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> Storage
 
     #[inline]
     fn set(self, bits: Bits) -> Bits {
-        Self::from_word(
-            self.word()
-                .fetch_or(Self::to_word(bits), Ordering::Relaxed),
-        )
+        Self::from_word(self.word().fetch_or(Self::to_word(bits), Ordering::Relaxed))
     }
 
     #[inline]

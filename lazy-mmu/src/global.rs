@@ -168,7 +168,7 @@ impl Place {
     ///
     /// The registered layout is `OwnByte`.
     #[inline]
-    unsafe fn byte(&self) -> OwnByte {
+    unsafe fn byte(self) -> OwnByte {
         // SAFETY: the handle from which the place was made pointed to a byte that is valid as long as it is used.
         unsafe { OwnByte::from_ptr(self.0.cast::<AtomicU8>()) }
     }

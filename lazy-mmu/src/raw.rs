@@ -112,6 +112,10 @@ pub unsafe fn enter<B: Backend>() -> State {
 ///
 /// As promised for the [`enter`] that returned `state`.
 #[inline]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the state is consumed: it must not be left twice"
+)]
 pub unsafe fn leave<B: Backend>(state: State) {
     leave_at::<B>(B::current(), state.kind);
 }

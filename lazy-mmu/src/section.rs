@@ -189,7 +189,7 @@ impl<'a, B: Backend> LazyMmu<'a, Outer, B> {
     }
 }
 
-impl<'a, B: Backend> LazyMmu<'a, Dynamic, B> {
+impl<B: Backend> LazyMmu<'_, Dynamic, B> {
     /// Enters in whatever context this is.
     ///
     /// Not for users: the section's owner could forget it. The closure form and the attribute do not let them
@@ -256,8 +256,6 @@ pub fn section_in<B: Backend>(_: &mut Anchor) -> LazyMmu<'_, Dynamic, B> {
 /// assert_eq!(pairs(&take_trace()), 1);
 /// ```
 #[inline]
-pub fn with<B: Backend, R>(
-    f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> R,
-) -> R {
+pub fn with<B: Backend, R>(f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> R) -> R {
     f(&mut LazyMmu::dynamic())
 }

@@ -188,13 +188,13 @@ pub fn interrupt<R>(handler: impl FnOnce() -> R) -> R {
     struct Return;
     impl Drop for Return {
         fn drop(&mut self) {
-            MACHINE.with(|machine| machine.interrupts.update(|depth| depth - 1));
+            MACHINE.with(|machine| machine.interrupts.set(machine.interrupts.get() - 1));
             execute(Event::InterruptReturn);
         }
     }
 
     execute(Event::Interrupt);
-    MACHINE.with(|machine| machine.interrupts.update(|depth| depth + 1));
+    MACHINE.with(|machine| machine.interrupts.set(machine.interrupts.get() + 1));
     let _return = Return;
     handler()
 }
@@ -219,7 +219,10 @@ pub fn spawn() -> TaskId {
 /// If this thread has no such task.
 pub fn switch_to(task: TaskId) {
     MACHINE.with(|machine| {
-        assert!(task.0 < machine.tasks.borrow().len(), "no such task: {task}");
+        assert!(
+            task.0 < machine.tasks.borrow().len(),
+            "no such task: {task}"
+        );
         machine.current.set(task);
     });
     execute(Event::Switch(task));

@@ -107,6 +107,10 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
 }
 
 /// Runs `access`, one load or store instruction, and tells the fault that it took.
+///
+/// # Errors
+///
+/// That fault.
 pub fn may_fault<R>(access: impl FnOnce() -> R) -> Result<R, Fault> {
     SYNDROME.store(0, Ordering::Relaxed);
     EXPECTED.store(true, Ordering::Relaxed);

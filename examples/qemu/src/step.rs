@@ -69,7 +69,10 @@ static STEPPING: AtomicBool = AtomicBool::new(false);
 ///
 /// While stepping.
 pub fn watch(map: MemoryMap<'static>) {
-    assert!(!STEPPING.load(Ordering::Relaxed), "the handler reads the map");
+    assert!(
+        !STEPPING.load(Ordering::Relaxed),
+        "the handler reads the map"
+    );
     // SAFETY: not stepping, so nobody reads it.
     unsafe { *WATCHED.0.get() = Some(map) };
 }
@@ -108,12 +111,19 @@ pub fn start() {
 }
 
 /// Ends stepping, and returns what was noted.
+///
+/// # Panics
+///
+/// If that was more than the log holds.
 pub fn stop() -> Trace {
     mask();
     STEPPING.store(false, Ordering::Relaxed);
     MDSCR_EL1.modify(MDSCR_EL1::SS::CLEAR + MDSCR_EL1::KDE::CLEAR);
     let noted = LOG.noted.load(Ordering::Relaxed);
-    assert!(noted <= CAPACITY, "{noted} steps are more than the log holds");
+    assert!(
+        noted <= CAPACITY,
+        "{noted} steps are more than the log holds"
+    );
     // SAFETY: not stepping, so nobody writes; the caller is done with the slice before it starts again, as all
     // programs here are.
     let steps = unsafe { &*LOG.steps.get() };
@@ -154,8 +164,10 @@ pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
 fn note(step: Step) {
     let number = LOG.noted.fetch_add(1, Ordering::Relaxed);
     if number < CAPACITY {
-        // SAFETY: in bounds; the program does not read while it is stepped.
-        unsafe { LOG.steps.get().cast::<Step>().add(number).write(step) };
+        // SAFETY: in bounds.
+        let entry = unsafe { LOG.steps.get().cast::<Step>().add(number) };
+        // SAFETY: the program does not read while it is stepped.
+        unsafe { entry.write(step) };
     }
 }
 
@@ -170,18 +182,17 @@ fn is_load_or_store(word: u32) -> bool {
 }
 
 /// Notes a store to a watched table, and counts atomics.
-fn watch_access(
-    word: u32,
-    state: &RegisterStateRef<'_>,
-    saved: &CalleeSaved,
-) -> Option<Step> {
+fn watch_access(word: u32, state: &RegisterStateRef<'_>, saved: &CalleeSaved) -> Option<Step> {
     let mut instruction = Instruction::default();
     let bytes = word.to_le_bytes();
     if InstDecoder::default()
         .decode_into(&mut instruction, &mut U8Reader::new(&bytes))
         .is_err()
     {
-        panic!("cannot decode the load or store {word:#010x} at {:#x}", state.elr);
+        panic!(
+            "cannot decode the load or store {word:#010x} at {:#x}",
+            state.elr
+        );
     }
     let access = Access::of(instruction.opcode);
     if access == Access::Atomic {
@@ -221,13 +232,43 @@ impl Access {
     fn of(opcode: Opcode) -> Self {
         use Opcode as O;
         match opcode {
-            O::LDR | O::LDUR | O::LDP | O::LDNP | O::LDPSW | O::LDRB | O::LDRH | O::LDRSB | O::LDRSH
-            | O::LDRSW | O::LDURB | O::LDURH | O::LDURSB | O::LDURSH | O::LDURSW | O::LDAR | O::LDARB
-            | O::LDARH | O::PRFM | O::PRFUM => Self::Load,
+            O::LDR
+            | O::LDUR
+            | O::LDP
+            | O::LDNP
+            | O::LDPSW
+            | O::LDRB
+            | O::LDRH
+            | O::LDRSB
+            | O::LDRSH
+            | O::LDRSW
+            | O::LDURB
+            | O::LDURH
+            | O::LDURSB
+            | O::LDURSH
+            | O::LDURSW
+            | O::LDAR
+            | O::LDARB
+            | O::LDARH
+            | O::PRFM
+            | O::PRFUM => Self::Load,
             O::STR | O::STUR | O::STLR => Self::Store,
-            O::LDSET(_) | O::LDCLR(_) | O::LDADD(_) | O::LDEOR(_) | O::SWP(_) | O::CAS(_)
-            | O::LDSETB(_) | O::LDCLRB(_) | O::LDADDB(_) | O::LDEORB(_) | O::SWPB(_) | O::CASB(_)
-            | O::LDXR | O::LDAXR | O::STXR | O::STLXR => Self::Atomic,
+            O::LDSET(_)
+            | O::LDCLR(_)
+            | O::LDADD(_)
+            | O::LDEOR(_)
+            | O::SWP(_)
+            | O::CAS(_)
+            | O::LDSETB(_)
+            | O::LDCLRB(_)
+            | O::LDADDB(_)
+            | O::LDEORB(_)
+            | O::SWPB(_)
+            | O::CASB(_)
+            | O::LDXR
+            | O::LDAXR
+            | O::STXR
+            | O::STLXR => Self::Atomic,
             _ => Self::Other,
         }
     }
@@ -246,13 +287,18 @@ fn address(operand: Operand, state: &RegisterStateRef<'_>, saved: &CalleeSaved) 
             let index = register(index).unwrap_or(0);
             let index = match (size, extend) {
                 (_, ShiftStyle::UXTW) => index & 0xffff_ffff,
-                (_, ShiftStyle::SXTW) => index as i32 as u64,
+                (_, ShiftStyle::SXTW) => sign_extend_word(index),
                 _ => index,
             };
             register(base)?.wrapping_add(index << amount)
         }
         _ => return None,
     })
+}
+
+/// The lower 32 bits, as a signed number of 64 bits.
+fn sign_extend_word(value: u64) -> u64 {
+    (value << 32).cast_signed().wrapping_shr(32).cast_unsigned()
 }
 
 /// A general register's value. 31 is the stack pointer, where no table is; x30 and x29 are the link and frame pointer.

@@ -5,9 +5,7 @@ use core::ptr::from_ref;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
 use aarch64_cpu::registers::{SP_EL0, TPIDR_EL1, Writeable};
-use lazy_mmu::aarch64::{
-    Aarch64, ByteAt, FlagsAt, Kernel, PreemptCountAt, SpEl0, TpidrEl1,
-};
+use lazy_mmu::aarch64::{Aarch64, ByteAt, FlagsAt, Kernel, PreemptCountAt, SpEl0, TpidrEl1};
 
 /// What SP_EL0 and TPIDR_EL1 point to.
 #[repr(C)]

@@ -6,7 +6,7 @@ use core::ptr::with_exposed_provenance;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use aarch64_cpu::asm::barrier;
-use aarch64_cpu::registers::{TCR_EL1, TTBR1_EL1, ReadWriteable, Writeable};
+use aarch64_cpu::registers::{ReadWriteable, TCR_EL1, TTBR1_EL1, Writeable};
 use lazy_mmu::Backend;
 use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::machine::{Fault, Machine, Table};
@@ -60,10 +60,14 @@ impl<B: Backend> Machine for Virt<B> {
     type Backend = B;
 
     fn table(&self, frame: Frame) -> &Table {
-        let address = frame.address() + OFFSET.load(Ordering::Relaxed);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "an address has the width of usize on aarch64"
+        )]
+        let address = (frame.address() + OFFSET.load(Ordering::Relaxed)) as usize;
         // SAFETY: `new` was promised that the frames are RAM that only the memory manager uses, which asks for frames
         // that are tables only. They are mapped, before `activate` and after, and all accesses to them are atomic.
-        unsafe { &*with_exposed_provenance(address as usize) }
+        unsafe { &*with_exposed_provenance(address) }
     }
 
     fn activate(&self, root: Frame) {

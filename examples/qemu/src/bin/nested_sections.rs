@@ -17,10 +17,10 @@ mod kernel {
     use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
     use aarch64_rt::entry;
-    use lazy_mmu::descriptor::{Leaf, USER, UXN, VALID};
+    use lazy_mmu::descriptor::{Descriptor, Leaf, USER, UXN, VALID};
     use lazy_mmu::{Backend, Eager, Task};
     use lazy_mmu_examples::frames::MemoryMap;
-    use lazy_mmu_examples::page::{VMALLOC_BASE, USER_BASE};
+    use lazy_mmu_examples::page::{USER_BASE, VMALLOC_BASE};
     use lazy_mmu_examples::scenario::{self, MAX_PAGES, Recorder, WAYS};
     use lazy_mmu_examples::tolerant::Tolerant;
     use lazy_mmu_examples::trace::{Counts, Line, Order};
@@ -63,13 +63,18 @@ mod kernel {
                 pages: 64,
                 debug_pagealloc: true,
             };
-            let words = semihosting::experimental::env::args::<256>().expect("QEMU passes a command line");
+            let words =
+                semihosting::experimental::env::args::<256>().expect("QEMU passes a command line");
             let mut name = "";
             for word in words.skip(1) {
                 let word = word.expect("it is UTF-8");
                 match (name, word) {
                     ("", "--pages" | "--debug-pagealloc") => {
-                        name = if word == "--pages" { "--pages" } else { "--debug-pagealloc" };
+                        name = if word == "--pages" {
+                            "--pages"
+                        } else {
+                            "--debug-pagealloc"
+                        };
                         continue;
                     }
                     ("--pages", number) => match number.parse() {
@@ -107,14 +112,21 @@ mod kernel {
         println!(
             "# the scenario: {} pages, DEBUG_PAGEALLOC {}",
             arguments.pages,
-            if arguments.debug_pagealloc { "on" } else { "off" }
+            if arguments.debug_pagealloc {
+                "on"
+            } else {
+                "off"
+            }
         );
         scenario_in::<Eager<Mmu>>(WAYS[0], arguments)?;
         scenario_in::<Tolerant<Mmu>>(WAYS[1], arguments)?;
         scenario_in::<Mmu>(WAYS[2], arguments)?;
 
         let flags = THREAD.flags.load(Ordering::Relaxed);
-        assert_eq!(flags, FOREIGN_FLAGS, "others' flags are as they were, ours are clear");
+        assert_eq!(
+            flags, FOREIGN_FLAGS,
+            "others' flags are as they were, ours are clear"
+        );
         Ok(())
     }
 
@@ -166,7 +178,11 @@ mod kernel {
             arguments.debug_pagealloc,
         )?;
         FRAMES.with(|frames| {
-            scenario::run(&mut mm, &mut frames[..arguments.pages], &mut Stepper { way })
+            scenario::run(
+                &mut mm,
+                &mut frames[..arguments.pages],
+                &mut Stepper { way },
+            )
         })
     }
 
@@ -177,6 +193,7 @@ mod kernel {
     unsafe impl Sync for FrameList {}
 
     impl FrameList {
+        #[expect(clippy::large_stack_arrays, reason = "it is a static's value")]
         const fn new() -> Self {
             Self(core::cell::UnsafeCell::new([MEMORY_BASE; MAX_PAGES]))
         }
@@ -194,9 +211,9 @@ mod kernel {
         mm.build_tables(range)?;
         let frame = mm.allocate(1)?;
         let machine = mm.machine();
-        let (table, _) = mm
-            .leaf(range.start())
-            .ok_or(Error::NotMapped { address: range.start() })?;
+        let (table, _) = mm.leaf(range.start()).ok_or(Error::NotMapped {
+            address: range.start(),
+        })?;
         let rows = Rows::<B> {
             machine,
             slots: machine.table(table),
@@ -212,6 +229,7 @@ mod kernel {
         rows.b18_no_rmw_once_pending();
         rows.b19_nested_leave_makes_visible()?;
         rows.b22_read_back();
+        rows.s25_eager_compiles_to_nothing();
         Ok(())
     }
 
@@ -224,7 +242,7 @@ mod kernel {
 
     impl<B: Backend> Rows<'_, B> {
         /// Steps through `program`, checks the order of its steps, and B01 on the way.
-        fn expect(&self, expected: &str, program: impl FnOnce()) -> Trace {
+        fn expect(expected: &str, program: impl FnOnce()) -> Trace {
             let ((), trace) = step::trace(program);
             assert!(
                 is_order(trace, expected),
@@ -247,7 +265,7 @@ mod kernel {
         }
 
         fn b02_outside(&self) {
-            self.expect("S D I", || {
+            Self::expect("S D I", || {
                 lazy_mmu::write::<B, _>(&self.slots[0], self.frame.kernel_page());
             });
             println!("B01 B02 a valid kernel leaf outside a section: S D I");
@@ -257,7 +275,7 @@ mod kernel {
         fn b03_n_stores_one_pair(&self) -> Result<(), Error> {
             let mut pairs = 0;
             for n in 1..=self.slots.len() {
-                let trace = self.expect("", || {
+                let trace = Self::expect("", || {
                     lazy_mmu::with::<B, _>(|mmu| {
                         for slot in &self.slots[..n] {
                             mmu.write(slot, self.frame.kernel_page());
@@ -266,14 +284,20 @@ mod kernel {
                 });
                 let counts = Counts::of(trace.steps);
                 assert_eq!((counts.stores, counts.pairs), (n, 1));
-                assert!(trace.steps[..n].iter().all(|&it| it == lazy_mmu_examples::trace::Step::Store));
+                assert!(
+                    trace.steps[..n]
+                        .iter()
+                        .all(|&it| it == lazy_mmu_examples::trace::Step::Store)
+                );
                 pairs += counts.pairs;
                 // The MMU walks them: the first and the last page show the frame.
                 self.machine.write(self.range.page(n - 1), n as u64)?;
                 assert_eq!(self.machine.read(self.range.start())?, n as u64);
                 self.clear();
             }
-            println!("B01 B03 n stores in a section, n from 1 to 512: n stores, one pair each ({pairs} pairs)");
+            println!(
+                "B01 B03 n stores in a section, n from 1 to 512: n stores, one pair each ({pairs} pairs)"
+            );
             Ok(())
         }
 
@@ -285,24 +309,34 @@ mod kernel {
                     leaf |= if set { bit } else { 0 };
                 }
                 let needs = valid && uxn && !user;
-                self.expect(if needs { "S D I" } else { "S" }, || {
+                Self::expect(if needs { "S D I" } else { "S" }, || {
                     lazy_mmu::with::<B, _>(|mmu| mmu.write(&self.slots[0], Leaf(leaf)));
                 });
                 self.clear();
             }
-            println!("B04 B05 B06 B07 the leaf rule, all 8 combinations of VALID, USER, UXN: 1 of them S D I, 7 S");
+            println!(
+                "B04 B05 B06 B07 the leaf rule, all 8 combinations of VALID, USER, UXN: 1 of them S D I, 7 S"
+            );
         }
 
         fn b09_range_write(&self) -> Result<(), Error> {
             // The first entry needs the pair, the last ones do not.
-            let trace = self.expect("S*512 D I", || {
+            let trace = Self::expect("S*512 D I", || {
                 lazy_mmu::with::<B, _>(|mmu| {
                     mmu.write_range(self.slots, |i| {
-                        if i == 0 { self.frame.kernel_page() } else { Leaf::INVALID }
+                        if i == 0 {
+                            self.frame.kernel_page()
+                        } else {
+                            Leaf::INVALID
+                        }
                     });
                 });
             });
-            assert!(trace.atomics <= 4, "one decision: {} atomics", trace.atomics);
+            assert!(
+                trace.atomics <= 4,
+                "one decision: {} atomics",
+                trace.atomics
+            );
             self.machine.write(self.range.start(), 9)?;
             println!("B09 a range write of 512, only its first entry valid: S*512 D I");
             self.clear();
@@ -310,7 +344,7 @@ mod kernel {
         }
 
         fn b17_flush_twice(&self) {
-            self.expect("S D I", || {
+            Self::expect("S D I", || {
                 lazy_mmu::with::<B, _>(|mmu| {
                     mmu.flush();
                     mmu.write(&self.slots[0], self.frame.kernel_page());
@@ -335,8 +369,13 @@ mod kernel {
                 trace.atomics
             };
             let (one, many) = (atomics(1), atomics(100));
-            assert_eq!(one, many, "the further stores do no atomic read-modify-write");
-            println!("B18 atomic read-modify-writes in a section: {one} with 1 store, {many} with 100");
+            assert_eq!(
+                one, many,
+                "the further stores do no atomic read-modify-write"
+            );
+            println!(
+                "B18 atomic read-modify-writes in a section: {one} with 1 store, {many} with 100"
+            );
         }
 
         fn b19_nested_leave_makes_visible(&self) -> Result<(), Error> {
@@ -365,6 +404,43 @@ mod kernel {
             });
             println!("B22 a read inside a section sees the store");
             self.clear();
+        }
+    }
+
+    impl<B: Backend> Rows<'_, B> {
+        fn s25_eager_compiles_to_nothing(&self) {
+            // The black box makes all of them the same indirect call.
+            let instructions =
+                |program: &dyn Fn()| step::trace(core::hint::black_box(program)).1.instructions;
+            let nothing = instructions(&|| ());
+            let section = instructions(&|| lazy_mmu::with::<Eager<B>, _>(|_| ()));
+            assert_eq!(section, nothing, "enter and leave of the eager backend");
+            let slot = &self.slots[0];
+            let leaf = self.frame.kernel_page();
+            let by_hand = instructions(&|| {
+                slot.store(leaf.0, Ordering::Relaxed);
+                B::barrier();
+            });
+            let stored = instructions(&|| {
+                lazy_mmu::with::<Eager<B>, _>(|mmu| mmu.write(slot, Always(leaf.0)));
+            });
+            assert_eq!(stored, by_hand, "a store and its pair, no more");
+            println!("S25 an eager section compiles to nothing, its store to str, dsb ishst, isb");
+            self.clear();
+        }
+    }
+
+    /// A descriptor whose type says that it needs the pair.
+    #[derive(Clone, Copy)]
+    struct Always(u64);
+
+    impl Descriptor for Always {
+        fn bits(self) -> u64 {
+            self.0
+        }
+
+        fn needs_barrier(self) -> bool {
+            true
         }
     }
 
@@ -397,7 +473,9 @@ mod kernel {
         let fault = machine.read(frame.linear()).expect_err("the frame is free");
         assert_eq!(fault.address, frame.linear());
         println!("{frame} is used, freed, and touched: {fault}");
-        let fault = machine.write(frame.linear() + 8, 1).expect_err("the frame is free");
+        let fault = machine
+            .write(frame.linear() + 8, 1)
+            .expect_err("the frame is free");
         assert_eq!(fault.address, frame.linear() + 8);
         Ok(())
     }
@@ -412,9 +490,14 @@ mod kernel {
         mm.populate_user_range(range)?;
         writes.set(Writes::default());
         mm.zap_range(range)?;
-        let Writes { in_section, outside } = writes.get();
+        let Writes {
+            in_section,
+            outside,
+        } = writes.get();
         assert_eq!(outside, 0);
-        println!("B19 zap_range of 200 pages: {in_section} words of batch pages written before the outer leave");
+        println!(
+            "B19 zap_range of 200 pages: {in_section} words of batch pages written before the outer leave"
+        );
         Ok(())
     }
 }

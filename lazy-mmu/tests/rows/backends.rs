@@ -1,0 +1,140 @@
+//! Rows K: what a kernel supplies, where the bits are, and the backend of the whole program.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use crate::common::{KERNEL, slots, trace};
+use lazy_mmu::raw::{self, Kind};
+use lazy_mmu::sim::{self, Sim, SimOwnByte};
+use lazy_mmu::{Backend, Bits, Global, OwnByte, Storage, is_active, lazy_mmu, with, write};
+
+lazy_mmu::set_global_backend!(Sim);
+
+thread_local! {
+    static BITS: &'static AtomicU8 = Box::leak(Box::default());
+    static BARRIERS: Cell<usize> = const { Cell::new(0) };
+}
+
+// K01: from here ..
+struct Mine;
+
+// SAFETY: each thread has a byte of its own, never freed; there are no interrupts; there is no MMU to wait for.
+unsafe impl Backend for Mine {
+    type Storage = OwnByte;
+
+    fn current() -> OwnByte {
+        // SAFETY: as above.
+        BITS.with(|byte| unsafe { OwnByte::from_ptr(NonNull::from(*byte)) })
+    }
+
+    fn in_interrupt() -> bool {
+        false
+    }
+
+    fn barrier() {
+        BARRIERS.set(BARRIERS.get() + 1);
+    }
+}
+// .. to here it is 20 lines.
+
+#[test]
+fn k01_twenty_lines_make_a_backend() {
+    let table = slots::<8>();
+    with::<Mine, _>(|mmu| {
+        for slot in &table {
+            mmu.write(slot, KERNEL);
+        }
+        with::<Mine, _>(|_| ());
+        assert_eq!(BARRIERS.get(), 1);
+        mmu.write(&table[0], KERNEL);
+    });
+    assert_eq!(BARRIERS.get(), 2);
+    assert!(!is_active::<Mine>());
+}
+
+#[test]
+fn k02_others_flags_in_the_shared_word_survive() {
+    let [slot] = slots();
+    let others = 0x0123_4567_89ab_cdef & !sim::FLAGS;
+    sim::flags().store(others, Ordering::Relaxed);
+    with::<Sim, _>(|mmu| {
+        mmu.write(&slot, KERNEL);
+        // Another CPU asks for a reschedule.
+        sim::flags().fetch_or(1 << 60, Ordering::Relaxed);
+        mmu.flush();
+        mmu.write(&slot, KERNEL);
+    });
+    assert_eq!(trace(), "(SDISDI)");
+    assert_eq!(sim::flags().load(Ordering::Relaxed), others | 1 << 60);
+}
+
+#[test]
+fn k02_the_own_byte_is_another_place() {
+    with::<SimOwnByte, _>(|_| {
+        assert!(is_active::<SimOwnByte>());
+        assert!(!is_active::<Sim>(), "nothing in the flags word");
+        assert_eq!(sim::flags().load(Ordering::Relaxed), 0);
+    });
+}
+
+/// The backend whose bits the next two tests change behind the crate's back.
+fn k03<B: Backend>() {
+    let [slot] = slots();
+    // Set: a section is open, though nobody entered one here.
+    B::current().set(Bits::ACTIVE);
+    assert!(is_active::<B>());
+    write::<B, _>(&slot, KERNEL);
+    assert_eq!(trace(), "S", "deferred");
+    // SAFETY: left in the next line.
+    let state = unsafe { raw::enter::<B>() };
+    assert_eq!(state.kind(), Kind::Nested);
+    // SAFETY: the matching leave.
+    unsafe { raw::leave::<B>(state) };
+    assert_eq!(trace(), "<DI>");
+    // Cleared: none is.
+    B::current().clear(Bits::ACTIVE);
+    assert!(!is_active::<B>());
+    write::<B, _>(&slot, KERNEL);
+    assert_eq!(trace(), "SDI");
+}
+
+#[test]
+fn k03_nothing_but_the_bits_says_that_a_section_is_open() {
+    k03::<Sim>();
+    k03::<SimOwnByte>();
+}
+
+#[test]
+fn k06_the_registered_backend_serves_code_that_names_none() {
+    #[lazy_mmu(mmu)]
+    fn library(slots: &[AtomicU64]) {
+        for slot in slots {
+            mmu.write(slot, KERNEL);
+        }
+        assert_eq!(is_active::<Global>(), is_active::<Sim>());
+        inner(&slots[0]);
+    }
+    #[lazy_mmu]
+    fn inner(slot: &AtomicU64) {
+        write::<Global, _>(slot, KERNEL);
+    }
+    library(&slots::<3>());
+    assert_eq!(trace(), "(SSS<SDI>)");
+    assert!(!is_active::<Sim>());
+
+    // One truth: it is the registered backend's bits that `Global` uses.
+    with::<Sim, _>(|mmu| {
+        mmu.note_store();
+        inner(&slots::<1>()[0]);
+    });
+    assert_eq!(trace(), "(<SDI>)");
+    sim::interrupt(|| library(&slots::<1>()));
+    assert_eq!(trace(), "{[SDI[SDI]]}");
+    with::<Global, _>(|mmu| {
+        mmu.note_store();
+        mmu.flush();
+        mmu.note_store();
+    });
+    assert_eq!(trace(), "(DIDI)");
+}

@@ -1,0 +1,61 @@
+//! What the tests share.
+
+use std::sync::atomic::AtomicU64;
+
+use lazy_mmu::descriptor::{Leaf, USER, UXN, VALID};
+use lazy_mmu::raw::Kind;
+use lazy_mmu::sim::{self, Event};
+
+/// A valid kernel page: needs the pair.
+pub(crate) const KERNEL: Leaf = Leaf(0x4000_0000 | UXN | VALID);
+/// A valid user page: does not.
+pub(crate) const USERS: Leaf = Leaf(0x4000_0000 | UXN | USER | VALID);
+
+/// `N` entries of a table.
+pub(crate) fn slots<const N: usize>() -> [AtomicU64; N] {
+    [const { AtomicU64::new(0) }; N]
+}
+
+/// The trace since the last call, one letter an event, so that a test shows it whole:
+/// `S` store, `D` `dsb ishst`, `I` `isb`, `(` `<` `[` enter Outer, Nested, Inert, `)` `>` `]` the leaves,
+/// `{` `}` an interrupt.
+pub(crate) fn trace() -> String {
+    sim::take_trace()
+        .iter()
+        .map(|event| match event {
+            Event::Store { .. } => 'S',
+            Event::DsbIshst => 'D',
+            Event::Isb => 'I',
+            Event::Enter(Kind::Outer) => '(',
+            Event::Leave(Kind::Outer) => ')',
+            Event::Enter(Kind::Nested) => '<',
+            Event::Leave(Kind::Nested) => '>',
+            Event::Enter(Kind::Inert) => '[',
+            Event::Leave(Kind::Inert) => ']',
+            Event::Interrupt => '{',
+            Event::InterruptReturn => '}',
+            other => panic!("no test here expects {other:?}"),
+        })
+        .collect()
+}
+
+/// Runs a test body for both storages of the bits: a word shared with others' flags, and a byte of the thread's own.
+macro_rules! for_both_storages {
+    ($(#[$meta:meta])* fn $name:ident<$backend:ident>() $body:block) => {
+        $(#[$meta])*
+        #[test]
+        fn $name() {
+            fn body<$backend: lazy_mmu::Backend>() $body
+            body::<lazy_mmu::sim::Sim>();
+            assert_eq!(
+                lazy_mmu::sim::flags().load(std::sync::atomic::Ordering::Relaxed) & lazy_mmu::sim::FLAGS,
+                0,
+                "the test leaves no bit behind"
+            );
+            lazy_mmu::sim::take_trace();
+            body::<lazy_mmu::sim::SimOwnByte>();
+            assert_eq!(lazy_mmu::sim::bits::<lazy_mmu::sim::SimOwnByte>(), lazy_mmu::Bits::EMPTY);
+        }
+    };
+}
+pub(crate) use for_both_storages;

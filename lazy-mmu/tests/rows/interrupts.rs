@@ -1,0 +1,116 @@
+//! Rows C: what an interrupt does, and does not do, to the task that it interrupted.
+
+use crate::common::{KERNEL, for_both_storages, slots, trace};
+use lazy_mmu::raw::{self, Kind};
+use lazy_mmu::sim::{self, bits};
+use lazy_mmu::{Backend, Bits, is_active, with, write};
+
+/// What a handler may do: open a section, store with it and without it, nest, flush, leave.
+fn handler<B: Backend>() {
+    let [slot] = slots();
+    with::<B, _>(|mmu| {
+        assert!(!is_active::<B>());
+        mmu.write(&slot, KERNEL);
+        mmu.flush();
+        let mut nested = mmu.nest();
+        nested.write(&slot, KERNEL);
+        nested.flush();
+        nested.leave();
+    });
+    write::<B, _>(&slot, KERNEL);
+    lazy_mmu::flush::<B>();
+}
+/// Each store is followed by its pair at once, and the sections are inert.
+const HANDLER: &str = "{[SDI[SDI]]SDI}";
+
+for_both_storages! {
+    fn c01_enter_in_an_interrupt_is_inert<B>() {
+        sim::interrupt(|| {
+            // SAFETY: left below, in order.
+            let state = unsafe { raw::enter::<B>() };
+            assert_eq!(state.kind(), Kind::Inert);
+            assert_eq!(bits::<B>(), Bits::EMPTY);
+            assert!(!is_active::<B>());
+            // SAFETY: the matching leave.
+            unsafe { raw::leave::<B>(state) };
+        });
+        assert_eq!(trace(), "{[]}");
+    }
+}
+
+for_both_storages! {
+    fn c02_leave_of_an_inert_token_does_nothing<B>() {
+        let [slot] = slots();
+        with::<B, _>(|mmu| {
+            mmu.write(&slot, KERNEL);
+            let before = bits::<B>();
+            sim::interrupt(|| {
+                // SAFETY: left in the next line.
+                let state = unsafe { raw::enter::<B>() };
+                // SAFETY: the matching leave.
+                unsafe { raw::leave::<B>(state) };
+            });
+            assert_eq!(bits::<B>(), before, "what is pending stays pending");
+        });
+        assert_eq!(trace(), "(S{[]}DI)");
+    }
+}
+
+for_both_storages! {
+    fn c03_a_store_in_an_interrupt_is_immediate_also_inside_a_section<B>() {
+        sim::interrupt(handler::<B>);
+        assert_eq!(trace(), HANDLER);
+        with::<B, _>(|_| sim::interrupt(handler::<B>));
+        assert_eq!(trace(), format!("({HANDLER})"));
+    }
+}
+
+for_both_storages! {
+    fn c03_a_pending_store_of_the_task_does_not_swallow_the_interrupts_pair<B>() {
+        let [slot] = slots();
+        with::<B, _>(|mmu| {
+            mmu.write(&slot, KERNEL);
+            sim::interrupt(handler::<B>);
+        });
+        assert_eq!(trace(), format!("(S{HANDLER}DI)"));
+    }
+}
+
+for_both_storages! {
+    fn c04_an_interrupt_changes_no_bit_of_the_task<B>() {
+        let [slot] = slots();
+        sim::interrupt(handler::<B>);
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+        with::<B, _>(|mmu| {
+            sim::interrupt(handler::<B>);
+            assert_eq!(bits::<B>(), Bits::ACTIVE);
+            mmu.write(&slot, KERNEL);
+            sim::interrupt(|| sim::interrupt(handler::<B>));
+            assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::PENDING));
+        });
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
+    fn c06_the_token_decides_not_the_context<B>() {
+        let [slot] = slots();
+        // Entered in the task, left while softirqs are disabled (which counts as an interrupt).
+        // SAFETY: left below, in order.
+        let state = unsafe { raw::enter::<B>() };
+        write::<B, _>(&slot, KERNEL);
+        sim::interrupt(|| {
+            // SAFETY: the matching leave, on behalf of the task.
+            unsafe { raw::leave::<B>(state) };
+        });
+        assert_eq!(trace(), "(S{DI)}");
+        assert_eq!(bits::<B>(), Bits::EMPTY, "the mode has not leaked");
+
+        // A section in hand flushes, though the context says interrupt: the token knows better.
+        with::<B, _>(|mmu| {
+            mmu.write(&slot, KERNEL);
+            sim::interrupt(|| mmu.flush());
+        });
+        assert_eq!(trace(), "(S{DI})");
+    }
+}

@@ -1,0 +1,10 @@
+//! The rows of the project's list of behaviours that a host can show, on the backend `sim`. The name of each test
+//! begins with its row.
+
+mod common;
+
+mod attribute;
+mod backends;
+mod interrupts;
+mod state_machine;
+mod stores;

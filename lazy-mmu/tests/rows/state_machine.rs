@@ -1,0 +1,321 @@
+//! Rows S: the state machine, through the bare token, the guards and the closure form.
+
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+
+use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
+use lazy_mmu::raw::{self, Kind, State};
+use lazy_mmu::sim::{self, Sim, bits};
+use lazy_mmu::{Backend, Bits, Eager, Task, is_active, with, write};
+
+/// A bare enter; the tests here pass every state to `leave`, in order.
+fn enter<B: Backend>() -> State {
+    // SAFETY: as above.
+    unsafe { raw::enter::<B>() }
+}
+
+fn leave<B: Backend>(state: State) {
+    // SAFETY: as above.
+    unsafe { raw::leave::<B>(state) }
+}
+
+fn task<B: Backend>() -> Task<B> {
+    // SAFETY: each test makes one handle for its thread and backend at a time, and forgets none.
+    unsafe { Task::current() }
+}
+
+for_both_storages! {
+    fn s01_a_fresh_thread_is_inactive<B>() {
+        assert!(!is_active::<B>());
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+        // Nothing is pending, so a flush emits nothing.
+        lazy_mmu::flush::<B>();
+        assert_eq!(trace(), "");
+    }
+}
+
+for_both_storages! {
+    fn s02_the_first_enter_is_outer_and_activates<B>() {
+        let state = enter::<B>();
+        assert_eq!(state.kind(), Kind::Outer);
+        assert!(is_active::<B>());
+        assert_eq!(bits::<B>(), Bits::ACTIVE);
+        leave::<B>(state);
+        assert_eq!(trace(), "()");
+    }
+}
+
+for_both_storages! {
+    fn s03_enter_inside_a_section_is_nested<B>() {
+        let [slot] = slots();
+        let outer = enter::<B>();
+        write::<B, _>(&slot, KERNEL);
+        let inner = enter::<B>();
+        assert_eq!(inner.kind(), Kind::Nested);
+        assert!(is_active::<B>());
+        assert_eq!(trace(), "(S<", "no barrier at enter");
+        leave::<B>(inner);
+        leave::<B>(outer);
+    }
+}
+
+for_both_storages! {
+    fn s04_nested_leave_flushes_once_and_stays_active<B>() {
+        let [one, two] = slots();
+        let outer = enter::<B>();
+        let inner = enter::<B>();
+        write::<B, _>(&one, KERNEL);
+        write::<B, _>(&two, KERNEL);
+        leave::<B>(inner);
+        assert_eq!(trace(), "(<SSDI>");
+        assert!(is_active::<B>());
+        assert_eq!(bits::<B>(), Bits::ACTIVE);
+        leave::<B>(outer);
+    }
+}
+
+for_both_storages! {
+    fn s05_nested_leave_with_nothing_pending_emits_nothing<B>() {
+        let outer = enter::<B>();
+        let inner = enter::<B>();
+        leave::<B>(inner);
+        assert!(is_active::<B>());
+        assert_eq!(trace(), "(<>");
+        leave::<B>(outer);
+    }
+}
+
+for_both_storages! {
+    fn s06_outer_leave_flushes_once_and_ends_the_mode<B>() {
+        let [one, two] = slots();
+        let outer = enter::<B>();
+        write::<B, _>(&one, KERNEL);
+        write::<B, _>(&two, KERNEL);
+        leave::<B>(outer);
+        assert_eq!(trace(), "(SSDI)");
+        assert!(!is_active::<B>());
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
+    fn s07_outer_leave_with_nothing_pending_emits_nothing<B>() {
+        let [slot] = slots();
+        let outer = enter::<B>();
+        write::<B, _>(&slot, USERS);
+        leave::<B>(outer);
+        assert_eq!(trace(), "(S)");
+        assert!(!is_active::<B>());
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
+    fn s08_a_thousand_levels<B>() {
+        let [slot] = slots();
+        let mut states = Vec::new();
+        for level in 0..1000 {
+            let state = enter::<B>();
+            assert_eq!(state.kind(), if level == 0 { Kind::Outer } else { Kind::Nested });
+            states.push(state);
+        }
+        trace();
+        while let Some(state) = states.pop() {
+            assert!(is_active::<B>());
+            write::<B, _>(&slot, KERNEL);
+            leave::<B>(state);
+            assert_eq!(trace(), if states.is_empty() { "SDI)" } else { "SDI>" });
+        }
+        assert!(!is_active::<B>());
+    }
+}
+
+#[test]
+fn s08_a_thousand_levels_of_guards() {
+    fn deeper(levels: usize) {
+        if levels == 0 {
+            return write::<Sim, _>(&slots::<1>()[0], KERNEL);
+        }
+        with::<Sim, _>(|mmu| {
+            let _nested = mmu.nest();
+            deeper(levels - 1);
+            assert!(is_active::<Sim>());
+        });
+    }
+    deeper(500);
+    assert!(!is_active::<Sim>());
+    assert_eq!(trace().matches("DI").count(), 1);
+}
+
+for_both_storages! {
+    fn s09_stores_after_a_nested_leave_are_pending_again<B>() {
+        let [slot] = slots();
+        let outer = enter::<B>();
+        let inner = enter::<B>();
+        write::<B, _>(&slot, KERNEL);
+        leave::<B>(inner);
+        write::<B, _>(&slot, KERNEL);
+        assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::PENDING));
+        assert_eq!(trace(), "(<SDI>S");
+        leave::<B>(outer);
+        assert_eq!(trace(), "DI)");
+    }
+}
+
+for_both_storages! {
+    fn s02_to_s09_with_guards<B>() {
+        let [slot] = slots();
+        let mut task = task::<B>();
+        let mut outer = task.enter();
+        outer.write(&slot, KERNEL);
+        let mut inner = outer.nest();
+        let innermost = inner.nest();
+        innermost.leave();
+        inner.write(&slot, KERNEL);
+        drop(inner);
+        assert!(is_active::<B>());
+        outer.write(&slot, KERNEL);
+        drop(outer);
+        assert!(!is_active::<B>());
+        assert_eq!(trace(), "(S<<DI>SDI>SDI)");
+
+        with::<B, _>(|outer| {
+            outer.write(&slot, KERNEL);
+            with::<B, _>(|inner| inner.write(&slot, KERNEL));
+            outer.nest().write(&slot, KERNEL);
+            outer.write(&slot, KERNEL);
+        });
+        assert_eq!(trace(), "(S<SDI><SDI>SDI)");
+    }
+}
+
+#[test]
+fn s19_the_pair_first_then_the_mode_is_cleared() {
+    use std::cell::Cell;
+    thread_local!(static AT_BARRIER: Cell<Option<Bits>> = const { Cell::new(None) });
+
+    /// Looks at the bits at the moment of the barrier.
+    struct Looking;
+
+    // SAFETY: all but the look is `Sim`'s.
+    unsafe impl Backend for Looking {
+        type Storage = <Sim as Backend>::Storage;
+        fn current() -> Self::Storage {
+            Sim::current()
+        }
+        fn in_interrupt() -> bool {
+            Sim::in_interrupt()
+        }
+        fn barrier() {
+            AT_BARRIER.set(Some(bits::<Sim>()));
+            Sim::barrier();
+        }
+    }
+
+    let [slot] = slots();
+    with::<Looking, _>(|mmu| mmu.write(&slot, KERNEL));
+    assert_eq!(
+        AT_BARRIER.get(),
+        Some(Bits::ACTIVE),
+        "active still, pending no more"
+    );
+    assert_eq!(bits::<Sim>(), Bits::EMPTY);
+}
+
+for_both_storages! {
+    fn s20_a_forgotten_nested_guard_loses_nothing<B>() {
+        let [slot] = slots();
+        let mut task = task::<B>();
+        let mut outer = task.enter();
+        let mut nested = outer.nest();
+        nested.write(&slot, KERNEL);
+        mem::forget(nested);
+        assert_eq!(trace(), "(<S");
+        outer.leave();
+        assert_eq!(trace(), "DI)");
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+
+        with::<B, _>(|mmu| {
+            let mut nested = mmu.nest();
+            nested.write(&slot, KERNEL);
+            mem::forget(nested);
+        });
+        assert_eq!(trace(), "(<SDI)");
+    }
+}
+
+for_both_storages! {
+    fn s21_a_forgotten_outermost_guard_is_healed<B>() {
+        let [slot] = slots();
+        let mut handle = task::<B>();
+        let mut section = handle.enter();
+        section.write(&slot, KERNEL);
+        mem::forget(section);
+        assert!(is_active::<B>(), "nothing has noticed yet");
+        // The next use of the handle emits, and opens an Outer again.
+        handle.enter().leave();
+        assert_eq!(trace(), "(SDI)()");
+        assert!(!is_active::<B>());
+
+        let mut section = handle.enter();
+        section.write(&slot, KERNEL);
+        mem::forget(section);
+        drop(handle);
+        assert_eq!(trace(), "(SDI)");
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
+    fn s23_a_panic_inside_a_section_leaves_it<B>() {
+        let table = slots::<4>();
+        let result = panic::catch_unwind(AssertUnwindSafe(|| {
+            with::<B, _>(|mmu| {
+                let mut nested = mmu.nest();
+                nested.write_range(&table, |i| {
+                    assert!(i < 2, "provoked");
+                    KERNEL
+                });
+            });
+        }));
+        assert!(result.is_err());
+        assert_eq!(trace(), "(<SSDI>)", "what was stored before the panic has its pair");
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
+    fn s25_eager_has_the_same_api_and_defers_nothing<B>() {
+        let [slot] = slots();
+        let mut task = task::<Eager<B>>();
+        let mut outer = task.enter();
+        outer.write(&slot, KERNEL);
+        assert!(!is_active::<Eager<B>>());
+        assert!(!is_active::<B>());
+        outer.write(&slot, USERS);
+        let mut inner = outer.nest();
+        inner.write(&slot, KERNEL);
+        inner.flush();
+        inner.leave();
+        outer.leave();
+        write::<Eager<B>, _>(&slot, KERNEL);
+        let without_sections: String = trace().chars().filter(|it| "SDI".contains(*it)).collect();
+        assert_eq!(without_sections, "SDISSDISDI");
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+
+        // Nothing at all: no bits, no size.
+        assert_eq!(size_of::<<Eager<B> as Backend>::Storage>(), 0);
+    }
+}
+
+#[test]
+fn s01_each_simulated_task_starts_fresh() {
+    let state = enter::<Sim>();
+    let other = sim::spawn();
+    sim::switch_to(other);
+    assert_eq!(bits::<Sim>(), Bits::EMPTY);
+    assert!(!is_active::<Sim>());
+    sim::switch_to(sim::TaskId::FIRST);
+    assert!(is_active::<Sim>());
+    leave::<Sim>(state);
+}

@@ -1,0 +1,272 @@
+//! Rows B: which stores need the pair, and when it is emitted.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
+use lazy_mmu::descriptor::{Descriptor, Leaf, Table, TopLevel, USER, UXN, VALID};
+use lazy_mmu::sim::{self, Event, Sim, bits};
+use lazy_mmu::{Backend, Bits, Storage, with, write};
+
+/// The trace of one store in a section, without the section.
+fn in_section<B: Backend, D: Descriptor>(descriptor: D) -> String {
+    let [slot] = slots();
+    with::<B, _>(|mmu| mmu.write(&slot, descriptor));
+    assert_eq!(slot.load(Ordering::Relaxed), descriptor.bits());
+    trace().trim_matches(['(', ')']).to_owned()
+}
+
+for_both_storages! {
+    fn b01_the_pair_is_dsb_ishst_then_isb_after_the_store<B>() {
+        let [slot] = slots();
+        write::<B, _>(&slot, KERNEL);
+        assert_eq!(
+            sim::take_trace(),
+            [
+                Event::Store { slot: &raw const slot as usize, value: KERNEL.0 },
+                Event::DsbIshst,
+                Event::Isb,
+            ]
+        );
+    }
+}
+
+for_both_storages! {
+    fn b02_outside_a_section_a_valid_kernel_leaf_is_followed_by_its_pair<B>() {
+        let [one, two] = slots();
+        write::<B, _>(&one, KERNEL);
+        write::<B, _>(&two, KERNEL);
+        assert_eq!(trace(), "SDISDI");
+    }
+}
+
+for_both_storages! {
+    fn b03_n_stores_one_pair_at_leave<B>() {
+        let table = slots::<512>();
+        for n in 1..=table.len() {
+            with::<B, _>(|mmu| {
+                for slot in &table[..n] {
+                    mmu.write(slot, KERNEL);
+                }
+                assert!(!sim::is_settled(&table[n - 1]));
+            });
+            assert_eq!(trace(), format!("({}DI)", "S".repeat(n)));
+        }
+    }
+}
+
+for_both_storages! {
+    fn b04_a_leaf_needs_the_pair_iff_valid_and_uxn_and_not_user<B>() {
+        for (leaf, expected) in [
+            (0, "S"),
+            (VALID, "S"),
+            (USER, "S"),
+            (UXN, "S"),
+            (VALID | USER, "S"),
+            (VALID | UXN, "SDI"),
+            (USER | UXN, "S"),
+            (VALID | USER | UXN, "S"),
+        ] {
+            // All other bits must not matter.
+            let others = !(VALID | USER | UXN);
+            for leaf in [leaf, leaf | others] {
+                assert_eq!(in_section::<B, _>(Leaf(leaf)), expected, "{leaf:#x}");
+            }
+        }
+    }
+}
+
+for_both_storages! {
+    fn b05_an_execute_only_user_leaf_needs_none<B>() {
+        assert_eq!(in_section::<B, _>(Leaf(0x4000_0000 | VALID)), "S");
+    }
+}
+
+for_both_storages! {
+    fn b06_an_invalid_or_cleared_leaf_leaves_nothing_pending<B>() {
+        let [slot] = slots();
+        for leaf in [Leaf::INVALID, Leaf(KERNEL.0 & !VALID)] {
+            with::<B, _>(|mmu| {
+                mmu.write(&slot, leaf);
+                assert_eq!(bits::<B>(), Bits::ACTIVE);
+            });
+            write::<B, _>(&slot, leaf);
+            assert_eq!(trace(), "(S)S");
+        }
+    }
+}
+
+for_both_storages! {
+    fn b07_a_section_of_user_and_invalid_updates_emits_nothing<B>() {
+        let [one, two] = slots();
+        with::<B, _>(|mmu| {
+            for _ in 0..100 {
+                mmu.write(&one, USERS);
+                mmu.write(&two, Leaf::INVALID);
+            }
+        });
+        assert_eq!(trace(), format!("({})", "S".repeat(200)));
+    }
+}
+
+for_both_storages! {
+    fn b08_only_the_new_value_counts<B>() {
+        let slot = AtomicU64::new(KERNEL.0);
+        let other_page = Leaf(KERNEL.0 + 0x1000);
+        with::<B, _>(|mmu| mmu.write(&slot, other_page));
+        assert_eq!(trace(), "(SDI)", "valid to valid");
+        with::<B, _>(|mmu| mmu.write(&slot, other_page));
+        assert_eq!(trace(), "(SDI)", "the same value again");
+        with::<B, _>(|mmu| mmu.write(&slot, Leaf::INVALID));
+        assert_eq!(trace(), "(S)", "valid to invalid");
+    }
+}
+
+for_both_storages! {
+    fn b09_a_range_write_decides_once_for_any_entry<B>() {
+        let table = slots::<16>();
+        for needing in 0..=table.len() {
+            with::<B, _>(|mmu| {
+                mmu.write_range(&table, |i| if i == needing { KERNEL } else { USERS });
+                let pending = bits::<B>().contains(Bits::PENDING);
+                assert_eq!(pending, needing < table.len(), "entry {needing} needs the pair");
+            });
+            let pair = if needing < table.len() { "DI" } else { "" };
+            assert_eq!(trace(), format!("({}{pair})", "S".repeat(16)));
+            for (i, slot) in table.iter().enumerate() {
+                let expected = if i == needing { KERNEL } else { USERS };
+                assert_eq!(slot.load(Ordering::Relaxed), expected.0);
+            }
+        }
+        with::<B, _>(|mmu| mmu.write_range(&[], |_| KERNEL));
+        assert_eq!(trace(), "()", "no entry, no pair");
+    }
+}
+
+#[test]
+fn b09_an_inert_range_write_emits_one_pair_at_once() {
+    let table = slots::<16>();
+    sim::interrupt(|| with::<Sim, _>(|mmu| mmu.write_range(&table, |_| KERNEL)));
+    assert_eq!(trace(), format!("{{[{}DI]}}", "S".repeat(16)));
+}
+
+for_both_storages! {
+    fn b10_b12_b13_the_other_levels<B>() {
+        assert_eq!(in_section::<B, _>(Table(0x4000_0003)), "SDI");
+        assert_eq!(in_section::<B, _>(Table(0x4000_0002)), "S");
+        assert_eq!(in_section::<B, _>(Table::INVALID), "S");
+        assert_eq!(in_section::<B, _>(TopLevel(0x4000_0003)), "SDI");
+        assert_eq!(in_section::<B, _>(TopLevel::INVALID), "SDI");
+    }
+}
+
+for_both_storages! {
+    fn b17_flush_emits_only_if_something_is_pending<B>() {
+        let [slot] = slots();
+        with::<B, _>(|mmu| {
+            mmu.flush();
+            assert_eq!(trace(), "(");
+            mmu.write(&slot, KERNEL);
+            mmu.flush();
+            assert_eq!(trace(), "SDI");
+            assert!(sim::is_settled(&slot));
+            mmu.flush();
+            lazy_mmu::flush::<B>();
+            assert_eq!(trace(), "", "a second flush emits nothing");
+            // Without the section in hand, the same.
+            write::<B, _>(&slot, KERNEL);
+            lazy_mmu::flush::<B>();
+            assert_eq!(trace(), "SDI");
+        });
+        assert_eq!(trace(), ")");
+    }
+}
+
+thread_local!(static CHANGES: Cell<usize> = const { Cell::new(0) });
+
+/// `Sim`'s bits, with the read-modify-writes counted.
+#[derive(Clone, Copy)]
+struct Counted(<Sim as Backend>::Storage);
+
+impl Storage for Counted {
+    fn load(self) -> Bits {
+        self.0.load()
+    }
+    fn set(self, bits: Bits) -> Bits {
+        CHANGES.set(CHANGES.get() + 1);
+        self.0.set(bits)
+    }
+    fn clear(self, bits: Bits) {
+        CHANGES.set(CHANGES.get() + 1);
+        self.0.clear(bits);
+    }
+}
+
+struct CountingSim;
+
+// SAFETY: all but the count is `Sim`'s.
+unsafe impl Backend for CountingSim {
+    type Storage = Counted;
+    fn current() -> Counted {
+        Counted(Sim::current())
+    }
+    fn in_interrupt() -> bool {
+        Sim::in_interrupt()
+    }
+    fn barrier() {
+        Sim::barrier();
+    }
+}
+
+#[test]
+fn b18_once_pending_further_stores_do_no_read_modify_write() {
+    let [slot] = slots();
+    with::<CountingSim, _>(|mmu| {
+        assert_eq!(CHANGES.replace(0), 1, "enter sets ACTIVE");
+        mmu.write(&slot, KERNEL);
+        assert_eq!(CHANGES.replace(0), 1, "the first store sets PENDING");
+        for _ in 0..100 {
+            mmu.write(&slot, KERNEL);
+            write::<CountingSim, _>(&slot, KERNEL);
+            mmu.note_store();
+        }
+        assert_eq!(CHANGES.replace(0), 0);
+    });
+    assert_eq!(CHANGES.replace(0), 2, "leave clears PENDING, and ACTIVE");
+    with::<CountingSim, _>(|_| {});
+    assert_eq!(
+        CHANGES.replace(0),
+        2,
+        "nothing stored: ACTIVE set, ACTIVE cleared"
+    );
+}
+
+for_both_storages! {
+    fn b22_a_read_returns_what_was_last_written<B>() {
+        let [slot] = slots();
+        with::<B, _>(|mmu| {
+            mmu.write(&slot, KERNEL);
+            assert_eq!(mmu.read(&slot), KERNEL.0);
+            mmu.write(&slot, USERS);
+            assert_eq!(mmu.nest().read(&slot), USERS.0);
+            // What the hardware, or another CPU, changes meanwhile is seen too.
+            slot.fetch_or(1 << 10, Ordering::Relaxed);
+            assert_eq!(mmu.read(&slot), USERS.0 | 1 << 10);
+        });
+    }
+}
+
+#[test]
+fn b02_stores_by_address_are_the_same() {
+    let mut word = 0u64;
+    let slot = &raw mut word;
+    // SAFETY: a local word, which nobody else accesses.
+    unsafe { lazy_mmu::write_ptr::<Sim, _>(slot, KERNEL) };
+    with::<Sim, _>(|mmu| {
+        // SAFETY: as above.
+        unsafe { mmu.write_ptr(slot, USERS) };
+        mmu.note_store();
+    });
+    assert_eq!(trace(), "SDI(SDI)");
+    assert_eq!(word, USERS.0);
+}
