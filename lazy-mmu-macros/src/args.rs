@@ -110,11 +110,16 @@ fn value<T: syn::parse::Parse>(input: ParseStream<'_>, name: &Ident, what: &str)
             format_args!("`{name}` needs a value: `{name} = ..`, {what}"),
         ));
     }
-    input.parse::<Token![=]>()?;
-    let before = input.span();
+    let equals = input.parse::<Token![=]>()?;
+    // At the end of the input there is no token to point at.
+    let at = if input.is_empty() {
+        equals.span
+    } else {
+        input.span()
+    };
     input
         .parse()
-        .map_err(|_| syn::Error::new(before, format_args!("expected {what}")))
+        .map_err(|_| syn::Error::new(at, format_args!("expected {what}")))
 }
 
 fn once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {

@@ -60,7 +60,7 @@ use crate::bits::{Bits, Storage};
 #[derive(Debug)]
 pub struct State {
     kind: Kind,
-    not_send: PhantomData<*mut ()>,
+    thread: BoundToThread,
 }
 
 impl State {
@@ -71,12 +71,21 @@ impl State {
     }
 
     #[inline]
-    pub(crate) fn new(kind: Kind) -> Self {
+    pub(crate) fn of_kind(kind: Kind) -> Self {
         Self {
             kind,
-            not_send: PhantomData,
+            thread: BoundToThread::HERE,
         }
     }
+}
+
+/// What must stay on its thread, because the bits that it changes are that thread's: neither `Send` nor `Sync`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BoundToThread(PhantomData<*mut ()>);
+
+impl BoundToThread {
+    /// To the thread that makes it.
+    pub(crate) const HERE: Self = Self(PhantomData);
 }
 
 /// What entering a section did.
@@ -130,7 +139,7 @@ pub(crate) fn enter_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Stat
         Kind::Outer
     };
     B::observe(Event::Enter(kind));
-    State::new(kind)
+    State::of_kind(kind)
 }
 
 #[inline]

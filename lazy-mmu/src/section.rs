@@ -8,7 +8,7 @@ use crate::backend::{Backend, Event};
 use crate::descriptor::Descriptor;
 use crate::global::Global;
 use crate::level::{Dynamic, Level, Outer};
-use crate::raw::{self, Kind};
+use crate::raw::{self, BoundToThread, Kind};
 use crate::store;
 
 /// An open lazy MMU section: stores of descriptors made while it lives are deferred, and its drop emits the barrier
@@ -26,17 +26,17 @@ pub struct LazyMmu<'a, L: Level, B: Backend = Global> {
     bits: B::Storage,
     token: L::Token<'a>,
     brand: PhantomData<fn(&'a ()) -> &'a ()>,
-    not_send: PhantomData<*mut ()>,
+    thread: BoundToThread,
 }
 
 impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     #[inline]
-    fn new(bits: B::Storage, token: L::Token<'a>) -> Self {
+    fn from_parts(bits: B::Storage, token: L::Token<'a>) -> Self {
         Self {
             bits,
             token,
             brand: PhantomData,
-            not_send: PhantomData,
+            thread: BoundToThread::HERE,
         }
     }
 
@@ -66,7 +66,7 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
         } else {
             Kind::Nested
         }));
-        LazyMmu::new(self.bits, L::nest(&self.token))
+        LazyMmu::from_parts(self.bits, L::nest(&self.token))
     }
 
     /// Emits the pair now, if a store awaits it; the section stays open.
@@ -185,7 +185,7 @@ impl<'a, B: Backend> LazyMmu<'a, Outer, B> {
     pub(crate) fn outer(bits: B::Storage, open: &'a mut crate::level::OpenSection) -> Self {
         // No look at the interrupt state: the handle of a task is not used in one.
         *open = Some(raw::enter_at::<B>(bits, false));
-        Self::new(bits, open)
+        Self::from_parts(bits, open)
     }
 }
 
@@ -197,7 +197,7 @@ impl<B: Backend> LazyMmu<'_, Dynamic, B> {
     #[inline]
     pub(crate) fn dynamic() -> Self {
         let (bits, in_interrupt) = B::context();
-        Self::new(bits, raw::enter_at::<B>(bits, in_interrupt))
+        Self::from_parts(bits, raw::enter_at::<B>(bits, in_interrupt))
     }
 }
 

@@ -1,11 +1,11 @@
 //! The handle of the current task, from which owned sections come.
 
 use core::fmt;
-use core::marker::PhantomData;
 
 use crate::backend::Backend;
 use crate::global::Global;
 use crate::level::{OpenSection, Outer, leave_open};
+use crate::raw::BoundToThread;
 use crate::section::LazyMmu;
 
 /// The handle of the current task: where a section that its user owns is entered.
@@ -18,7 +18,7 @@ use crate::section::LazyMmu;
 pub struct Task<B: Backend = Global> {
     bits: B::Storage,
     open: OpenSection,
-    not_send: PhantomData<*mut ()>,
+    thread: BoundToThread,
 }
 
 impl<B: Backend> Task<B> {
@@ -35,7 +35,7 @@ impl<B: Backend> Task<B> {
         Self {
             bits: B::current(),
             open: None,
-            not_send: PhantomData,
+            thread: BoundToThread::HERE,
         }
     }
 

@@ -1,0 +1,13 @@
+// One leave would do for both: the second section is a mistake.
+// The attribute refuses a second one, on its path.
+
+use lazy_mmu::lazy_mmu;
+use lazy_mmu::sim::Sim;
+
+#[lazy_mmu(backend = Sim)]
+#[lazy_mmu::lazy_mmu(backend = Sim)]
+fn map() {}
+
+fn main() {
+    map();
+}

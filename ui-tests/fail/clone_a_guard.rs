@@ -1,0 +1,12 @@
+// Each of the two would leave the section.
+// Guards are not `Clone` (E0599).
+
+use lazy_mmu::Task;
+use lazy_mmu::sim::Sim;
+
+fn clone(task: &mut Task<Sim>) {
+    let section = task.enter();
+    let _second = section.clone();
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+// A function that sleeps inside a section would let the barriers wait for as long as it sleeps.
+// It asks for the task's handle, which the open section borrows (E0499).
+
+use lazy_mmu::Task;
+use lazy_mmu::sim::Sim;
+
+fn may_sleep(_: &mut Task<Sim>) {}
+
+fn sleep_inside(task: &mut Task<Sim>) {
+    let section = task.enter();
+    may_sleep(task);
+    section.leave();
+}
+
+fn main() {}

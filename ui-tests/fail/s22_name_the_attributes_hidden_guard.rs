@@ -1,0 +1,12 @@
+// The body could forget the guard, and the section would never be left.
+// The guard's name belongs to the macro: the body cannot see it (E0425).
+
+use lazy_mmu::lazy_mmu;
+use lazy_mmu::sim::Sim;
+
+#[lazy_mmu(backend = Sim)]
+fn forget() {
+    core::mem::forget(__section);
+}
+
+fn main() {}

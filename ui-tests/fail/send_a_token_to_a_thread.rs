@@ -1,0 +1,16 @@
+// The other thread would leave a section that it has not entered.
+// The token is not `Send` (E0277).
+
+use std::thread;
+
+use lazy_mmu::raw;
+use lazy_mmu::sim::Sim;
+
+fn main() {
+    // SAFETY: what follows is refused.
+    let state = unsafe { raw::enter::<Sim>() };
+    thread::spawn(move || {
+        // SAFETY: as above.
+        unsafe { raw::leave::<Sim>(state) }
+    });
+}

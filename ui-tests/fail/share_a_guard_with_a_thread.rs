@@ -1,0 +1,16 @@
+// The other thread could look at bits that change under it; no operation of a section is meant for two threads.
+// Guards are not `Sync` (E0277).
+
+use std::thread;
+
+use lazy_mmu::Task;
+use lazy_mmu::sim::Sim;
+
+fn share(task: &mut Task<Sim>) {
+    let section = task.enter();
+    thread::scope(|scope| {
+        scope.spawn(|| println!("{section:?}"));
+    });
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+// The store would be deferred with no section left to emit its pair.
+// Leaving consumes the guard (E0382).
+
+use core::sync::atomic::AtomicU64;
+
+use lazy_mmu::Task;
+use lazy_mmu::descriptor::Leaf;
+use lazy_mmu::sim::Sim;
+
+fn store_after_leave(task: &mut Task<Sim>, slot: &AtomicU64) {
+    let mut section = task.enter();
+    section.leave();
+    section.write(slot, Leaf::INVALID);
+}
+
+fn main() {}

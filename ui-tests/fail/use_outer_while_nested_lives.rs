@@ -1,0 +1,16 @@
+// A store through the outer section would be deferred past the nested leave, at which the reader expects everything
+// before it to be visible. The nested guard has a drop, which uses its borrow at the end of its scope (E0499).
+
+use core::sync::atomic::AtomicU64;
+
+use lazy_mmu::Task;
+use lazy_mmu::descriptor::Leaf;
+use lazy_mmu::sim::Sim;
+
+fn use_outer_though_nested_is_not_used_again(task: &mut Task<Sim>, slot: &AtomicU64) {
+    let mut outer = task.enter();
+    let _nested = outer.nest();
+    outer.write(slot, Leaf::INVALID);
+}
+
+fn main() {}

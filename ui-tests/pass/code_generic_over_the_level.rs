@@ -1,0 +1,31 @@
+// A helper that had to be written once for each level would be written with raw stores instead.
+// `Level` can be named in bounds, though not implemented, and `nest` stays inside it.
+#![deny(warnings)]
+
+use core::sync::atomic::AtomicU64;
+
+use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::sim::{Sim, pairs, take_trace};
+use lazy_mmu::{Backend, LazyMmu, Level, Task};
+
+fn fill<L: Level, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, slots: &[AtomicU64]) {
+    mmu.write_range(slots, |i| Leaf(((i as u64) << 12) | UXN | VALID));
+}
+
+fn fill_and_use<L: Level, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, slots: &[AtomicU64]) {
+    let mut nested = mmu.nest();
+    fill(&mut nested, slots);
+    nested.leave();
+}
+
+fn main() {
+    let slots = [const { AtomicU64::new(0) }; 16];
+    // SAFETY: this thread's only handle.
+    let mut task = unsafe { Task::<Sim>::current() };
+    let mut outer = task.enter();
+    fill(&mut outer, &slots);
+    fill_and_use(&mut outer.nest(), &slots);
+    outer.leave();
+    lazy_mmu::with::<Sim, _>(|mmu| fill_and_use(mmu, &slots));
+    assert_eq!(pairs(&take_trace()), 2);
+}
