@@ -60,7 +60,7 @@ use crate::bits::{Bits, Storage};
 #[derive(Debug)]
 pub struct State {
     kind: Kind,
-    thread: BoundToThread,
+    _thread: BoundToThread,
 }
 
 impl State {
@@ -74,7 +74,7 @@ impl State {
     pub(crate) fn of_kind(kind: Kind) -> Self {
         Self {
             kind,
-            thread: BoundToThread::HERE,
+            _thread: BoundToThread::HERE,
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct LazyMmu<'a, L: Level, B: Backend = Global> {
     bits: B::Storage,
     token: L::Token<'a>,
     brand: PhantomData<fn(&'a ()) -> &'a ()>,
-    thread: BoundToThread,
+    _thread: BoundToThread,
 }
 
 impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
@@ -36,7 +36,7 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
             bits,
             token,
             brand: PhantomData,
-            thread: BoundToThread::HERE,
+            _thread: BoundToThread::HERE,
         }
     }
 

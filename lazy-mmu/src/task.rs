@@ -18,7 +18,7 @@ use crate::section::LazyMmu;
 pub struct Task<B: Backend = Global> {
     bits: B::Storage,
     open: OpenSection,
-    thread: BoundToThread,
+    _thread: BoundToThread,
 }
 
 impl<B: Backend> Task<B> {
@@ -35,7 +35,7 @@ impl<B: Backend> Task<B> {
         Self {
             bits: B::current(),
             open: None,
-            thread: BoundToThread::HERE,
+            _thread: BoundToThread::HERE,
         }
     }
 
