@@ -118,7 +118,7 @@ pub(crate) mod sealed {
         /// Nested, or inert in an inert one: there a PENDING may belong to the thread that was interrupted.
         #[inline]
         fn nest<'n>(token: &State) -> <Dynamic as Sealed>::Token<'n> {
-            State::of_kind(token.kind().max(super::Kind::Nested))
+            super::raw::state(token.kind().max(super::Kind::Nested))
         }
 
         #[inline]

@@ -69,13 +69,14 @@ impl State {
     pub fn kind(&self) -> Kind {
         self.kind
     }
+}
 
-    #[inline]
-    pub(crate) fn of_kind(kind: Kind) -> Self {
-        Self {
-            kind,
-            _thread: BoundToThread::HERE,
-        }
+/// The token of an enter that did `kind`. No associated function: rustc would suggest it to whoever forges a token.
+#[inline]
+pub(crate) fn state(kind: Kind) -> State {
+    State {
+        kind,
+        _thread: BoundToThread::HERE,
     }
 }
 
@@ -139,7 +140,7 @@ pub(crate) fn enter_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Stat
         Kind::Outer
     };
     B::observe(Event::Enter(kind));
-    State::of_kind(kind)
+    state(kind)
 }
 
 #[inline]

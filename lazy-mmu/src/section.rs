@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use crate::backend::{Backend, Event};
 use crate::descriptor::Descriptor;
 use crate::global::Global;
-use crate::level::{Dynamic, Level, Outer};
+use crate::level::{Dynamic, Level, OpenSection, Outer};
 use crate::raw::{self, BoundToThread, Kind};
 use crate::store;
 
@@ -29,17 +29,7 @@ pub struct LazyMmu<'a, L: Level, B: Backend = Global> {
     _thread: BoundToThread,
 }
 
-impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
-    #[inline]
-    fn from_parts(bits: B::Storage, token: L::Token<'a>) -> Self {
-        Self {
-            bits,
-            token,
-            brand: PhantomData,
-            _thread: BoundToThread::HERE,
-        }
-    }
-
+impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     /// Opens a section inside this one, which cannot be used until the inner one is left.
     ///
     /// Entering costs nothing. Leaving emits what is pending, of this section's stores too, and the mode goes on. To
@@ -66,7 +56,7 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
         } else {
             Kind::Nested
         }));
-        LazyMmu::from_parts(self.bits, L::nest(&self.token))
+        guard(self.bits, L::nest(&self.token))
     }
 
     /// Emits the pair now, if a store awaits it; the section stays open.
@@ -179,26 +169,38 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     }
 }
 
-impl<'a, B: Backend> LazyMmu<'a, Outer, B> {
-    /// Enters for the task's handle that keeps `open`.
-    #[inline]
-    pub(crate) fn outer(bits: B::Storage, open: &'a mut crate::level::OpenSection) -> Self {
-        // No look at the interrupt state: the handle of a task is not used in one.
-        *open = Some(raw::enter_at::<B>(bits, false));
-        Self::from_parts(bits, open)
+// Free functions, because rustc suggests every associated function that returns `Self`, a private one too, to
+// whoever tries to build a guard by hand.
+
+/// The guard of a section that has been entered.
+#[inline]
+fn guard<'a, L: Level, B: Backend>(bits: B::Storage, token: L::Token<'a>) -> LazyMmu<'a, L, B> {
+    LazyMmu {
+        bits,
+        token,
+        brand: PhantomData,
+        _thread: BoundToThread::HERE,
     }
 }
 
-impl<B: Backend> LazyMmu<'_, Dynamic, B> {
-    /// Enters in whatever context this is.
-    ///
-    /// Not for users: the section's owner could forget it. The closure form and the attribute do not let them
-    /// have it.
-    #[inline]
-    pub(crate) fn dynamic() -> Self {
-        let (bits, in_interrupt) = B::context();
-        Self::from_parts(bits, raw::enter_at::<B>(bits, in_interrupt))
-    }
+/// Enters for the task's handle that keeps `open`.
+#[inline]
+pub(crate) fn enter_outer<B: Backend>(
+    bits: B::Storage,
+    open: &mut OpenSection,
+) -> LazyMmu<'_, Outer, B> {
+    // No look at the interrupt state: the handle of a task is not used in one.
+    *open = Some(raw::enter_at::<B>(bits, false));
+    guard(bits, open)
+}
+
+/// Enters in whatever context this is.
+///
+/// Not for users, who could forget the guard. The closure form and the attribute do not let them have it.
+#[inline]
+fn enter_dynamic<'a, B: Backend>() -> LazyMmu<'a, Dynamic, B> {
+    let (bits, in_interrupt) = B::context();
+    guard(bits, raw::enter_at::<B>(bits, in_interrupt))
 }
 
 impl<L: Level, B: Backend> Drop for LazyMmu<'_, L, B> {
@@ -227,13 +229,13 @@ pub struct Anchor;
 /// The section of an attributed function that does not name it.
 #[inline]
 pub fn section<B: Backend>() -> LazyMmu<'static, Dynamic, B> {
-    LazyMmu::dynamic()
+    enter_dynamic()
 }
 
 /// The section of an attributed function that names it.
 #[inline]
 pub fn section_in<B: Backend>(_: &mut Anchor) -> LazyMmu<'_, Dynamic, B> {
-    LazyMmu::dynamic()
+    enter_dynamic()
 }
 
 /// Runs `f` in a section of its own, and leaves it when `f` returns or panics.
@@ -257,5 +259,5 @@ pub fn section_in<B: Backend>(_: &mut Anchor) -> LazyMmu<'_, Dynamic, B> {
 /// ```
 #[inline]
 pub fn with<B: Backend, R>(f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> R) -> R {
-    f(&mut LazyMmu::dynamic())
+    f(&mut enter_dynamic())
 }

@@ -6,7 +6,7 @@ use crate::backend::Backend;
 use crate::global::Global;
 use crate::level::{OpenSection, Outer, leave_open};
 use crate::raw::BoundToThread;
-use crate::section::LazyMmu;
+use crate::section::{LazyMmu, enter_outer};
 
 /// The handle of the current task: where a section that its user owns is entered.
 ///
@@ -55,7 +55,7 @@ impl<B: Backend> Task<B> {
     #[inline]
     pub fn enter(&mut self) -> LazyMmu<'_, Outer, B> {
         self.heal();
-        LazyMmu::outer(self.bits, &mut self.open)
+        enter_outer(self.bits, &mut self.open)
     }
 
     /// Leaves in the place of a guard that was forgotten.
