@@ -220,7 +220,7 @@ populate_range       takes its frames inside its section: each allocation's nest
                      the first of them the tolerant way is out of the mode, and each store pays for itself
 populate_user_range  user entries need no pair (a fault that comes too early is retried): only the
                      allocations emit
-zap_range            clears user entries, which needs no pair either. The pairs are those of the batch pages
+zap_pte_range        clears user entries, which needs no pair either. The pairs are those of the batch pages
                      that it takes inside its section and writes at once: the same both ways
 free                 clears kernel entries: no pair, but TLB invalidations, which are not counted here"
     )?;

@@ -22,7 +22,7 @@ pub const OPERATIONS: [&str; 7] = [
     "vmap_pages_range",
     "populate_range",
     "populate_user_range",
-    "zap_range",
+    "zap_pte_range",
     "free",
 ];
 

@@ -11,7 +11,7 @@ use proc_macro::TokenStream;
 
 /// Opens a lazy MMU section for the body of a function, and leaves it on every way out.
 ///
-/// ```ignore
+/// ```text
 /// #[lazy_mmu]                              // the program's registered backend
 /// #[lazy_mmu(backend = Mmu)]               // this backend, inlined
 /// #[lazy_mmu(mmu)]                         // the section as `mmu: &mut LazyMmu<'_, Dynamic, B>`
@@ -24,13 +24,13 @@ use proc_macro::TokenStream;
 /// One statement, the first inside the function's own braces; nothing else changes. `#[lazy_mmu(backend = Mmu)]`
 /// turns
 ///
-/// ```ignore
+/// ```text
 /// fn map(pages: &[Page]) -> Result<(), Error> { body }
 /// ```
 ///
 /// into
 ///
-/// ```ignore
+/// ```text
 /// fn map(pages: &[Page]) -> Result<(), Error> {
 ///     let __section = ::lazy_mmu::__private::section::<Mmu>();
 ///     body

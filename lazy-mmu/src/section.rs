@@ -174,7 +174,7 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
 
 /// The guard of a section that has been entered.
 #[inline]
-fn guard<'a, L: Level, B: Backend>(bits: B::Storage, token: L::Token<'a>) -> LazyMmu<'a, L, B> {
+fn guard<L: Level, B: Backend>(bits: B::Storage, token: L::Token<'_>) -> LazyMmu<'_, L, B> {
     LazyMmu {
         bits,
         token,
@@ -217,7 +217,7 @@ impl<L: Level, B: Backend> fmt::Debug for LazyMmu<'_, L, B> {
         f.debug_struct("LazyMmu")
             .field("inert", &L::is_inert(&self.token))
             .field("bits", &self.bits.load())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

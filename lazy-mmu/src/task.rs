@@ -79,6 +79,6 @@ impl<B: Backend> fmt::Debug for Task<B> {
         f.debug_struct("Task")
             .field("bits", &self.bits.load())
             .field("open", &self.open)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

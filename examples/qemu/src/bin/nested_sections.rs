@@ -269,6 +269,9 @@ mod kernel {
                 lazy_mmu::write::<B, _>(&self.slots[0], self.frame.kernel_page());
             });
             println!("B01 B02 a valid kernel leaf outside a section: S D I");
+            let leaf = self.frame.kernel_page().0;
+            Self::expect("S D I", || b01_store_outside(&self.slots[0], leaf));
+            Self::expect("S*512 D I", || b01_stores_in_a_section(self.slots, leaf));
             self.clear();
         }
 
@@ -428,6 +431,20 @@ mod kernel {
             println!("S25 an eager section compiles to nothing, its store to str, dsb ishst, isb");
             self.clear();
         }
+    }
+
+    // What `cargo xtask qemu` looks up in the disassembly: the functions whose names begin with `b01_`.
+
+    #[unsafe(no_mangle)]
+    #[inline(never)]
+    extern "C" fn b01_store_outside(slot: &AtomicU64, leaf: u64) {
+        lazy_mmu::write::<Mmu, _>(slot, Leaf(leaf));
+    }
+
+    #[unsafe(no_mangle)]
+    #[inline(never)]
+    extern "C" fn b01_stores_in_a_section(slots: &[AtomicU64; 512], leaf: u64) {
+        lazy_mmu::with::<Mmu, _>(|mmu| mmu.write_range(slots, |_| Leaf(leaf)));
     }
 
     /// A descriptor whose type says that it needs the pair.

@@ -1,0 +1,242 @@
+//! The memory manager itself: what it refuses, what it leaves as it was, and that its mappings can be used.
+
+use std::cell::Cell;
+
+use lazy_mmu::sim::{self, Sim};
+use lazy_mmu::{Backend, Bits, Event};
+use lazy_mmu_examples::host::{Host, Memory};
+use lazy_mmu_examples::machine::FaultReason;
+use lazy_mmu_examples::page::{USER_BASE, VMALLOC_BASE};
+use lazy_mmu_examples::populate::RESERVE;
+use lazy_mmu_examples::witness::{Witness, Writes};
+use lazy_mmu_examples::{Error, Fault, Frame, Machine, MemoryManager, PageRange};
+
+fn boot<B: Backend>(memory: &Memory, debug_pagealloc: bool) -> MemoryManager<'_, Host<'_, B>> {
+    MemoryManager::boot(memory.machine(), memory.map(), debug_pagealloc).expect("room for tables")
+}
+
+fn range(start: u64, pages: usize) -> PageRange {
+    PageRange::new(start, pages).expect("a good range")
+}
+
+/// Everything that could have changed: the frames, and what each page of the range is mapped to.
+fn state<M: Machine>(mm: &MemoryManager<'_, M>, range: PageRange) -> (usize, Vec<Option<Frame>>) {
+    let mapped = range.addresses().map(|it| mm.mapped(it)).collect();
+    (mm.frames().free(), mapped)
+}
+
+#[test]
+fn a_range_must_be_aligned_and_in_the_upper_half() {
+    assert_eq!(
+        PageRange::new(VMALLOC_BASE + 8, 1),
+        Err(Error::Unaligned {
+            address: VMALLOC_BASE + 8
+        })
+    );
+    for start in [0, 0x4000_0000, 0xfffe_ffff_ffff_f000] {
+        assert_eq!(
+            PageRange::new(start, 1),
+            Err(Error::OutOfArea { address: start })
+        );
+    }
+    let last_page = 0u64.wrapping_sub(4096);
+    assert!(PageRange::new(last_page, 1).is_ok());
+    for pages in [2, usize::MAX] {
+        assert_eq!(
+            PageRange::new(last_page, pages),
+            Err(Error::OutOfArea { address: last_page })
+        );
+    }
+}
+
+#[test]
+fn what_is_refused_leaves_the_tables_as_they_were() {
+    let memory = Memory::new(256);
+    let mut mm = boot::<Sim>(&memory, true);
+    let area = range(VMALLOC_BASE, 16);
+    let middle = range(area.page(4), 4);
+    mm.populate_range(middle).expect("there is room");
+    let frames = [mm.allocate(1).expect("there is room"); 16];
+    let before = state(&mm, area);
+    sim::take_trace();
+
+    let first_mapped = Error::AlreadyMapped {
+        address: middle.start(),
+    };
+    assert_eq!(mm.vmap_pages_range(area, &frames), Err(first_mapped));
+    assert_eq!(mm.populate_range(area), Err(first_mapped));
+    assert_eq!(mm.populate_user_range(area), Err(first_mapped));
+    let first_unmapped = Error::NotMapped {
+        address: area.start(),
+    };
+    assert_eq!(mm.vunmap_range(area), Err(first_unmapped));
+    assert_eq!(mm.zap_range(area), Err(first_unmapped));
+    assert_eq!(
+        mm.vmap_pages_range(area, &frames[..3]),
+        Err(Error::WrongCount {
+            pages: 16,
+            frames: 3
+        })
+    );
+    // A range without any table.
+    let elsewhere = range(USER_BASE, 1);
+    assert_eq!(
+        mm.zap_range(elsewhere),
+        Err(Error::NotMapped { address: USER_BASE })
+    );
+    let stray = Frame::containing(0x1000);
+    assert_eq!(mm.release(stray), Err(Error::NotAllocated { frame: stray }));
+    mm.release(frames[0]).expect("it is allocated");
+    assert_eq!(
+        mm.release(frames[0]),
+        Err(Error::NotAllocated { frame: frames[0] }),
+        "freed twice"
+    );
+
+    let (free, mapped) = state(&mm, area);
+    assert_eq!((free - 1, mapped), before);
+}
+
+#[test]
+fn out_of_frames_says_how_far_it_came() {
+    let memory = Memory::new(64);
+    let mut mm = boot::<Sim>(&memory, true);
+    let area = range(VMALLOC_BASE, 1000);
+    let free = mm.frames().free();
+    let error = mm.populate_range(area).expect_err("64 frames are too few");
+    let Error::OutOfFrames { done } = error else {
+        panic!("{error}");
+    };
+    assert!(done > 0);
+    // So many are mapped, and can be used; the others are not.
+    for (page, address) in area.addresses().enumerate() {
+        assert_eq!(mm.mapped(address).is_some(), page < done);
+    }
+    mm.machine()
+        .write(area.page(done - 1), 1)
+        .expect("mapped and visible");
+    // Three tables; what the reserve had over went back.
+    assert_eq!(mm.frames().free(), free - done - 3);
+    assert!(mm.frames().free() < RESERVE);
+    assert_eq!(
+        sim::bits::<Sim>(),
+        Bits::EMPTY,
+        "the section was left on the way out"
+    );
+
+    // What was mapped can be unmapped, though there is hardly a frame for the batches.
+    mm.zap_range(range(VMALLOC_BASE, done))
+        .expect("all are mapped");
+    assert_eq!(mm.frames().free(), free - 3);
+}
+
+#[test]
+fn out_of_frames_for_a_table_says_how_far_vmap_came() {
+    let memory = Memory::new(40);
+    let mut mm = boot::<Sim>(&memory, true);
+    // The second half of the range is in another leaf table.
+    let area = range(VMALLOC_BASE + 508 * 4096, 8);
+    let frames = [mm.allocate(1).expect("there is room"); 8];
+    // Leave just three frames: the tables for the first half.
+    while mm.frames().free() > 3 {
+        mm.allocate(1).expect("one is free");
+    }
+    assert_eq!(
+        mm.vmap_pages_range(area, &frames),
+        Err(Error::OutOfFrames { done: 4 })
+    );
+    let mapped: Vec<bool> = area.addresses().map(|it| mm.mapped(it).is_some()).collect();
+    assert_eq!(mapped, [true, true, true, true, false, false, false, false]);
+}
+
+#[test]
+fn zap_without_a_frame_for_its_batch_goes_in_small_steps() {
+    let memory = Memory::new(64);
+    let mut mm = boot::<Sim>(&memory, true);
+    let area = range(USER_BASE, 30);
+    mm.populate_user_range(area).expect("there is room");
+    while mm.frames().free() > 0 {
+        mm.allocate(1).expect("one is free");
+    }
+    mm.zap_range(area).expect("all are mapped");
+    assert_eq!(mm.frames().free(), 30);
+    assert!(area.addresses().all(|it| mm.mapped(it).is_none()));
+}
+
+#[test]
+fn a_freed_frame_faults_with_debug_pagealloc_only() {
+    for debug_pagealloc in [true, false] {
+        let memory = Memory::new(64);
+        let mut mm = boot::<Sim>(&memory, debug_pagealloc);
+        let machine = mm.machine();
+        let frame = mm.allocate(1).expect("there is room");
+        machine.write(frame.linear(), 7).expect("allocated");
+        mm.release(frame).expect("allocated");
+        let expected = if debug_pagealloc {
+            Err(Fault {
+                address: frame.linear(),
+                reason: FaultReason::NotMapped,
+            })
+        } else {
+            Ok(7)
+        };
+        assert_eq!(machine.read(frame.linear()), expected);
+    }
+}
+
+#[test]
+fn b19_zap_writes_its_batch_pages_before_the_outer_leave() {
+    let memory = Memory::new(512);
+    let writes = Cell::new(Writes::default());
+    let machine = Witness::new(memory.machine::<Sim>(), &writes);
+    let mut mm = MemoryManager::boot(machine, memory.map(), true).expect("room for tables");
+    let area = range(USER_BASE, 200);
+    mm.populate_user_range(area).expect("there is room");
+    writes.set(Writes::default());
+    mm.zap_range(area).expect("all are mapped");
+    // 192 frames in three batches, and two words for each batch.
+    assert_eq!(
+        writes.get(),
+        Writes {
+            in_section: 192 + 6,
+            outside: 0
+        }
+    );
+}
+
+#[test]
+fn b19_the_hosted_machine_sees_a_nested_leave_without_its_pair() {
+    /// A backend whose barrier is forgotten.
+    struct NoBarrier;
+
+    // SAFETY: it is not sound, and the machine shows it; nothing but this test's tables depends on it.
+    unsafe impl Backend for NoBarrier {
+        type Storage = <Sim as Backend>::Storage;
+        fn current() -> Self::Storage {
+            Sim::current()
+        }
+        fn in_interrupt() -> bool {
+            Sim::in_interrupt()
+        }
+        fn barrier() {}
+        fn observe(event: Event) {
+            Sim::observe(event);
+        }
+    }
+
+    let memory = Memory::new(256);
+    let mut mm = boot::<NoBarrier>(&memory, true);
+    let error = mm
+        .populate_range(range(VMALLOC_BASE, 1))
+        .expect_err("its tables cannot be written");
+    assert!(
+        matches!(
+            error,
+            Error::Fault(Fault {
+                reason: FaultReason::NotYetVisible,
+                ..
+            })
+        ),
+        "{error}"
+    );
+}

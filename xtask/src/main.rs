@@ -1,0 +1,50 @@
+//! The project's own commands.
+//!
+//! `cargo xtask test` runs every test, and installs what it needs for that; `cargo xtask qemu` runs the kernels.
+
+mod disassembly;
+mod qemu;
+mod setup;
+mod test;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use xshell::Shell;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run every test, on the host and on the emulated CPU; add what is missing (rustup components, QEMU)
+    Test,
+    /// Build the kernels, run them in QEMU, and compare their counts with the hosted machine's
+    Qemu(qemu::Args),
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let shell = Shell::new()?;
+    shell.change_dir(workspace()?);
+    match args.command {
+        Command::Test => test::run(&shell),
+        Command::Qemu(args) => {
+            setup::qemu_parts(&shell)?;
+            qemu::run(&shell, &args)
+        }
+    }
+}
+
+/// The workspace's folder.
+fn workspace() -> Result<PathBuf> {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(Path::to_path_buf)
+        .context("xtask lies in the workspace")
+}

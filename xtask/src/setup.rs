@@ -1,0 +1,98 @@
+//! What the tests need on the machine, added where that is possible, named where it is not. Nothing is skipped.
+
+use anyhow::{Context, Result, bail};
+use xshell::{Shell, cmd};
+
+/// The bare-metal target of the kernels.
+pub(crate) const TARGET: &str = "aarch64-unknown-none";
+
+/// Everything for `cargo xtask test`.
+pub(crate) fn everything(shell: &Shell) -> Result<()> {
+    component(shell, "rustfmt")?;
+    component(shell, "clippy")?;
+    // The texts of the compile-fail cases quote the standard library.
+    component(shell, "rust-src")?;
+    qemu_parts(shell)
+}
+
+/// What `cargo xtask qemu` needs.
+pub(crate) fn qemu_parts(shell: &Shell) -> Result<()> {
+    target(shell, TARGET)?;
+    qemu(shell)
+}
+
+/// Adds a component of the workspace's toolchain.
+fn component(shell: &Shell, name: &str) -> Result<()> {
+    let installed = installed(shell, "component")?;
+    // Most are listed with their host behind the name.
+    if installed
+        .lines()
+        .any(|it| it == name || it.starts_with(&format!("{name}-")))
+    {
+        return Ok(());
+    }
+    println!("the Rust component `{name}` is missing: `rustup component add {name}`");
+    cmd!(shell, "rustup component add {name}")
+        .run()
+        .with_context(|| format!("add it by hand: `rustup component add {name}`"))
+}
+
+/// Adds a target of the workspace's toolchain.
+fn target(shell: &Shell, name: &str) -> Result<()> {
+    if installed(shell, "target")?.lines().any(|it| it == name) {
+        return Ok(());
+    }
+    println!("the Rust target `{name}` is missing: `rustup target add {name}`");
+    cmd!(shell, "rustup target add {name}")
+        .run()
+        .with_context(|| format!("add it by hand: `rustup target add {name}`"))
+}
+
+fn installed(shell: &Shell, what: &str) -> Result<String> {
+    cmd!(shell, "rustup {what} list --installed")
+        .quiet()
+        .read()
+        .context("`rustup` is needed to find out what is installed: see https://rustup.rs")
+}
+
+/// Installs QEMU through apt, as root on a machine that has it.
+fn qemu(shell: &Shell) -> Result<()> {
+    const PACKAGE: &str = "qemu-system-arm";
+    if has(shell, "qemu-system-aarch64") {
+        return Ok(());
+    }
+    if !has(shell, "apt-get") {
+        bail!(
+            "`qemu-system-aarch64` is missing: install QEMU for Arm with this system's package manager \
+             (Debian and Ubuntu: `apt-get install {PACKAGE}`; macOS: `brew install qemu`)"
+        );
+    }
+    if cmd!(shell, "id -u").quiet().read()?.trim() != "0" {
+        bail!(
+            "`qemu-system-aarch64` is missing, and only root may install it: \
+             `sudo apt-get update && sudo apt-get install --no-install-recommends {PACKAGE}`"
+        );
+    }
+    println!("`qemu-system-aarch64` is missing: `apt-get install {PACKAGE}`");
+    let install = || -> Result<()> {
+        cmd!(shell, "apt-get update").run()?;
+        cmd!(
+            shell,
+            "apt-get install --yes --no-install-recommends {PACKAGE}"
+        )
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .run()?;
+        Ok(())
+    };
+    install().with_context(|| format!("install it by hand: `apt-get install {PACKAGE}`"))
+}
+
+/// Whether a program can be found.
+fn has(shell: &Shell, program: &str) -> bool {
+    cmd!(shell, "{program} --version")
+        .quiet()
+        .ignore_stdout()
+        .ignore_stderr()
+        .run()
+        .is_ok()
+}

@@ -1,0 +1,96 @@
+//! `cargo xtask test`: each part, in order, and a line for each at the end.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use crate::qemu;
+use crate::setup::{self, TARGET};
+
+/// A part's name, and what it does.
+type Part = (&'static str, fn(&Shell) -> Result<()>);
+
+const PARTS: &[Part] = &[
+    ("formatting", formatting),
+    ("lints on the host", lints_on_the_host),
+    ("lints on aarch64", lints_on_aarch64),
+    ("documentation", documentation),
+    ("tests on the host", tests_on_the_host),
+    ("features", features),
+    ("programs on the emulated CPU", programs_in_qemu),
+];
+
+pub(crate) fn run(shell: &Shell) -> Result<()> {
+    setup::everything(shell)?;
+    let mut done = Vec::new();
+    for (name, part) in PARTS {
+        println!("\n==> {name}");
+        let start = Instant::now();
+        part(shell).with_context(|| format!("the part that failed: {name}"))?;
+        done.push((name, start.elapsed().as_secs()));
+    }
+    println!();
+    for (name, seconds) in done {
+        println!("ok  {name} ({seconds} s)");
+    }
+    Ok(())
+}
+
+fn formatting(shell: &Shell) -> Result<()> {
+    Ok(cmd!(shell, "cargo fmt --all --check").run()?)
+}
+
+fn lints_on_the_host(shell: &Shell) -> Result<()> {
+    Ok(cmd!(
+        shell,
+        "cargo clippy --locked --workspace --all-targets -- -D warnings"
+    )
+    .run()?)
+}
+
+fn lints_on_aarch64(shell: &Shell) -> Result<()> {
+    Ok(cmd!(
+        shell,
+        "cargo clippy --locked -p lazy-mmu -p lazy-mmu-qemu --bins --lib --target {TARGET} -- -D warnings"
+    )
+    .run()?)
+}
+
+fn documentation(shell: &Shell) -> Result<()> {
+    let _env = shell.push_env("RUSTDOCFLAGS", "-D warnings");
+    cmd!(shell, "cargo doc --locked --workspace --no-deps").run()?;
+    // As docs.rs builds it.
+    Ok(cmd!(
+        shell,
+        "cargo doc --locked -p lazy-mmu --no-deps --target {TARGET}"
+    )
+    .run()?)
+}
+
+fn tests_on_the_host(shell: &Shell) -> Result<()> {
+    Ok(cmd!(shell, "cargo test --locked --workspace").run()?)
+}
+
+/// The crate alone, as its users build it: with each set of features, for the target it is made for.
+fn features(shell: &Shell) -> Result<()> {
+    for features in ["", "macros"] {
+        cmd!(
+            shell,
+            "cargo build --locked -p lazy-mmu --no-default-features --features={features} --target {TARGET}"
+        )
+        .run()?;
+    }
+    for features in ["", "macros", "sim", "macros,sim"] {
+        cmd!(
+            shell,
+            "cargo check --locked -p lazy-mmu --no-default-features --features={features}"
+        )
+        .run()?;
+    }
+    Ok(())
+}
+
+fn programs_in_qemu(shell: &Shell) -> Result<()> {
+    qemu::test(shell)
+}
