@@ -8,6 +8,7 @@ mod setup;
 mod test;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -28,15 +29,25 @@ enum Command {
     Qemu(qemu::Args),
 }
 
-fn main() -> Result<()> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The causes, without a backtrace: they say what to do.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
     let shell = Shell::new()?;
     shell.change_dir(workspace()?);
-    match args.command {
+    match &args.command {
         Command::Test => test::run(&shell),
         Command::Qemu(args) => {
             setup::qemu_parts(&shell)?;
-            qemu::run(&shell, &args)
+            qemu::run(&shell, args)
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::disassembly;
 use crate::setup::TARGET;
 
 /// How long a program may take before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 #[derive(clap::Args, Clone, Copy)]
 pub(crate) struct Args {
