@@ -39,6 +39,11 @@ macro_rules! set_global_backend {
             #[unsafe(export_name = "_lazy_mmu_0_1_layout")]
             static LAYOUT: $crate::__private::Layout = $crate::__private::layout_of::<$backend>();
 
+            #[unsafe(export_name = "_lazy_mmu_0_1_layout_for_miri")]
+            fn layout() -> $crate::__private::Layout {
+                LAYOUT
+            }
+
             #[unsafe(export_name = "_lazy_mmu_0_1_context")]
             fn context() -> ($crate::__private::Place, bool) {
                 $crate::__private::context_of::<$backend>()
@@ -61,14 +66,32 @@ macro_rules! set_global_backend {
 //
 // SAFETY: the names are this crate's, and only the macro above defines them, with these types.
 unsafe extern "Rust" {
+    #[cfg(not(miri))]
     #[link_name = "_lazy_mmu_0_1_layout"]
     safe static LAYOUT: Layout;
+    // Miri knows functions of other crates by their name, but not statics.
+    #[cfg(miri)]
+    #[link_name = "_lazy_mmu_0_1_layout_for_miri"]
+    safe fn registered_layout() -> Layout;
     #[link_name = "_lazy_mmu_0_1_context"]
     safe fn registered_context() -> (Place, bool);
     #[link_name = "_lazy_mmu_0_1_barrier"]
     safe fn registered_barrier();
     #[link_name = "_lazy_mmu_0_1_observe"]
     safe fn registered_observe(event: Event);
+}
+
+/// A load from a constant, which the compiler moves out of loops; no call.
+#[inline]
+fn layout() -> Layout {
+    #[cfg(not(miri))]
+    {
+        LAYOUT
+    }
+    #[cfg(miri)]
+    {
+        registered_layout()
+    }
 }
 
 /// Where the registered backend keeps its bits, known at link time, so that the guard need carry only a pointer.
@@ -184,7 +207,7 @@ fn to_word(bits: Bits, active: u32, pending: u32, paused: u32) -> u64 {
 impl Storage for Place {
     #[inline]
     fn load(self) -> Bits {
-        match LAYOUT {
+        match layout() {
             Layout::SharedWord {
                 active,
                 pending,
@@ -202,7 +225,7 @@ impl Storage for Place {
 
     #[inline]
     fn set(self, bits: Bits) -> Bits {
-        match LAYOUT {
+        match layout() {
             Layout::SharedWord {
                 active,
                 pending,
@@ -221,7 +244,7 @@ impl Storage for Place {
 
     #[inline]
     fn clear(self, bits: Bits) {
-        match LAYOUT {
+        match layout() {
             Layout::SharedWord {
                 active,
                 pending,

@@ -12,20 +12,20 @@ use lazy_mmu::{Backend, Bits, Global, OwnByte, Storage, is_active, lazy_mmu, wit
 lazy_mmu::set_global_backend!(Sim);
 
 thread_local! {
-    static BITS: &'static AtomicU8 = Box::leak(Box::default());
+    static BITS: AtomicU8 = const { AtomicU8::new(0) };
     static BARRIERS: Cell<usize> = const { Cell::new(0) };
 }
 
 // K01: from here ..
 struct Mine;
 
-// SAFETY: each thread has a byte of its own, never freed; there are no interrupts; there is no MMU to wait for.
+// SAFETY: each thread has a byte of its own, as long as it lives; there are no interrupts; no MMU to wait for.
 unsafe impl Backend for Mine {
     type Storage = OwnByte;
 
     fn current() -> OwnByte {
         // SAFETY: as above.
-        BITS.with(|byte| unsafe { OwnByte::from_ptr(NonNull::from(*byte)) })
+        BITS.with(|byte| unsafe { OwnByte::from_ptr(NonNull::from(byte)) })
     }
 
     fn in_interrupt() -> bool {

@@ -43,7 +43,9 @@ for_both_storages! {
 for_both_storages! {
     fn b03_n_stores_one_pair_at_leave<B>() {
         let table = slots::<512>();
-        for n in 1..=table.len() {
+        // Miri interprets each store: a few numbers must do there.
+        let numbers = if cfg!(miri) { 1..=8 } else { 1..=table.len() };
+        for n in numbers {
             with::<B, _>(|mmu| {
                 for slot in &table[..n] {
                     mmu.write(slot, KERNEL);
