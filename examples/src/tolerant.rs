@@ -22,13 +22,15 @@ impl<S: Storage> Storage for Forgetful<S> {
     }
 
     #[inline]
-    fn set(self, bits: Bits) -> Bits {
-        self.0.set(bits).difference(Bits::ACTIVE)
+    unsafe fn set(self, bits: Bits) -> Bits {
+        // SAFETY: passed on.
+        unsafe { self.0.set(bits) }.difference(Bits::ACTIVE)
     }
 
     #[inline]
-    fn clear(self, bits: Bits) {
-        self.0.clear(bits);
+    unsafe fn clear(self, bits: Bits) {
+        // SAFETY: passed on.
+        unsafe { self.0.clear(bits) };
     }
 }
 

@@ -67,8 +67,10 @@ pub fn barrier_pair() {
 ///
 /// * At every moment at which the backend is used, in handlers too, [`Task`](Self::Task) points to the structure
 ///   of the task that runs or was interrupted, which lives as long as the task.
-/// * [`Bits`](Self::Bits) lie in that structure: they are the task's, clear when it starts, and changed by nobody else.
-/// * [`Interrupt`](Self::Interrupt) is true in every interrupt.
+/// * [`Bits`](Self::Bits) lie in that structure, aligned: they are the task's, clear when it starts, and changed by
+///   nobody else; all other accesses to the word or byte that has them are atomic.
+/// * [`Interrupt`](Self::Interrupt) is true in every interrupt; what it reads lies in that structure, aligned, and all
+///   other accesses to it are atomic or the task's own.
 /// * A context switch executes `dsb ish` before another CPU may run the outgoing task.
 pub unsafe trait Kernel: 'static {
     /// The register, or whatever else, that points to the current task.
@@ -166,8 +168,8 @@ pub trait BitsAt: 'static {
     ///
     /// # Safety
     ///
-    /// `task` points to a structure that has them at the implementor's offset, and that lives as long as the
-    /// result is used.
+    /// `task` points to a structure that has them at the implementor's offset, aligned, and that lives as long as
+    /// the result is used.
     unsafe fn in_task(task: *mut u8) -> Self::Storage;
 }
 
@@ -223,7 +225,7 @@ pub trait InterruptTest: 'static {
     ///
     /// # Safety
     ///
-    /// `task` points to the current task's structure.
+    /// `task` points to the current task's structure, which has there what the implementor reads.
     unsafe fn in_interrupt(task: *mut u8) -> bool;
 }
 
@@ -299,12 +301,15 @@ mod tests {
     #[test]
     fn k01_k02_the_bits_are_where_the_kernel_says() {
         let flags = Aarch64::<Flags>::current();
-        flags.set(Bits::ACTIVE);
+        // SAFETY: no section depends on these bits.
+        unsafe { flags.set(Bits::ACTIVE) };
         assert_eq!(INFO.flags.load(Ordering::Relaxed), 1 << 60);
-        flags.set(Bits::PENDING);
+        // SAFETY: as above.
+        unsafe { flags.set(Bits::PENDING) };
         assert_eq!(INFO.flags.load(Ordering::Relaxed), 0b11 << 60);
 
-        Aarch64::<Byte>::current().set(Bits::ACTIVE);
+        // SAFETY: as above.
+        unsafe { Aarch64::<Byte>::current().set(Bits::ACTIVE) };
         assert_ne!(INFO.lazy_mmu.load(Ordering::Relaxed), 0);
         assert_eq!(INFO.other.load(Ordering::Relaxed), 0);
 

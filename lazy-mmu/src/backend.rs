@@ -60,7 +60,7 @@ use crate::raw::Kind;
 /// * A context switch executes `dsb ish` (Linux, arm64: `__switch_to`) between the last store of the outgoing thread
 ///   and the moment at which another CPU may run it: a thread that made its store on one CPU executes its pair
 ///   perhaps on another, where it completes nothing of the first.
-/// * The hooks ([`observe`](Self::observe)) neither open a section nor unwind.
+/// * None of the methods, nor those of the [`Storage`], unwinds or opens a section.
 pub unsafe trait Backend: 'static {
     /// Where and how the bits are kept.
     type Storage: Storage;
@@ -122,4 +122,8 @@ pub enum Event {
     Enter(Kind),
     /// A section was left, and its barriers, if any were due, have been executed.
     Leave(Kind),
+    /// The mode was paused, and what was pending has been emitted.
+    Pause(Kind),
+    /// A pause ended. One that changed nothing (nested in another, or in an interrupt) is not reported.
+    Resume(Kind),
 }

@@ -91,10 +91,19 @@ pub trait Storage: Copy + 'static {
     fn load(self) -> Bits;
 
     /// Sets `bits`; returns all bits as they were before.
-    fn set(self, bits: Bits) -> Bits;
+    ///
+    /// # Safety
+    ///
+    /// The bits say which barriers are owed: only the [state machine](crate::raw) changes them, or a storage that passes
+    /// its calls on.
+    unsafe fn set(self, bits: Bits) -> Bits;
 
     /// Clears `bits`.
-    fn clear(self, bits: Bits);
+    ///
+    /// # Safety
+    ///
+    /// As for [`set`](Self::set).
+    unsafe fn clear(self, bits: Bits);
 }
 
 /// Bits number `ACTIVE`, `PENDING` and `PAUSED` of a 64-bit flags word that others write too.
@@ -177,12 +186,12 @@ impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> Storage
     }
 
     #[inline]
-    fn set(self, bits: Bits) -> Bits {
+    unsafe fn set(self, bits: Bits) -> Bits {
         Self::from_word(self.word().fetch_or(Self::to_word(bits), Ordering::Relaxed))
     }
 
     #[inline]
-    fn clear(self, bits: Bits) {
+    unsafe fn clear(self, bits: Bits) {
         self.word()
             .fetch_and(!Self::to_word(bits), Ordering::Relaxed);
     }
@@ -227,14 +236,14 @@ impl Storage for OwnByte {
     }
 
     #[inline]
-    fn set(self, bits: Bits) -> Bits {
+    unsafe fn set(self, bits: Bits) -> Bits {
         let before = self.load();
         self.byte().store(before.union(bits).0, Ordering::Relaxed);
         before
     }
 
     #[inline]
-    fn clear(self, bits: Bits) {
+    unsafe fn clear(self, bits: Bits) {
         let before = self.load();
         self.byte()
             .store(before.difference(bits).0, Ordering::Relaxed);
@@ -245,6 +254,16 @@ impl Storage for OwnByte {
 mod tests {
     use super::*;
 
+    fn set(bits: impl Storage, which: Bits) -> Bits {
+        // SAFETY: no section depends on these bits.
+        unsafe { bits.set(which) }
+    }
+
+    fn clear(bits: impl Storage, which: Bits) {
+        // SAFETY: no section depends on these bits.
+        unsafe { bits.clear(which) };
+    }
+
     const FOREIGN: u64 = 0x8000_0000_0000_0401;
 
     #[test]
@@ -253,14 +272,14 @@ mod tests {
         // SAFETY: the word outlives the handle, and nobody else writes it.
         let bits = unsafe { SharedWord::<5, 41, 7>::from_ptr(NonNull::from(&word)) };
         exercise(bits);
-        bits.set(Bits::ACTIVE);
-        bits.set(Bits::PENDING);
-        bits.set(Bits::PAUSED);
+        set(bits, Bits::ACTIVE);
+        set(bits, Bits::PENDING);
+        set(bits, Bits::PAUSED);
         assert_eq!(
             word.load(Ordering::Relaxed),
             FOREIGN | 1 << 5 | 1 << 41 | 1 << 7
         );
-        bits.clear(Bits::ACTIVE.union(Bits::PENDING).union(Bits::PAUSED));
+        clear(bits, Bits::ACTIVE.union(Bits::PENDING).union(Bits::PAUSED));
         assert_eq!(word.load(Ordering::Relaxed), FOREIGN);
     }
 
@@ -274,17 +293,17 @@ mod tests {
 
     fn exercise(bits: impl Storage) {
         assert_eq!(bits.load(), Bits::EMPTY);
-        assert_eq!(bits.set(Bits::ACTIVE), Bits::EMPTY);
-        assert_eq!(bits.set(Bits::ACTIVE), Bits::ACTIVE);
+        assert_eq!(set(bits, Bits::ACTIVE), Bits::EMPTY);
+        assert_eq!(set(bits, Bits::ACTIVE), Bits::ACTIVE);
         assert!(bits.load().defers());
-        assert_eq!(bits.set(Bits::PENDING), Bits::ACTIVE);
-        bits.clear(Bits::ACTIVE);
+        assert_eq!(set(bits, Bits::PENDING), Bits::ACTIVE);
+        clear(bits, Bits::ACTIVE);
         assert_eq!(bits.load(), Bits::PENDING);
-        assert_eq!(bits.set(Bits::PAUSED.union(Bits::ACTIVE)), Bits::PENDING);
+        assert_eq!(set(bits, Bits::PAUSED.union(Bits::ACTIVE)), Bits::PENDING);
         assert!(!bits.load().defers());
-        bits.clear(Bits::PENDING);
+        clear(bits, Bits::PENDING);
         assert_eq!(bits.load(), Bits::PAUSED.union(Bits::ACTIVE));
-        bits.clear(Bits::PAUSED.union(Bits::ACTIVE));
+        clear(bits, Bits::PAUSED.union(Bits::ACTIVE));
         assert_eq!(bits.load(), Bits::EMPTY);
     }
 }

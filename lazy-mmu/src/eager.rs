@@ -26,12 +26,12 @@ impl Storage for Off {
     }
 
     #[inline]
-    fn set(self, _: Bits) -> Bits {
+    unsafe fn set(self, _: Bits) -> Bits {
         Bits::PAUSED
     }
 
     #[inline]
-    fn clear(self, _: Bits) {}
+    unsafe fn clear(self, _: Bits) {}
 }
 
 // SAFETY: no bits are ever set, so no pair is ever deferred; the barrier is `B`'s.

@@ -46,7 +46,8 @@ macro_rules! set_global_backend {
 
             #[unsafe(export_name = "_lazy_mmu_0_1_context")]
             fn context() -> ($crate::__private::Place, bool) {
-                $crate::__private::context_of::<$backend>()
+                // SAFETY: this is the backend that is registered here.
+                unsafe { $crate::__private::context_of::<$backend>() }
             }
 
             #[unsafe(export_name = "_lazy_mmu_0_1_barrier")]
@@ -112,7 +113,7 @@ pub enum Layout {
     Off,
 }
 
-/// One thread's bits, as the registered backend gave them.
+/// One thread's bits, as the registered backend gave them: only `context_of` makes one.
 #[derive(Clone, Copy, Debug)]
 pub struct Place(NonNull<()>);
 
@@ -167,8 +168,12 @@ pub const fn layout_of<B: Backend<Storage: Registrable>>() -> Layout {
 }
 
 /// For [`set_global_backend!`](crate::set_global_backend).
+///
+/// # Safety
+///
+/// `B` is the program's registered backend: a place is accessed by the registered layout.
 #[inline]
-pub fn context_of<B: Backend<Storage: Registrable>>() -> (Place, bool) {
+pub unsafe fn context_of<B: Backend<Storage: Registrable>>() -> (Place, bool) {
     let (bits, in_interrupt) = B::context();
     (bits.place(), in_interrupt)
 }
@@ -224,7 +229,7 @@ impl Storage for Place {
     }
 
     #[inline]
-    fn set(self, bits: Bits) -> Bits {
+    unsafe fn set(self, bits: Bits) -> Bits {
         match layout() {
             Layout::SharedWord {
                 active,
@@ -236,14 +241,18 @@ impl Storage for Place {
                 let before = unsafe { self.word() }.fetch_or(mask, Ordering::Relaxed);
                 word_to_bits(before, active, pending, paused)
             }
-            // SAFETY: this arm's layout.
-            Layout::OwnByte => unsafe { self.byte() }.set(bits),
-            Layout::Off => Off.set(bits),
+            Layout::OwnByte => {
+                // SAFETY: this arm's layout.
+                let byte = unsafe { self.byte() };
+                // SAFETY: the caller's promise is the same.
+                unsafe { byte.set(bits) }
+            }
+            Layout::Off => Off.load(),
         }
     }
 
     #[inline]
-    fn clear(self, bits: Bits) {
+    unsafe fn clear(self, bits: Bits) {
         match layout() {
             Layout::SharedWord {
                 active,
@@ -254,9 +263,13 @@ impl Storage for Place {
                 // SAFETY: this arm's layout.
                 unsafe { self.word() }.fetch_and(!mask, Ordering::Relaxed);
             }
-            // SAFETY: this arm's layout.
-            Layout::OwnByte => unsafe { self.byte() }.clear(bits),
-            Layout::Off => Off.clear(bits),
+            Layout::OwnByte => {
+                // SAFETY: this arm's layout.
+                let byte = unsafe { self.byte() };
+                // SAFETY: the caller's promise is the same.
+                unsafe { byte.clear(bits) };
+            }
+            Layout::Off => {}
         }
     }
 }

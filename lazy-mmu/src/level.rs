@@ -3,6 +3,7 @@
 //! Separate from the guard because `Drop` cannot be implemented for one level only: the guard asks its level.
 
 use crate::backend::Backend;
+use crate::pause::OpenPause;
 use crate::raw::{self, Kind, State};
 
 /// How a section was entered: [`Outer`], [`Nested`] or [`Dynamic`]. Sealed.
@@ -48,11 +49,65 @@ impl Level for Dynamic {
     type Nested = Dynamic;
 }
 
-/// The slot in which a task's handle keeps the token of its open section.
-pub(crate) type OpenSection = Option<State>;
+/// What a task's handle keeps of its open section, in case the guard is forgotten. The guard borrows it.
+#[derive(Debug, Default)]
+pub struct OpenSection {
+    state: Option<State>,
+    pause: OpenPause,
+}
+
+impl OpenSection {
+    /// Remembers the token of a section that has been entered.
+    #[inline]
+    pub(crate) fn enter(&mut self, state: State) {
+        self.state = Some(state);
+    }
+
+    /// Whether there is a section that has not been left.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.is_some()
+    }
+
+    /// Leaves the section, if there is one.
+    #[inline]
+    pub(crate) fn leave<B: Backend>(&mut self, bits: B::Storage) {
+        if let Some(state) = self.state.take() {
+            self.pause.resume::<B>(bits);
+            if state.kind() == Kind::Inert {
+                // It was entered while the mode was paused. If the pause has ended meanwhile its stores may have been
+                // deferred into a section further up; they must not wait for that one.
+                raw::settle::<B>(bits);
+            }
+            raw::leave_at::<B>(bits, state.kind());
+        }
+    }
+}
+
+/// What the guard of a [`Dynamic`] section carries.
+#[derive(Debug)]
+pub struct DynamicToken {
+    state: State,
+    pause: OpenPause,
+    /// Whether it was made by `nest`.
+    nested: bool,
+}
+
+impl DynamicToken {
+    #[inline]
+    pub(crate) fn new(state: State) -> Self {
+        Self {
+            state,
+            pause: OpenPause::default(),
+            nested: false,
+        }
+    }
+}
 
 pub(crate) mod sealed {
-    use super::{Backend, Dynamic, Level, Nested, OpenSection, Outer, State};
+    use super::{
+        Backend, Dynamic, DynamicToken, Kind, Level, Nested, OpenPause, OpenSection, Outer, raw,
+    };
 
     /// What a guard needs of its level.
     pub trait Sealed: Sized {
@@ -61,6 +116,15 @@ pub(crate) mod sealed {
 
         /// Whether the section had no effect on the thread, so that its stores must not rely on the thread's bits.
         fn is_inert(token: &Self::Token<'_>) -> bool;
+
+        /// Whether another section that is not inert may have the same brand.
+        ///
+        /// The brand of [`with`](crate::with) and of the attribute is its section's alone. That of `nest` is a borrow, and
+        /// the borrows of two sections may be equally long.
+        fn shares_brand(token: &Self::Token<'_>) -> bool;
+
+        /// Where the section remembers its pause.
+        fn open_pause<'t>(token: &'t mut Self::Token<'_>) -> &'t mut OpenPause;
 
         /// The token of a section nested in this one.
         fn nest<'n>(token: &Self::Token<'_>) -> <<Self as Level>::Nested as Sealed>::Token<'n>
@@ -81,62 +145,89 @@ pub(crate) mod sealed {
         }
 
         #[inline]
-        fn nest<'n>(_: &Self::Token<'_>) -> <Nested as Sealed>::Token<'n> {}
-
-        #[inline]
-        fn leave<B: Backend>(bits: B::Storage, token: &mut Self::Token<'_>) {
-            super::leave_open::<B>(bits, token);
-        }
-    }
-
-    impl Sealed for Nested {
-        type Token<'a> = ();
-
-        /// Never: it is borrowed from a section that is not.
-        #[inline]
-        fn is_inert((): &()) -> bool {
+        fn shares_brand(_: &Self::Token<'_>) -> bool {
             false
         }
 
         #[inline]
-        fn nest<'n>((): &()) -> <Nested as Sealed>::Token<'n> {}
+        fn open_pause<'t>(token: &'t mut Self::Token<'_>) -> &'t mut OpenPause {
+            &mut token.pause
+        }
 
         #[inline]
-        fn leave<B: Backend>(bits: B::Storage, (): &mut ()) {
-            super::raw::leave_at::<B>(bits, super::Kind::Nested);
+        fn nest<'n>(_: &Self::Token<'_>) -> <Nested as Sealed>::Token<'n> {
+            OpenPause::default()
+        }
+
+        #[inline]
+        fn leave<B: Backend>(bits: B::Storage, token: &mut Self::Token<'_>) {
+            token.leave::<B>(bits);
+        }
+    }
+
+    impl Sealed for Nested {
+        /// No token: only the memory of a pause.
+        type Token<'a> = OpenPause;
+
+        /// Never: it is borrowed from a section that is not.
+        #[inline]
+        fn is_inert(_: &OpenPause) -> bool {
+            false
+        }
+
+        #[inline]
+        fn shares_brand(_: &OpenPause) -> bool {
+            false
+        }
+
+        #[inline]
+        fn open_pause<'t>(token: &'t mut OpenPause) -> &'t mut OpenPause {
+            token
+        }
+
+        #[inline]
+        fn nest<'n>(_: &OpenPause) -> <Nested as Sealed>::Token<'n> {
+            OpenPause::default()
+        }
+
+        #[inline]
+        fn leave<B: Backend>(bits: B::Storage, token: &mut OpenPause) {
+            token.resume::<B>(bits);
+            raw::leave_at::<B>(bits, Kind::Nested);
         }
     }
 
     impl Sealed for Dynamic {
-        type Token<'a> = State;
+        type Token<'a> = DynamicToken;
 
         #[inline]
-        fn is_inert(token: &State) -> bool {
-            token.kind() == super::Kind::Inert
+        fn is_inert(token: &DynamicToken) -> bool {
+            token.state.kind() == Kind::Inert
+        }
+
+        #[inline]
+        fn shares_brand(token: &DynamicToken) -> bool {
+            token.nested
+        }
+
+        #[inline]
+        fn open_pause<'t>(token: &'t mut DynamicToken) -> &'t mut OpenPause {
+            &mut token.pause
         }
 
         /// Nested, or inert in an inert one: there a PENDING may belong to the thread that was interrupted.
         #[inline]
-        fn nest<'n>(token: &State) -> <Dynamic as Sealed>::Token<'n> {
-            super::raw::state(token.kind().max(super::Kind::Nested))
+        fn nest<'n>(token: &DynamicToken) -> <Dynamic as Sealed>::Token<'n> {
+            DynamicToken {
+                nested: true,
+                ..DynamicToken::new(raw::state(token.state.kind().max(Kind::Nested)))
+            }
         }
 
         #[inline]
-        fn leave<B: Backend>(bits: B::Storage, token: &mut State) {
-            super::raw::leave_at::<B>(bits, token.kind());
+        fn leave<B: Backend>(bits: B::Storage, token: &mut DynamicToken) {
+            token.pause.resume::<B>(bits);
+            raw::leave_at::<B>(bits, token.state.kind());
         }
-    }
-}
-
-/// Leaves the section whose token a task's handle keeps, if there is one.
-#[inline]
-pub(crate) fn leave_open<B: Backend>(bits: B::Storage, open: &mut OpenSection) {
-    if let Some(state) = open.take() {
-        if state.kind() == Kind::Inert {
-            // It was entered while the mode was paused. If the pause has ended meanwhile its stores may have been
-            // deferred into a section further up; they must not wait for that one.
-            raw::settle::<B>(bits);
-        }
-        raw::leave_at::<B>(bits, state.kind());
     }
 }

@@ -75,18 +75,22 @@ mod bits;
 mod eager;
 mod global;
 mod level;
+mod pause;
 mod section;
 mod store;
 mod task;
+mod visible;
 
 pub use backend::{Backend, Event};
 pub use bits::{Bits, OwnByte, SharedWord, Storage};
 pub use eager::Eager;
 pub use global::Global;
 pub use level::{Dynamic, Level, Nested, Outer};
+pub use pause::{Paused, paused};
 pub use section::{LazyMmu, with};
 pub use store::{flush, is_active, note_store, write, write_ptr};
-pub use task::Task;
+pub use task::{NotIdle, Task, check_idle};
+pub use visible::{Pending, Visible, try_visible, visible};
 
 #[cfg(feature = "macros")]
 pub use lazy_mmu_macros::lazy_mmu;

@@ -32,6 +32,8 @@
 //! | enter | in an interrupt, or `PAUSED`: *Inert*. Else `ACTIVE` is set: it was set before → *Nested*, it was not → *Outer* |
 //! | leave | *Inert*: nothing. Else, if `PENDING`: clear it, then the barrier pair. Then *Outer*: clear `ACTIVE` |
 //! | store | the descriptor first. Then, if it needs the pair: `PENDING` set → done; `ACTIVE` and not `PAUSED` → set `PENDING`; else the pair at once. Through an *Inert* section, and without a section in an interrupt: the pair at once |
+//! | pause | in an interrupt: *Inert*. Else `PAUSED` is set: it was set before → *Nested*; it was not → flush, *Outer* |
+//! | resume | *Outer*: clear `PAUSED` |
 //! | flush | *Inert*, and without a section in an interrupt: nothing. Else, if `PENDING`: clear it, then the pair |
 //!
 //! Every leave that is not inert emits what is due, at every level, because the caller may use the mapping when the function that opened the
@@ -54,7 +56,8 @@ use crate::bits::{Bits, Storage};
 /// What [`enter`] did; the matching [`leave`] consumes it.
 ///
 /// Neither `Clone` nor `Copy`, not made outside this crate, and not `Send`: the thread that entered leaves. Of the size
-/// and alignment of a C `uint8_t`, so that it can cross an FFI boundary by value.
+/// and alignment of a C `uint8_t`, so that it can cross an FFI boundary by value; the other side passes back what it was
+/// given, and no other value.
 #[must_use = "a state that is not passed to `leave` loses the section's barriers and leaves the mode on"]
 #[repr(transparent)]
 #[derive(Debug)]
@@ -130,11 +133,70 @@ pub unsafe fn leave<B: Backend>(state: State) {
     leave_at::<B>(B::current(), state.kind);
 }
 
+/// What [`pause`] did; the matching [`resume`] consumes it. As [`State`], but of a pause.
+#[must_use = "a pause whose state is not passed to `resume` goes on for ever"]
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct PauseState {
+    kind: Kind,
+    _thread: BoundToThread,
+}
+
+impl PauseState {
+    /// What pause did: `Outer` is the pause whose resume reactivates, `Nested` one inside another, `Inert` one in an
+    /// interrupt.
+    #[inline]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+/// Pauses the mode on the current thread: emits what is pending; until the resume every store is followed by its pair.
+///
+/// # Safety
+///
+/// The returned state is passed to [`resume`] of the same backend, as the state of [`enter`] is passed to [`leave`];
+/// and pauses and sections are left in the opposite order to the one in which they were entered.
+#[inline]
+pub unsafe fn pause<B: Backend>() -> PauseState {
+    let (bits, in_interrupt) = B::context();
+    PauseState {
+        kind: pause_at::<B>(bits, in_interrupt),
+        _thread: BoundToThread::HERE,
+    }
+}
+
+/// Ends the pause for which `state` was returned.
+///
+/// # Safety
+///
+/// As promised for the [`pause`] that returned `state`.
+#[inline]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the state is consumed: it must not be resumed twice"
+)]
+pub unsafe fn resume<B: Backend>(state: PauseState) {
+    resume_at::<B>(B::current(), state.kind);
+}
+
+#[inline]
+fn set(bits: impl Storage, which: Bits) -> Bits {
+    // SAFETY: this is the state machine.
+    unsafe { bits.set(which) }
+}
+
+#[inline]
+fn clear(bits: impl Storage, which: Bits) {
+    // SAFETY: this is the state machine.
+    unsafe { bits.clear(which) };
+}
+
 #[inline]
 pub(crate) fn enter_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> State {
     let kind = if in_interrupt || bits.load().contains(Bits::PAUSED) {
         Kind::Inert
-    } else if bits.set(Bits::ACTIVE).contains(Bits::ACTIVE) {
+    } else if set(bits, Bits::ACTIVE).contains(Bits::ACTIVE) {
         Kind::Nested
     } else {
         Kind::Outer
@@ -149,10 +211,35 @@ pub(crate) fn leave_at<B: Backend>(bits: B::Storage, kind: Kind) {
         settle::<B>(bits);
         // The pair first, then the mode: a thread is never outside with a barrier still owed.
         if kind == Kind::Outer {
-            bits.clear(Bits::ACTIVE);
+            // PAUSED too: it was clear when this section was entered, so if it is set now a pause inside was forgotten.
+            clear(bits, Bits::ACTIVE.union(Bits::PAUSED));
         }
     }
     B::observe(Event::Leave(kind));
+}
+
+/// Pauses; the kind is the pause's: `Outer` is the one whose resume reactivates.
+#[inline]
+pub(crate) fn pause_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Kind {
+    let kind = if in_interrupt {
+        Kind::Inert
+    } else if set(bits, Bits::PAUSED).contains(Bits::PAUSED) {
+        Kind::Nested
+    } else {
+        // With nothing pending a store while paused is one that is emitted at once.
+        settle::<B>(bits);
+        Kind::Outer
+    };
+    B::observe(Event::Pause(kind));
+    kind
+}
+
+#[inline]
+pub(crate) fn resume_at<B: Backend>(bits: B::Storage, kind: Kind) {
+    if kind == Kind::Outer {
+        clear(bits, Bits::PAUSED);
+    }
+    B::observe(Event::Resume(kind));
 }
 
 /// Emits the pair if a store awaits it: the flush of a section that is not inert.
@@ -162,9 +249,12 @@ pub(crate) fn settle<B: Backend>(bits: B::Storage) {
     if bits.load().contains(Bits::PENDING) {
         // Cleared first, then the pair: an exception handler in between finds nothing pending, and what it
         // stores itself it flushes itself.
-        bits.clear(Bits::PENDING);
+        clear(bits, Bits::PENDING);
         B::barrier();
     }
+    // If an exception handler has flushed in our place, there was no barrier here that would keep the compiler from
+    // using what it read before.
+    compiler_fence(Ordering::SeqCst);
 }
 
 /// Defers the pair of a store that has been made, or emits it where the mode does not defer.
@@ -180,7 +270,7 @@ pub(crate) fn defer<B: Backend>(bits: B::Storage) {
         return;
     }
     if now.defers() {
-        bits.set(Bits::PENDING);
+        set(bits, Bits::PENDING);
     } else {
         B::barrier();
     }

@@ -5,11 +5,14 @@ use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::{Backend, Event};
+use crate::bits::{Bits, Storage as _};
 use crate::descriptor::Descriptor;
 use crate::global::Global;
-use crate::level::{Dynamic, Level, OpenSection, Outer};
+use crate::level::{Dynamic, DynamicToken, Level, OpenSection, Outer};
+use crate::pause::OpenPause;
 use crate::raw::{self, BoundToThread, Kind};
 use crate::store;
+use crate::visible::{self, Visible};
 
 /// An open lazy MMU section: stores of descriptors made while it lives are deferred, and its drop emits the barrier
 /// pair that they need.
@@ -29,7 +32,7 @@ pub struct LazyMmu<'a, L: Level, B: Backend = Global> {
     _thread: BoundToThread,
 }
 
-impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
+impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     /// Opens a section inside this one, which cannot be used until the inner one is left.
     ///
     /// Entering costs nothing. Leaving emits what is pending, of this section's stores too, and the mode goes on. To
@@ -61,19 +64,47 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
 
     /// Emits the pair now, if a store awaits it; the section stays open.
     ///
-    /// All stores made before it, at every level, are visible when it returns.
+    /// All stores that this thread has made before it, at every level, are visible when it returns; the result proves
+    /// that, and redeems this section's [`Pending`](crate::Pending) mappings. (In an interrupt the section is inert:
+    /// each of its stores was followed by its pair at once, and what the interrupted thread has pending stays so.)
     #[inline]
-    pub fn flush(&mut self) {
-        // In an inert section every store was immediate, and what may be pending is not this context's.
+    pub fn flush(&mut self) -> Visible<'_, 'a> {
+        self.settle();
+        visible::proof()
+    }
+
+    /// Leaves the section, as dropping the guard does, and returns the proof that all stores before it are visible.
+    #[inline]
+    pub fn leave(mut self) -> Visible<'a, 'a> {
+        if L::is_inert(&self.token) {
+            // An inert leave does nothing; the proof must be true all the same.
+            self.settle();
+        }
+        drop(self);
+        visible::proof()
+    }
+
+    /// Sees to it that every store of this thread so far has its pair.
+    #[inline]
+    fn settle(&mut self) {
         if !L::is_inert(&self.token) {
             raw::settle::<B>(self.bits);
+        } else if !B::in_interrupt() {
+            // Entered while the mode was paused; if the pause has ended, other sections may have deferred stores.
+            raw::settle::<B>(self.bits);
+        } else if L::shares_brand(&self.token) && self.bits.load().contains(Bits::PENDING) {
+            // In a context that only counts as an interrupt (softirqs disabled) the thread may have a section in hand
+            // that is not inert, nested there like this one, and with the same brand. The proof must be true for
+            // that one's stores too; the bit is not this section's, and stays.
+            B::barrier();
         }
     }
 
-    /// Leaves the section, as dropping the guard does.
+    /// For a pause: the bits, whether the section is inert, and where it remembers its pause.
     #[inline]
-    pub fn leave(self) {
-        drop(self);
+    pub(crate) fn pause_parts(&mut self) -> (B::Storage, bool, &mut OpenPause) {
+        let inert = L::is_inert(&self.token);
+        (self.bits, inert, L::open_pause(&mut self.token))
     }
 
     /// Stores `descriptor` in `slot`, and defers the pair if it needs one.
@@ -81,8 +112,10 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     /// The store is one 64-bit access, never torn, made at once: only its barriers wait.
     #[inline]
     pub fn write<D: Descriptor>(&mut self, slot: &AtomicU64, descriptor: D) {
+        // A descriptor that panics does so before the store.
+        let needed = descriptor.needs_barrier();
         store::put::<B>(slot, descriptor.bits());
-        if descriptor.needs_barrier() {
+        if needed {
             self.note_store();
         }
     }
@@ -101,6 +134,9 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
 
     /// Stores `descriptor(i)` in `slots[i]`, for each `i` in order, and then decides once whether the pair is needed:
     /// it is if any of the entries needs it.
+    ///
+    /// Until this returns the entries count for nobody: a section that `descriptor` opens and leaves, or a flush, does
+    /// not make the earlier ones visible.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
@@ -143,8 +179,10 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
         };
         for (i, slot) in slots.iter().enumerate() {
             let descriptor = descriptor(i);
+            // A descriptor that panics does so before its store.
+            let needed = descriptor.needs_barrier();
             store::put::<B>(slot, descriptor.bits());
-            decide.needed |= descriptor.needs_barrier();
+            decide.needed |= needed;
         }
     }
 
@@ -190,7 +228,7 @@ pub(crate) fn enter_outer<B: Backend>(
     open: &mut OpenSection,
 ) -> LazyMmu<'_, Outer, B> {
     // No look at the interrupt state: the handle of a task is not used in one.
-    *open = Some(raw::enter_at::<B>(bits, false));
+    open.enter(raw::enter_at::<B>(bits, false));
     guard(bits, open)
 }
 
@@ -198,9 +236,12 @@ pub(crate) fn enter_outer<B: Backend>(
 ///
 /// Not for users, who could forget the guard. The closure form and the attribute do not let them have it.
 #[inline]
-fn enter_dynamic<'a, B: Backend>() -> LazyMmu<'a, Dynamic, B> {
+pub(crate) fn enter_dynamic<'a, B: Backend>() -> LazyMmu<'a, Dynamic, B> {
     let (bits, in_interrupt) = B::context();
-    guard(bits, raw::enter_at::<B>(bits, in_interrupt))
+    guard(
+        bits,
+        DynamicToken::new(raw::enter_at::<B>(bits, in_interrupt)),
+    )
 }
 
 impl<L: Level, B: Backend> Drop for LazyMmu<'_, L, B> {
@@ -212,8 +253,6 @@ impl<L: Level, B: Backend> Drop for LazyMmu<'_, L, B> {
 
 impl<L: Level, B: Backend> fmt::Debug for LazyMmu<'_, L, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use crate::bits::Storage as _;
-
         f.debug_struct("LazyMmu")
             .field("inert", &L::is_inert(&self.token))
             .field("bits", &self.bits.load())
@@ -226,7 +265,7 @@ impl<L: Level, B: Backend> fmt::Debug for LazyMmu<'_, L, B> {
 #[derive(Debug)]
 pub struct Anchor;
 
-/// The section of an attributed function that does not name it.
+/// The section of an attributed function that does not name it. The caller drops it, at the end of its own body.
 #[inline]
 pub fn section<B: Backend>() -> LazyMmu<'static, Dynamic, B> {
     enter_dynamic()

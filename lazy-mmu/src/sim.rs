@@ -71,6 +71,10 @@ pub enum Event {
     Enter(Kind),
     /// A section was left; its barriers stand before this.
     Leave(Kind),
+    /// The mode was paused; the barriers stand before this.
+    Pause(Kind),
+    /// A pause that was the outermost ended.
+    Resume(Kind),
     /// An interrupt began.
     Interrupt,
     /// An interrupt returned.
@@ -143,8 +147,11 @@ fn current_task() -> &'static ThreadInfo {
 
 /// Records what the simulated CPU executes. The backend calls it for stores, barriers and sections; a test or a
 /// machine that simulates more (TLB invalidation, say) calls it for the rest.
+///
+/// Ignored when the host thread is about to end and its machine is gone: a guard in another thread-local may be dropped
+/// then.
 pub fn execute(event: Event) {
-    MACHINE.with(|machine| {
+    let _ = MACHINE.try_with(|machine| {
         machine.trace.borrow_mut().push(event);
         let mut stored = machine.stored.borrow_mut();
         let mut completed = machine.completed.borrow_mut();
@@ -250,11 +257,15 @@ fn record(event: backend::Event) {
         },
         backend::Event::Enter(kind) => Event::Enter(kind),
         backend::Event::Leave(kind) => Event::Leave(kind),
+        backend::Event::Pause(kind) => Event::Pause(kind),
+        backend::Event::Resume(kind) => Event::Resume(kind),
     });
 }
 
 fn in_interrupt() -> bool {
-    MACHINE.with(|machine| machine.interrupts.get() != 0)
+    MACHINE
+        .try_with(|machine| machine.interrupts.get() != 0)
+        .unwrap_or(false)
 }
 
 /// The storage of [`Sim`].

@@ -29,8 +29,10 @@ use crate::raw;
 /// ```
 #[inline]
 pub fn write<B: Backend, D: Descriptor>(slot: &AtomicU64, descriptor: D) {
+    // A descriptor that panics does so before the store.
+    let needed = descriptor.needs_barrier();
     put::<B>(slot, descriptor.bits());
-    if descriptor.needs_barrier() {
+    if needed {
         note_store::<B>();
     }
 }
@@ -61,7 +63,8 @@ pub fn note_store<B: Backend>() {
 /// Emits the barrier pair now, if a store of the calling thread awaits it; the section, if any, stays open.
 ///
 /// For code that has no section in hand. In an interrupt it does nothing: what is pending there is the interrupted
-/// thread's, and every store of the handler was followed by its pair at once.
+/// thread's, and every store of the handler was followed by its pair at once. A context that only counts as an interrupt
+/// (softirqs disabled) is no exception: what its thread had pending before stays so.
 #[inline]
 pub fn flush<B: Backend>() {
     let (bits, in_interrupt) = B::context();

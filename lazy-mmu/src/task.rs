@@ -3,8 +3,9 @@
 use core::fmt;
 
 use crate::backend::Backend;
+use crate::bits::{Bits, Storage as _};
 use crate::global::Global;
-use crate::level::{OpenSection, Outer, leave_open};
+use crate::level::{OpenSection, Outer};
 use crate::raw::BoundToThread;
 use crate::section::{LazyMmu, enter_outer};
 
@@ -13,8 +14,11 @@ use crate::section::{LazyMmu, enter_outer};
 /// While such a section lives the handle is borrowed, so there is no second one, and a function that may sleep, and
 /// therefore asks for `&mut Task`, cannot be called inside it.
 ///
-/// The handle keeps the token of its open section. If the guard was forgotten ([`core::mem::forget`]), the next
-/// [`enter`](Self::enter), or the drop of the handle, leaves in its place.
+/// The handle keeps the token of its open section. If the guard was forgotten ([`core::mem::forget`]), the mode stays on
+/// and what is pending stays pending until the handle is used next, or dropped: that leaves in the guard's place.
+///
+/// A section is not to be held across an `.await`: another future that runs on the thread meanwhile would have its stores
+/// deferred into it.
 pub struct Task<B: Backend = Global> {
     bits: B::Storage,
     open: OpenSection,
@@ -34,7 +38,7 @@ impl<B: Backend> Task<B> {
     pub unsafe fn current() -> Self {
         Self {
             bits: B::current(),
-            open: None,
+            open: OpenSection::default(),
             _thread: BoundToThread::HERE,
         }
     }
@@ -58,12 +62,101 @@ impl<B: Backend> Task<B> {
         enter_outer(self.bits, &mut self.open)
     }
 
+    /// Checks that this thread is in no section, has nothing pending, and is not paused: for the places where a kernel
+    /// must not be in one (the end of a task, the return to user space). A forgotten guard of this handle is healed first.
+    ///
+    /// # Errors
+    ///
+    /// [`NotIdle`], which says what is still set.
+    ///
+    /// ```
+    /// use lazy_mmu::Task;
+    /// use lazy_mmu::sim::Sim;
+    ///
+    /// // SAFETY: the only handle of this thread.
+    /// let mut task = unsafe { Task::<Sim>::current() };
+    /// assert!(task.check_idle().is_ok());
+    /// lazy_mmu::with::<Sim, _>(|_| {
+    ///     let error = task.check_idle().unwrap_err();
+    ///     assert_eq!(error.to_string(), "the thread is not idle: a section is open");
+    /// });
+    /// ```
+    #[inline]
+    pub fn check_idle(&mut self) -> Result<(), NotIdle> {
+        self.heal();
+        check_idle_at::<B>(self.bits)
+    }
+
     /// Leaves in the place of a guard that was forgotten.
     #[inline]
     fn heal(&mut self) {
-        leave_open::<B>(self.bits, &mut self.open);
+        if self.open.is_open() {
+            heal::<B>(self.bits, &mut self.open);
+        }
     }
 }
+
+/// Out of line: it is rare, and the way into a section should be short.
+#[cold]
+#[inline(never)]
+fn heal<B: Backend>(bits: B::Storage, open: &mut OpenSection) {
+    open.leave::<B>(bits);
+}
+
+/// [`Task::check_idle`] for code that has no handle: the exit path of a task, say, when everything that had one is gone.
+///
+/// In an interrupt it tells of the interrupted thread.
+///
+/// # Errors
+///
+/// [`NotIdle`], which says what is still set.
+#[inline]
+pub fn check_idle<B: Backend>() -> Result<(), NotIdle> {
+    check_idle_at::<B>(B::current())
+}
+
+#[inline]
+fn check_idle_at<B: Backend>(bits: B::Storage) -> Result<(), NotIdle> {
+    let bits = bits.load();
+    if bits == Bits::EMPTY {
+        Ok(())
+    } else {
+        Err(NotIdle { bits })
+    }
+}
+
+/// A thread is in a section, has something pending, or is paused, where it must not be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotIdle {
+    bits: Bits,
+}
+
+impl NotIdle {
+    /// The bits that are set.
+    pub fn bits(&self) -> Bits {
+        self.bits
+    }
+}
+
+impl fmt::Display for NotIdle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the thread is not idle")?;
+        let mut separator = ": ";
+        for (bit, text) in [
+            (Bits::ACTIVE, "a section is open"),
+            (Bits::PENDING, "a barrier pair is pending"),
+            (Bits::PAUSED, "the mode is paused"),
+        ] {
+            if self.bits.contains(bit) {
+                write!(f, "{separator}{text}")?;
+                separator = ", ";
+            }
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for NotIdle {}
 
 impl<B: Backend> Drop for Task<B> {
     #[inline]
@@ -74,8 +167,6 @@ impl<B: Backend> Drop for Task<B> {
 
 impl<B: Backend> fmt::Debug for Task<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use crate::bits::Storage as _;
-
         f.debug_struct("Task")
             .field("bits", &self.bits.load())
             .field("open", &self.open)

@@ -18,7 +18,7 @@ pub(crate) fn slots<const N: usize>() -> [AtomicU64; N] {
 
 /// The trace since the last call, one letter an event, so that a test shows it whole:
 /// `S` store, `D` `dsb ishst`, `I` `isb`, `(` `<` `[` enter Outer, Nested, Inert, `)` `>` `]` the leaves,
-/// `{` `}` an interrupt.
+/// `{` `}` an interrupt, `|` an outermost pause, `/` its resume, `-` a pause that changes nothing.
 pub(crate) fn trace() -> String {
     sim::take_trace()
         .iter()
@@ -34,6 +34,9 @@ pub(crate) fn trace() -> String {
             Event::Leave(Kind::Inert) => ']',
             Event::Interrupt => '{',
             Event::InterruptReturn => '}',
+            Event::Pause(Kind::Outer) => '|',
+            Event::Pause(_) => '-',
+            Event::Resume(_) => '/',
             other => panic!("no test here expects {other:?}"),
         })
         .collect()

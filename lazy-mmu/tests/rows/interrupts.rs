@@ -14,8 +14,7 @@ fn handler<B: Backend>() {
         mmu.flush();
         let mut nested = mmu.nest();
         nested.write(&slot, KERNEL);
-        nested.flush();
-        nested.leave();
+        drop(nested);
     });
     write::<B, _>(&slot, KERNEL);
     lazy_mmu::flush::<B>();
@@ -113,4 +112,44 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(S{DI})");
     }
+}
+
+for_both_storages! {
+    fn c06_the_proof_of_a_nested_inert_section_is_true<B>() {
+        let [slot] = slots();
+        with::<B, _>(|task| {
+            // Softirqs disabled by the task itself: it still has its section in hand.
+            sim::interrupt(|| {
+                with::<B, _>(|inert| {
+                    // The compiler may make both borrows equally long, and so both brands the same.
+                    let mut one = task.nest();
+                    let mut other = inert.nest();
+                    let pending = one.write_pending(&slot, KERNEL, ());
+                    assert!(!sim::is_settled(&slot), "deferred: the token decides");
+                    let proof = other.flush();
+                    pending.get(&proof);
+                    assert!(sim::is_settled(&slot), "the proof is true all the same");
+                });
+            });
+        });
+        assert_eq!(trace(), "({[<[SDI]DI>]})");
+    }
+}
+
+#[test]
+fn c01_a_pause_in_an_interrupt_is_inert() {
+    use lazy_mmu::sim::Sim;
+
+    let [slot] = slots();
+    with::<Sim, _>(|mmu| {
+        mmu.write(&slot, KERNEL);
+        let before = bits::<Sim>();
+        sim::interrupt(|| {
+            lazy_mmu::paused::<Sim, _>(|| assert_eq!(bits::<Sim>(), before));
+            with::<Sim, _>(|inert| inert.paused(handler::<Sim>));
+        });
+        assert_eq!(bits::<Sim>(), before);
+    });
+    let handler = HANDLER.trim_matches(['{', '}']);
+    assert_eq!(trace(), format!("(S{{-[-{handler}]}}DI)"));
 }

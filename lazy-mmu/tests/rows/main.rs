@@ -6,5 +6,7 @@ mod common;
 mod attribute;
 mod backends;
 mod interrupts;
+mod pause;
 mod state_machine;
 mod stores;
+mod visible;

@@ -194,13 +194,15 @@ impl Storage for Counted {
     fn load(self) -> Bits {
         self.0.load()
     }
-    fn set(self, bits: Bits) -> Bits {
+    unsafe fn set(self, bits: Bits) -> Bits {
         CHANGES.set(CHANGES.get() + 1);
-        self.0.set(bits)
+        // SAFETY: passed on.
+        unsafe { self.0.set(bits) }
     }
-    fn clear(self, bits: Bits) {
+    unsafe fn clear(self, bits: Bits) {
         CHANGES.set(CHANGES.get() + 1);
-        self.0.clear(bits);
+        // SAFETY: passed on.
+        unsafe { self.0.clear(bits) };
     }
 }
 
@@ -271,4 +273,65 @@ fn b02_stores_by_address_are_the_same() {
     });
     assert_eq!(trace(), "SDI(SDI)");
     assert_eq!(word, USERS.0);
+}
+
+/// A descriptor that panics when it is asked for its rule.
+#[derive(Clone, Copy)]
+struct Panics;
+
+impl Descriptor for Panics {
+    fn bits(self) -> u64 {
+        KERNEL.0
+    }
+
+    fn needs_barrier(self) -> bool {
+        panic!("provoked")
+    }
+}
+
+for_both_storages! {
+    fn b01_a_descriptor_that_panics_is_not_stored<B>() {
+        let table = slots::<1>();
+        let attempts: [&dyn Fn(); 3] = [
+            &|| with::<B, _>(|mmu| mmu.write(&table[0], Panics)),
+            &|| with::<B, _>(|mmu| mmu.write_range(&table, |_| Panics)),
+            &|| write::<B, _>(&table[0], Panics),
+        ];
+        for attempt in attempts {
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt));
+            assert!(result.is_err());
+            assert_eq!(table[0].load(Ordering::Relaxed), 0);
+        }
+        assert_eq!(trace(), "()()");
+    }
+}
+
+for_both_storages! {
+    fn b09_entries_of_a_range_count_when_it_is_done<B>() {
+        let table = slots::<4>();
+        with::<B, _>(|mmu| {
+            mmu.write_range(&table, |i| {
+                if i == 2 {
+                    with::<B, _>(|_| ());
+                    lazy_mmu::flush::<B>();
+                }
+                KERNEL
+            });
+        });
+        assert_eq!(trace(), "(SS<>SSDI)", "nothing is lost, though nothing was flushed on the way");
+    }
+}
+
+#[test]
+fn b04_the_bits_are_those_of_the_architecture() {
+    // Arm ARM D8.3: VALID is bit 0, AP[1] bit 6, UXN bit 54; bit 53, beside it, is PXN.
+    for (leaf, needs) in [
+        (1 << 54 | 1, true),
+        (1 << 53 | 1, false),
+        (1 << 54 | 1 << 6 | 1, false),
+        (1 << 54 | 1 << 7 | 1, true),
+        (1 << 54 | 1 << 1, false),
+    ] {
+        assert_eq!(Leaf(leaf).needs_barrier(), needs, "{leaf:#x}");
+    }
 }

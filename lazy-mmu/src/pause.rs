@@ -1,0 +1,150 @@
+//! Pausing the mode: a stretch in which every store is followed by its pair at once, inside sections too.
+//!
+//! Separate from the sections because a pause has a token of its own, and because code that has no section in hand
+//! can pause too.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::backend::Backend;
+use crate::global::Global;
+use crate::level::Level;
+use crate::raw::{self, BoundToThread};
+use crate::section::LazyMmu;
+
+/// The mode is paused while this lives ([`LazyMmu::pause`]); dropping it resumes the section where it was.
+///
+/// What was pending has been emitted. Stores by code that has no section in hand are followed by their pair at once,
+/// and sections that are opened meanwhile are [inert](raw::Kind::Inert). The paused section is borrowed and cannot be used.
+///
+/// Forgetting it ([`core::mem::forget`]) loses nothing: stores stay immediate until the section is left, which ends the
+/// pause; if its guard is forgotten too, until its outermost section is left, or its task's handle is used again.
+///
+/// A pause that is moved somewhere and dropped there ends there, also in the middle of another pause that began later.
+#[must_use = "a pause lasts as long as its guard: bind it to a name (`let _ = ..` resumes at once)"]
+pub struct Paused<'a, B: Backend = Global> {
+    bits: B::Storage,
+    /// Where the section remembers this pause, in case this is forgotten; `None` if another pause is further out, and
+    /// dropping this changes nothing.
+    outermost: Option<&'a mut OpenPause>,
+    brand: PhantomData<fn(&'a ()) -> &'a ()>,
+    _thread: BoundToThread,
+}
+
+/// What a section remembers of its pause: whether the outermost pause of the thread is its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenPause(bool);
+
+impl OpenPause {
+    /// Ends the pause, if there is one.
+    #[inline]
+    pub(crate) fn resume<B: Backend>(&mut self, bits: B::Storage) {
+        if core::mem::take(&mut self.0) {
+            raw::resume_at::<B>(bits, raw::Kind::Outer);
+        }
+    }
+}
+
+impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
+    /// Pauses the mode until the guard is dropped: emits what is pending, and then every store at once.
+    ///
+    /// For a stretch of code inside the section whose mappings are used at once, by code that cannot be given the
+    /// section to flush.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+    /// use lazy_mmu::sim::{Sim, is_settled};
+    ///
+    /// let slot = AtomicU64::new(0);
+    /// lazy_mmu::with::<Sim, _>(|mmu| {
+    ///     let pause = mmu.pause();
+    ///     lazy_mmu::write::<Sim, _>(&slot, Leaf(0x4000_0000 | UXN | VALID));
+    ///     assert!(is_settled(&slot));
+    ///     drop(pause);
+    ///     mmu.write(&slot, Leaf(0x8000_0000 | UXN | VALID));
+    ///     assert!(!is_settled(&slot));
+    /// });
+    /// ```
+    #[inline]
+    pub fn pause(&mut self) -> Paused<'_, B> {
+        let (bits, inert, open) = self.pause_parts();
+        // An inert section may stand in an interrupt, whose pause must not touch the thread's bits; or it was entered
+        // while the mode was paused, and that pause may have ended.
+        let in_interrupt = inert && B::in_interrupt();
+        open_pause::<B>(bits, in_interrupt, open)
+    }
+
+    /// Runs `f` with the mode paused, and resumes when it returns or panics. See [`pause`](Self::pause).
+    #[inline]
+    pub fn paused<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let _pause = self.pause();
+        f()
+    }
+}
+
+/// Runs `f` with the mode paused, and resumes when it returns or panics; for code that has no section in hand.
+///
+/// It may be called anywhere: inside a section, whose pending pair is emitted first; inside another pause, which goes on
+/// afterwards; outside any section, and in an interrupt, where it changes nothing.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// use lazy_mmu::sim::{Sim, is_settled};
+///
+/// /// Maps one page, and uses it at once, whoever calls.
+/// fn map_and_use(slot: &AtomicU64) {
+///     lazy_mmu::paused::<Sim, _>(|| {
+///         lazy_mmu::write::<Sim, _>(slot, Leaf(0x4000_0000 | UXN | VALID));
+///         assert!(is_settled(slot));
+///     });
+/// }
+///
+/// let slot = AtomicU64::new(0);
+/// map_and_use(&slot);
+/// lazy_mmu::with::<Sim, _>(|_| map_and_use(&slot));
+/// ```
+#[inline]
+pub fn paused<B: Backend, R>(f: impl FnOnce() -> R) -> R {
+    let (bits, in_interrupt) = B::context();
+    let mut open = OpenPause::default();
+    let _pause = open_pause::<B>(bits, in_interrupt, &mut open);
+    f()
+}
+
+/// Pauses, and notes it in `open` if the pause is the outermost.
+#[inline]
+fn open_pause<B: Backend>(
+    bits: B::Storage,
+    in_interrupt: bool,
+    open: &mut OpenPause,
+) -> Paused<'_, B> {
+    let outermost = raw::pause_at::<B>(bits, in_interrupt) == raw::Kind::Outer;
+    Paused {
+        bits,
+        outermost: outermost.then(|| {
+            open.0 = true;
+            open
+        }),
+        brand: PhantomData,
+        _thread: BoundToThread::HERE,
+    }
+}
+
+impl<B: Backend> Drop for Paused<'_, B> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(open) = &mut self.outermost {
+            open.resume::<B>(self.bits);
+        }
+    }
+}
+
+impl<B: Backend> fmt::Debug for Paused<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paused")
+            .field("outermost", &self.outermost.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+//! Mappings that cannot be used before their barrier pair: a value, and the proof that redeems it.
+//!
+//! Separate from the sections because it adds no instruction to them: all of it is lifetimes.
+//!
+//! A mapping that is made in a section is [`Pending`]: it carries what the caller wants, an address say, and does not
+//! give it out. [`LazyMmu::flush`] and [`LazyMmu::leave`] return a [`Visible`], the proof that everything stored before
+//! has its pair; against that proof, and no other, the value comes out.
+//!
+//! * A proof can never be older than what it redeems: it holds the mutable borrow of its section, so making another
+//!   mapping ends it.
+//! * A proof is good for its own section's mappings only: both carry the section's brand, which is invariant.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::sync::atomic::AtomicU64;
+
+use crate::backend::Backend;
+use crate::descriptor::Descriptor;
+use crate::level::{Dynamic, Level};
+use crate::raw::BoundToThread;
+use crate::section::{self, LazyMmu};
+
+/// The brand of a section: invariant, so that neither a longer nor a shorter one fits.
+type Brand<'id> = PhantomData<fn(&'id ()) -> &'id ()>;
+
+/// What a mapping is good for, not to be had before the mapping is visible.
+///
+/// Made by [`LazyMmu::pending`] and [`LazyMmu::write_pending`]; redeemed by [`get`](Self::get).
+#[must_use = "the mapping is of no use before `get` redeems it against the proof that `flush` or `leave` returns"]
+pub struct Pending<'id, T> {
+    value: T,
+    brand: Brand<'id>,
+}
+
+/// The proof that all stores which its section, or anyone on this thread, made before it have had their barrier pair.
+///
+/// It holds for this thread: another CPU that learns of the mapping needs an `isb` of its own, or an exception entry or
+/// return, before it uses it. So the proof cannot be sent there.
+#[derive(Debug)]
+pub struct Visible<'v, 'id> {
+    section: PhantomData<&'v mut ()>,
+    brand: Brand<'id>,
+    _thread: BoundToThread,
+}
+
+impl<'id, T> Pending<'id, T> {
+    /// The value, now that the mapping is visible.
+    #[inline]
+    pub fn get(self, proof: &Visible<'_, 'id>) -> T {
+        let _ = proof;
+        self.value
+    }
+}
+
+impl<T> fmt::Debug for Pending<'_, T> {
+    /// Does not show the value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").finish_non_exhaustive()
+    }
+}
+
+/// The proof that every store of this thread so far has its pair: whoever calls has just seen to that.
+#[inline]
+pub(crate) fn proof<'v, 'id>() -> Visible<'v, 'id> {
+    Visible {
+        section: PhantomData,
+        brand: PhantomData,
+        _thread: BoundToThread::HERE,
+    }
+}
+
+impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
+    /// Holds back `value`, which is good only once the stores made so far are visible: the address of a mapping that was
+    /// just made, say.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+    /// use lazy_mmu::sim::{Sim, is_settled};
+    ///
+    /// let [one, two] = [const { AtomicU64::new(0) }; 2];
+    /// lazy_mmu::with::<Sim, _>(|mmu| {
+    ///     mmu.write(&one, Leaf(0x4000_0000 | UXN | VALID));
+    ///     mmu.write(&two, Leaf(0x4000_1000 | UXN | VALID));
+    ///     let mapping = mmu.pending("both pages");
+    ///     let proof = mmu.flush();
+    ///     assert_eq!(mapping.get(&proof), "both pages");
+    /// });
+    /// ```
+    #[inline]
+    pub fn pending<T>(&mut self, value: T) -> Pending<'id, T> {
+        Pending {
+            value,
+            brand: PhantomData,
+        }
+    }
+
+    /// [`write`](Self::write), and holds back `value` until the store is visible.
+    #[inline]
+    pub fn write_pending<D: Descriptor, T>(
+        &mut self,
+        slot: &AtomicU64,
+        descriptor: D,
+        value: T,
+    ) -> Pending<'id, T> {
+        self.write(slot, descriptor);
+        self.pending(value)
+    }
+}
+
+/// Runs `f` in a section of its own, leaves that, and returns what `f` mapped, visible.
+///
+/// For a function that opens a section, maps, leaves, and whose caller uses the mapping at once.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// use lazy_mmu::sim::{Sim, is_settled};
+///
+/// /// Maps a page, and returns its address, ready for use.
+/// fn map_page(slot: &AtomicU64) -> usize {
+///     lazy_mmu::visible::<Sim, _>(|mmu| {
+///         mmu.write_pending(slot, Leaf(0x4000_0000 | UXN | VALID), 0xffff_8000_0000_0000_usize)
+///     })
+/// }
+///
+/// let slot = AtomicU64::new(0);
+/// assert_eq!(map_page(&slot), 0xffff_8000_0000_0000);
+/// assert!(is_settled(&slot));
+/// ```
+#[inline]
+pub fn visible<B: Backend, T>(
+    f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> Pending<'id, T>,
+) -> T {
+    let mut section = section::enter_dynamic();
+    let pending = f(&mut section);
+    pending.get(&section.leave())
+}
+
+/// [`visible`] for an `f` that may fail.
+///
+/// # Errors
+///
+/// What `f` returns; the section is left, and stores that it made are visible, all the same.
+#[inline]
+pub fn try_visible<B: Backend, T, E>(
+    f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> Result<Pending<'id, T>, E>,
+) -> Result<T, E> {
+    let mut section = section::enter_dynamic();
+    let pending = f(&mut section)?;
+    Ok(pending.get(&section.leave()))
+}

@@ -1,0 +1,402 @@
+//! Rows S10 to S17, S23, S24 and S26: pauses.
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::common::{KERNEL, for_both_storages, slots, trace};
+use lazy_mmu::raw::{self, Kind};
+use lazy_mmu::sim::{self, bits};
+use lazy_mmu::{Backend, Bits, Task, check_idle, is_active, paused, with, write};
+
+fn task<B: Backend>() -> Task<B> {
+    // SAFETY: each test makes one handle for its thread and backend at a time, and forgets none.
+    unsafe { Task::current() }
+}
+
+for_both_storages! {
+    fn s10_pause_at_any_depth_flushes_and_deactivates<B>() {
+        fn at_depth<B: Backend>(depth: usize) {
+            with::<B, _>(|mmu| {
+                if depth > 1 {
+                    return at_depth::<B>(depth - 1);
+                }
+                mmu.write(&slots::<1>()[0], KERNEL);
+                trace();
+                let pause = mmu.pause();
+                assert_eq!(trace(), "DI|");
+                assert!(!is_active::<B>());
+                assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::PAUSED));
+                drop(pause);
+                trace();
+            });
+        }
+        for depth in 1..=20 {
+            at_depth::<B>(depth);
+            trace();
+        }
+    }
+}
+
+for_both_storages! {
+    fn s11_resume_restores_the_section_at_its_depth<B>() {
+        let [slot] = slots();
+        let mut task = task::<B>();
+        let mut outer = task.enter();
+        let mut inner = outer.nest();
+        inner.write(&slot, KERNEL);
+        drop(inner.pause());
+        assert!(is_active::<B>());
+        inner.write(&slot, KERNEL);
+        inner.leave();
+        assert!(is_active::<B>());
+        outer.write(&slot, KERNEL);
+        outer.leave();
+        assert_eq!(trace(), "(<SDI|/SDI>SDI)");
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
+    fn s12_pause_outside_any_section_is_harmless<B>() {
+        let [slot] = slots();
+        paused::<B, _>(|| {
+            assert!(!is_active::<B>());
+            write::<B, _>(&slot, KERNEL);
+            with::<B, _>(|mmu| mmu.write(&slot, KERNEL));
+        });
+        assert_eq!(trace(), "|SDI[SDI]/");
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+        with::<B, _>(|_| assert!(is_active::<B>()));
+    }
+}
+
+for_both_storages! {
+    fn s13_only_the_outermost_resume_reactivates<B>() {
+        with::<B, _>(|mmu| {
+            let pause = mmu.pause();
+            paused::<B, _>(|| {
+                with::<B, _>(|inert| {
+                    inert.paused(|| assert!(!is_active::<B>()));
+                    assert!(!is_active::<B>());
+                });
+                assert!(!is_active::<B>());
+            });
+            assert!(!is_active::<B>());
+            drop(pause);
+            assert!(is_active::<B>());
+        });
+        assert_eq!(trace(), "(|-[-]/)");
+    }
+}
+
+for_both_storages! {
+    fn s14_enter_and_leave_while_paused_are_inert<B>() {
+        let mut handle = task::<B>();
+        paused::<B, _>(|| {
+            let before = bits::<B>();
+            handle.enter().leave();
+            with::<B, _>(|mmu| drop(mmu.nest()));
+            // SAFETY: left in the next line.
+            let state = unsafe { raw::enter::<B>() };
+            assert_eq!(state.kind(), Kind::Inert);
+            // SAFETY: the matching leave.
+            unsafe { raw::leave::<B>(state) };
+            assert_eq!(bits::<B>(), before);
+        });
+        assert_eq!(trace(), "|[][[]][]/");
+    }
+}
+
+for_both_storages! {
+    fn s15_a_store_while_paused_is_followed_by_its_pair<B>() {
+        let table = slots::<3>();
+        with::<B, _>(|mmu| {
+            mmu.paused(|| {
+                write::<B, _>(&table[0], KERNEL);
+                with::<B, _>(|inert| {
+                    inert.write(&table[1], KERNEL);
+                    inert.nest().write(&table[2], KERNEL);
+                    inert.write_range(&table, |_| KERNEL);
+                });
+            });
+        });
+        assert_eq!(trace(), "(|SDI[SDI[SDI]SSSDI]/)");
+    }
+}
+
+for_both_storages! {
+    fn s16_the_sequence_of_the_row<B>() {
+        let [slot] = slots();
+        let active = is_active::<B>;
+        let mut task = task::<B>();
+        let mut outer = task.enter();
+        assert!(active());
+        let mut inner = outer.nest();
+        assert!(active());
+        inner.write(&slot, KERNEL);
+        let pause = inner.pause();
+        assert!(!active());
+        assert!(trace().ends_with("DI|"), "flushed");
+        drop(pause);
+        assert!(active());
+        inner.write(&slot, KERNEL);
+        inner.leave();
+        assert!(active());
+        assert!(trace().ends_with("DI>"), "flushed");
+        outer.leave();
+        assert!(!active());
+    }
+}
+
+for_both_storages! {
+    fn s17_the_mode_query_at_every_step<B>() {
+        let mut answers = Vec::new();
+        let mut ask = || answers.push(is_active::<B>());
+        let mut handle = task::<B>();
+        ask();
+        let mut section = handle.enter(); // enter
+        ask();
+        let inner = section.nest(); // (enter,
+        ask();
+        inner.leave(); // leave)
+        ask();
+        let pause = section.pause(); // pause
+        ask();
+        with::<B, _>(|mmu| {
+            // (enter,
+            ask();
+            drop(mmu); // leave,
+        });
+        ask();
+        paused::<B, _>(&mut ask); // pause, resume)
+        ask();
+        drop(pause); // resume
+        ask();
+        section.leave(); // leave
+        ask();
+        assert_eq!(
+            answers,
+            [false, true, true, true, false, false, false, false, false, true, false]
+        );
+    }
+}
+
+for_both_storages! {
+    fn s23_a_panic_inside_a_pause_resumes<B>() {
+        let [slot] = slots();
+        with::<B, _>(|mmu| {
+            let panics = catch_unwind(AssertUnwindSafe(|| mmu.paused(|| panic!("provoked"))));
+            assert!(panics.is_err());
+            assert!(is_active::<B>());
+            let panics = catch_unwind(|| paused::<B, _>(|| with::<B, _>(|_| panic!("provoked"))));
+            assert!(panics.is_err());
+            assert!(is_active::<B>());
+            mmu.write(&slot, KERNEL);
+        });
+        assert_eq!(trace(), "(|/|[]/SDI)");
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
+    fn s24_the_idle_check_tells_which_bits_are_set<B>() {
+        let [slot] = slots();
+        let mut handle = task::<B>();
+        assert_eq!(handle.check_idle(), Ok(()));
+        with::<B, _>(|mmu| {
+            let not_idle = |bits| assert_eq!(check_idle::<B>().unwrap_err().bits(), bits);
+            not_idle(Bits::ACTIVE);
+            mmu.write(&slot, KERNEL);
+            not_idle(Bits::ACTIVE.union(Bits::PENDING));
+            assert_eq!(
+                check_idle::<B>().unwrap_err().to_string(),
+                "the thread is not idle: a section is open, a barrier pair is pending"
+            );
+            mmu.paused(|| not_idle(Bits::ACTIVE.union(Bits::PAUSED)));
+        });
+        paused::<B, _>(|| {
+            assert_eq!(
+                handle.check_idle().unwrap_err().to_string(),
+                "the thread is not idle: the mode is paused"
+            );
+        });
+        // A forgotten guard of the handle is healed first.
+        let mut section = handle.enter();
+        section.write(&slot, KERNEL);
+        mem::forget(section);
+        trace();
+        assert_eq!(handle.check_idle(), Ok(()));
+        assert_eq!(trace(), "DI)");
+    }
+}
+
+for_both_storages! {
+    fn s26_a_forgotten_pause_ends_when_its_section_is_left<B>() {
+        let [slot] = slots();
+        with::<B, _>(|outer| {
+            with::<B, _>(|inner| {
+                mem::forget(inner.pause());
+                assert!(!is_active::<B>());
+                // Stores are immediate, through the section too.
+                inner.write(&slot, KERNEL);
+                assert!(sim::is_settled(&slot));
+                inner.nest().write(&slot, KERNEL);
+                assert!(sim::is_settled(&slot));
+            });
+            assert!(is_active::<B>(), "the pause ended with its section");
+            outer.write(&slot, KERNEL);
+        });
+        assert_eq!(trace(), "(<|SDI<SDI>/>SDI)");
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
+    fn s26_a_forgotten_pause_of_a_forgotten_section_is_healed<B>() {
+        let mut handle = task::<B>();
+        let mut outer = handle.enter();
+        mem::forget(outer.pause());
+        mem::forget(outer);
+        assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::PAUSED));
+        let section = handle.enter();
+        assert!(is_active::<B>(), "a new section, not paused");
+        section.leave();
+        assert_eq!(handle.check_idle(), Ok(()));
+
+        // Below a section that came by another way, the handle's is not the outermost.
+        with::<B, _>(|_| {
+            let mut section = handle.enter();
+            mem::forget(section.pause());
+            mem::forget(section);
+            assert!(!is_active::<B>());
+            handle.enter().leave();
+            assert!(is_active::<B>());
+        });
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
+    fn s26_a_forgotten_pause_of_a_forgotten_nested_section_ends_with_the_outermost<B>() {
+        let mut handle = task::<B>();
+        let mut outer = handle.enter();
+        let mut nested = outer.nest();
+        mem::forget(nested.pause());
+        mem::forget(nested);
+        outer.leave();
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+        with::<B, _>(|mmu| {
+            let mut nested = mmu.nest();
+            mem::forget(nested.pause());
+            mem::forget(nested);
+        });
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
+    fn s26_pausing_again_after_a_forgotten_pause<B>() {
+        with::<B, _>(|_| {
+            with::<B, _>(|mmu| {
+                mem::forget(mmu.pause());
+                mmu.paused(|| assert!(!is_active::<B>()));
+                assert!(!is_active::<B>(), "the forgotten one goes on");
+                mem::forget(mmu.pause());
+            });
+            assert!(is_active::<B>());
+        });
+        assert_eq!(trace(), "(<|--/>)");
+    }
+}
+
+for_both_storages! {
+    fn p02_leave_sleep_and_enter_again<B>() {
+        fn may_sleep<B: Backend>(task: &mut Task<B>) {
+            assert_eq!(task.check_idle(), Ok(()));
+        }
+        let [slot] = slots();
+        let mut task = task::<B>();
+        for _ in 0..3 {
+            let mut section = task.enter();
+            section.write(&slot, KERNEL);
+            section.leave();
+            may_sleep(&mut task);
+        }
+        assert_eq!(trace(), "(SDI)(SDI)(SDI)");
+    }
+}
+
+for_both_storages! {
+    fn p03_p05_callbacks_that_get_the_section_and_that_pause_it<B>() {
+        use lazy_mmu::{Dynamic, LazyMmu};
+        use std::sync::atomic::AtomicU64;
+
+        fn walk<B: Backend>(
+            table: &[AtomicU64],
+            mut callback: impl FnMut(&mut LazyMmu<'_, Dynamic, B>, &AtomicU64),
+        ) {
+            with::<B, _>(|mmu| table.iter().for_each(|slot| callback(mmu, slot)));
+        }
+        let table = slots::<3>();
+        walk::<B>(&table, |mmu, slot| mmu.write(slot, KERNEL));
+        assert_eq!(trace(), "(SSSDI)");
+        walk::<B>(&table, |mmu, slot| {
+            mmu.write(slot, KERNEL);
+            // A callee that opens its own section, and uses the mapping in it.
+            mmu.paused(|| {
+                with::<B, _>(|callee| {
+                    callee.write(slot, KERNEL);
+                    assert!(sim::is_settled(slot));
+                });
+            });
+        });
+        assert_eq!(trace(), "(SDI|[SDI]/SDI|[SDI]/SDI|[SDI]/)");
+    }
+}
+
+for_both_storages! {
+    fn p06_two_tables_changed_in_one_section<B>() {
+        let (one, two) = (slots::<2>(), slots::<2>());
+        with::<B, _>(|mmu| {
+            for (one, two) in one.iter().zip(&two) {
+                mmu.write(one, KERNEL);
+                mmu.write(two, KERNEL);
+            }
+        });
+        assert_eq!(trace(), "(SSSSDI)");
+    }
+}
+
+for_both_storages! {
+    fn p07_the_section_through_recursion_dyn_and_iterators<B>() {
+        use lazy_mmu::{LazyMmu, Level};
+        use std::sync::atomic::AtomicU64;
+
+        fn recursive<L: Level, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, table: &[AtomicU64]) {
+            if let [slot, rest @ ..] = table {
+                mmu.write(slot, KERNEL);
+                recursive(mmu, rest);
+            }
+        }
+        fn by_dyn<L: Level, B: Backend>(
+            mmu: &mut LazyMmu<'_, L, B>,
+            f: &mut dyn FnMut(&mut LazyMmu<'_, L, B>),
+        ) {
+            f(mmu);
+        }
+        let table = slots::<3>();
+        let mut task = task::<B>();
+        let mut section = task.enter();
+        recursive(&mut section, &table);
+        by_dyn(&mut section, &mut |mmu| mmu.write(&table[0], KERNEL));
+        table
+            .iter()
+            .scan(&mut section, |mmu, slot| {
+                mmu.write(slot, KERNEL);
+                Some(())
+            })
+            .for_each(drop);
+        section.leave();
+        assert_eq!(trace(), "(SSSSSSSDI)");
+    }
+}
