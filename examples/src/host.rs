@@ -16,8 +16,7 @@ use crate::scenario::{self, Recorder, WAYS};
 use crate::tolerant::Tolerant;
 use crate::trace::{Counts, Step};
 
-/// Where the simulated memory begins. The QEMU kernel's pool is there too, so that the descriptors are the same.
-pub const MEMORY_BASE: Frame = Frame::containing(0x4800_0000);
+pub use crate::scenario::MEMORY_BASE;
 
 /// The memory of a hosted machine, which outlives its handles.
 pub struct Memory {
@@ -52,6 +51,12 @@ impl Memory {
             memory: self,
             backend: PhantomData,
         }
+    }
+
+    /// The simulated physical address of the word that the host has at `address`.
+    fn physical(&self, address: usize) -> usize {
+        let base = usize::try_from(MEMORY_BASE.address()).expect("a host of 64 bits");
+        base + (address - self.frames.as_ptr() as usize)
     }
 
     fn frame(&self, frame: Frame) -> &Table {
@@ -128,6 +133,10 @@ impl<B: Backend> Machine for Host<'_, B> {
         Ok(())
     }
 
+    fn publish(&self) {
+        sim::execute(Event::DmbIshst);
+    }
+
     fn invalidate(&self, range: PageRange) {
         sim::execute(Event::DsbIshst);
         for address in range.addresses() {
@@ -143,7 +152,7 @@ impl<B: Backend> Machine for Host<'_, B> {
 pub struct Operation {
     /// Its name.
     pub name: &'static str,
-    /// Everything that happened.
+    /// Everything that happened. The entries stored to are given by their simulated physical addresses.
     pub events: Vec<Event>,
     /// What an instruction trace would show of it.
     pub steps: Vec<Step>,
@@ -159,6 +168,7 @@ impl Operation {
                 Event::DsbIsh => Some(Step::DsbIsh),
                 Event::Isb => Some(Step::Isb),
                 Event::Tlbi(_) => Some(Step::Tlbi),
+                Event::DmbIshst => Some(Step::DmbIshst),
                 _ => None,
             })
             .collect();
@@ -176,16 +186,24 @@ impl Operation {
 }
 
 /// Takes the trace of each operation.
-#[derive(Default)]
-struct Tracer(Vec<Operation>);
+struct Tracer<'m> {
+    memory: &'m Memory,
+    operations: Vec<Operation>,
+}
 
-impl Recorder for Tracer {
+impl Recorder for Tracer<'_> {
     fn start(&mut self, _: &'static str) {
         sim::take_trace();
     }
 
     fn stop(&mut self, operation: &'static str) {
-        self.0.push(Operation::new(operation, sim::take_trace()));
+        let mut events = sim::take_trace();
+        for event in &mut events {
+            if let Event::Store { slot, .. } = event {
+                *slot = self.memory.physical(*slot);
+            }
+        }
+        self.operations.push(Operation::new(operation, events));
     }
 }
 
@@ -213,8 +231,11 @@ pub fn run_scenario<B: Backend>(
 fn run_with<B: Backend>(pages: usize, debug_pagealloc: bool) -> Result<Vec<Operation>, Error> {
     let memory = Memory::new(scenario::memory_frames(pages));
     let mut mm = MemoryManager::boot(memory.machine::<B>(), memory.map(), debug_pagealloc)?;
-    let mut tracer = Tracer::default();
+    let mut tracer = Tracer {
+        memory: &memory,
+        operations: Vec::new(),
+    };
     let mut scratch = vec![MEMORY_BASE; pages];
     scenario::run(&mut mm, &mut scratch, &mut tracer)?;
-    Ok(tracer.0)
+    Ok(tracer.operations)
 }

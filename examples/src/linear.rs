@@ -26,7 +26,8 @@ impl<M: Machine> MemoryManager<'_, M> {
         Ok(first)
     }
 
-    /// Gives `frame` back. With DEBUG_PAGEALLOC any access to it from now on faults.
+    /// Gives `frame` back. With DEBUG_PAGEALLOC any access to it through the linear map faults
+    /// from now on.
     ///
     /// # Errors
     ///

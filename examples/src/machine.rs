@@ -10,7 +10,9 @@ use crate::page::{ENTRIES, Frame, PageRange};
 /// A translation table: 512 entries that the hardware walks while the CPU changes them.
 pub type Table = [AtomicU64; ENTRIES];
 
-/// A machine with physical memory, an MMU that walks the tables, and a TLB.
+/// A machine with physical memory and an MMU that walks the tables.
+///
+/// The hosted one has no TLB: that invalidations are where they must be is shown by their order in the trace only.
 pub trait Machine: Copy {
     /// What keeps the bits of its threads, and its barrier.
     type Backend: Backend;
@@ -44,6 +46,12 @@ pub trait Machine: Copy {
     ///
     /// The fault that the access took.
     fn zero(&self, frame: Frame) -> Result<(), Fault>;
+
+    /// Orders the stores that fill a table before the store that links it: `dmb ishst`.
+    ///
+    /// A walker is an observer like any other, so a memory barrier will do (Arm ARM DDI 0487, "Ordering of memory
+    /// accesses from translation table walks"; Linux has `smp_wmb()` in `pmd_install`).
+    fn publish(&self);
 
     /// Removes all translations of the range from the TLBs, after the stores before it are visible: `dsb ishst`, one
     /// TLBI a page, `dsb ish`, `isb`.

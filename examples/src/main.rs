@@ -211,10 +211,10 @@ fn print_sections(
 }
 
 fn print_reasons(out: &mut impl Write, args: &Args) -> io::Result<()> {
-    writeln!(
-        out,
-        "
-allocate             one section a frame; with DEBUG_PAGEALLOC it maps the frame in the linear map
+    let reasons = match args.debug_pagealloc {
+        Switch::On => {
+            "
+allocate             one section a frame: it maps the frame in the linear map
 vmap_pages_range     one section, so one pair, however many stores
 populate_range       takes its frames inside its section: each allocation's nested leave must emit. After
                      the first of them the tolerant way is out of the mode, and each store pays for itself
@@ -222,15 +222,20 @@ populate_user_range  user entries need no pair (a fault that comes too early is 
                      allocations emit
 zap_pte_range        clears user entries, which needs no pair either. The pairs are those of the batch pages
                      that it takes inside its section and writes at once: the same both ways
-free                 clears kernel entries: no pair, but TLB invalidations, which are not counted here"
-    )?;
-    if args.debug_pagealloc == Switch::Off {
-        writeln!(
-            out,
-            "\nwith DEBUG_PAGEALLOC off no section nests, so the last two ways are the same"
-        )?;
-    }
-    Ok(())
+free                 clears kernel entries: no pair, but TLB invalidations, which are not counted here. The
+                     pairs are those of the batch pages"
+        }
+        Switch::Off => {
+            "
+allocate             changes no mapping: all frames are in the linear map
+vmap_pages_range,    one section, so one pair, however many stores
+populate_range
+populate_user_range, user entries need no pair (a fault that comes too early is retried), nor do cleared ones
+zap_pte_range, free
+                     No section nests, so the last two ways are the same"
+        }
+    };
+    writeln!(out, "{reasons}")
 }
 
 fn print_timeline(out: &mut impl Write, operation: &Operation) -> io::Result<()> {
@@ -243,9 +248,16 @@ fn print_timeline(out: &mut impl Write, operation: &Operation) -> io::Result<()>
         let indent = 2 * depth;
         write!(out, "{:indent$}", "")?;
         match event {
-            Event::Store { slot, value } => writeln!(out, "store {value:#018x} at {slot:#x}")?,
+            Event::Store { slot, value } => {
+                let (table, index) = (slot & !0xfff, slot % 4096 / 8);
+                writeln!(
+                    out,
+                    "store {value:#018x} in table {table:#x}, entry {index}"
+                )?;
+            }
             Event::DsbIshst => writeln!(out, "dsb ishst")?,
             Event::DsbIsh => writeln!(out, "dsb ish")?,
+            Event::DmbIshst => writeln!(out, "dmb ishst")?,
             Event::Isb => writeln!(out, "isb")?,
             Event::Tlbi(address) => writeln!(out, "tlbi {address:#x}")?,
             Event::Enter(kind) => {

@@ -1,12 +1,12 @@
 //! The tables, and the walk over a range of pages that most of the rest is built on.
 
-use core::sync::atomic::{AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use lazy_mmu::{Dynamic, LazyMmu, lazy_mmu};
 
 use crate::frames::{Frames, MemoryMap, Use};
 use crate::machine::Machine;
-use crate::page::{ENTRIES, Error, Frame, LEAF_LEVEL, PAGE_SIZE, PageRange, index};
+use crate::page::{ENTRIES, Error, Frame, LEAF_LEVEL, PageRange, index};
 
 /// A section that a function of the memory manager has open.
 pub type Section<'id, M> = LazyMmu<'id, Dynamic, <M as Machine>::Backend>;
@@ -160,9 +160,8 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         let child = self.allocate(1)?;
         self.machine.zero(child)?;
         self.frames.set_use(child, Use::Table)?;
-        // A walker that sees the link sees the zeros: it is an observer like any other (DMB, Arm ARM B2.3; Linux does
-        // the same in `pmd_install`).
-        fence(Ordering::Release);
+        // A walker that sees the link sees the zeros.
+        self.machine.publish();
         if level == 0 {
             mmu.write(slot, child.top_level());
         } else {
@@ -215,10 +214,7 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
 
 /// How many frames [`MemoryManager::boot`] takes at most for the tables of a memory of `frames` frames.
 pub const fn boot_tables(frames: usize) -> usize {
-    // The top two levels, and for each of the lower two as many as there are, with one more for a crooked start.
-    1 + 1
-        + (frames / (ENTRIES * ENTRIES) + 2)
-        + (frames / ENTRIES + 2)
-        // 512 GiB boundaries do not fall into memories of this size.
-        + (frames as u64 * PAGE_SIZE / (1 << 39)) as usize
+    // Where the memory does not begin or end at a table's boundary, one table more at either end. One for each of the
+    // top two levels: no memory here crosses a boundary of 512 GiB.
+    1 + 1 + (frames / (ENTRIES * ENTRIES) + 2) + (frames / ENTRIES + 2)
 }

@@ -197,7 +197,8 @@ pub enum Error {
         /// The first such page.
         address: u64,
     },
-    /// A page of a range that should be mapped is not. Nothing was changed.
+    /// A page of a range that should be mapped is not, or (for a walk that creates none) has no table. Nothing was
+    /// changed by the checks that come first; a walk's callback has been called for the pages before it.
     NotMapped {
         /// The first such page.
         address: u64,
@@ -214,7 +215,8 @@ pub enum Error {
         /// The frame.
         frame: Frame,
     },
-    /// No frame is free. The first `done` pages of the range are done and stay so; the others are as they were.
+    /// There are not enough free frames, or not enough of them in a row. The first `done` pages of the range are done
+    /// and stay so; the others are as they were.
     OutOfFrames {
         /// How many pages of the range were mapped.
         done: usize,

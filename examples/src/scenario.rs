@@ -26,6 +26,9 @@ pub const OPERATIONS: [&str; 7] = [
     "free",
 ];
 
+/// Where the memory begins, on the hosted machine and on the CPU, so that the descriptors are the same.
+pub const MEMORY_BASE: Frame = Frame::containing(0x4800_0000);
+
 /// The most pages that [`run`] is meant for.
 pub const MAX_PAGES: usize = 16 * 1024;
 

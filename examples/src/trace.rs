@@ -15,6 +15,8 @@ pub enum Step {
     DsbIshst,
     /// `dsb ish`
     DsbIsh,
+    /// `dmb ishst`, between filling a table and linking it.
+    DmbIshst,
     /// `isb`
     Isb,
     /// A TLB invalidation.
@@ -84,7 +86,7 @@ impl fmt::Display for Line<'_> {
 
 /// The order of `steps`, with repetitions folded: `(S*8 D I)*64` is 64 times eight stores and a pair.
 ///
-/// `S` is a descriptor store, `D` `dsb ishst`, `d` `dsb ish`, `I` `isb`, `T` a TLB invalidation.
+/// `S` is a descriptor store, `D` `dsb ishst`, `d` `dsb ish`, `M` `dmb ishst`, `I` `isb`, `T` a TLB invalidation.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a>(pub &'a [Step]);
 
@@ -128,6 +130,7 @@ impl fmt::Display for Order<'_> {
                     Step::Store => "S",
                     Step::DsbIshst => "D",
                     Step::DsbIsh => "d",
+                    Step::DmbIshst => "M",
                     Step::Isb => "I",
                     Step::Tlbi => "T",
                 })?;

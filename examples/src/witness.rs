@@ -10,7 +10,7 @@ use crate::page::{Frame, PageRange};
 /// How often the memory manager wrote to a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Writes {
-    /// While a section was open: between a nested leave and the outer leave.
+    /// While a section was open that was not the allocator's: after its nested leave, before the outer one.
     pub in_section: usize,
     /// Outside any section.
     pub outside: usize,
@@ -59,6 +59,10 @@ impl<M: Machine> Machine for Witness<'_, M> {
 
     fn zero(&self, frame: Frame) -> Result<(), Fault> {
         self.machine.zero(frame)
+    }
+
+    fn publish(&self) {
+        self.machine.publish();
     }
 
     fn invalidate(&self, range: PageRange) {

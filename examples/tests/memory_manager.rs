@@ -115,7 +115,7 @@ fn out_of_frames_says_how_far_it_came() {
     mm.machine()
         .write(area.page(done - 1), 1)
         .expect("mapped and visible");
-    // Three tables; what the reserve had over went back.
+    // Three tables, too.
     assert_eq!(mm.frames().free(), free - done - 3);
     assert!(mm.frames().free() < RESERVE);
     assert_eq!(
@@ -128,6 +128,20 @@ fn out_of_frames_says_how_far_it_came() {
     mm.zap_range(range(VMALLOC_BASE, done))
         .expect("all are mapped");
     assert_eq!(mm.frames().free(), free - 3);
+}
+
+#[test]
+fn what_the_reserve_has_over_goes_back() {
+    let memory = Memory::new(64);
+    let mut mm = boot::<Sim>(&memory, true);
+    // Four pages in one leaf table, the others in a second one.
+    let area = range(VMALLOC_BASE + 508 * 4096, RESERVE);
+    // Three tables and the reserve: nothing for the second leaf table.
+    while mm.frames().free() > 3 + RESERVE {
+        mm.allocate(1).expect("one is free");
+    }
+    assert_eq!(mm.populate_range(area), Err(Error::OutOfFrames { done: 4 }));
+    assert_eq!(mm.frames().free(), RESERVE - 4);
 }
 
 #[test]

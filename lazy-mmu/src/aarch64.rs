@@ -219,7 +219,21 @@ impl<const OFFSET: usize> BitsAt for ByteAt<OFFSET> {
     }
 }
 
-/// How a kernel tells an interrupt.
+/// How a kernel tells an interrupt: [`PreemptCountAt`], or a function of its own.
+///
+/// ```
+/// use lazy_mmu::aarch64::InterruptTest;
+///
+/// # mod irq { pub fn depth() -> usize { 0 } }
+/// /// Asks the kernel's interrupt controller driver.
+/// struct Driver;
+///
+/// impl InterruptTest for Driver {
+///     unsafe fn in_interrupt(_task: *mut u8) -> bool {
+///         irq::depth() > 0
+///     }
+/// }
+/// ```
 pub trait InterruptTest: 'static {
     /// Whether this is an interrupt, softirq or NMI.
     ///

@@ -77,7 +77,7 @@ pub unsafe trait Backend: 'static {
     ///
     /// `dsb ishst` completes the earlier stores of this CPU, for the walkers of all CPUs in the Inner Shareable domain;
     /// `isb` makes the instructions that follow be fetched anew, so that none of them has walked before that
-    /// (Arm ARM D8.2, "Ordering of memory accesses from translation table walks"; Linux, arm64:
+    /// (Arm ARM DDI 0487, "Ordering of memory accesses from translation table walks"; Linux, arm64:
     /// `emit_pte_barriers`).
     #[cfg(target_arch = "aarch64")]
     #[inline]

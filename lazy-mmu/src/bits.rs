@@ -143,9 +143,7 @@ impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> SharedWord<ACTIVE
 
     #[inline]
     const fn to_word(bits: Bits) -> u64 {
-        ((bits.contains(Bits::ACTIVE) as u64) << ACTIVE)
-            | ((bits.contains(Bits::PENDING) as u64) << PENDING)
-            | ((bits.contains(Bits::PAUSED) as u64) << PAUSED)
+        bits_to_word(bits, ACTIVE, PENDING, PAUSED)
     }
 
     #[inline]
@@ -162,6 +160,14 @@ impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> SharedWord<ACTIVE
     pub(crate) const fn as_ptr(self) -> NonNull<()> {
         self.0.cast()
     }
+}
+
+/// `bits` as a mask, by their numbers.
+#[inline]
+pub(crate) const fn bits_to_word(bits: Bits, active: u32, pending: u32, paused: u32) -> u64 {
+    ((bits.contains(Bits::ACTIVE) as u64) << active)
+        | ((bits.contains(Bits::PENDING) as u64) << pending)
+        | ((bits.contains(Bits::PAUSED) as u64) << paused)
 }
 
 /// The three bits in `word`, by their numbers.

@@ -18,7 +18,7 @@ pub trait Descriptor: Copy {
     fn needs_barrier(self) -> bool;
 }
 
-/// Bit 0 of every descriptor: the entry is valid (Arm ARM D8.3, "VMSAv8-64 descriptor formats").
+/// Bit 0 of every descriptor: the entry is valid (Arm ARM DDI 0487, "Translation table descriptor formats").
 pub const VALID: u64 = 1 << 0;
 /// AP\[1\], bit 6 of a leaf in the EL1&0 regime: accessible at EL0 (Linux: `PTE_USER`).
 pub const USER: u64 = 1 << 6;

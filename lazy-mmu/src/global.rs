@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::backend::{Backend, Event};
-use crate::bits::{Bits, OwnByte, SharedWord, Storage, word_to_bits};
+use crate::bits::{Bits, OwnByte, SharedWord, Storage, bits_to_word, word_to_bits};
 use crate::eager::Off;
 
 /// The backend that the program registered with [`set_global_backend!`](crate::set_global_backend).
@@ -202,13 +202,6 @@ impl Place {
     }
 }
 
-#[inline]
-fn to_word(bits: Bits, active: u32, pending: u32, paused: u32) -> u64 {
-    u64::from(bits.contains(Bits::ACTIVE)) << active
-        | u64::from(bits.contains(Bits::PENDING)) << pending
-        | u64::from(bits.contains(Bits::PAUSED)) << paused
-}
-
 impl Storage for Place {
     #[inline]
     fn load(self) -> Bits {
@@ -236,7 +229,7 @@ impl Storage for Place {
                 pending,
                 paused,
             } => {
-                let mask = to_word(bits, active, pending, paused);
+                let mask = bits_to_word(bits, active, pending, paused);
                 // SAFETY: this arm's layout.
                 let before = unsafe { self.word() }.fetch_or(mask, Ordering::Relaxed);
                 word_to_bits(before, active, pending, paused)
@@ -259,7 +252,7 @@ impl Storage for Place {
                 pending,
                 paused,
             } => {
-                let mask = to_word(bits, active, pending, paused);
+                let mask = bits_to_word(bits, active, pending, paused);
                 // SAFETY: this arm's layout.
                 unsafe { self.word() }.fetch_and(!mask, Ordering::Relaxed);
             }

@@ -181,7 +181,7 @@ pub(crate) mod sealed {
         }
 
         #[inline]
-        fn open_pause<'t>(token: &'t mut OpenPause) -> &'t mut OpenPause {
+        fn open_pause(token: &mut OpenPause) -> &mut OpenPause {
             token
         }
 
@@ -211,7 +211,7 @@ pub(crate) mod sealed {
         }
 
         #[inline]
-        fn open_pause<'t>(token: &'t mut DynamicToken) -> &'t mut OpenPause {
+        fn open_pause(token: &mut DynamicToken) -> &mut OpenPause {
             &mut token.pause
         }
 

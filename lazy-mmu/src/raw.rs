@@ -8,19 +8,25 @@
 //! use lazy_mmu::raw::{self, State};
 //! use lazy_mmu::sim::Sim;
 //!
-//! /// Enters a section; to be called from C, which passes the state to the matching `mmu_leave`.
+//! /// # Safety
+//! ///
+//! /// The state is passed to the matching `mmu_leave`, on every path, in order, on the same thread.
 //! #[unsafe(no_mangle)]
-//! extern "C" fn mmu_enter() -> State {
-//!     // SAFETY: the C side passes every state to the matching leave, in order, on the same thread.
+//! unsafe extern "C" fn mmu_enter() -> State {
+//!     // SAFETY: the caller's promise is the same.
 //!     unsafe { raw::enter::<Sim>() }
 //! }
 //!
+//! /// # Safety
+//! ///
+//! /// `state` is what the matching `mmu_enter` returned, and no other value.
 //! #[unsafe(no_mangle)]
-//! extern "C" fn mmu_leave(state: State) {
-//!     // SAFETY: as above.
+//! unsafe extern "C" fn mmu_leave(state: State) {
+//!     // SAFETY: the caller's promise is the same.
 //!     unsafe { raw::leave::<Sim>(state) }
 //! }
-//! # mmu_leave(mmu_enter());
+//! # // SAFETY: passed on at once.
+//! # unsafe { mmu_leave(mmu_enter()) };
 //! ```
 //!
 //! # The state machine

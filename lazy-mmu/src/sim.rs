@@ -63,6 +63,8 @@ pub enum Event {
     DsbIshst,
     /// `dsb ish`, as behind a TLB invalidation. Recorded by [`execute`] only.
     DsbIsh,
+    /// `dmb ishst`, between filling a table and linking it. Recorded by [`execute`] only.
+    DmbIshst,
     /// `isb`.
     Isb,
     /// A TLB invalidation of the page at this virtual address. Recorded by [`execute`] only.
@@ -319,4 +321,36 @@ unsafe impl Backend for SimOwnByte {
 /// The current task's bits, as the backend `B` keeps them.
 pub fn bits<B: Backend>() -> crate::Bits {
     B::current().load()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_settled_by_a_dsb_and_an_isb_behind_it() {
+        let slot = AtomicU64::new(0);
+        let store = Event::Store {
+            slot: core::ptr::from_ref(&slot) as usize,
+            value: 0,
+        };
+        assert!(is_settled(&slot));
+        for (events, settled) in [
+            (&[store][..], false),
+            (&[store, Event::DsbIshst], false),
+            (&[store, Event::Isb, Event::DsbIshst], false),
+            (&[store, Event::DsbIshst, store, Event::Isb], false),
+            (&[store, Event::DsbIshst, Event::Isb], true),
+            (&[store, Event::DsbIsh, Event::Isb], true),
+        ] {
+            events.iter().copied().for_each(execute);
+            assert_eq!(is_settled(&slot), settled, "{events:?}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "no such task: task 1")]
+    fn an_unknown_task_is_refused() {
+        switch_to(TaskId(1));
+    }
 }

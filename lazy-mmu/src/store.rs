@@ -16,7 +16,7 @@ use crate::raw;
 /// any section, in an interrupt, and while the mode is paused, it is emitted before this returns.
 ///
 /// The store is one 64-bit access, never torn, as a walker that reads the entry concurrently demands (Arm ARM
-/// D8.2, single-copy atomicity of descriptors).
+/// DDI 0487, "Translation table walk properties").
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

@@ -10,7 +10,7 @@ use object::{Object, ObjectSection, ObjectSymbol};
 const DSB_ISHST: u32 = 0xd503_3a9f;
 const ISB: u32 = 0xd503_3fdf;
 
-/// DSB, DMB and ISB of any kind (Arm ARM C4.1, "Barriers").
+/// DSB, DMB and ISB (Arm ARM, "Barriers" in the encoding index), but for the nXS form of DSB.
 fn is_barrier(word: u32) -> bool {
     word & 0xffff_f01f == 0xd503_301f && matches!(word >> 5 & 0b111, 0b100..=0b110)
 }

@@ -90,19 +90,16 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
 }
 
 fn build(shell: &Shell) -> Result<PathBuf> {
-    // RUSTFLAGS would replace those of .cargo/config.toml.
+    let folder = shell.current_dir().join("target");
+    // These would replace the flags of .cargo/config.toml.
     cmd!(
         shell,
-        "cargo build --locked -p lazy-mmu-qemu --bins --profile kernel --target {TARGET}"
+        "cargo build --locked -p lazy-mmu-qemu --bins --profile kernel --target {TARGET} --target-dir {folder}"
     )
     .env_remove("RUSTFLAGS")
+    .env_remove("CARGO_ENCODED_RUSTFLAGS")
     .run()?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    Ok(shell
-        .current_dir()
-        .join(target)
-        .join(TARGET)
-        .join("kernel/nested_sections"))
+    Ok(folder.join(TARGET).join("kernel/nested_sections"))
 }
 
 /// Runs the program, prints what it prints, and compares that with the hosted machine and with the file.

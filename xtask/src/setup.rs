@@ -21,7 +21,8 @@ pub(crate) fn qemu_parts(shell: &Shell) -> Result<()> {
     qemu(shell)
 }
 
-/// Adds a component of the workspace's toolchain.
+/// Adds a component of the workspace's toolchain. `rust-toolchain.toml` lists them too, but rustup adds those only where
+/// it may install by itself (`RUSTUP_AUTO_INSTALL`), and only together with the toolchain.
 fn component(shell: &Shell, name: &str) -> Result<()> {
     let installed = installed(shell, "component")?;
     // Most are listed with their host behind the name.

@@ -10,6 +10,7 @@ use semihosting::{eprintln, process};
 const DEVICE: Attributes = Attributes::VALID
     .union(Attributes::ATTRIBUTE_INDEX_0)
     .union(Attributes::ACCESSED)
+    .union(Attributes::PXN)
     .union(Attributes::UXN);
 
 /// The RAM. Attribute index 1 of `aarch64-rt`'s MAIR is normal memory, write-back.

@@ -90,7 +90,8 @@ impl ExceptionHandlers for Exceptions {
 
 extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
     let syndrome = ESR_EL1.get();
-    match syndrome >> 26 {
+    // EC is bits 31:26; ISS2 stands above.
+    match (syndrome >> 26) & 0x3f {
         SOFTWARE_STEP => step::on_step(&mut state, saved),
         DATA_ABORT if EXPECTED.load(Ordering::Relaxed) => {
             SYNDROME.store(syndrome, Ordering::Relaxed);

@@ -8,6 +8,7 @@
 
 pub mod boot;
 pub mod exceptions;
+pub mod rows;
 pub mod step;
 pub mod thread;
 pub mod virt;

@@ -2,7 +2,7 @@
 //!
 //! A barrier has no effect that software could observe under emulation; so it is counted where it is executed.
 //! `MDSCR_EL1.SS` and `KDE` are set and PSTATE.D is clear while a program is stepped: each instruction is then followed by
-//! a software step exception, whose handler looks at the next one (Arm ARM D2.11, "Software Step exceptions"). No
+//! a software step exception, whose handler looks at the next one (Arm ARM DDI 0487, "Software Step exceptions"). No
 //! timing is involved, and the counts are exact and repeatable.
 
 use core::arch::asm;
@@ -25,6 +25,8 @@ use crate::exceptions::CalleeSaved;
 const DSB_ISHST: u32 = 0xd503_3a9f;
 /// `dsb ish`
 const DSB_ISH: u32 = 0xd503_3b9f;
+/// `dmb ishst`
+const DMB_ISHST: u32 = 0xd503_3abf;
 /// `isb`
 const ISB: u32 = 0xd503_3fdf;
 
@@ -148,6 +150,7 @@ pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
     let step = match word {
         DSB_ISHST => Some(Step::DsbIshst),
         DSB_ISH => Some(Step::DsbIsh),
+        DMB_ISHST => Some(Step::DmbIshst),
         ISB => Some(Step::Isb),
         _ if is_tlbi(word) => Some(Step::Tlbi),
         _ if is_load_or_store(word) => watch_access(word, state, saved),
@@ -171,12 +174,12 @@ fn note(step: Step) {
     }
 }
 
-/// SYS with CRn = 8 (Arm ARM C5.1.3).
+/// SYS with CRn = 8 (Arm ARM DDI 0487, "TLB maintenance").
 fn is_tlbi(word: u32) -> bool {
     word & 0xfff8_f000 == 0xd508_8000
 }
 
-/// The encoding group "Loads and Stores" (Arm ARM C4.1): bit 27 set, bit 25 clear.
+/// The encoding group "Loads and Stores" (Arm ARM DDI 0487, the A64 encoding index): bit 27 set, bit 25 clear.
 fn is_load_or_store(word: u32) -> bool {
     word & 0x0a00_0000 == 0x0800_0000
 }
@@ -307,6 +310,7 @@ fn register(number: u16, state: &RegisterStateRef<'_>, saved: &CalleeSaved) -> O
         0..=18 => Some(state.registers[usize::from(number)]),
         19..=28 => Some(saved[usize::from(number) - 19]),
         29 => Some(state.fp),
+        // In `aarch64-rt` the field that it calls the stack pointer holds x30.
         30 => Some(state.sp),
         _ => None,
     }

@@ -18,21 +18,30 @@ pub struct ThreadInfo {
     pub lazy_mmu: AtomicU8,
 }
 
-/// The one thread's.
-pub static THREAD: ThreadInfo = ThreadInfo {
-    flags: AtomicU64::new(FOREIGN_FLAGS),
-    preempt_count: AtomicU32::new(0),
-    lazy_mmu: AtomicU8::new(0),
-};
+impl ThreadInfo {
+    const fn new() -> Self {
+        Self {
+            flags: AtomicU64::new(FOREIGN_FLAGS),
+            preempt_count: AtomicU32::new(0),
+            lazy_mmu: AtomicU8::new(0),
+        }
+    }
+}
+
+/// The one thread's, for the backend that finds it through SP_EL0.
+pub static THREAD: ThreadInfo = ThreadInfo::new();
+
+/// The same thread's, for the backend that finds it through TPIDR_EL1. Another one, so that a backend that reads the
+/// wrong register is found out.
+pub static OTHER_THREAD: ThreadInfo = ThreadInfo::new();
 
 /// Flags of others, which must never change.
 pub const FOREIGN_FLAGS: u64 = 0x8000_0000_1000_0001;
 
 /// Loads the task pointers.
 pub fn init() {
-    let address = from_ref(&THREAD).expose_provenance() as u64;
-    SP_EL0.set(address);
-    TPIDR_EL1.set(address);
+    SP_EL0.set(from_ref(&THREAD).expose_provenance() as u64);
+    TPIDR_EL1.set(from_ref(&OTHER_THREAD).expose_provenance() as u64);
 }
 
 /// The kernel with the bits in its flags word, found through SP_EL0.
@@ -51,7 +60,7 @@ unsafe impl Kernel for Flags {
 #[derive(Debug)]
 pub struct Byte;
 
-// SAFETY: as above, with TPIDR_EL1; nobody else writes the byte.
+// SAFETY: as above, with TPIDR_EL1 and OTHER_THREAD; nobody else writes the byte.
 unsafe impl Kernel for Byte {
     type Task = TpidrEl1;
     type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;

@@ -120,10 +120,15 @@ impl<B: Backend> Machine for Virt<B> {
         Ok(())
     }
 
+    fn publish(&self) {
+        barrier::dmb(barrier::ISHST);
+    }
+
     fn invalidate(&self, range: PageRange) {
         barrier::dsb(barrier::ISHST);
         for address in range.addresses() {
-            // VA[55:12] in bits 43:0; TTL and ASID zero: the last level, all ASIDs (Arm ARM, TLBI VAALE1IS).
+            // TLBI VAALE1IS, "VA, All ASID, Last level, EL1, Inner Shareable": VA[55:12] in bits 43:0, no hint at the
+            // level (TTL, bits 47:44), the rest reserved (Arm ARM, the instruction's page).
             let operand = (address >> 12) & ((1 << 44) - 1);
             // SAFETY: forgetting translations changes no memory.
             unsafe {

@@ -162,12 +162,8 @@ for_both_storages! {
         ask();
         let pause = section.pause(); // pause
         ask();
-        with::<B, _>(|mmu| {
-            // (enter,
-            ask();
-            drop(mmu); // leave,
-        });
-        ask();
+        with::<B, _>(|_| ask()); // (enter,
+        ask(); // leave,
         paused::<B, _>(&mut ask); // pause, resume)
         ask();
         drop(pause); // resume

@@ -2,7 +2,7 @@
 
 use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
 use lazy_mmu::sim::is_settled;
-use lazy_mmu::{Backend, Task, try_visible, visible, with};
+use lazy_mmu::{Task, try_visible, visible, with};
 
 for_both_storages! {
     fn b28_several_flushes_and_several_redemptions<B>() {

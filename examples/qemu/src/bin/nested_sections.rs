@@ -14,25 +14,21 @@ fn main() {
 #[cfg(target_os = "none")]
 mod kernel {
     use core::cell::Cell;
-    use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+    use core::sync::atomic::{AtomicU8, Ordering};
 
     use aarch64_rt::entry;
-    use lazy_mmu::descriptor::{Descriptor, Leaf, USER, UXN, VALID};
-    use lazy_mmu::{Backend, Eager, Task};
+    use lazy_mmu::{Backend, Eager};
     use lazy_mmu_examples::frames::MemoryMap;
     use lazy_mmu_examples::page::{USER_BASE, VMALLOC_BASE};
-    use lazy_mmu_examples::scenario::{self, MAX_PAGES, Recorder, WAYS};
+    use lazy_mmu_examples::scenario::{self, MAX_PAGES, MEMORY_BASE, Recorder, WAYS};
     use lazy_mmu_examples::tolerant::Tolerant;
-    use lazy_mmu_examples::trace::{Counts, Line, Order};
+    use lazy_mmu_examples::trace::Line;
     use lazy_mmu_examples::witness::{Witness, Writes};
     use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
-    use lazy_mmu_qemu::step::{self, Trace};
-    use lazy_mmu_qemu::thread::{self, ByteMmu, FOREIGN_FLAGS, Mmu, THREAD};
+    use lazy_mmu_qemu::thread::{self, ByteMmu, FOREIGN_FLAGS, Mmu, OTHER_THREAD, THREAD};
     use lazy_mmu_qemu::virt::Virt;
+    use lazy_mmu_qemu::{rows, step};
     use semihosting::{eprintln, println, process};
-
-    /// Where the frames begin: the same address as on the hosted machine.
-    const MEMORY_BASE: Frame = Frame::containing(0x4800_0000);
 
     /// The most frames: up to the end of the board's first GiB of RAM.
     const MAX_FRAMES: usize = scenario::memory_frames(MAX_PAGES);
@@ -102,9 +98,19 @@ mod kernel {
 
     fn run(arguments: &Arguments) -> Result<(), Error> {
         println!("# rows of the behaviours, on live tables of TTBR1");
-        rows::<Mmu>("flags word, SP_EL0")?;
-        rows::<ByteMmu>("own byte, TPIDR_EL1")?;
+        rows::show(
+            "flags word, SP_EL0",
+            &mut boot::<Mmu>(4096, false)?,
+            &THREAD,
+        )?;
+        rows::show(
+            "own byte, TPIDR_EL1",
+            &mut boot::<ByteMmu>(4096, false)?,
+            &OTHER_THREAD,
+        )?;
 
+        println!("# mappings");
+        vmalloc_is_read_through_the_linear_map()?;
         println!("# DEBUG_PAGEALLOC");
         freed_frame_faults()?;
         batch_pages_are_written_inside_the_section()?;
@@ -122,11 +128,14 @@ mod kernel {
         scenario_in::<Tolerant<Mmu>>(WAYS[1], arguments)?;
         scenario_in::<Mmu>(WAYS[2], arguments)?;
 
-        let flags = THREAD.flags.load(Ordering::Relaxed);
-        assert_eq!(
-            flags, FOREIGN_FLAGS,
-            "others' flags are as they were, ours are clear"
-        );
+        for thread in [&THREAD, &OTHER_THREAD] {
+            assert_eq!(
+                thread.flags.load(Ordering::Relaxed),
+                FOREIGN_FLAGS,
+                "others' flags are as they were, ours are clear"
+            );
+            assert_eq!(thread.lazy_mmu.load(Ordering::Relaxed), 0);
+        }
         Ok(())
     }
 
@@ -204,280 +213,29 @@ mod kernel {
         }
     }
 
-    /// The rows that need a CPU, each on the entries of a live table, with the backend `B`.
-    fn rows<B: Backend>(storage: &str) -> Result<(), Error> {
-        let mut mm = boot::<B>(4096, false)?;
-        let range = PageRange::new(VMALLOC_BASE, 512)?;
-        mm.build_tables(range)?;
-        let frame = mm.allocate(1)?;
+    fn vmalloc_is_read_through_the_linear_map() -> Result<(), Error> {
+        let mut mm = boot::<Mmu>(4096, true)?;
         let machine = mm.machine();
-        let (table, _) = mm.leaf(range.start()).ok_or(Error::NotMapped {
-            address: range.start(),
-        })?;
-        let rows = Rows::<B> {
-            machine,
-            slots: machine.table(table),
-            range,
-            frame,
-        };
-        println!("K01 K02 the bits in: {storage}");
-        rows.b02_outside();
-        rows.b03_n_stores_one_pair()?;
-        rows.b04_leaf_rule();
-        rows.b09_range_write()?;
-        rows.b17_flush_twice();
-        rows.b18_no_rmw_once_pending();
-        rows.b19_nested_leave_makes_visible()?;
-        rows.b22_read_back();
-        rows.s25_eager_compiles_to_nothing();
+        let frame = mm.allocate(1)?;
+        let page = PageRange::new(VMALLOC_BASE, 1)?;
+        let (address, word) = (page.start() + 8, 0x1234_5678_9abc_def0);
+        machine
+            .write(address, word)
+            .expect_err("it is not mapped yet");
+        mm.vmap_pages_range(page, &[frame])?;
+        machine.write(address, word)?;
+        let read = machine.read(frame.linear() + 8)?;
+        assert_eq!(read, word);
+        println!(
+            "{frame} is mapped at {:#x}, written there, and read through the linear map: {read:#x}",
+            page.start()
+        );
+        mm.vunmap_range(page)?;
+        let fault = machine
+            .read(address)
+            .expect_err("it is not mapped any more");
+        println!("it is unmapped, and touched: {fault}");
         Ok(())
-    }
-
-    struct Rows<'a, B: Backend> {
-        machine: Virt<B>,
-        slots: &'a [AtomicU64; 512],
-        range: PageRange,
-        frame: Frame,
-    }
-
-    impl<B: Backend> Rows<'_, B> {
-        /// Steps through `program`, checks the order of its steps, and B01 on the way.
-        fn expect(expected: &str, program: impl FnOnce()) -> Trace {
-            let ((), trace) = step::trace(program);
-            assert!(
-                is_order(trace, expected),
-                "expected {expected}, stepped over {}",
-                Order(trace.steps)
-            );
-            let counts = Counts::of(trace.steps);
-            assert!(
-                counts.pairs == counts.dsb_ishst && counts.pairs == counts.isb,
-                "B01: no barrier but in a pair"
-            );
-            trace
-        }
-
-        fn clear(&self) {
-            for slot in self.slots {
-                lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
-            }
-            self.machine.invalidate(self.range);
-        }
-
-        fn b02_outside(&self) {
-            Self::expect("S D I", || {
-                lazy_mmu::write::<B, _>(&self.slots[0], self.frame.kernel_page());
-            });
-            println!("B01 B02 a valid kernel leaf outside a section: S D I");
-            let leaf = self.frame.kernel_page().0;
-            Self::expect("S D I", || b01_store_outside(&self.slots[0], leaf));
-            Self::expect("S*512 D I", || b01_stores_in_a_section(self.slots, leaf));
-            self.clear();
-        }
-
-        fn b03_n_stores_one_pair(&self) -> Result<(), Error> {
-            let mut pairs = 0;
-            for n in 1..=self.slots.len() {
-                let trace = Self::expect("", || {
-                    lazy_mmu::with::<B, _>(|mmu| {
-                        for slot in &self.slots[..n] {
-                            mmu.write(slot, self.frame.kernel_page());
-                        }
-                    });
-                });
-                let counts = Counts::of(trace.steps);
-                assert_eq!((counts.stores, counts.pairs), (n, 1));
-                assert!(
-                    trace.steps[..n]
-                        .iter()
-                        .all(|&it| it == lazy_mmu_examples::trace::Step::Store)
-                );
-                pairs += counts.pairs;
-                // The MMU walks them: the first and the last page show the frame.
-                self.machine.write(self.range.page(n - 1), n as u64)?;
-                assert_eq!(self.machine.read(self.range.start())?, n as u64);
-                self.clear();
-            }
-            println!(
-                "B01 B03 n stores in a section, n from 1 to 512: n stores, one pair each ({pairs} pairs)"
-            );
-            Ok(())
-        }
-
-        fn b04_leaf_rule(&self) {
-            for bits in 0..8u64 {
-                let (valid, user, uxn) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
-                let mut leaf = self.frame.kernel_page().0 & !(VALID | USER | UXN);
-                for (set, bit) in [(valid, VALID), (user, USER), (uxn, UXN)] {
-                    leaf |= if set { bit } else { 0 };
-                }
-                let needs = valid && uxn && !user;
-                Self::expect(if needs { "S D I" } else { "S" }, || {
-                    lazy_mmu::with::<B, _>(|mmu| mmu.write(&self.slots[0], Leaf(leaf)));
-                });
-                self.clear();
-            }
-            println!(
-                "B04 B05 B06 B07 the leaf rule, all 8 combinations of VALID, USER, UXN: 1 of them S D I, 7 S"
-            );
-        }
-
-        fn b09_range_write(&self) -> Result<(), Error> {
-            // The first entry needs the pair, the last ones do not.
-            let trace = Self::expect("S*512 D I", || {
-                lazy_mmu::with::<B, _>(|mmu| {
-                    mmu.write_range(self.slots, |i| {
-                        if i == 0 {
-                            self.frame.kernel_page()
-                        } else {
-                            Leaf::INVALID
-                        }
-                    });
-                });
-            });
-            assert!(
-                trace.atomics <= 4,
-                "one decision: {} atomics",
-                trace.atomics
-            );
-            self.machine.write(self.range.start(), 9)?;
-            println!("B09 a range write of 512, only its first entry valid: S*512 D I");
-            self.clear();
-            Ok(())
-        }
-
-        fn b17_flush_twice(&self) {
-            Self::expect("S D I", || {
-                lazy_mmu::with::<B, _>(|mmu| {
-                    mmu.flush();
-                    mmu.write(&self.slots[0], self.frame.kernel_page());
-                    mmu.flush();
-                    mmu.flush();
-                });
-            });
-            println!("B17 flush, store, flush, flush, leave: S D I");
-            self.clear();
-        }
-
-        fn b18_no_rmw_once_pending(&self) {
-            let atomics = |n: usize| {
-                let ((), trace) = step::trace(|| {
-                    lazy_mmu::with::<B, _>(|mmu| {
-                        for slot in &self.slots[..n] {
-                            mmu.write(slot, self.frame.kernel_page());
-                        }
-                    });
-                });
-                self.clear();
-                trace.atomics
-            };
-            let (one, many) = (atomics(1), atomics(100));
-            assert_eq!(
-                one, many,
-                "the further stores do no atomic read-modify-write"
-            );
-            println!(
-                "B18 atomic read-modify-writes in a section: {one} with 1 store, {many} with 100"
-            );
-        }
-
-        fn b19_nested_leave_makes_visible(&self) -> Result<(), Error> {
-            // SAFETY: this thread's only handle; no handler uses it.
-            let mut task = unsafe { Task::<B>::current() };
-            let mut outer = task.enter();
-            outer.write(&self.slots[1], self.frame.kernel_page());
-            let mut inner = outer.nest();
-            inner.write(&self.slots[0], self.frame.kernel_page());
-            inner.leave();
-            // Between the nested leave and the outer one.
-            assert!(lazy_mmu::is_active::<B>());
-            self.machine.write(self.range.page(0), 0x19)?;
-            assert_eq!(self.machine.read(self.range.page(1))?, 0x19);
-            outer.leave();
-            println!("B19 a page mapped in a nested section is used before the outer leave");
-            self.clear();
-            Ok(())
-        }
-
-        fn b22_read_back(&self) {
-            let leaf = self.frame.kernel_page();
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.write(&self.slots[0], leaf);
-                assert_eq!(mmu.read(&self.slots[0]), leaf.0);
-            });
-            println!("B22 a read inside a section sees the store");
-            self.clear();
-        }
-    }
-
-    impl<B: Backend> Rows<'_, B> {
-        fn s25_eager_compiles_to_nothing(&self) {
-            // The black box makes all of them the same indirect call.
-            let instructions =
-                |program: &dyn Fn()| step::trace(core::hint::black_box(program)).1.instructions;
-            let nothing = instructions(&|| ());
-            let section = instructions(&|| lazy_mmu::with::<Eager<B>, _>(|_| ()));
-            assert_eq!(section, nothing, "enter and leave of the eager backend");
-            let slot = &self.slots[0];
-            let leaf = self.frame.kernel_page();
-            let by_hand = instructions(&|| {
-                slot.store(leaf.0, Ordering::Relaxed);
-                B::barrier();
-            });
-            let stored = instructions(&|| {
-                lazy_mmu::with::<Eager<B>, _>(|mmu| mmu.write(slot, Always(leaf.0)));
-            });
-            assert_eq!(stored, by_hand, "a store and its pair, no more");
-            println!("S25 an eager section compiles to nothing, its store to str, dsb ishst, isb");
-            self.clear();
-        }
-    }
-
-    // What `cargo xtask qemu` looks up in the disassembly: the functions whose names begin with `b01_`.
-
-    #[unsafe(no_mangle)]
-    #[inline(never)]
-    extern "C" fn b01_store_outside(slot: &AtomicU64, leaf: u64) {
-        lazy_mmu::write::<Mmu, _>(slot, Leaf(leaf));
-    }
-
-    #[unsafe(no_mangle)]
-    #[inline(never)]
-    extern "C" fn b01_stores_in_a_section(slots: &[AtomicU64; 512], leaf: u64) {
-        lazy_mmu::with::<Mmu, _>(|mmu| mmu.write_range(slots, |_| Leaf(leaf)));
-    }
-
-    /// A descriptor whose type says that it needs the pair.
-    #[derive(Clone, Copy)]
-    struct Always(u64);
-
-    impl Descriptor for Always {
-        fn bits(self) -> u64 {
-            self.0
-        }
-
-        fn needs_barrier(self) -> bool {
-            true
-        }
-    }
-
-    /// Whether the trace's order is `expected` as [`Order`] prints it; an empty one means any.
-    fn is_order(trace: Trace, expected: &str) -> bool {
-        use core::fmt::Write as _;
-
-        /// Takes characters off the front of what is expected.
-        struct Rest<'a>(Option<&'a str>);
-
-        impl core::fmt::Write for Rest<'_> {
-            fn write_str(&mut self, printed: &str) -> core::fmt::Result {
-                self.0 = self.0.and_then(|it| it.strip_prefix(printed));
-                Ok(())
-            }
-        }
-
-        let mut rest = Rest(Some(expected));
-        write!(rest, "{}", Order(trace.steps)).expect("it does not fail");
-        expected.is_empty() || rest.0 == Some("")
     }
 
     fn freed_frame_faults() -> Result<(), Error> {
@@ -494,6 +252,7 @@ mod kernel {
             .write(frame.linear() + 8, 1)
             .expect_err("the frame is free");
         assert_eq!(fault.address, frame.linear() + 8);
+        println!("it is written to: {fault}");
         Ok(())
     }
 

@@ -1,0 +1,325 @@
+//! The rows of the behaviours that need a CPU, each on the entries of a live table, on the real instruction stream.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use lazy_mmu::descriptor::{Descriptor, Leaf, USER, UXN, VALID};
+use lazy_mmu::{Backend, Eager, Task};
+use lazy_mmu_examples::page::VMALLOC_BASE;
+use lazy_mmu_examples::trace::{Counts, Order, Step};
+use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
+use semihosting::println;
+
+use crate::step::{self, Trace};
+use crate::thread::{Mmu, ThreadInfo};
+use crate::virt::Virt;
+
+/// The rows that need a CPU, each on the entries of a live table, with the backend `B`.
+///
+/// # Errors
+///
+/// Those of the memory manager.
+///
+/// # Panics
+///
+/// If a row does not hold.
+pub fn show<B: Backend>(
+    storage: &str,
+    mm: &mut MemoryManager<'static, Virt<B>>,
+    thread: &'static ThreadInfo,
+) -> Result<(), Error> {
+    let range = PageRange::new(VMALLOC_BASE, 512)?;
+    mm.build_tables(range)?;
+    let frame = mm.allocate(1)?;
+    let machine = mm.machine();
+    let (table, _) = mm.leaf(range.start()).ok_or(Error::NotMapped {
+        address: range.start(),
+    })?;
+    let rows = Rows::<B> {
+        machine,
+        slots: machine.table(table),
+        range,
+        frame,
+        thread,
+    };
+    println!("K01 K02 the bits in: {storage}");
+    rows.b02_outside();
+    rows.b03_n_stores_one_pair()?;
+    rows.b04_leaf_rule();
+    rows.b09_range_write()?;
+    rows.b17_flush_twice();
+    rows.b18_no_rmw_once_pending();
+    rows.b19_nested_leave_makes_visible()?;
+    rows.b22_read_back();
+    rows.s25_eager_compiles_to_nothing();
+    rows.c01_c03_interrupts_are_immediate();
+    Ok(())
+}
+
+struct Rows<'a, B: Backend> {
+    machine: Virt<B>,
+    slots: &'a [AtomicU64; 512],
+    range: PageRange,
+    frame: Frame,
+    thread: &'static ThreadInfo,
+}
+
+impl<B: Backend> Rows<'_, B> {
+    /// Steps through `program`, checks the order of its steps, and B01 on the way.
+    fn expect(expected: &str, program: impl FnOnce()) -> Trace {
+        let ((), trace) = step::trace(program);
+        assert!(
+            is_order(trace, expected),
+            "expected {expected}, stepped over {}",
+            Order(trace.steps)
+        );
+        let counts = Counts::of(trace.steps);
+        assert!(
+            counts.pairs == counts.dsb_ishst && counts.pairs == counts.isb,
+            "B01: no barrier but in a pair"
+        );
+        trace
+    }
+
+    fn clear(&self) {
+        for slot in self.slots {
+            lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
+        }
+        self.machine.invalidate(self.range);
+    }
+
+    /// In an interrupt, by the preempt count, inside a section with something pending.
+    fn c01_c03_interrupts_are_immediate(&self) {
+        let leaf = self.frame.kernel_page();
+        let bits = || {
+            (
+                self.thread.flags.load(Ordering::Relaxed),
+                self.thread.lazy_mmu.load(Ordering::Relaxed),
+            )
+        };
+        Self::expect("S*2 D I S (D I)*2", || {
+            lazy_mmu::with::<B, _>(|mmu| {
+                mmu.write(&self.slots[0], leaf);
+                let before = bits();
+                // One hardirq deep.
+                self.thread.preempt_count.store(1 << 16, Ordering::Relaxed);
+                lazy_mmu::with::<B, _>(|handler| handler.write(&self.slots[1], leaf));
+                lazy_mmu::write::<B, _>(&self.slots[2], leaf);
+                self.thread.preempt_count.store(0, Ordering::Relaxed);
+                assert_eq!(bits(), before, "the interrupted thread's bits");
+            });
+        });
+        println!(
+            "C01 C02 C03 C04 an interrupt in a section with something pending: S, (S D I) (S D I), D I"
+        );
+        self.clear();
+    }
+
+    fn b02_outside(&self) {
+        Self::expect("S D I", || {
+            lazy_mmu::write::<B, _>(&self.slots[0], self.frame.kernel_page());
+        });
+        println!("B01 B02 a valid kernel leaf outside a section: S D I");
+        let leaf = self.frame.kernel_page().0;
+        Self::expect("S D I", || b01_store_outside(&self.slots[0], leaf));
+        Self::expect("S*512 D I", || b01_stores_in_a_section(self.slots, leaf));
+        self.clear();
+    }
+
+    fn b03_n_stores_one_pair(&self) -> Result<(), Error> {
+        let mut pairs = 0;
+        for n in 1..=self.slots.len() {
+            let trace = Self::expect("", || {
+                lazy_mmu::with::<B, _>(|mmu| {
+                    for slot in &self.slots[..n] {
+                        mmu.write(slot, self.frame.kernel_page());
+                    }
+                });
+            });
+            let counts = Counts::of(trace.steps);
+            assert_eq!((counts.stores, counts.pairs), (n, 1));
+            assert!(trace.steps[..n].iter().all(|&it| it == Step::Store));
+            pairs += counts.pairs;
+            // The MMU walks them: the first and the last page show the frame.
+            self.machine.write(self.range.page(n - 1), n as u64)?;
+            assert_eq!(self.machine.read(self.range.start())?, n as u64);
+            self.clear();
+        }
+        println!(
+            "B01 B03 n stores in a section, n from 1 to 512: n stores, one pair each ({pairs} pairs)"
+        );
+        Ok(())
+    }
+
+    fn b04_leaf_rule(&self) {
+        for bits in 0..8u64 {
+            let (valid, user, uxn) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
+            let mut leaf = self.frame.kernel_page().0 & !(VALID | USER | UXN);
+            for (set, bit) in [(valid, VALID), (user, USER), (uxn, UXN)] {
+                leaf |= if set { bit } else { 0 };
+            }
+            let needs = valid && uxn && !user;
+            Self::expect(if needs { "S D I" } else { "S" }, || {
+                lazy_mmu::with::<B, _>(|mmu| mmu.write(&self.slots[0], Leaf(leaf)));
+            });
+            self.clear();
+        }
+        println!(
+            "B04 B05 B06 B07 the leaf rule, all 8 combinations of VALID, USER, UXN: 1 of them S D I, 7 S"
+        );
+    }
+
+    fn b09_range_write(&self) -> Result<(), Error> {
+        // The first entry needs the pair, the last ones do not.
+        let trace = Self::expect("S*512 D I", || {
+            lazy_mmu::with::<B, _>(|mmu| {
+                mmu.write_range(self.slots, |i| {
+                    if i == 0 {
+                        self.frame.kernel_page()
+                    } else {
+                        Leaf::INVALID
+                    }
+                });
+            });
+        });
+        assert!(
+            trace.atomics <= 4,
+            "one decision: {} atomics",
+            trace.atomics
+        );
+        self.machine.write(self.range.start(), 9)?;
+        println!("B09 a range write of 512, only its first entry valid: S*512 D I");
+        self.clear();
+        Ok(())
+    }
+
+    fn b17_flush_twice(&self) {
+        Self::expect("S D I", || {
+            lazy_mmu::with::<B, _>(|mmu| {
+                mmu.flush();
+                mmu.write(&self.slots[0], self.frame.kernel_page());
+                mmu.flush();
+                mmu.flush();
+            });
+        });
+        println!("B17 flush, store, flush, flush, leave: S D I");
+        self.clear();
+    }
+
+    fn b18_no_rmw_once_pending(&self) {
+        let atomics = |n: usize| {
+            let ((), trace) = step::trace(|| {
+                lazy_mmu::with::<B, _>(|mmu| {
+                    for slot in &self.slots[..n] {
+                        mmu.write(slot, self.frame.kernel_page());
+                    }
+                });
+            });
+            self.clear();
+            trace.atomics
+        };
+        let (one, many) = (atomics(1), atomics(100));
+        assert_eq!(
+            one, many,
+            "the further stores do no atomic read-modify-write"
+        );
+        println!("B18 atomic read-modify-writes in a section: {one} with 1 store, {many} with 100");
+    }
+
+    fn b19_nested_leave_makes_visible(&self) -> Result<(), Error> {
+        // SAFETY: this thread's only handle; no handler uses it.
+        let mut task = unsafe { Task::<B>::current() };
+        let mut outer = task.enter();
+        outer.write(&self.slots[1], self.frame.kernel_page());
+        let mut inner = outer.nest();
+        inner.write(&self.slots[0], self.frame.kernel_page());
+        inner.leave();
+        // Between the nested leave and the outer one.
+        assert!(lazy_mmu::is_active::<B>());
+        self.machine.write(self.range.page(0), 0x19)?;
+        assert_eq!(self.machine.read(self.range.page(1))?, 0x19);
+        outer.leave();
+        println!("B19 a page mapped in a nested section is used before the outer leave");
+        self.clear();
+        Ok(())
+    }
+
+    fn b22_read_back(&self) {
+        let leaf = self.frame.kernel_page();
+        lazy_mmu::with::<B, _>(|mmu| {
+            mmu.write(&self.slots[0], leaf);
+            assert_eq!(mmu.read(&self.slots[0]), leaf.0);
+        });
+        println!("B22 a read inside a section sees the store");
+        self.clear();
+    }
+}
+
+impl<B: Backend> Rows<'_, B> {
+    fn s25_eager_compiles_to_nothing(&self) {
+        // The black box makes all of them the same indirect call.
+        let instructions =
+            |program: &dyn Fn()| step::trace(core::hint::black_box(program)).1.instructions;
+        let nothing = instructions(&|| ());
+        let section = instructions(&|| lazy_mmu::with::<Eager<B>, _>(|_| ()));
+        assert_eq!(section, nothing, "enter and leave of the eager backend");
+        let slot = &self.slots[0];
+        let leaf = self.frame.kernel_page();
+        let by_hand = instructions(&|| {
+            slot.store(leaf.0, Ordering::Relaxed);
+            B::barrier();
+        });
+        let stored = instructions(&|| {
+            lazy_mmu::with::<Eager<B>, _>(|mmu| mmu.write(slot, Always(leaf.0)));
+        });
+        assert_eq!(stored, by_hand, "a store and its pair, no more");
+        println!("S25 an eager section compiles to nothing, its store to str, dsb ishst, isb");
+        self.clear();
+    }
+}
+
+// What `cargo xtask qemu` looks up in the disassembly: the functions whose names begin with `b01_`.
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn b01_store_outside(slot: &AtomicU64, leaf: u64) {
+    lazy_mmu::write::<Mmu, _>(slot, Leaf(leaf));
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn b01_stores_in_a_section(slots: &[AtomicU64; 512], leaf: u64) {
+    lazy_mmu::with::<Mmu, _>(|mmu| mmu.write_range(slots, |_| Leaf(leaf)));
+}
+
+/// A descriptor whose type says that it needs the pair.
+#[derive(Clone, Copy)]
+struct Always(u64);
+
+impl Descriptor for Always {
+    fn bits(self) -> u64 {
+        self.0
+    }
+
+    fn needs_barrier(self) -> bool {
+        true
+    }
+}
+
+/// Whether the trace's order is `expected` as [`Order`] prints it; an empty one means any.
+fn is_order(trace: Trace, expected: &str) -> bool {
+    use core::fmt::Write as _;
+
+    /// Takes characters off the front of what is expected.
+    struct Rest<'a>(Option<&'a str>);
+
+    impl core::fmt::Write for Rest<'_> {
+        fn write_str(&mut self, printed: &str) -> core::fmt::Result {
+            self.0 = self.0.and_then(|it| it.strip_prefix(printed));
+            Ok(())
+        }
+    }
+
+    let mut rest = Rest(Some(expected));
+    write!(rest, "{}", Order(trace.steps)).expect("it does not fail");
+    expected.is_empty() || rest.0 == Some("")
+}

@@ -1,0 +1,31 @@
+//! Row S25 with K06: a program that switches the mode off, by registering `Eager`. A test binary of its own, because there
+//! is one backend a program.
+
+use std::sync::atomic::AtomicU64;
+
+use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::sim::{self, Event, Sim};
+use lazy_mmu::{Bits, Eager, Global, is_active, lazy_mmu, with};
+
+lazy_mmu::set_global_backend!(Eager<Sim>);
+
+#[test]
+fn s25_k06_global_switched_off() {
+    #[lazy_mmu(mmu)]
+    fn library(slot: &AtomicU64) {
+        mmu.write(slot, Leaf(UXN | VALID));
+        assert!(sim::is_settled(slot), "immediate");
+        assert!(!is_active::<Global>());
+    }
+    let slot = AtomicU64::new(0);
+    with::<Global, _>(|mmu| {
+        library(&slot);
+        mmu.write(&slot, Leaf(UXN | VALID));
+    });
+    assert_eq!(sim::bits::<Sim>(), Bits::EMPTY);
+    let barriers = sim::take_trace()
+        .into_iter()
+        .filter(|it| matches!(it, Event::Store { .. } | Event::DsbIshst | Event::Isb))
+        .count();
+    assert_eq!(barriers, 6, "two stores, each with its pair");
+}
