@@ -25,7 +25,9 @@ fn main() {
             inner.leave();
         }
         drop(outer.nest());
-        lazy_mmu::with::<Sim, _>(|mmu| mmu.nest().flush());
+        lazy_mmu::with::<Sim, _>(|mmu| {
+            mmu.nest().flush();
+        });
         by_attribute();
         outer.note_store();
     }
