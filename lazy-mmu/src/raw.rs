@@ -53,7 +53,6 @@
 //! left. Such a handler must open a section for its stores: a deferred store without one, made just where the
 //! thread is leaving its outermost section, would have nobody left to emit its pair.
 
-use core::marker::PhantomData;
 use core::sync::atomic::{Ordering, compiler_fence};
 
 use crate::backend::{Backend, Event};
@@ -90,12 +89,21 @@ pub(crate) fn state(kind: Kind) -> State {
 }
 
 /// What must stay on its thread, because the bits that it changes are that thread's: neither `Send` nor `Sync`.
+///
+/// An array of none instead of a `PhantomData`: rustc explains an error with the definitions on the way to the culprit,
+/// and these here say why.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BoundToThread(PhantomData<*mut ()>);
+pub(crate) struct BoundToThread([OfThisThread; 0]);
+
+/// Packed, so that an array of none has no alignment either.
+#[derive(Clone, Copy, Debug)]
+#[repr(Rust, packed)]
+#[expect(dead_code, reason = "there is never one; its type decides")]
+struct OfThisThread(*mut ());
 
 impl BoundToThread {
     /// To the thread that makes it.
-    pub(crate) const HERE: Self = Self(PhantomData);
+    pub(crate) const HERE: Self = Self([]);
 }
 
 /// What entering a section did.

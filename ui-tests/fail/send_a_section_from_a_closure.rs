@@ -5,10 +5,15 @@ use std::thread;
 
 use lazy_mmu::sim::Sim;
 
+/// As `thread::scope` and `spawn` do.
+fn on_another_thread(f: impl FnOnce() + Send) {
+    thread::scope(|scope| {
+        scope.spawn(f);
+    });
+}
+
 fn main() {
     lazy_mmu::with::<Sim, _>(|mmu| {
-        thread::scope(|scope| {
-            scope.spawn(|| mmu.note_store());
-        });
+        on_another_thread(|| mmu.note_store());
     });
 }

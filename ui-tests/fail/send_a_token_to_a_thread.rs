@@ -6,10 +6,17 @@ use std::thread;
 use lazy_mmu::raw;
 use lazy_mmu::sim::Sim;
 
+/// As `thread::scope` and `spawn` do.
+fn on_another_thread(f: impl FnOnce() + Send) {
+    thread::scope(|scope| {
+        scope.spawn(f);
+    });
+}
+
 fn main() {
     // SAFETY: what follows is refused.
     let state = unsafe { raw::enter::<Sim>() };
-    thread::spawn(move || {
+    on_another_thread(move || {
         // SAFETY: as above.
         unsafe { raw::leave::<Sim>(state) }
     });

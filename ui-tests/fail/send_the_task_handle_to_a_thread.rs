@@ -6,10 +6,15 @@ use std::thread;
 use lazy_mmu::Task;
 use lazy_mmu::sim::Sim;
 
-fn send(task: &mut Task<Sim>) {
+/// As `thread::scope` and `spawn` do.
+fn on_another_thread(f: impl FnOnce() + Send) {
     thread::scope(|scope| {
-        scope.spawn(|| task.enter().leave());
+        scope.spawn(f);
     });
+}
+
+fn send(task: &mut Task<Sim>) {
+    on_another_thread(|| drop(task.enter()));
 }
 
 fn main() {}

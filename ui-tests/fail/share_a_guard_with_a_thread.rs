@@ -6,11 +6,16 @@ use std::thread;
 use lazy_mmu::Task;
 use lazy_mmu::sim::Sim;
 
+/// As `thread::scope` and `spawn` do.
+fn on_another_thread(f: impl FnOnce() + Send) {
+    thread::scope(|scope| {
+        scope.spawn(f);
+    });
+}
+
 fn share(task: &mut Task<Sim>) {
     let section = task.enter();
-    thread::scope(|scope| {
-        scope.spawn(|| println!("{section:?}"));
-    });
+    on_another_thread(|| println!("{section:?}"));
 }
 
 fn main() {}
