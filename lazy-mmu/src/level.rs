@@ -86,27 +86,34 @@ impl OpenSection {
 
 /// What the guard of a [`Dynamic`] section carries.
 #[derive(Debug)]
-pub struct DynamicToken {
+pub struct DynamicToken<'a> {
     state: State,
-    pause: OpenPause,
-    /// Whether it was made by `nest`.
-    nested: bool,
+    pause: DynamicPause<'a>,
 }
 
-impl DynamicToken {
+/// Where a [`Dynamic`] section remembers its pause.
+#[derive(Debug)]
+enum DynamicPause<'a> {
+    /// It was entered by the closure form or the attribute: in its guard, which cannot be forgotten.
+    Own(OpenPause),
+    /// It was made by `nest`: where the section around it does.
+    Around(Option<&'a mut OpenPause>),
+}
+
+impl DynamicToken<'_> {
     #[inline]
     pub(crate) fn new(state: State) -> Self {
         Self {
             state,
-            pause: OpenPause::default(),
-            nested: false,
+            pause: DynamicPause::Own(OpenPause::default()),
         }
     }
 }
 
 pub(crate) mod sealed {
     use super::{
-        Backend, Dynamic, DynamicToken, Kind, Level, Nested, OpenPause, OpenSection, Outer, raw,
+        Backend, Dynamic, DynamicPause, DynamicToken, Kind, Level, Nested, OpenPause, OpenSection,
+        Outer, raw,
     };
 
     /// What a guard needs of its level.
@@ -123,16 +130,27 @@ pub(crate) mod sealed {
         /// the borrows of two sections may be equally long.
         fn shares_brand(token: &Self::Token<'_>) -> bool;
 
-        /// Where the section remembers its pause.
-        fn open_pause<'t>(token: &'t mut Self::Token<'_>) -> &'t mut OpenPause;
+        /// Where the section remembers that it was paused, in case the pause is forgotten.
+        ///
+        /// That is at the root of the lineage, for a section that is forgotten too remembers nothing. `None` if a
+        /// forgotten pause was in effect when this section was entered: it lasts longer, so there is nothing to remember.
+        fn open_pause<'t>(token: &'t mut Self::Token<'_>) -> Option<&'t mut OpenPause>;
 
         /// The token of a section nested in this one.
-        fn nest<'n>(token: &Self::Token<'_>) -> <<Self as Level>::Nested as Sealed>::Token<'n>
+        fn nest<'n>(
+            token: &'n mut Self::Token<'_>,
+        ) -> <<Self as Level>::Nested as Sealed>::Token<'n>
         where
             Self: Level;
 
         /// Leaves the section; called once, by the guard's drop.
         fn leave<B: Backend>(bits: B::Storage, token: &mut Self::Token<'_>);
+    }
+
+    /// The memory of the pauses of a section nested in one that remembers them here.
+    #[inline]
+    fn unless_open(pause: &mut OpenPause) -> Option<&mut OpenPause> {
+        if pause.is_open() { None } else { Some(pause) }
     }
 
     impl Sealed for Outer {
@@ -150,13 +168,13 @@ pub(crate) mod sealed {
         }
 
         #[inline]
-        fn open_pause<'t>(token: &'t mut Self::Token<'_>) -> &'t mut OpenPause {
-            &mut token.pause
+        fn open_pause<'t>(token: &'t mut Self::Token<'_>) -> Option<&'t mut OpenPause> {
+            Some(&mut token.pause)
         }
 
         #[inline]
-        fn nest<'n>(_: &Self::Token<'_>) -> <Nested as Sealed>::Token<'n> {
-            OpenPause::default()
+        fn nest<'n>(token: &'n mut Self::Token<'_>) -> <Nested as Sealed>::Token<'n> {
+            unless_open(&mut token.pause)
         }
 
         #[inline]
@@ -166,67 +184,74 @@ pub(crate) mod sealed {
     }
 
     impl Sealed for Nested {
-        /// No token: only the memory of a pause.
-        type Token<'a> = OpenPause;
+        /// No token: only where a pause is remembered.
+        type Token<'a> = Option<&'a mut OpenPause>;
 
         /// Never: it is borrowed from a section that is not.
         #[inline]
-        fn is_inert(_: &OpenPause) -> bool {
+        fn is_inert(_: &Self::Token<'_>) -> bool {
             false
         }
 
         #[inline]
-        fn shares_brand(_: &OpenPause) -> bool {
+        fn shares_brand(_: &Self::Token<'_>) -> bool {
             false
         }
 
         #[inline]
-        fn open_pause(token: &mut OpenPause) -> &mut OpenPause {
-            token
+        fn open_pause<'t>(token: &'t mut Self::Token<'_>) -> Option<&'t mut OpenPause> {
+            token.as_deref_mut()
         }
 
         #[inline]
-        fn nest<'n>(_: &OpenPause) -> <Nested as Sealed>::Token<'n> {
-            OpenPause::default()
+        fn nest<'n>(token: &'n mut Self::Token<'_>) -> <Nested as Sealed>::Token<'n> {
+            token.as_deref_mut().and_then(unless_open)
         }
 
         #[inline]
-        fn leave<B: Backend>(bits: B::Storage, token: &mut OpenPause) {
-            token.resume::<B>(bits);
+        fn leave<B: Backend>(bits: B::Storage, token: &mut Self::Token<'_>) {
+            if let Some(pause) = token {
+                pause.resume::<B>(bits);
+            }
             raw::leave_at::<B>(bits, Kind::Nested);
         }
     }
 
     impl Sealed for Dynamic {
-        type Token<'a> = DynamicToken;
+        type Token<'a> = DynamicToken<'a>;
 
         #[inline]
-        fn is_inert(token: &DynamicToken) -> bool {
+        fn is_inert(token: &DynamicToken<'_>) -> bool {
             token.state.kind() == Kind::Inert
         }
 
         #[inline]
-        fn shares_brand(token: &DynamicToken) -> bool {
-            token.nested
+        fn shares_brand(token: &DynamicToken<'_>) -> bool {
+            matches!(token.pause, DynamicPause::Around(_))
         }
 
         #[inline]
-        fn open_pause(token: &mut DynamicToken) -> &mut OpenPause {
-            &mut token.pause
+        fn open_pause<'t>(token: &'t mut DynamicToken<'_>) -> Option<&'t mut OpenPause> {
+            match &mut token.pause {
+                DynamicPause::Own(pause) => Some(pause),
+                DynamicPause::Around(pause) => pause.as_deref_mut(),
+            }
         }
 
         /// Nested, or inert in an inert one: there a PENDING may belong to the thread that was interrupted.
         #[inline]
-        fn nest<'n>(token: &DynamicToken) -> <Dynamic as Sealed>::Token<'n> {
+        fn nest<'n>(token: &'n mut DynamicToken<'_>) -> <Dynamic as Sealed>::Token<'n> {
             DynamicToken {
-                nested: true,
-                ..DynamicToken::new(raw::state(token.state.kind().max(Kind::Nested)))
+                state: raw::state(token.state.kind().max(Kind::Nested)),
+                pause: DynamicPause::Around(Self::open_pause(token).and_then(unless_open)),
             }
         }
 
         #[inline]
-        fn leave<B: Backend>(bits: B::Storage, token: &mut DynamicToken) {
-            token.pause.resume::<B>(bits);
+        fn leave<B: Backend>(bits: B::Storage, token: &mut DynamicToken<'_>) {
+            if let Some(pause) = Self::open_pause(token) {
+                pause.resume::<B>(bits);
+            }
             raw::leave_at::<B>(bits, token.state.kind());
         }
     }

@@ -18,24 +18,31 @@ use crate::section::LazyMmu;
 /// and sections that are opened meanwhile are [inert](raw::Kind::Inert). The paused section is borrowed and cannot be used.
 ///
 /// Forgetting it ([`core::mem::forget`]) loses nothing: stores stay immediate until the section is left, which ends the
-/// pause; if its guard is forgotten too, until its outermost section is left, or its task's handle is used again.
+/// pause; if its guard is forgotten too, until the section around it is left, or the task's handle is used again.
 ///
-/// A pause that is moved somewhere and dropped there ends there, also in the middle of another pause that began later.
+/// There is no counter of pauses: the one that began first ends them all. It normally ends last; but a pause that is moved
+/// into another one which began later, and dropped there, ends both, and so does a forgotten one that is ended there.
 #[must_use = "a pause lasts as long as its guard: bind it to a name (`let _ = ..` resumes at once)"]
 pub struct Paused<'a, B: Backend = Global> {
     bits: B::Storage,
-    /// Where the section remembers this pause, in case this is forgotten; `None` if another pause is further out, and
-    /// dropping this changes nothing.
-    outermost: Option<&'a mut OpenPause>,
+    /// Whether this is the outermost pause, whose end reactivates.
+    outermost: bool,
+    /// Where that is remembered, in case this is forgotten.
+    memory: Option<&'a mut OpenPause>,
     brand: PhantomData<fn(&'a ()) -> &'a ()>,
     _thread: BoundToThread,
 }
 
-/// What a section remembers of its pause: whether the outermost pause of the thread is its own.
+/// What a lineage of sections remembers: whether one of them was paused, and that pause is still on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenPause(bool);
 
 impl OpenPause {
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.0
+    }
+
     /// Ends the pause, if there is one.
     #[inline]
     pub(crate) fn resume<B: Backend>(&mut self, bits: B::Storage) {
@@ -108,25 +115,25 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
 #[inline]
 pub fn paused<B: Backend, R>(f: impl FnOnce() -> R) -> R {
     let (bits, in_interrupt) = B::context();
-    let mut open = OpenPause::default();
-    let _pause = open_pause::<B>(bits, in_interrupt, &mut open);
+    let _pause = open_pause::<B>(bits, in_interrupt, None);
     f()
 }
 
-/// Pauses, and notes it in `open` if the pause is the outermost.
+/// Pauses, and notes it in `memory` if the pause is the outermost.
 #[inline]
 fn open_pause<B: Backend>(
     bits: B::Storage,
     in_interrupt: bool,
-    open: &mut OpenPause,
+    mut memory: Option<&mut OpenPause>,
 ) -> Paused<'_, B> {
     let outermost = raw::pause_at::<B>(bits, in_interrupt) == raw::Kind::Outer;
+    if let Some(open) = memory.as_deref_mut().filter(|_| outermost) {
+        open.0 = true;
+    }
     Paused {
         bits,
-        outermost: outermost.then(|| {
-            open.0 = true;
-            open
-        }),
+        outermost,
+        memory,
         brand: PhantomData,
         _thread: BoundToThread::HERE,
     }
@@ -135,8 +142,12 @@ fn open_pause<B: Backend>(
 impl<B: Backend> Drop for Paused<'_, B> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(open) = &mut self.outermost {
-            open.resume::<B>(self.bits);
+        if !self.outermost {
+            return;
+        }
+        match &mut self.memory {
+            Some(open) => open.resume::<B>(self.bits),
+            None => raw::resume_at::<B>(self.bits, raw::Kind::Outer),
         }
     }
 }
@@ -144,7 +155,7 @@ impl<B: Backend> Drop for Paused<'_, B> {
 impl<B: Backend> fmt::Debug for Paused<'_, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Paused")
-            .field("outermost", &self.outermost.is_some())
+            .field("outermost", &self.outermost)
             .finish_non_exhaustive()
     }
 }

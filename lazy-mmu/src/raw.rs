@@ -225,8 +225,7 @@ pub(crate) fn leave_at<B: Backend>(bits: B::Storage, kind: Kind) {
         settle::<B>(bits);
         // The pair first, then the mode: a thread is never outside with a barrier still owed.
         if kind == Kind::Outer {
-            // PAUSED too: it was clear when this section was entered, so if it is set now a pause inside was forgotten.
-            clear(bits, Bits::ACTIVE.union(Bits::PAUSED));
+            clear(bits, Bits::ACTIVE);
         }
     }
     B::observe(Event::Leave(kind));

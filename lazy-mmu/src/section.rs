@@ -59,7 +59,7 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
         } else {
             Kind::Nested
         }));
-        guard(self.bits, L::nest(&self.token))
+        guard(self.bits, L::nest(&mut self.token))
     }
 
     /// Emits the pair now, if a store awaits it; the section stays open.
@@ -102,7 +102,7 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
 
     /// For a pause: the bits, whether the section is inert, and where it remembers its pause.
     #[inline]
-    pub(crate) fn pause_parts(&mut self) -> (B::Storage, bool, &mut OpenPause) {
+    pub(crate) fn pause_parts(&mut self) -> (B::Storage, bool, Option<&mut OpenPause>) {
         let inert = L::is_inert(&self.token);
         (self.bits, inert, L::open_pause(&mut self.token))
     }

@@ -1,0 +1,85 @@
+//! Row S18: well-nested programs of enter, store, flush, pause, resume, leave, forget and interrupt, run on the crate and
+//! on a reference model that was written apart from it; the traces must be the same, no pair may be lost, and the mode
+//! must be off at the end.
+//!
+//! `program` says what a program is, `machine` runs it on the crate, `reference` on the model.
+#![cfg(not(miri))]
+
+mod machine;
+mod program;
+mod reference;
+
+use std::cell::Cell;
+use std::io::{Write, stderr};
+
+use lazy_mmu::sim::{Sim, SimOwnByte};
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use program::{Op, display};
+
+/// Runs `program` on the crate, with both storages of the bits, and on the model.
+fn check(program: &[Op]) -> Result<(), String> {
+    let expected = reference::run(program);
+    for (storage, trace) in [
+        ("shared word", machine::run::<Sim>(program)),
+        ("own byte", machine::run::<SimOwnByte>(program)),
+    ] {
+        let trace = trace.map_err(|error| format!("{}: {storage}: {error}", display(program)))?;
+        if trace != expected {
+            return Err(format!(
+                "{}: {storage}\n  the crate: {trace}\n  the model: {expected}",
+                display(program)
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn s18_random_programs_give_the_trace_of_the_reference_model() {
+    const CASES: u32 = 10_000;
+    let programs = Cell::new(0);
+    let longest = Cell::new(0);
+    let deepest = Cell::new(0);
+    let mut runner = TestRunner::new(Config {
+        cases: CASES,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let result = runner.run(&program::random(), |ops| {
+        programs.set(programs.get() + 1);
+        longest.set(longest.get().max(program::length(&ops)));
+        deepest.set(deepest.get().max(program::depth(&ops)));
+        check(&ops).map_err(TestCaseError::fail)
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    let (programs, longest, deepest) = (programs.get(), longest.get(), deepest.get());
+    assert!(
+        programs >= CASES && longest > 100 && deepest == 8,
+        "{programs} programs, {longest} long, {deepest} deep: too few, short or flat"
+    );
+    say(&format!(
+        "S18: {programs} random programs, up to {longest} operations long and {deepest} deep"
+    ));
+}
+
+#[test]
+fn s18_all_programs_up_to_eight_operations() {
+    let mut programs = 0_usize;
+    program::all(8, &mut |ops| {
+        programs += 1;
+        if let Err(error) = check(ops) {
+            panic!("{error}");
+        }
+    });
+    say(&format!(
+        "S18: all {programs} programs of up to 8 operations"
+    ));
+}
+
+/// Past the capture of the test harness: how many were run is a part of the result.
+fn say(line: &str) {
+    writeln!(stderr(), "{line}").expect("stderr can be written");
+}

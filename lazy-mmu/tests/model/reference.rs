@@ -1,0 +1,250 @@
+//! The reference model: what each program must do, written from the list of behaviours, with an explicit stack where the
+//! crate has three bits and the guards.
+//!
+//! The letters: `S` store, `D` `I` the pair, `(` `)` an outermost section, `<` `>` a nested one, `[` `]` an inert one, `|`
+//! `/` an outermost pause and its end, `-` a pause that changes nothing, `{` `}` an interrupt.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::program::{End, Op};
+
+/// What is open, from the outside in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Open {
+    /// A section that took effect. Forgotten ones stay until a section around them is left.
+    Section,
+    /// A pause that took effect.
+    Pause,
+}
+
+/// What is in hand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hand {
+    /// The task's handle.
+    Handle,
+    /// A section.
+    Section(InHand),
+    /// Nothing.
+    Nothing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct InHand {
+    /// Its token says that it took no effect (S14, C01).
+    inert: bool,
+    /// It came by `nest`.
+    nested: bool,
+    /// It descends from the handle's section: `nest` is then Nested by its type, whatever the token says.
+    of_handle: bool,
+}
+
+#[derive(Default)]
+struct Model {
+    /// Numbered in the order in which it was opened.
+    open: BTreeMap<usize, Open>,
+    next: usize,
+    /// A store awaits its pair.
+    pending: bool,
+    interrupts: usize,
+    /// The handle's section, if its guard was forgotten.
+    forgotten: Option<Left>,
+    trace: String,
+}
+
+/// A section that is about to be left.
+struct Left {
+    /// Itself, and what was opened in it and forgotten.
+    inside: Range<usize>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Outer,
+    Nested,
+    Inert,
+}
+
+/// The trace of `program`.
+pub(crate) fn run(program: &[Op]) -> String {
+    let mut model = Model::default();
+    model.ops(Hand::Handle, program);
+    model.heal();
+    assert!(!model.pending, "the model itself loses no pair");
+    model.trace
+}
+
+impl Model {
+    fn paused(&self) -> bool {
+        self.open.values().any(|it| *it == Open::Pause)
+    }
+
+    fn in_section(&self) -> bool {
+        self.open.values().any(|it| *it == Open::Section)
+    }
+
+    /// S01 to S03, S14, C01.
+    fn active(&self) -> bool {
+        self.interrupts == 0 && self.in_section() && !self.paused()
+    }
+
+    fn open(&mut self, what: Open) {
+        self.open.insert(self.next, what);
+        self.next += 1;
+    }
+
+    fn pair(&mut self) {
+        self.trace.push_str("DI");
+    }
+
+    /// B17.
+    fn settle(&mut self) {
+        if self.pending {
+            self.pending = false;
+            self.pair();
+        }
+    }
+
+    fn ops(&mut self, hand: Hand, ops: &[Op]) {
+        for op in ops {
+            match op {
+                Op::Store(needs_pair) => self.store(hand, *needs_pair),
+                Op::Flush => self.flush(hand),
+                Op::Section(ops, end) => self.section(hand, ops, *end),
+                Op::Unknowing(ops, _) => self.section(Hand::Nothing, ops, End::Leave),
+                Op::Pause(ops, end) => self.pause(hand, ops, *end),
+                Op::Interrupt(ops) => {
+                    self.trace.push('{');
+                    self.interrupts += 1;
+                    self.ops(Hand::Nothing, ops);
+                    self.interrupts -= 1;
+                    self.trace.push('}');
+                }
+            }
+        }
+    }
+
+    /// B02 to B07, S15, C03.
+    fn store(&mut self, hand: Hand, needs_pair: bool) {
+        self.trace.push('S');
+        if !needs_pair {
+            return;
+        }
+        let inert = matches!(hand, Hand::Section(it) if it.inert);
+        if self.active() && !inert {
+            self.pending = true;
+        } else {
+            self.pair();
+        }
+    }
+
+    fn flush(&mut self, hand: Hand) {
+        match hand {
+            // In an interrupt what is pending is the interrupted thread's: it stays so. Only where the proof could be
+            // taken for one of the thread's own sections (a nested guard of an inert section) is it made true.
+            _ if self.interrupts > 0 => {
+                if matches!(hand, Hand::Section(it) if it.nested) && self.pending {
+                    self.pair();
+                }
+            }
+            _ => self.settle(),
+        }
+    }
+
+    fn section(&mut self, hand: Hand, ops: &[Op], end: End) {
+        if hand == Hand::Handle {
+            self.heal();
+        }
+        let kind = match hand {
+            // `nest` asks nobody: it is what its parent is.
+            Hand::Section(it) if it.inert && !it.of_handle => Kind::Inert,
+            Hand::Section(_) => Kind::Nested,
+            // The handle's section is not entered in an interrupt; programs have none around it.
+            _ if self.interrupts > 0 || self.paused() => Kind::Inert,
+            _ if self.in_section() => Kind::Nested,
+            _ => Kind::Outer,
+        };
+        self.trace.push(match kind {
+            Kind::Outer => '(',
+            Kind::Nested => '<',
+            Kind::Inert => '[',
+        });
+        let first = self.next;
+        // While the mode is paused nothing is opened.
+        if kind != Kind::Inert && !self.paused() {
+            self.open(Open::Section);
+        }
+        let in_hand = InHand {
+            inert: kind == Kind::Inert,
+            nested: matches!(hand, Hand::Section(_)),
+            of_handle: match hand {
+                Hand::Handle => true,
+                Hand::Section(parent) => parent.of_handle,
+                Hand::Nothing => false,
+            },
+        };
+        self.ops(Hand::Section(in_hand), ops);
+        let section = Left {
+            inside: first..self.next,
+            kind,
+        };
+        match (hand, end) {
+            // The closure form cannot be forgotten.
+            (Hand::Nothing, _) | (_, End::Leave | End::Panic) => self.leave(section),
+            // S20: it stays open until something around it is left. S21: the handle remembers its section.
+            (Hand::Handle, End::Forget) => self.forgotten = Some(section),
+            (Hand::Section(_), End::Forget) => {}
+        }
+    }
+
+    /// S04 to S07, S19; S26: forgotten pauses inside end with it.
+    fn leave(&mut self, section: Left) {
+        let Left { inside, kind } = section;
+        if kind == Kind::Inert {
+            self.trace.push(']');
+            return;
+        }
+        // What was opened after the guard was forgotten stays.
+        let mut paused = false;
+        for number in inside {
+            paused |= self.open.remove(&number) == Some(Open::Pause);
+        }
+        if paused {
+            self.trace.push('/');
+        }
+        self.settle();
+        self.trace.push(if kind == Kind::Outer { ')' } else { '>' });
+    }
+
+    /// S10 to S13.
+    fn pause(&mut self, hand: Hand, ops: &[Op], end: End) {
+        let effective = self.interrupts == 0 && !self.paused();
+        let number = self.next;
+        if effective {
+            self.settle();
+            self.trace.push('|');
+            self.open(Open::Pause);
+        } else {
+            self.trace.push('-');
+        }
+        let hand_inside = if hand == Hand::Handle {
+            Hand::Handle
+        } else {
+            Hand::Nothing
+        };
+        self.ops(hand_inside, ops);
+        let forgotten = end == End::Forget && matches!(hand, Hand::Section(_));
+        if effective && !forgotten {
+            self.open.remove(&number);
+            self.trace.push('/');
+        }
+    }
+
+    /// S21: the handle leaves in the place of a forgotten guard.
+    fn heal(&mut self) {
+        if let Some(section) = self.forgotten.take() {
+            self.leave(section);
+        }
+    }
+}
