@@ -10,7 +10,8 @@
 //! | [`mm`] | the tables: [`MemoryManager::apply_to_page_range`] | one around each walk |
 //! | [`frames`] | which frames are free | none |
 //! | [`linear`] | allocating and freeing frames; DEBUG_PAGEALLOC changes the linear map | nested in whoever allocates |
-//! | [`vmalloc`] | [`MemoryManager::vmap_pages_range`], [`MemoryManager::vunmap_range`] | one a call |
+//! | [`vmalloc`] | [`MemoryManager::vmap`], [`MemoryManager::vunmap_range`] | one a call |
+//! | | [`MemoryManager::vmap_pages_range`], which returns a [`lazy_mmu::Pending`] mapping | its caller's |
 //! | [`populate`] | [`MemoryManager::populate_range`]: allocates inside the walk | the allocator's nest in it |
 //! | [`zap`] | [`MemoryManager::zap_range`]: takes its next batch page inside the walk | the allocator's nest in it |
 //! | [`scenario`] | all of it in a row, counted | |

@@ -109,6 +109,17 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         &mut self,
         range: PageRange,
         missing: Missing,
+        f: impl FnMut(&mut Self, &mut Section<'_, M>, &AtomicU64, u64) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.walk(mmu, range, missing, f)
+    }
+
+    /// [`apply_to_page_range`](Self::apply_to_page_range) in the caller's section: stores are deferred to its leave.
+    pub(crate) fn walk(
+        &mut self,
+        mmu: &mut Section<'_, M>,
+        range: PageRange,
+        missing: Missing,
         mut f: impl FnMut(&mut Self, &mut Section<'_, M>, &AtomicU64, u64) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let machine = self.machine;

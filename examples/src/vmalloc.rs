@@ -1,21 +1,74 @@
 //! Kernel mappings of given frames at given addresses, as vmalloc makes them.
 
 use lazy_mmu::descriptor::Leaf;
+use lazy_mmu::{Pending, try_visible};
 
-use crate::machine::Machine;
-use crate::mm::{MemoryManager, Missing};
+use crate::machine::{Fault, Machine};
+use crate::mm::{MemoryManager, Missing, Section};
 use crate::page::{Error, Frame, PageRange};
 
+/// A range that is mapped and visible: whoever has it may access the range's memory.
+///
+/// While the mapping's barrier pair is deferred, only a [`Pending`] one is to be had.
+#[derive(Debug)]
+pub struct Mapping {
+    range: PageRange,
+}
+
+impl Mapping {
+    /// Where it is mapped.
+    pub fn range(&self) -> PageRange {
+        self.range
+    }
+
+    /// Reads word number `word` (of 64 bits) of the range.
+    ///
+    /// # Errors
+    ///
+    /// The fault that the access took; past the end of the range there need be no mapping.
+    pub fn read(&self, machine: impl Machine, word: usize) -> Result<u64, Fault> {
+        machine.read(self.word(word))
+    }
+
+    /// Writes word number `word` (of 64 bits) of the range.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read).
+    pub fn write(&self, machine: impl Machine, word: usize, value: u64) -> Result<(), Fault> {
+        machine.write(self.word(word), value)
+    }
+
+    fn word(&self, word: usize) -> u64 {
+        self.range.start() + 8 * word as u64
+    }
+}
+
 impl<M: Machine> MemoryManager<'_, M> {
-    /// Maps the pages of `range` to `frames`, one each, for the kernel.
+    /// Maps the pages of `range` to `frames`, one each, for the kernel, and returns when they can be used.
     ///
     /// One section, and so one barrier pair, however many pages it has.
     ///
     /// # Errors
     ///
+    /// As for [`vmap_pages_range`](Self::vmap_pages_range).
+    pub fn vmap(&mut self, range: PageRange, frames: &[Frame]) -> Result<Mapping, Error> {
+        try_visible(|mmu| self.vmap_pages_range(mmu, range, frames))
+    }
+
+    /// Maps the pages of `range` to `frames`, one each, for the kernel, in the caller's section: the mapping cannot be
+    /// used before that is flushed or left.
+    ///
+    /// # Errors
+    ///
     /// [`Error::WrongCount`], [`Error::AlreadyMapped`]; and [`Error::OutOfFrames`] if there is none for a table, which
     /// says how far it came.
-    pub fn vmap_pages_range(&mut self, range: PageRange, frames: &[Frame]) -> Result<(), Error> {
+    pub fn vmap_pages_range<'id>(
+        &mut self,
+        mmu: &mut Section<'id, M>,
+        range: PageRange,
+        frames: &[Frame],
+    ) -> Result<Pending<'id, Mapping>, Error> {
         if range.pages() != frames.len() {
             return Err(Error::WrongCount {
                 pages: range.pages(),
@@ -24,15 +77,17 @@ impl<M: Machine> MemoryManager<'_, M> {
         }
         self.check_unmapped(range)?;
         let mut frames = frames.iter();
-        self.apply_to_page_range(range, Missing::Create, |_, mmu, slot, _| {
+        self.walk(mmu, range, Missing::Create, |_, mmu, slot, _| {
             if let Some(frame) = frames.next() {
                 mmu.write(slot, frame.kernel_page());
             }
             Ok(())
-        })
+        })?;
+        Ok(mmu.pending(Mapping { range }))
     }
 
-    /// Unmaps the pages of `range`, and removes them from the TLBs. The frames stay allocated.
+    /// Unmaps the pages of `range`, and removes them from the TLBs. The frames stay allocated; a [`Mapping`] of the range
+    /// faults from now on.
     ///
     /// # Errors
     ///

@@ -63,7 +63,7 @@ fn what_is_refused_leaves_the_tables_as_they_were() {
     let first_mapped = Error::AlreadyMapped {
         address: middle.start(),
     };
-    assert_eq!(mm.vmap_pages_range(area, &frames), Err(first_mapped));
+    assert_eq!(mm.vmap(area, &frames).map(drop), Err(first_mapped));
     assert_eq!(mm.populate_range(area), Err(first_mapped));
     assert_eq!(mm.populate_user_range(area), Err(first_mapped));
     let first_unmapped = Error::NotMapped {
@@ -72,7 +72,7 @@ fn what_is_refused_leaves_the_tables_as_they_were() {
     assert_eq!(mm.vunmap_range(area), Err(first_unmapped));
     assert_eq!(mm.zap_range(area), Err(first_unmapped));
     assert_eq!(
-        mm.vmap_pages_range(area, &frames[..3]),
+        mm.vmap(area, &frames[..3]).map(drop),
         Err(Error::WrongCount {
             pages: 16,
             frames: 3
@@ -156,7 +156,7 @@ fn out_of_frames_for_a_table_says_how_far_vmap_came() {
         mm.allocate(1).expect("one is free");
     }
     assert_eq!(
-        mm.vmap_pages_range(area, &frames),
+        mm.vmap(area, &frames).map(drop),
         Err(Error::OutOfFrames { done: 4 })
     );
     let mapped: Vec<bool> = area.addresses().map(|it| mm.mapped(it).is_some()).collect();
@@ -253,4 +253,36 @@ fn b19_the_hosted_machine_sees_a_nested_leave_without_its_pair() {
         ),
         "{error}"
     );
+}
+
+#[test]
+fn b28_vmap_in_the_callers_section_is_pending_until_it_is_flushed() {
+    let memory = Memory::new(256);
+    let mut mm = boot::<Sim>(&memory, true);
+    let machine = mm.machine();
+    let frames = [0; 4].map(|_| mm.allocate(1).expect("there is room"));
+    let (one, two) = (range(VMALLOC_BASE, 2), range(VMALLOC_BASE + 8 * 4096, 2));
+    mm.build_tables(range(VMALLOC_BASE, 16))
+        .expect("there is room");
+    sim::take_trace();
+    lazy_mmu::with::<Sim, _>(|mmu| {
+        let first = mm
+            .vmap_pages_range(mmu, one, &frames[..2])
+            .expect("unmapped");
+        let second = mm
+            .vmap_pages_range(mmu, two, &frames[2..])
+            .expect("unmapped");
+        // What the types hold back would fault.
+        assert_eq!(
+            machine.write(two.start(), 1).expect_err("not yet").reason,
+            FaultReason::NotYetVisible
+        );
+        let proof = mmu.flush();
+        let (first, second) = (first.get(&proof), second.get(&proof));
+        first.write(machine, 3, 7).expect("visible");
+        second.write(machine, 3, 8).expect("visible");
+        assert_eq!(machine.read(frames[0].linear() + 24), Ok(7));
+        assert_eq!(second.read(machine, 3), Ok(8));
+    });
+    assert_eq!(sim::pairs(&sim::take_trace()), 1, "one pair for both");
 }

@@ -222,8 +222,8 @@ mod kernel {
         machine
             .write(address, word)
             .expect_err("it is not mapped yet");
-        mm.vmap_pages_range(page, &[frame])?;
-        machine.write(address, word)?;
+        let mapping = mm.vmap(page, &[frame])?;
+        mapping.write(machine, 1, word)?;
         let read = machine.read(frame.linear() + 8)?;
         assert_eq!(read, word);
         println!(
