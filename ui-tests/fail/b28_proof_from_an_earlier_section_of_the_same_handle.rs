@@ -1,0 +1,13 @@
+// The first section's pair does not cover what is stored in the second.
+// The proof keeps the handle borrowed, so there is no second section while it lives (E0499).
+
+use lazy_mmu::Task;
+use lazy_mmu::sim::Sim;
+
+fn redeem(task: &mut Task<Sim>) -> u32 {
+    let proof = task.enter().leave();
+    let mut second = task.enter();
+    second.pending(1).get(&proof)
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+// The other thread's CPU has executed no `isb`: an access there may still take the old translation's fault.
+// Proofs are not `Send` (E0277).
+
+use std::thread;
+
+use lazy_mmu::sim::Sim;
+
+/// As `thread::scope` and `spawn` do.
+fn on_another_thread(f: impl FnOnce() + Send) {
+    thread::scope(|scope| {
+        scope.spawn(f);
+    });
+}
+
+fn main() {
+    lazy_mmu::with::<Sim, _>(|mmu| {
+        let mapping = mmu.pending(1);
+        let proof = mmu.flush();
+        on_another_thread(move || drop(mapping.get(&proof)));
+    });
+}

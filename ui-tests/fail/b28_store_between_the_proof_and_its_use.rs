@@ -1,0 +1,18 @@
+// The proof would be older than the store, which the next mapping relies on.
+// A proof holds the mutable borrow of its section (E0499).
+
+use core::sync::atomic::AtomicU64;
+
+use lazy_mmu::descriptor::Leaf;
+use lazy_mmu::sim::Sim;
+
+fn store_meanwhile(slot: &AtomicU64) {
+    lazy_mmu::with::<Sim, _>(|mmu| {
+        let mapping = mmu.pending(1);
+        let proof = mmu.flush();
+        mmu.write(slot, Leaf::INVALID);
+        mapping.get(&proof);
+    });
+}
+
+fn main() {}

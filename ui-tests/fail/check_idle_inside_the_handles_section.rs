@@ -1,0 +1,13 @@
+// The check would heal the section, that is, leave it, while its guard lives.
+// The section borrows the handle (E0499).
+
+use lazy_mmu::Task;
+use lazy_mmu::sim::Sim;
+
+fn check(task: &mut Task<Sim>) {
+    let section = task.enter();
+    let _ = task.check_idle();
+    section.leave();
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+// The proof would belong to a section that is not the innermost, and be redeemed in the wrong one.
+// The nested guard borrows the outer one (E0499).
+
+use lazy_mmu::Task;
+use lazy_mmu::sim::Sim;
+
+fn flush(task: &mut Task<Sim>) {
+    let mut outer = task.enter();
+    let nested = outer.nest();
+    outer.flush();
+    nested.leave();
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+// The pause would outlive its section, and on its end reactivate a mode that nobody is in.
+// The pause borrows the section, so that cannot be moved (E0505).
+
+use lazy_mmu::Task;
+use lazy_mmu::sim::Sim;
+
+fn leave(task: &mut Task<Sim>) {
+    let mut section = task.enter();
+    let pause = section.pause();
+    section.leave();
+    drop(pause);
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+// The section would end before the function does, and what is stored behind would be alone.
+// `mmu` is a reference to the guard, which cannot be moved out (E0507).
+
+use lazy_mmu::lazy_mmu;
+use lazy_mmu::sim::Sim;
+
+#[lazy_mmu(backend = Sim, mmu)]
+fn leave() {
+    mmu.leave();
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+// Code generic over the level could be told that what it nests is the outermost section.
+// What `nest` returns is the level's own `Nested`, whatever that is (E0308).
+
+use lazy_mmu::sim::Sim;
+use lazy_mmu::{LazyMmu, Level, Outer};
+
+fn pretend<'s, L: Level>(section: &'s mut LazyMmu<'_, L, Sim>) -> LazyMmu<'s, Outer, Sim> {
+    section.nest()
+}
+
+fn main() {}

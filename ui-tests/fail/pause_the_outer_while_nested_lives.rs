@@ -1,0 +1,14 @@
+// The nested section's stores would be immediate, though its holder paused nothing.
+// The nested guard borrows the outer one (E0499).
+
+use lazy_mmu::Task;
+use lazy_mmu::sim::Sim;
+
+fn pause(task: &mut Task<Sim>) {
+    let mut outer = task.enter();
+    let nested = outer.nest();
+    drop(outer.pause());
+    nested.leave();
+}
+
+fn main() {}

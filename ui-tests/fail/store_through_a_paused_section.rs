@@ -1,0 +1,16 @@
+// The store would look deferred to its reader, and be immediate; or the pause would end without a word.
+// The pause borrows the section (E0499).
+
+use core::sync::atomic::AtomicU64;
+
+use lazy_mmu::descriptor::Leaf;
+use lazy_mmu::sim::Sim;
+
+fn store(slot: &AtomicU64) {
+    lazy_mmu::with::<Sim, _>(|mmu| {
+        let _pause = mmu.pause();
+        mmu.write(slot, Leaf::INVALID);
+    });
+}
+
+fn main() {}

@@ -1,0 +1,28 @@
+// A caller that had to write `unsafe`, or a second flush, to use what a function has mapped would do without the types.
+// `visible` and `try_visible` leave the section and redeem the mapping in one.
+#![deny(warnings)]
+
+use core::sync::atomic::AtomicU64;
+
+use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::sim::{Sim, is_settled};
+
+fn map(slot: &AtomicU64) -> usize {
+    lazy_mmu::visible::<Sim, _>(|mmu| mmu.write_pending(slot, Leaf(UXN | VALID), 1))
+}
+
+fn try_map(slot: Option<&AtomicU64>) -> Result<usize, &'static str> {
+    lazy_mmu::try_visible::<Sim, _, _>(|mmu| {
+        let slot = slot.ok_or("no entry")?;
+        Ok(mmu.write_pending(slot, Leaf(UXN | VALID), 2))
+    })
+}
+
+fn main() {
+    let slot = AtomicU64::new(0);
+    assert_eq!(map(&slot), 1);
+    assert!(is_settled(&slot));
+    assert_eq!(try_map(Some(&slot)), Ok(2));
+    assert_eq!(try_map(None), Err("no entry"));
+    assert!(lazy_mmu::check_idle::<Sim>().is_ok());
+}

@@ -1,0 +1,27 @@
+// An owned section may be opened inside somebody else's, and left after it.
+// It is Nested then by its token: the mode ends with the outermost, and its later stores are immediate.
+#![deny(warnings)]
+
+use core::sync::atomic::AtomicU64;
+
+use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::sim::{Sim, bits, is_settled};
+use lazy_mmu::{Bits, Task, with};
+
+fn main() {
+    let slot = AtomicU64::new(0);
+    // SAFETY: this thread's only handle.
+    let mut task = unsafe { Task::<Sim>::current() };
+    let mut section = None;
+    with::<Sim, _>(|_| {
+        let mut opened = task.enter();
+        opened.write(&slot, Leaf(UXN | VALID));
+        section = Some(opened);
+    });
+    assert!(is_settled(&slot), "the closure's leave has flushed");
+    let mut section = section.unwrap();
+    section.write(&slot, Leaf(UXN | VALID));
+    assert!(is_settled(&slot), "immediate");
+    section.leave();
+    assert_eq!(bits::<Sim>(), Bits::EMPTY);
+}

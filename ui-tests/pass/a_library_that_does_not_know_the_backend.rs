@@ -1,0 +1,27 @@
+// A library that had to be generic over the backend would pass the parameter through every function.
+// `Global` is the default everywhere; the final binary registers the backend in one line.
+#![deny(warnings)]
+
+mod library {
+    use core::sync::atomic::AtomicU64;
+
+    use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+    use lazy_mmu::{LazyMmu, Level, lazy_mmu};
+
+    #[lazy_mmu(mmu)]
+    pub fn map(slot: &AtomicU64) {
+        deeper(mmu, slot);
+    }
+
+    fn deeper<L: Level>(mmu: &mut LazyMmu<'_, L>, slot: &AtomicU64) {
+        mmu.write(slot, Leaf(UXN | VALID));
+    }
+}
+
+lazy_mmu::set_global_backend!(lazy_mmu::sim::Sim);
+
+fn main() {
+    let slot = core::sync::atomic::AtomicU64::new(0);
+    library::map(&slot);
+    assert!(lazy_mmu::sim::is_settled(&slot));
+}

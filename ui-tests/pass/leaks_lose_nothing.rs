@@ -1,0 +1,51 @@
+// Leaks are safe in Rust; a pair that were lost with one, or a mode that stayed on, would be a bug.
+// The handle of the task leaves in the place of the guard that has leaked.
+#![deny(warnings)]
+
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+
+use lazy_mmu::sim::{Sim, pairs, take_trace};
+use lazy_mmu::{LazyMmu, Outer, Task};
+
+/// Owns a guard, and, in a cycle, itself.
+struct Cycle<'a> {
+    _section: LazyMmu<'a, Outer, Sim>,
+    itself: RefCell<Option<Rc<Cycle<'a>>>>,
+}
+
+fn main() {
+    // SAFETY: this thread's only handle.
+    let mut task = unsafe { Task::<Sim>::current() };
+
+    let mut section = task.enter();
+    section.note_store();
+    let cycle = Rc::new(Cycle {
+        _section: section,
+        itself: RefCell::new(None),
+    });
+    *cycle.itself.borrow_mut() = Some(Rc::clone(&cycle));
+    drop(cycle);
+    assert!(lazy_mmu::is_active::<Sim>());
+    assert!(task.check_idle().is_ok());
+    assert_eq!(pairs(&take_trace()), 1);
+
+    let leaked = Box::leak(Box::new(task.enter()));
+    leaked.note_store();
+    assert!(task.check_idle().is_ok());
+    assert_eq!(pairs(&take_trace()), 1);
+
+    ManuallyDrop::new(task.enter()).note_store();
+    assert!(task.check_idle().is_ok());
+    assert_eq!(pairs(&take_trace()), 1);
+
+    {
+        let mut kept = Some(task.enter());
+        kept.as_mut().unwrap().note_store();
+        std::mem::forget(kept.take());
+    }
+    drop(task);
+    assert_eq!(pairs(&take_trace()), 1);
+    assert!(lazy_mmu::check_idle::<Sim>().is_ok());
+}

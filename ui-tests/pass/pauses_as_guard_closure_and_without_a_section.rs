@@ -1,0 +1,28 @@
+// Code that cannot be given the section must be able to make its stores immediate.
+// A pause is a guard, a closure on the section, or a closure anywhere.
+#![deny(warnings)]
+
+use core::sync::atomic::AtomicU64;
+
+use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::sim::{Sim, is_settled};
+use lazy_mmu::{lazy_mmu, paused, write};
+
+fn store_and_use(slot: &AtomicU64) {
+    write::<Sim, _>(slot, Leaf(UXN | VALID));
+    assert!(is_settled(slot));
+}
+
+#[lazy_mmu(backend = Sim, mmu)]
+fn main() {
+    let slot = AtomicU64::new(0);
+    let pause = mmu.pause();
+    store_and_use(&slot);
+    drop(pause);
+    assert_eq!(mmu.paused(|| {
+        store_and_use(&slot);
+        1
+    }), 1);
+    paused::<Sim, _>(|| paused::<Sim, _>(|| store_and_use(&slot)));
+    assert!(lazy_mmu::is_active::<Sim>());
+}
