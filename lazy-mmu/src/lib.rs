@@ -57,6 +57,16 @@
 //! it, of [`raw`]. A lock that is taken inside an annotated body is released before the pair is emitted; a lock taken
 //! outside, or passed in and held by the caller, after it.
 //!
+//! # What is promised
+//!
+//! [`soundness`] lists it: what the compiler refuses, what the state machine handles at run time, and what is your duty.
+//!
+//! # Pauses, and mappings that wait for their barrier
+//!
+//! [`LazyMmu::pause`], [`LazyMmu::paused`] and [`paused()`] make stores immediate for a stretch of code. A function that
+//! maps in its caller's section returns a [`Pending`] mapping, which only a flush or leave of that section redeems; one that
+//! opens the section itself returns it [`visible()`].
+//!
 //! # Features
 //!
 //! * `macros` (default): the attribute.
@@ -69,6 +79,7 @@ pub mod descriptor;
 pub mod raw;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod soundness;
 
 mod backend;
 mod bits;

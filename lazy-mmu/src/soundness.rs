@@ -1,0 +1,66 @@
+//! What is promised, and by whom: the compiler, the state machine, or you.
+//!
+//! The promise: in safe code, given a truthful [`Backend`](crate::Backend) and the duties kept that the `unsafe` functions
+//! list, **every store that needs the barrier pair is followed by it** when its section is left or flushed (or at once,
+//! where there is none); **the mode is on exactly while a section is open**; and **a [`Pending`](crate::Pending) value
+//! comes out only after the pair** of what was stored before it was made.
+//!
+//! # What the compiler refuses
+//!
+//! Each line is a case in the project's `ui-tests/fail`, in its variants.
+//!
+//! | misuse | error |
+//! |---|---|
+//! | leave or drop the outer section while a nested one or a pause lives | E0505 |
+//! | use it meanwhile (store, flush, nest, pause), though the inner guard is not used again | E0499 |
+//! | leave twice, resume twice, store after leave | E0382 |
+//! | two sections from one task's handle; use the handle, or call what may sleep and asks for it, inside a section | E0499 |
+//! | two guards in a collection, from an iterator; outer and nested guard in one struct | E0499, E0505 |
+//! | build a guard, a token, a pause or a proof by hand | private fields |
+//! | a level of one's own; a type that is no level; claim that a section is `Outer` | E0277, E0308 |
+//! | pass a section at another level, or of another backend | E0308 |
+//! | clone a guard, a token, a pending mapping | E0599, E0382 |
+//! | send a guard, token, pause, proof or handle to another thread, share it, keep it in a static | E0277 |
+//! | keep a guard in a thread-local, in a cell outside its closure, in a `'static` trait object; return it from its function | E0521, E0515, E0716 |
+//! | forget, leave, exchange or replace the section of a closure or of the attribute | E0507, E0521, E0716, E0506 |
+//! | name the attribute's hidden guard | E0425 |
+//! | hold a section over `.await`: in an attributed `async fn`, in the closure form, in a future that is sent | macro error, E0728, E0277 |
+//! | use a pending mapping without a proof; with one from before the mapping, of another section, of a nested one, of the caller; after another store | E0061, E0616; E0499, E0521, E0597, E0716 |
+//! | let a pending mapping or a proof out of its closure; shorten or lengthen its brand | lifetime errors |
+//! | make a handle, use bare tokens, change the bits, implement `Backend`, without `unsafe` | E0133, E0200 |
+//!
+//! # What the state machine handles at run time
+//!
+//! * **A forgotten nested guard**: the section around it emits.
+//! * **A forgotten outermost guard** (`forget`, `ManuallyDrop`, `Box::leak`, an `Rc` cycle): the task's handle leaves in its
+//!   place when it is used next, or dropped. Until then the mode stays on, and what is pending stays pending.
+//! * **A forgotten pause**: stores are immediate until its section is left, or the one around it, or the handle is used.
+//! * **Nested guards of two closures' sections, exchanged** (their types may be the same): neither ends the mode, and what
+//!   one does not flush the section around it does.
+//! * **Sections of different origin, nested or overlapping** (handle, closure, attribute): the token decides which leave
+//!   ends the mode. A section that is left after the one that was outermost makes its stores immediate.
+//! * **Panics**, in callbacks and descriptors, through sections and pauses: what was stored gets its pair, and the thread
+//!   is as it was.
+//! * **Interrupts**: sections and pauses are inert, stores immediate, and the interrupted thread's bits untouched.
+//! * **A context that changes between enter and leave** (softirqs disabled in between): the token decides, not the context.
+//! * **The proof of a section that is inert**: in an interrupt its own stores were immediate. Where that section was nested
+//!   in an inert one, and the thread has another section at hand whose brand may be the same, the pair is emitted for that
+//!   one's stores too.
+//!
+//! # What neither can, and whose duty it is
+//!
+//! | what | whose duty |
+//! |---|---|
+//! | stores to the tables that do not go through the crate: raw pointers, `AtomicU64::store`, other crates | who makes them: [`note_store`](crate::note_store) afterwards |
+//! | the descriptor's kind: a table entry written as a [`Leaf`](crate::descriptor::Leaf), or the EL2 regime's | who writes it |
+//! | a wrong [`Backend`](crate::Backend) or [`Storage`](crate::Storage) | its author: the trait's list, the context switch's `dsb ish` among it |
+//! | two handles of one thread, or a handle used in an interrupt | who calls [`Task::current`](crate::Task::current) |
+//! | a handle that is forgotten together with its section | the same |
+//! | bare tokens out of order, leaked, or on another thread | who calls [`raw`](crate::raw) |
+//! | an exception handler that stores without a section of its own | its author (see [`raw`](crate::raw)) |
+//! | a mapping that is taken away: break-before-make, TLB invalidation before a frame is used again | who unmaps |
+//! | another CPU that is told of a mapping: it needs an `isb`, or an exception entry or return, of its own | who tells it |
+//! | a value put into [`pending`](crate::LazyMmu::pending) that says something else than the stores before it | who maps |
+//! | a section held over an `.await` on one thread: stores of other futures are deferred into it | who awaits |
+//! | the contents of the tables | the kernel |
+//! | the hardware | its maker |
