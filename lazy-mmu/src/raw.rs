@@ -1,6 +1,6 @@
 //! The state machine, and its bare token for FFI.
 //!
-//! Everything else in the crate is a typed form of the four functions here. They are `unsafe` because a bare
+//! Everything else in the crate is a typed form of what is here. The functions are `unsafe` because a bare
 //! [`State`] can be leaked, or passed out of order, and then a barrier is lost or the mode stays on. Use them where
 //! no guard can live: at the border to C or assembly.
 //!
@@ -40,11 +40,14 @@
 //! | store | the descriptor first. Then, if it needs the pair: `PENDING` set → done; `ACTIVE` and not `PAUSED` → set `PENDING`; else the pair at once. Through an *Inert* section, and without a section in an interrupt: the pair at once |
 //! | pause | in an interrupt: *Inert*. Else `PAUSED` is set: it was set before → *Nested*; it was not → flush, *Outer* |
 //! | resume | *Outer*: clear `PAUSED` |
-//! | flush | *Inert*, and without a section in an interrupt: nothing. Else, if `PENDING`: clear it, then the pair |
+//! | flush | in an interrupt, through an *Inert* section or without one: nothing. Else, if `PENDING`: clear it, then the pair |
 //!
-//! Every leave that is not inert emits what is due, at every level, because the caller may use the mapping when the function that opened the
-//! section returns; only the outermost ends the mode. What enter did is in the token, so that leave
-//! undoes exactly that, though the context has changed in between (softirqs disabled, say).
+//! Every leave that is not inert emits what is due, at every level, because the caller may use the mapping when the
+//! function that opened the section returns; only the outermost ends the mode. What enter did is in the token, so that
+//! leave undoes exactly that, though the context has changed in between (softirqs disabled, say).
+//!
+//! The guards keep to this, with one addition for the proofs that they hand out: see
+//! [`soundness`](crate::soundness), on the proof of a section that is inert.
 //!
 //! # Exception handlers
 //!
