@@ -396,3 +396,70 @@ for_both_storages! {
         assert_eq!(trace(), "(SSSSSSSDI)");
     }
 }
+
+for_both_storages! {
+    fn c06_sections_entered_while_paused_whose_pause_has_ended<B>() {
+        let [slot] = slots();
+        let mut handle = task::<B>();
+        with::<B, _>(|outer| {
+            with::<B, _>(|middle| {
+                let pause = outer.pause();
+                with::<B, _>(|inert| {
+                    let mut of_handle = handle.enter();
+                    drop(pause);
+                    assert!(is_active::<B>());
+
+                    // Its own stores are immediate still; its flush and its pause see to everybody's.
+                    inert.write(&slot, KERNEL);
+                    assert!(sim::is_settled(&slot));
+                    middle.write(&slot, KERNEL);
+                    assert!(!sim::is_settled(&slot));
+                    inert.flush();
+                    assert!(sim::is_settled(&slot));
+                    assert_eq!(bits::<B>(), Bits::ACTIVE);
+                    inert.paused(|| {
+                        assert!(!is_active::<B>());
+                        write::<B, _>(&slot, KERNEL);
+                        assert!(sim::is_settled(&slot));
+                    });
+
+                    // As a proof the leave of a nested one is as good as its flush.
+                    let mut one = middle.nest();
+                    let other = inert.nest();
+                    let pending = one.write_pending(&slot, KERNEL, ());
+                    let proof = other.leave();
+                    pending.get(&proof);
+                    assert!(sim::is_settled(&slot));
+                    drop(one);
+
+                    // The handle's section is inert by its token, but defers by the bits: its leave flushes.
+                    of_handle.write(&slot, KERNEL);
+                    assert!(!sim::is_settled(&slot));
+                    drop(of_handle);
+                    assert!(sim::is_settled(&slot));
+                });
+            });
+        });
+        trace();
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
+    fn c06_the_proof_by_leave_of_a_nested_inert_section_is_true<B>() {
+        let [slot] = slots();
+        with::<B, _>(|task| {
+            sim::interrupt(|| {
+                with::<B, _>(|inert| {
+                    let mut one = task.nest();
+                    let other = inert.nest();
+                    let pending = one.write_pending(&slot, KERNEL, ());
+                    assert!(!sim::is_settled(&slot));
+                    pending.get(&other.leave());
+                    assert!(sim::is_settled(&slot));
+                });
+            });
+        });
+        assert_eq!(trace(), "({[<[SDI]DI>]})");
+    }
+}
