@@ -4,6 +4,7 @@
 use std::sync::atomic::AtomicU64;
 
 use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::{self, Event, Sim};
 use lazy_mmu::{Bits, Eager, Global, is_active, lazy_mmu, with};
 
@@ -23,9 +24,13 @@ fn s25_k06_global_switched_off() {
         mmu.write(&slot, Leaf(UXN | VALID));
     });
     assert_eq!(sim::bits::<Sim>(), Bits::EMPTY);
-    let barriers = sim::take_trace()
-        .into_iter()
-        .filter(|it| matches!(it, Event::Store { .. } | Event::DsbIshst | Event::Isb))
-        .count();
+    let mut barriers = 0;
+    for event in sim::take_trace() {
+        match event {
+            Event::Store { .. } | Event::DsbIshst | Event::Isb => barriers += 1,
+            Event::Enter(kind) => assert_eq!(kind, Kind::Inert, "no section is entered"),
+            _ => {}
+        }
+    }
     assert_eq!(barriers, 6, "two stores, each with its pair");
 }
