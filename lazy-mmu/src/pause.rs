@@ -34,7 +34,7 @@ pub struct Paused<'a, B: Backend = Global> {
 }
 
 /// What a lineage of sections remembers: whether one of them was paused, and that pause is still on.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct OpenPause(bool);
 
 impl OpenPause {
