@@ -68,7 +68,7 @@ impl<M: Machine> MemoryManager<'_, M> {
         mmu: &mut Section<'id, M>,
         range: PageRange,
         frames: &[Frame],
-    ) -> Result<Pending<'id, Mapping>, Error> {
+    ) -> Result<Pending<'id, Mapping, M::Backend>, Error> {
         if range.pages() != frames.len() {
             return Err(Error::WrongCount {
                 pages: range.pages(),

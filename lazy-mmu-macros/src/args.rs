@@ -95,8 +95,8 @@ impl Args {
                 let __section = #private::section::<#backend>();
             },
             Some(mmu) => quote_spanned! {hidden=>
-                let mut __anchor = #private::Anchor;
-                let #mmu = &mut #private::section_in::<#backend>(&mut __anchor);
+                let mut __section = #private::section::<#backend>();
+                let #mmu = &mut #private::view(&mut __section);
             },
         }
     }

@@ -89,6 +89,8 @@ impl OpenSection {
 pub struct DynamicToken<'a> {
     state: State,
     pause: DynamicPause<'a>,
+    /// It belongs to another guard, which leaves.
+    view: bool,
 }
 
 /// Where a [`Dynamic`] section remembers its pause.
@@ -106,6 +108,17 @@ impl DynamicToken<'_> {
         Self {
             state,
             pause: DynamicPause::Own(OpenPause::default()),
+            view: false,
+        }
+    }
+
+    /// The same section's token for a guard that does not leave.
+    #[inline]
+    pub(crate) fn view(&mut self) -> DynamicToken<'_> {
+        DynamicToken {
+            state: raw::state(self.state.kind()),
+            pause: DynamicPause::Around(<Dynamic as sealed::Sealed>::open_pause(self)),
+            view: true,
         }
     }
 }
@@ -124,11 +137,8 @@ pub(crate) mod sealed {
         /// Whether the section had no effect on the thread, so that its stores must not rely on the thread's bits.
         fn is_inert(token: &Self::Token<'_>) -> bool;
 
-        /// Whether another section that is not inert may have the same brand.
-        ///
-        /// The brand of [`with`](crate::with) and of the attribute is its section's alone. That of `nest` is a borrow, and
-        /// the borrows of two sections may be equally long.
-        fn shares_brand(token: &Self::Token<'_>) -> bool;
+        /// Whether dropping the guard emits what is due.
+        fn drop_flushes(token: &Self::Token<'_>) -> bool;
 
         /// Where the section remembers that it was paused, in case the pause is forgotten.
         ///
@@ -163,8 +173,8 @@ pub(crate) mod sealed {
         }
 
         #[inline]
-        fn shares_brand(_: &Self::Token<'_>) -> bool {
-            false
+        fn drop_flushes(_: &Self::Token<'_>) -> bool {
+            true
         }
 
         #[inline]
@@ -194,8 +204,8 @@ pub(crate) mod sealed {
         }
 
         #[inline]
-        fn shares_brand(_: &Self::Token<'_>) -> bool {
-            false
+        fn drop_flushes(_: &Self::Token<'_>) -> bool {
+            true
         }
 
         #[inline]
@@ -226,8 +236,8 @@ pub(crate) mod sealed {
         }
 
         #[inline]
-        fn shares_brand(token: &DynamicToken<'_>) -> bool {
-            matches!(token.pause, DynamicPause::Around(_))
+        fn drop_flushes(token: &DynamicToken<'_>) -> bool {
+            !token.view && !Self::is_inert(token)
         }
 
         #[inline]
@@ -244,11 +254,15 @@ pub(crate) mod sealed {
             DynamicToken {
                 state: raw::state(token.state.kind().max(Kind::Nested)),
                 pause: DynamicPause::Around(Self::open_pause(token).and_then(unless_open)),
+                view: false,
             }
         }
 
         #[inline]
         fn leave<B: Backend>(bits: B::Storage, token: &mut DynamicToken<'_>) {
+            if token.view {
+                return;
+            }
             if let Some(pause) = Self::open_pause(token) {
                 pause.resume::<B>(bits);
             }

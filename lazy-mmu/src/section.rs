@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::{Backend, Event};
-use crate::bits::{Bits, Storage as _};
+use crate::bits::Storage as _;
 use crate::descriptor::Descriptor;
 use crate::global::Global;
 use crate::level::{Dynamic, DynamicToken, Level, OpenSection, Outer};
@@ -66,38 +66,37 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     ///
     /// All stores that this thread has made before it, at every level, are visible when it returns; the result proves
     /// that, and redeems this section's [`Pending`](crate::Pending) mappings. (In an interrupt the section is inert:
-    /// each of its stores was followed by its pair at once, and what the interrupted thread has pending stays so.)
+    /// each of its stores was followed by its pair at once, and what the interrupted thread has pending stays so. A
+    /// context that only counts as an interrupt, softirqs disabled say, is no exception.)
     #[inline]
-    pub fn flush(&mut self) -> Visible<'_, 'a> {
+    pub fn flush(&mut self) -> Visible<'_, 'a, B> {
         self.settle();
         visible::proof()
     }
 
     /// Leaves the section, as dropping the guard does, and returns the proof that all stores before it are visible.
     #[inline]
-    pub fn leave(mut self) -> Visible<'a, 'a> {
-        if L::is_inert(&self.token) {
-            // An inert leave does nothing; the proof must be true all the same.
+    pub fn leave(mut self) -> Visible<'a, 'a, B> {
+        if !L::drop_flushes(&self.token) {
             self.settle();
         }
         drop(self);
         visible::proof()
     }
 
-    /// Sees to it that every store of this thread so far has its pair.
     #[inline]
     fn settle(&mut self) {
-        if !L::is_inert(&self.token) {
+        // An inert section that was entered while the mode was paused flushes too: if the pause has ended, other sections
+        // may have deferred stores.
+        if !L::is_inert(&self.token) || !B::in_interrupt() {
             raw::settle::<B>(self.bits);
-        } else if !B::in_interrupt() {
-            // Entered while the mode was paused; if the pause has ended, other sections may have deferred stores.
-            raw::settle::<B>(self.bits);
-        } else if L::shares_brand(&self.token) && self.bits.load().contains(Bits::PENDING) {
-            // In a context that only counts as an interrupt (softirqs disabled) the thread may have a section in hand
-            // that is not inert, nested there like this one, and with the same brand. The proof must be true for
-            // that one's stores too; the bit is not this section's, and stays.
-            B::barrier();
         }
+    }
+
+    /// For a mapping that is pending: the bits that say whether it still is.
+    #[inline]
+    pub(crate) fn bits_unless_inert(&self) -> Option<B::Storage> {
+        (!L::is_inert(&self.token)).then_some(self.bits)
     }
 
     /// For a pause: the bits, whether the section is inert, and where it remembers its pause.
@@ -260,21 +259,23 @@ impl<L: Level, B: Backend> fmt::Debug for LazyMmu<'_, L, B> {
     }
 }
 
-/// What the section of an attributed function is tied to: a local variable of that function, so that the brand of its
-/// section is no other section's, and the guards cannot be exchanged.
-#[derive(Debug)]
-pub struct Anchor;
-
-/// The section of an attributed function that does not name it. The caller drops it, at the end of its own body.
+/// The section of an attributed function.
+///
+/// Not for users: who has it could forget it. The expansion binds it to a variable that the function's body cannot name.
 #[inline]
 pub fn section<B: Backend>() -> LazyMmu<'static, Dynamic, B> {
     enter_dynamic()
 }
 
-/// The section of an attributed function that names it.
+/// What an attributed function's body gets of its section: a guard whose drop does nothing.
+///
+/// The body has a mutable reference to it, and the borrow checker may let it be exchanged for a nested guard of another
+/// section; so it is not the one on which the leave depends.
 #[inline]
-pub fn section_in<B: Backend>(_: &mut Anchor) -> LazyMmu<'_, Dynamic, B> {
-    enter_dynamic()
+pub fn view<'a, B: Backend>(
+    section: &'a mut LazyMmu<'static, Dynamic, B>,
+) -> LazyMmu<'a, Dynamic, B> {
+    guard(section.bits, section.token.view())
 }
 
 /// Runs `f` in a section of its own, and leaves it when `f` returns or panics.

@@ -1,21 +1,29 @@
 //! Mappings that cannot be used before their barrier pair: a value, and the proof that redeems it.
 //!
-//! Separate from the sections because it adds no instruction to them: all of it is lifetimes.
+//! Separate from the sections because it adds nothing to their stores, flushes and leaves: it is lifetimes, and one look at
+//! the bits when a mapping is redeemed.
 //!
 //! A mapping that is made in a section is [`Pending`]: it carries what the caller wants, an address say, and does not
 //! give it out. [`LazyMmu::flush`] and [`LazyMmu::leave`] return a [`Visible`], the proof that everything stored before
-//! has its pair; against that proof, and no other, the value comes out.
+//! has its pair; against that proof the value comes out.
 //!
-//! * A proof can never be older than what it redeems: it holds the mutable borrow of its section, so making another
-//!   mapping ends it.
-//! * A proof is good for its own section's mappings only: both carry the section's brand, which is invariant.
+//! * A proof is not older than what it redeems: it holds the mutable borrow of its section, so making another mapping there
+//!   ends it.
+//! * A proof is good for its own section's mappings: both carry the section's brand, which is invariant.
+//!
+//! The brand of a closure's section is that section's alone. That of `nest`, of a task's section and of the attribute is
+//! a borrow, and the borrows of two sections may be equally long: where code holds two lineages of sections at once, the
+//! compiler may not tell their brands apart. So redeeming looks at the bits too, and emits the pair if it is owed still.
+//! It never is where the proof is the right one.
 
 use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::AtomicU64;
 
 use crate::backend::Backend;
+use crate::bits::{Bits, Storage as _};
 use crate::descriptor::Descriptor;
+use crate::global::Global;
 use crate::level::{Dynamic, Level};
 use crate::raw::BoundToThread;
 use crate::section::{self, LazyMmu};
@@ -25,53 +33,74 @@ type Brand<'id> = PhantomData<fn(&'id ()) -> &'id ()>;
 
 /// What a mapping is good for, not to be had before the mapping is visible.
 ///
-/// Made by [`LazyMmu::pending`] and [`LazyMmu::write_pending`]; redeemed by [`get`](Self::get).
+/// Made by [`LazyMmu::pending`] and [`LazyMmu::write_pending`]; redeemed by [`get`](Self::get). Not `Send`: the pair
+/// is its own thread's.
+///
+/// If it is dropped unredeemed the value is dropped with it, perhaps before the pair: a `T` whose `Drop` accesses the
+/// mapping is not for here.
 #[must_use = "the mapping is of no use before `get` redeems it against the proof that `flush` or `leave` returns"]
-pub struct Pending<'id, T> {
+pub struct Pending<'id, T, B: Backend = Global> {
     value: T,
+    /// Where the thread's bits are; `None` for a section that is inert, whose stores were immediate.
+    bits: Option<B::Storage>,
     brand: Brand<'id>,
+    _thread: BoundToThread,
 }
 
 /// The proof that all stores which its section, or anyone on this thread, made before it have had their barrier pair.
 ///
 /// It holds for this thread: another CPU that learns of the mapping needs an `isb` of its own, or an exception entry or
 /// return, before it uses it. So the proof cannot be sent there.
-#[derive(Debug)]
-pub struct Visible<'v, 'id> {
+pub struct Visible<'v, 'id, B: Backend = Global> {
     section: PhantomData<&'v mut ()>,
     brand: Brand<'id>,
+    backend: PhantomData<B>,
     _thread: BoundToThread,
 }
 
-impl<'id, T> Pending<'id, T> {
+impl<'id, T, B: Backend> Pending<'id, T, B> {
     /// The value, now that the mapping is visible.
     #[inline]
-    pub fn get(self, proof: &Visible<'_, 'id>) -> T {
+    pub fn get(self, proof: &Visible<'_, 'id, B>) -> T {
         let _ = proof;
+        if let Some(bits) = self.bits {
+            if bits.load().contains(Bits::PENDING) {
+                // A proof with the same brand, but of another section; or a store that somebody else has made since. The
+                // bit stays: the section that owes the pair emits it for whatever it stored.
+                B::barrier();
+            }
+        }
         self.value
     }
 }
 
-impl<T> fmt::Debug for Pending<'_, T> {
+impl<T, B: Backend> fmt::Debug for Pending<'_, T, B> {
     /// Does not show the value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending").finish_non_exhaustive()
     }
 }
 
+impl<B: Backend> fmt::Debug for Visible<'_, '_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visible").finish_non_exhaustive()
+    }
+}
+
 /// The proof that every store of this thread so far has its pair: whoever calls has just seen to that.
 #[inline]
-pub(crate) fn proof<'v, 'id>() -> Visible<'v, 'id> {
+pub(crate) fn proof<'v, 'id, B: Backend>() -> Visible<'v, 'id, B> {
     Visible {
         section: PhantomData,
         brand: PhantomData,
+        backend: PhantomData,
         _thread: BoundToThread::HERE,
     }
 }
 
 impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
-    /// Holds back `value`, which is good only once the stores made so far are visible: the address of a mapping that was
-    /// just made, say.
+    /// Holds back `value`, which is good only once the stores made so far through this section are visible: the address of
+    /// a mapping that was just made, say.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
@@ -88,10 +117,12 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     /// });
     /// ```
     #[inline]
-    pub fn pending<T>(&mut self, value: T) -> Pending<'id, T> {
+    pub fn pending<T>(&mut self, value: T) -> Pending<'id, T, B> {
         Pending {
             value,
+            bits: self.bits_unless_inert(),
             brand: PhantomData,
+            _thread: BoundToThread::HERE,
         }
     }
 
@@ -102,7 +133,7 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         slot: &AtomicU64,
         descriptor: D,
         value: T,
-    ) -> Pending<'id, T> {
+    ) -> Pending<'id, T, B> {
         self.write(slot, descriptor);
         self.pending(value)
     }
@@ -130,7 +161,7 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
 /// ```
 #[inline]
 pub fn visible<B: Backend, T>(
-    f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> Pending<'id, T>,
+    f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> Pending<'id, T, B>,
 ) -> T {
     let mut section = section::enter_dynamic();
     let pending = f(&mut section);
@@ -144,7 +175,7 @@ pub fn visible<B: Backend, T>(
 /// What `f` returns; the section is left, and stores that it made are visible, all the same.
 #[inline]
 pub fn try_visible<B: Backend, T, E>(
-    f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> Result<Pending<'id, T>, E>,
+    f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> Result<Pending<'id, T, B>, E>,
 ) -> Result<T, E> {
     let mut section = section::enter_dynamic();
     let pending = f(&mut section)?;

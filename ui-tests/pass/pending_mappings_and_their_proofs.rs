@@ -14,7 +14,7 @@ const PAGE: Leaf = Leaf(0x4000_0000 | UXN | VALID);
 fn map<'id, L: Level, B: Backend>(
     mmu: &mut LazyMmu<'id, L, B>,
     slot: &AtomicU64,
-) -> Pending<'id, usize> {
+) -> Pending<'id, usize, B> {
     mmu.write_pending(slot, PAGE, 7)
 }
 

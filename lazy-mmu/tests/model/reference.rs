@@ -33,8 +33,6 @@ enum Hand {
 struct InHand {
     /// Its token says that it took no effect (S14, C01).
     inert: bool,
-    /// It came by `nest`.
-    nested: bool,
     /// It descends from the handle's section: `nest` is then Nested by its type, whatever the token says.
     of_handle: bool,
 }
@@ -110,7 +108,7 @@ impl Model {
         for op in ops {
             match op {
                 Op::Store(needs_pair) => self.store(hand, *needs_pair),
-                Op::Flush => self.flush(hand),
+                Op::Flush => self.flush(),
                 Op::Section(ops, end) => self.section(hand, ops, *end),
                 Op::Unknowing(ops, _) => self.section(Hand::Nothing, ops, End::Leave),
                 Op::Pause(ops, end) => self.pause(hand, ops, *end),
@@ -139,16 +137,10 @@ impl Model {
         }
     }
 
-    fn flush(&mut self, hand: Hand) {
-        match hand {
-            // In an interrupt what is pending is the interrupted thread's: it stays so. Only where the proof could be
-            // taken for one of the thread's own sections (a nested guard of an inert section) is it made true.
-            _ if self.interrupts > 0 => {
-                if matches!(hand, Hand::Section(it) if it.nested) && self.pending {
-                    self.pair();
-                }
-            }
-            _ => self.settle(),
+    /// In an interrupt what is pending is the interrupted thread's: it stays so.
+    fn flush(&mut self) {
+        if self.interrupts == 0 {
+            self.settle();
         }
     }
 
@@ -177,7 +169,6 @@ impl Model {
         }
         let in_hand = InHand {
             inert: kind == Kind::Inert,
-            nested: matches!(hand, Hand::Section(_)),
             of_handle: match hand {
                 Hand::Handle => true,
                 Hand::Section(parent) => parent.of_handle,

@@ -115,7 +115,7 @@ for_both_storages! {
 }
 
 for_both_storages! {
-    fn c06_the_proof_of_a_nested_inert_section_is_true<B>() {
+    fn c06_what_the_flush_of_a_nested_inert_section_redeems_is_visible<B>() {
         let [slot] = slots();
         with::<B, _>(|task| {
             // Softirqs disabled by the task itself: it still has its section in hand.
@@ -128,7 +128,7 @@ for_both_storages! {
                     assert!(!sim::is_settled(&slot), "deferred: the token decides");
                     let proof = other.flush();
                     pending.get(&proof);
-                    assert!(sim::is_settled(&slot), "the proof is true all the same");
+                    assert!(sim::is_settled(&slot), "redeeming has looked");
                 });
             });
         });

@@ -3,6 +3,7 @@
 
 mod common;
 
+mod attack;
 mod attribute;
 mod backends;
 mod interrupts;

@@ -446,7 +446,7 @@ for_both_storages! {
 }
 
 for_both_storages! {
-    fn c06_the_proof_by_leave_of_a_nested_inert_section_is_true<B>() {
+    fn c06_what_the_leave_of_a_nested_inert_section_redeems_is_visible<B>() {
         let [slot] = slots();
         with::<B, _>(|task| {
             sim::interrupt(|| {
@@ -460,6 +460,6 @@ for_both_storages! {
                 });
             });
         });
-        assert_eq!(trace(), "({[<[SDI]DI>]})");
+        assert_eq!(trace(), "({[<[S]DIDI>]})");
     }
 }

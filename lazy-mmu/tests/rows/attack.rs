@@ -1,0 +1,178 @@
+//! Attacks in safe code: proofs and guards of sections that the borrow checker cannot tell apart. Each got through once, or
+//! would have; the comment says what stops it.
+
+use std::mem::{forget, replace, swap};
+use std::sync::atomic::AtomicU64;
+
+use crate::common::{KERNEL, for_both_storages, slots, trace};
+use lazy_mmu::sim::{self, Sim, bits, is_settled};
+use lazy_mmu::{Backend, Bits, Dynamic, LazyMmu, Task, is_active, lazy_mmu, with};
+
+fn task<B: Backend>() -> Task<B> {
+    // SAFETY: each test makes one handle for its thread and backend at a time, and forgets none.
+    unsafe { Task::current() }
+}
+
+// The brands of two nested sections are borrows, which may be equally long: redeeming looks at the bits.
+for_both_storages! {
+    fn b28_an_older_proof_of_another_lineage_redeems_nothing_early<B>() {
+        let table = slots::<3>();
+        with::<B, _>(|one| {
+            with::<B, _>(|other| {
+                let mut nested = one.nest();
+                let proof = other.nest().leave();
+                let pending = nested.write_pending(&table[0], KERNEL, ());
+                assert!(!is_settled(&table[0]));
+                pending.get(&proof);
+                assert!(is_settled(&table[0]));
+            });
+            with::<B, _>(|other| {
+                let mut nested = one.nest();
+                let mut another = other.nest();
+                let proof = another.flush();
+                let pending = nested.write_pending(&table[1], KERNEL, ());
+                pending.get(&proof);
+                assert!(is_settled(&table[1]));
+            });
+        });
+        let mut handle = task::<B>();
+        with::<B, _>(|other| {
+            let mut of_handle = handle.enter();
+            let proof = other.nest().leave();
+            let pending = of_handle.write_pending(&table[2], KERNEL, ());
+            pending.get(&proof);
+            assert!(is_settled(&table[2]));
+        });
+        trace();
+    }
+}
+
+#[lazy_mmu(backend = Sim, mmu)]
+fn redeem_by_another_sections_proof(other: &mut LazyMmu<'_, Dynamic, Sim>, slot: &AtomicU64) {
+    let proof = other.nest().leave();
+    let pending = mmu.write_pending(slot, KERNEL, ());
+    pending.get(&proof);
+    assert!(is_settled(slot));
+}
+
+#[lazy_mmu(backend = Sim, mmu)]
+fn redeem_anothers_mapping(other: &mut LazyMmu<'_, Dynamic, Sim>, slot: &AtomicU64) {
+    let mut nested = other.nest();
+    let pending = nested.write_pending(slot, KERNEL, ());
+    pending.get(&mmu.flush());
+    assert!(is_settled(slot));
+}
+
+#[lazy_mmu(backend = Sim, mmu)]
+fn redeem_the_handles_mapping(handle: &mut Task<Sim>, slot: &AtomicU64) {
+    let mut section = handle.enter();
+    let pending = section.write_pending(slot, KERNEL, ());
+    pending.get(&mmu.flush());
+    assert!(is_settled(slot));
+}
+
+// The same for the attribute's section, whose brand is the borrow of a local variable.
+#[test]
+fn b28_proofs_of_the_attributes_section() {
+    let table = slots::<4>();
+    with::<Sim, _>(|mmu| redeem_by_another_sections_proof(mmu, &table[0]));
+    with::<Sim, _>(|mmu| redeem_anothers_mapping(mmu, &table[1]));
+    with::<Sim, _>(|mmu| sim::interrupt(|| redeem_anothers_mapping(mmu, &table[2])));
+    let mut handle = task::<Sim>();
+    redeem_the_handles_mapping(&mut handle, &table[3]);
+    // Softirqs disabled: the handle's section defers, the attribute's is inert.
+    sim::interrupt(|| redeem_the_handles_mapping(&mut handle, &table[3]));
+    assert_eq!(bits::<Sim>(), Bits::EMPTY);
+}
+
+#[lazy_mmu(backend = Sim, mmu)]
+fn take_by_forgetting(other: &mut LazyMmu<'_, Dynamic, Sim>) {
+    mmu.note_store();
+    forget(replace(mmu, other.nest()));
+    mmu.note_store();
+}
+
+#[lazy_mmu(backend = Sim, mmu)]
+fn take_by_leaving(other: &mut LazyMmu<'_, Dynamic, Sim>) {
+    replace(mmu, other.nest()).leave();
+    assert!(is_active::<Sim>(), "the mode does not end early");
+    mmu.note_store();
+}
+
+#[lazy_mmu(backend = Sim, mmu)]
+fn take_paused(other: &mut LazyMmu<'_, Dynamic, Sim>) {
+    forget(mmu.pause());
+    forget(replace(mmu, other.nest()));
+}
+
+#[lazy_mmu(backend = Sim, mmu)]
+fn swap_with_nested(other: &mut LazyMmu<'_, Dynamic, Sim>) {
+    let mut nested = other.nest();
+    swap(mmu, &mut nested);
+    nested.note_store();
+    forget(nested);
+}
+
+// What the body can exchange is not the guard that leaves.
+#[test]
+fn s22_taking_the_attributes_section_changes_nothing() {
+    type Attack = fn(&mut LazyMmu<'_, Dynamic, Sim>);
+    for attack in [
+        take_by_forgetting as Attack,
+        take_by_leaving,
+        take_paused,
+        swap_with_nested,
+    ] {
+        with::<Sim, _>(|mmu| {
+            attack(mmu);
+            assert_eq!(
+                bits::<Sim>(),
+                Bits::ACTIVE,
+                "the function's own leave has flushed"
+            );
+        });
+        assert_eq!(bits::<Sim>(), Bits::EMPTY);
+        // The same where the function's section is the outermost when it is left.
+        let mut handle = task::<Sim>();
+        let outermost = handle.enter();
+        with::<Sim, _>(move |mmu| {
+            drop(outermost);
+            attack(mmu);
+            assert_eq!(bits::<Sim>(), Bits::EMPTY);
+        });
+        drop(handle);
+        assert_eq!(bits::<Sim>(), Bits::EMPTY);
+    }
+}
+
+// The pair of what was stored before a panic is emitted by the guards that the panic unwinds through.
+for_both_storages! {
+    fn s23_drops_that_open_sections_while_unwinding<B>() {
+        struct OpensSections<'s, B: Backend>(&'s AtomicU64, std::marker::PhantomData<B>);
+        impl<B: Backend> Drop for OpensSections<'_, B> {
+            fn drop(&mut self) {
+                lazy_mmu::paused::<B, _>(|| lazy_mmu::write::<B, _>(self.0, KERNEL));
+                with::<B, _>(|mmu| {
+                    mmu.write(self.0, KERNEL);
+                    forget(mmu.nest());
+                });
+                lazy_mmu::flush::<B>();
+            }
+        }
+        let table = slots::<4>();
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            with::<B, _>(|mmu| {
+                let _outer = OpensSections::<B>(&table[0], std::marker::PhantomData);
+                mmu.write_range(&table, |i| {
+                    let _inner = OpensSections::<B>(&table[3], std::marker::PhantomData);
+                    assert!(i < 2, "provoked");
+                    KERNEL
+                });
+            });
+        }));
+        assert!(result.is_err());
+        assert!(table.iter().all(is_settled));
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+        trace();
+    }
+}
