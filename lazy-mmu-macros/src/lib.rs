@@ -21,7 +21,7 @@ use proc_macro::TokenStream;
 ///
 /// # Expansion
 ///
-/// One statement, the first inside the function's own braces; nothing else changes. `#[lazy_mmu(backend = Mmu)]`
+/// One statement (with `mmu`, two), the first inside the function's own braces; nothing else changes. `#[lazy_mmu(backend = Mmu)]`
 /// turns
 ///
 /// ```text
@@ -37,8 +37,9 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 ///
-/// The name `__section` is the macro's own: the body cannot name the guard, and so cannot forget it. With `mmu` the
-/// body gets a mutable reference to it.
+/// The name `__section` is the macro's own: the body cannot name the guard, and so cannot forget it. With `mmu` a second
+/// statement follows, `let mmu = &mut ::lazy_mmu::__private::view(&mut __section);`: what the body has is a view of the
+/// section, whose drop does nothing.
 ///
 /// # Order of drops
 ///

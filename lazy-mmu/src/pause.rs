@@ -93,7 +93,9 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
 /// Runs `f` with the mode paused, and resumes when it returns or panics; for code that has no section in hand.
 ///
 /// It may be called anywhere: inside a section, whose pending pair is emitted first; inside another pause, which goes on
-/// afterwards; outside any section, and in an interrupt, where it changes nothing.
+/// afterwards; outside any section; and in an interrupt, where it changes nothing, for stores are immediate there anyway. (A
+/// context that only counts as an interrupt, softirqs disabled say, is no exception: a section that the thread has in
+/// hand from before still defers.)
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

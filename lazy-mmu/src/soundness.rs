@@ -3,7 +3,7 @@
 //! The promise: in safe code, given a truthful [`Backend`](crate::Backend) and the duties kept that the `unsafe` functions
 //! list, **every store that needs the barrier pair is followed by it** when its section is left or flushed (or at once,
 //! where there is none); **the mode is on exactly while a section is open**; and **a [`Pending`](crate::Pending) value
-//! comes out only after the pair** of what was stored before it was made.
+//! is redeemed only after the pair** of what was stored through its section before it was made.
 //!
 //! # What the compiler refuses
 //!
@@ -22,7 +22,7 @@
 //! | clone a guard, a token, a pending mapping | E0599, E0382 |
 //! | send a guard, token, pause, proof or handle to another thread, share it, keep it in a static | E0277 |
 //! | keep a guard in a thread-local, in a cell outside its closure, in a `'static` trait object; return it from its function | E0521, E0515, E0716 |
-//! | forget, leave, exchange or replace the section of a closure or of the attribute | E0507, E0521, E0716, E0506 |
+//! | forget or leave the section of a closure or of the attribute; exchange or replace a closure's | E0507, E0521, E0716, E0506 |
 //! | name the attribute's hidden guard | E0425 |
 //! | hold a section over `.await`: in an attributed `async fn`, in the closure form, in a future that is sent | macro error, E0728, E0277 |
 //! | use a pending mapping without a proof; with one from before the mapping, of another section, of a nested one, of the caller; after another store | E0061, E0616; E0499, E0521, E0597, E0716 |
@@ -43,9 +43,11 @@
 //!   is as it was.
 //! * **Interrupts**: sections and pauses are inert, stores immediate, and the interrupted thread's bits untouched.
 //! * **A context that changes between enter and leave** (softirqs disabled in between): the token decides, not the context.
-//! * **The proof of a section that is inert**: in an interrupt its own stores were immediate. Where that section was nested
-//!   in an inert one, and the thread has another section at hand whose brand may be the same, the pair is emitted for that
-//!   one's stores too.
+//! * **Proofs of another section whose brand is as long**: a closure's brand is its own, but those of `nest`, of a handle's
+//!   section and of the attribute are borrows, and code that holds two lineages at once may have two that the compiler takes
+//!   for one. So redeeming looks whether the pair is owed still, and emits it if so. With the right proof it never is.
+//! * **The attribute's section, exchanged** for a nested one of a parameter's: what the body has is a view, whose drop does
+//!   nothing; the guard that leaves has no name.
 //!
 //! # What neither can, and whose duty it is
 //!
@@ -60,6 +62,10 @@
 //! | an exception handler that stores without a section of its own | its author (see [`raw`](crate::raw)) |
 //! | a mapping that is taken away: break-before-make, TLB invalidation before a frame is used again | who unmaps |
 //! | another CPU that is told of a mapping: it needs an `isb`, or an exception entry or return, of its own | who tells it |
+//! | a pending value that is dropped unredeemed: its `Drop` may run before the pair | who chooses the type |
+//! | pauses where softirqs are disabled: they are inert, and a section from before still defers through its guard | who stores through it |
+//! | [`paused`](crate::paused())'s stretch, ended inside by the drop of an outer pause, or by healing a forgotten one | who does that |
+//! | what is hidden in `__private` | the macros |
 //! | a value put into [`pending`](crate::LazyMmu::pending) that says something else than the stores before it | who maps |
 //! | a section held over an `.await` on one thread: stores of other futures are deferred into it | who awaits |
 //! | the contents of the tables | the kernel |

@@ -5,7 +5,7 @@ use lazy_mmu::sim::Sim;
 use lazy_mmu::{Visible, lazy_mmu};
 
 #[lazy_mmu(backend = Sim, mmu)]
-fn map(proof: &Visible<'_, '_>) -> u32 {
+fn map(proof: &Visible<'_, '_, Sim>) -> u32 {
     mmu.pending(1).get(proof)
 }
 

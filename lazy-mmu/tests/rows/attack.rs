@@ -94,7 +94,9 @@ fn take_by_forgetting(other: &mut LazyMmu<'_, Dynamic, Sim>) {
 
 #[lazy_mmu(backend = Sim, mmu)]
 fn take_by_leaving(other: &mut LazyMmu<'_, Dynamic, Sim>) {
+    mmu.note_store();
     replace(mmu, other.nest()).leave();
+    assert_eq!(bits::<Sim>(), Bits::ACTIVE, "what it proves is true");
     assert!(is_active::<Sim>(), "the mode does not end early");
     mmu.note_store();
 }

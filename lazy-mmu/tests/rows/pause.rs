@@ -423,6 +423,10 @@ for_both_storages! {
                         assert!(sim::is_settled(&slot));
                     });
 
+                    middle.write(&slot, KERNEL);
+                    inert.nest().leave();
+                    assert!(sim::is_settled(&slot));
+
                     // As a proof the leave of a nested one is as good as its flush.
                     let mut one = middle.nest();
                     let other = inert.nest();
