@@ -61,6 +61,11 @@ use crate::raw::Kind;
 ///   and the moment at which another CPU may run it: a thread that made its store on one CPU executes its pair
 ///   perhaps on another, where it completes nothing of the first.
 /// * None of the methods, nor those of the [`Storage`], unwinds or opens a section.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a lazy MMU backend",
+    label = "no `Backend`",
+    note = "a kernel's is `aarch64::Aarch64<Kernel>`, the hosted one `sim::Sim`, the program's registered one `Global`"
+)]
 pub unsafe trait Backend: 'static {
     /// Where and how the bits are kept.
     type Storage: Storage;

@@ -10,6 +10,11 @@
 /// The reason: without the `dsb` the walk may still find the old entry, and without the `isb` an instruction
 /// that was fetched early may have taken the fault already. A kernel cannot handle such a fault at a kernel address,
 /// so entries for kernel addresses need the pair; for user addresses the fault is spurious, and the handler returns.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say whether its store needs the barrier pair",
+    label = "no `Descriptor`",
+    note = "wrap the 64 bits in the kind of entry that they are: `Leaf(bits)`, `Table(bits)` or `TopLevel(bits)`"
+)]
 pub trait Descriptor: Copy {
     /// The 64 bits that are stored.
     fn bits(self) -> u64;
