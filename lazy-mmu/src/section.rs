@@ -93,10 +93,10 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
         }
     }
 
-    /// For a mapping that is pending: the bits that say whether it still is.
+    /// For a mapping that is pending: the bits that say whether it still is, and whether it never was.
     #[inline]
-    pub(crate) fn bits_unless_inert(&self) -> Option<B::Storage> {
-        (!L::is_inert(&self.token)).then_some(self.bits)
+    pub(crate) fn bits_and_whether_immediate(&self) -> (B::Storage, bool) {
+        (self.bits, L::is_inert(&self.token))
     }
 
     /// For a pause: the bits, whether the section is inert, and where it remembers its pause.

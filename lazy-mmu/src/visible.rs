@@ -41,8 +41,9 @@ type Brand<'id> = PhantomData<fn(&'id ()) -> &'id ()>;
 #[must_use = "the mapping is of no use before `get` redeems it against the proof that `flush` or `leave` returns"]
 pub struct Pending<'id, T, B: Backend = Global> {
     value: T,
-    /// Where the thread's bits are; `None` for a section that is inert, whose stores were immediate.
-    bits: Option<B::Storage>,
+    bits: B::Storage,
+    /// Its section was inert: the stores were immediate.
+    immediate: bool,
     brand: Brand<'id>,
     _thread: BoundToThread,
 }
@@ -63,12 +64,10 @@ impl<'id, T, B: Backend> Pending<'id, T, B> {
     #[inline]
     pub fn get(self, proof: &Visible<'_, 'id, B>) -> T {
         let _ = proof;
-        if let Some(bits) = self.bits {
-            if bits.load().contains(Bits::PENDING) {
-                // A proof with the same brand, but of another section; or a store that somebody else has made since. The
-                // bit stays: the section that owes the pair emits it for whatever it stored.
-                B::barrier();
-            }
+        if !self.immediate && self.bits.load().contains(Bits::PENDING) {
+            // A proof with the same brand, but of another section; or a store that somebody else has made since. The bit
+            // stays: the section that owes the pair emits it for whatever it stored.
+            B::barrier();
         }
         self.value
     }
@@ -118,9 +117,11 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     /// ```
     #[inline]
     pub fn pending<T>(&mut self, value: T) -> Pending<'id, T, B> {
+        let (bits, immediate) = self.bits_and_whether_immediate();
         Pending {
             value,
-            bits: self.bits_unless_inert(),
+            bits,
+            immediate,
             brand: PhantomData,
             _thread: BoundToThread::HERE,
         }

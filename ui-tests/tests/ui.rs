@@ -1,8 +1,8 @@
 //! The cases in `fail` must be refused by the compiler, with the text beside each; those in `pass` must compile without a
 //! warning, run, and hold their assertions.
 //!
-//! The texts are those of the compiler in `rust-toolchain.toml`, with the component `rust-src`. After a change that
-//! means to alter them: `TRYBUILD=overwrite cargo test -p ui-tests`, and read what became of them.
+//! The texts are those of the compiler in `rust-toolchain.toml`. They quote nothing of the standard library, so that they do
+//! not depend on its source being installed. After a change that means to alter them: `TRYBUILD=overwrite cargo test -p ui-tests`, and read what became of them.
 
 use std::fs;
 use std::io::{Write, stderr};
@@ -22,6 +22,13 @@ fn cases(folder: &str) -> usize {
                 path.display()
             );
             cases += 1;
+        } else {
+            let text = fs::read_to_string(&path).expect("it can be read");
+            assert!(
+                !text.contains("$RUST/"),
+                "{}: quotes the standard library, which is not there without `rust-src`",
+                path.display()
+            );
         }
     }
     cases

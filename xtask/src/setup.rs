@@ -10,7 +10,7 @@ pub(crate) const TARGET: &str = "aarch64-unknown-none";
 pub(crate) fn everything(shell: &Shell) -> Result<()> {
     component(shell, "rustfmt")?;
     component(shell, "clippy")?;
-    // The texts of the compile-fail cases quote the standard library.
+    // As `rust-toolchain.toml` lists it, for those who read on into the standard library from here.
     component(shell, "rust-src")?;
     qemu_parts(shell)
 }
