@@ -2,11 +2,12 @@
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicU64;
 
 use crate::common::{KERNEL, for_both_storages, slots, trace};
 use lazy_mmu::raw::{self, Kind};
 use lazy_mmu::sim::{self, bits};
-use lazy_mmu::{Backend, Bits, Task, check_idle, is_active, paused, with, write};
+use lazy_mmu::{Backend, Bits, Dynamic, LazyMmu, Task, check_idle, is_active, paused, with, write};
 
 fn task<B: Backend>() -> Task<B> {
     // SAFETY: each test makes one handle for its thread and backend at a time, and forgets none.
@@ -322,31 +323,40 @@ for_both_storages! {
     }
 }
 
-for_both_storages! {
-    fn p03_p05_callbacks_that_get_the_section_and_that_pause_it<B>() {
-        use lazy_mmu::{Dynamic, LazyMmu};
-        use std::sync::atomic::AtomicU64;
+/// Walks `table` in a section of its own, which each callback receives.
+fn walk<B: Backend>(
+    table: &[AtomicU64],
+    mut callback: impl FnMut(&mut LazyMmu<'_, Dynamic, B>, &AtomicU64),
+) {
+    with::<B, _>(|mmu| table.iter().for_each(|slot| callback(mmu, slot)));
+}
 
-        fn walk<B: Backend>(
-            table: &[AtomicU64],
-            mut callback: impl FnMut(&mut LazyMmu<'_, Dynamic, B>, &AtomicU64),
-        ) {
-            with::<B, _>(|mmu| table.iter().for_each(|slot| callback(mmu, slot)));
-        }
+for_both_storages! {
+    fn p03_callbacks_that_get_the_section_and_that_pause_it<B>() {
         let table = slots::<3>();
         walk::<B>(&table, |mmu, slot| mmu.write(slot, KERNEL));
         assert_eq!(trace(), "(SSSDI)");
         walk::<B>(&table, |mmu, slot| {
             mmu.write(slot, KERNEL);
-            // A callee that opens its own section, and uses the mapping in it.
+            mmu.paused(|| write::<B, _>(slot, KERNEL));
+        });
+        assert_eq!(trace(), "(SDI|SDI/SDI|SDI/SDI|SDI/)");
+    }
+}
+
+for_both_storages! {
+    fn p05_a_callee_opens_its_own_section_while_the_callers_is_paused<B>() {
+        let table = slots::<2>();
+        walk::<B>(&table, |mmu, slot| {
+            mmu.write(slot, KERNEL);
             mmu.paused(|| {
                 with::<B, _>(|callee| {
                     callee.write(slot, KERNEL);
-                    assert!(sim::is_settled(slot));
+                    assert!(sim::is_settled(slot), "and uses the mapping in it");
                 });
             });
         });
-        assert_eq!(trace(), "(SDI|[SDI]/SDI|[SDI]/SDI|[SDI]/)");
+        assert_eq!(trace(), "(SDI|[SDI]/SDI|[SDI]/)");
     }
 }
 
@@ -365,8 +375,7 @@ for_both_storages! {
 
 for_both_storages! {
     fn p07_the_section_through_recursion_dyn_and_iterators<B>() {
-        use lazy_mmu::{LazyMmu, Level};
-        use std::sync::atomic::AtomicU64;
+        use lazy_mmu::Level;
 
         fn recursive<L: Level, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, table: &[AtomicU64]) {
             if let [slot, rest @ ..] = table {
