@@ -5,10 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::AtomicU64;
 
 use lazy_mmu::descriptor::{Leaf, USER, UXN, VALID};
-use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::{self, Event};
 use lazy_mmu::{Backend, Bits, LazyMmu, Level, Task, flush, paused, with, write};
 
+use crate::letters::letters;
 use crate::program::{End, Op};
 
 /// Every store that needs the pair goes to this entry.
@@ -167,28 +167,4 @@ fn without_section<B: Backend>(ops: &[Op]) {
             Op::Interrupt(ops) => sim::interrupt(|| without_section::<B>(ops)),
         }
     }
-}
-
-/// The trace as the reference model writes it.
-fn letters(events: &[Event]) -> String {
-    events
-        .iter()
-        .map(|event| match event {
-            Event::Store { .. } => 'S',
-            Event::DsbIshst => 'D',
-            Event::Isb => 'I',
-            Event::Enter(Kind::Outer) => '(',
-            Event::Leave(Kind::Outer) => ')',
-            Event::Enter(Kind::Nested) => '<',
-            Event::Leave(Kind::Nested) => '>',
-            Event::Enter(Kind::Inert) => '[',
-            Event::Leave(Kind::Inert) => ']',
-            Event::Pause(Kind::Outer) => '|',
-            Event::Pause(_) => '-',
-            Event::Resume(_) => '/',
-            Event::Interrupt => '{',
-            Event::InterruptReturn => '}',
-            other => panic!("no program does {other:?}"),
-        })
-        .collect()
 }

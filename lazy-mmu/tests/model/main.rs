@@ -5,6 +5,8 @@
 //! `program` says what a program is, `machine` runs it on the crate, `reference` on the model.
 #![cfg(not(miri))]
 
+#[path = "../letters/mod.rs"]
+mod letters;
 mod machine;
 mod program;
 mod reference;

@@ -1,8 +1,5 @@
 //! The reference model: what each program must do, written from the list of behaviours, with an explicit stack where the
 //! crate has three bits and the guards.
-//!
-//! The letters: `S` store, `D` `I` the pair, `(` `)` an outermost section, `<` `>` a nested one, `[` `]` an inert one, `|`
-//! `/` an outermost pause and its end, `-` a pause that changes nothing, `{` `}` an interrupt.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

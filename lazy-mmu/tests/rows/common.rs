@@ -3,8 +3,9 @@
 use std::sync::atomic::AtomicU64;
 
 use lazy_mmu::descriptor::{Leaf, USER, UXN, VALID};
-use lazy_mmu::raw::Kind;
-use lazy_mmu::sim::{self, Event};
+use lazy_mmu::sim;
+
+use crate::letters::letters;
 
 /// A valid kernel page: needs the pair.
 pub(crate) const KERNEL: Leaf = Leaf(0x4000_0000 | UXN | VALID);
@@ -16,30 +17,9 @@ pub(crate) fn slots<const N: usize>() -> [AtomicU64; N] {
     [const { AtomicU64::new(0) }; N]
 }
 
-/// The trace since the last call, one letter an event, so that a test shows it whole:
-/// `S` store, `D` `dsb ishst`, `I` `isb`, `(` `<` `[` enter Outer, Nested, Inert, `)` `>` `]` the leaves,
-/// `{` `}` an interrupt, `|` an outermost pause, `/` its resume, `-` a pause that changes nothing.
+/// The trace since the last call, one letter an event.
 pub(crate) fn trace() -> String {
-    sim::take_trace()
-        .iter()
-        .map(|event| match event {
-            Event::Store { .. } => 'S',
-            Event::DsbIshst => 'D',
-            Event::Isb => 'I',
-            Event::Enter(Kind::Outer) => '(',
-            Event::Leave(Kind::Outer) => ')',
-            Event::Enter(Kind::Nested) => '<',
-            Event::Leave(Kind::Nested) => '>',
-            Event::Enter(Kind::Inert) => '[',
-            Event::Leave(Kind::Inert) => ']',
-            Event::Interrupt => '{',
-            Event::InterruptReturn => '}',
-            Event::Pause(Kind::Outer) => '|',
-            Event::Pause(_) => '-',
-            Event::Resume(_) => '/',
-            other => panic!("no test here expects {other:?}"),
-        })
-        .collect()
+    letters(&sim::take_trace())
 }
 
 /// Runs a test body for both storages of the bits: a word shared with others' flags, and a byte of the thread's own.

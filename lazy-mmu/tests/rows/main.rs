@@ -2,6 +2,8 @@
 //! begins with its row.
 
 mod common;
+#[path = "../letters/mod.rs"]
+mod letters;
 
 mod attack;
 mod attribute;

@@ -1,0 +1,29 @@
+//! A trace as a word, one letter an event, so that a test shows it whole. Shared by the test programs.
+
+use lazy_mmu::raw::Kind;
+use lazy_mmu::sim::Event;
+
+/// `S` store, `D` `dsb ishst`, `I` `isb`, `(` `<` `[` enter Outer, Nested, Inert, `)` `>` `]` the leaves, `|` an outermost
+/// pause, `/` its resume, `-` a pause that changes nothing, `{` `}` an interrupt.
+pub(crate) fn letters(events: &[Event]) -> String {
+    events
+        .iter()
+        .map(|event| match event {
+            Event::Store { .. } => 'S',
+            Event::DsbIshst => 'D',
+            Event::Isb => 'I',
+            Event::Enter(Kind::Outer) => '(',
+            Event::Leave(Kind::Outer) => ')',
+            Event::Enter(Kind::Nested) => '<',
+            Event::Leave(Kind::Nested) => '>',
+            Event::Enter(Kind::Inert) => '[',
+            Event::Leave(Kind::Inert) => ']',
+            Event::Pause(Kind::Outer) => '|',
+            Event::Pause(_) => '-',
+            Event::Resume(_) => '/',
+            Event::Interrupt => '{',
+            Event::InterruptReturn => '}',
+            other => panic!("no test here expects {other:?}"),
+        })
+        .collect()
+}
