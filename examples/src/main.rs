@@ -73,18 +73,15 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
     let debug_pagealloc = args.debug_pagealloc == Switch::On;
-    let mut ways = Vec::new();
-    for way in 0..WAYS.len() {
-        ways.push(run_scenario::<Sim>(way, args.pages, debug_pagealloc)?);
-    }
-    let [per_store, tolerant, nested] = &ways[..] else {
-        unreachable!("there are three ways");
-    };
-
+    let ways = [
+        run_scenario::<Sim>(0, args.pages, debug_pagealloc)?,
+        run_scenario::<Sim>(1, args.pages, debug_pagealloc)?,
+        run_scenario::<Sim>(2, args.pages, debug_pagealloc)?,
+    ];
     let out = &mut BufWriter::new(io::stdout().lock());
     if args.timeline {
-        for operation in nested {
-            print_timeline(out, operation)?;
+        for [.., nested] in operations(&ways) {
+            print_timeline(out, nested)?;
         }
     }
     writeln!(
@@ -92,19 +89,26 @@ fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
         "{} pages, DEBUG_PAGEALLOC {}\n",
         args.pages, args.debug_pagealloc
     )?;
-    print_pairs(out, per_store, tolerant, nested)?;
-    print_sections(out, per_store, tolerant, nested)?;
+    print_pairs(out, &ways)?;
+    print_sections(out, &ways)?;
     print_reasons(out, args)?;
     out.flush()?;
     Ok(())
 }
 
-fn print_pairs(
-    out: &mut impl Write,
-    per_store: &[Operation],
-    tolerant: &[Operation],
-    nested: &[Operation],
-) -> io::Result<()> {
+/// The operations of the three [`WAYS`], in their order.
+type Ways = [Vec<Operation>; 3];
+
+/// Each operation, in the three ways.
+fn operations([per_store, tolerant, nested]: &Ways) -> impl Iterator<Item = [&Operation; 3]> {
+    per_store
+        .iter()
+        .zip(tolerant)
+        .zip(nested)
+        .map(|((per_store, tolerant), nested)| [per_store, tolerant, nested])
+}
+
+fn print_pairs(out: &mut impl Write, ways: &Ways) -> io::Result<()> {
     writeln!(
         out,
         "{:21}{:>10}   barrier pairs (dsb ishst; isb)",
@@ -116,18 +120,14 @@ fn print_pairs(
         "operation", "stores", WAYS[0], WAYS[1], WAYS[2]
     )?;
     let mut total = [0; 4];
-    for ((one, two), three) in per_store.iter().zip(tolerant).zip(nested) {
-        let row = [
-            three.counts().stores,
-            one.counts().pairs,
-            two.counts().pairs,
-            three.counts().pairs,
-        ];
+    for operation in operations(ways) {
+        let [one, two, three] = operation.map(Operation::counts);
         assert!(
-            one.counts().stores == row[0] && two.counts().stores == row[0],
+            one.stores == three.stores && two.stores == three.stores,
             "the three ways store the same"
         );
-        print_row(out, three.name, row)?;
+        let row = [three.stores, one.pairs, two.pairs, three.pairs];
+        print_row(out, operation[0].name, row)?;
         for (sum, cell) in total.iter_mut().zip(row) {
             *sum += cell;
         }
@@ -187,12 +187,7 @@ impl fmt::Display for Sections {
     }
 }
 
-fn print_sections(
-    out: &mut impl Write,
-    per_store: &[Operation],
-    tolerant: &[Operation],
-    nested: &[Operation],
-) -> io::Result<()> {
+fn print_sections(out: &mut impl Write, ways: &Ways) -> io::Result<()> {
     writeln!(
         out,
         "\nwhat the sections did (how many emitted a pair when they were left / how many there were)"
@@ -202,9 +197,9 @@ fn print_sections(
         "{:21}{:<16}{:<20}{}",
         "operation", WAYS[0], WAYS[1], WAYS[2]
     )?;
-    for ((one, two), three) in per_store.iter().zip(tolerant).zip(nested) {
-        let name = three.name;
-        let [one, two, three] = [one, two, three].map(|it| Sections::of(&it.events).to_string());
+    for operation in operations(ways) {
+        let name = operation[0].name;
+        let [one, two, three] = operation.map(|it| Sections::of(&it.events).to_string());
         writeln!(out, "{name:21}{one:<16}{two:<20}{three}")?;
     }
     Ok(())

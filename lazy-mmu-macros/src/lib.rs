@@ -21,8 +21,8 @@ use proc_macro::TokenStream;
 ///
 /// # Expansion
 ///
-/// One statement (with `mmu`, two), the first inside the function's own braces; nothing else changes. `#[lazy_mmu(backend = Mmu)]`
-/// turns
+/// One statement (with `mmu`, two), the first inside the function's own braces; nothing else changes.
+/// `#[lazy_mmu(backend = Mmu)]` turns
 ///
 /// ```text
 /// fn map(pages: &[Page]) -> Result<(), Error> { body }

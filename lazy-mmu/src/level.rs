@@ -98,7 +98,7 @@ pub struct DynamicToken<'a> {
 enum DynamicPause<'a> {
     /// It was entered by the closure form or the attribute: in its guard, which cannot be forgotten.
     Own(OpenPause),
-    /// It was made by `nest`: where the section around it does.
+    /// It was made by `nest`, or is a view: where the section does that it was made from.
     Around(Option<&'a mut OpenPause>),
 }
 
