@@ -1,21 +1,23 @@
 //! What stands in the attribute's parentheses.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Path, Token, TypePath};
+use syn::{Path, Token, TypePath, token};
 
 use crate::expand::Errors;
 
 /// The list that errors name.
-const KNOWN: &str = "the arguments are `backend = path`, `mmu`, `mmu = name` and `crate = path`";
+const KNOWN: &str =
+    "the arguments are `backend = path`, `mmu`, `mmu = name`, `paused` and `crate = path`";
 
 /// The arguments, each at most once.
 #[derive(Default)]
 pub(crate) struct Args {
     backend: Option<TypePath>,
     mmu: Option<Ident>,
+    paused: Option<Ident>,
     krate: Option<Path>,
 }
 
@@ -53,12 +55,17 @@ impl Args {
             let path = value(input, &name, "the backend's path")?;
             once(&mut self.backend, &name, path)?;
         } else if name == "mmu" {
-            let binding = if input.peek(Token![=]) {
+            let named = input.peek(Token![=]) || input.peek(token::Paren);
+            let binding = if named {
                 value(input, &name, "the name to bind the section to")?
             } else {
                 name.clone()
             };
             once(&mut self.mmu, &name, binding)?;
+            self.contradiction(&name)?;
+        } else if name == "paused" {
+            once(&mut self.paused, &name, name.clone())?;
+            self.contradiction(&name)?;
         } else if name == "crate" {
             let path = value(input, &name, "the path of the crate `lazy_mmu`")?;
             once(&mut self.krate, &name, path)?;
@@ -70,12 +77,25 @@ impl Args {
         }
         if input.is_empty() || input.peek(Token![,]) {
             Ok(())
+        } else if input.peek(Token![=]) {
+            Err(input.error(format_args!("`{name}` takes no value")))
         } else {
             Err(input.error("expected `,` after this argument"))
         }
     }
 
-    /// The first statement of the body: opens the section.
+    /// Refuses the second of two arguments that cannot both hold.
+    fn contradiction(&self, second: &Ident) -> syn::Result<()> {
+        if self.mmu.is_none() || self.paused.is_none() {
+            return Ok(());
+        }
+        Err(syn::Error::new(
+            second.span(),
+            "`mmu` names the section that is open, and with `paused` none is: give one of the two",
+        ))
+    }
+
+    /// The first statement of the body: opens the section, or the pause.
     pub(crate) fn open_section(&self) -> TokenStream {
         // `mixed_site`: the body cannot name these variables. With `call_site` it could forget the guard.
         let hidden = Span::mixed_site();
@@ -91,6 +111,9 @@ impl Args {
             },
         };
         match &self.mmu {
+            _ if self.paused.is_some() => quote_spanned! {hidden=>
+                let __pause = #private::pause::<#backend>();
+            },
             None => quote_spanned! {hidden=>
                 let __section = #private::section::<#backend>();
             },
@@ -117,9 +140,14 @@ fn value<T: syn::parse::Parse>(input: ParseStream<'_>, name: &Ident, what: &str)
     } else {
         input.span()
     };
-    input
-        .parse()
-        .map_err(|_| syn::Error::new(at, format_args!("expected {what}")))
+    let value = input.parse();
+    match value {
+        // What goes on behind it is not a value of this kind, unless it is the next argument.
+        Ok(value) if input.is_empty() || input.peek(Token![,]) || input.peek(Ident::peek_any) => {
+            Ok(value)
+        }
+        _ => Err(syn::Error::new(at, format_args!("expected {what}"))),
+    }
 }
 
 fn once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {
@@ -133,10 +161,16 @@ fn once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {
     Ok(())
 }
 
-/// Skips to the comma behind the current argument. One inside `<..>` of a bad path ends it too: then the rest is
-/// read as arguments, and the first error is still the right one.
+/// Skips to the comma behind the current argument, over those inside `<..>`.
 fn skip_argument(input: ParseStream<'_>) {
-    while !input.is_empty() && !input.peek(Token![,]) {
-        let _: Option<proc_macro2::TokenTree> = input.parse().ok();
+    let mut depth = 0_usize;
+    while !input.is_empty() && (depth > 0 || !input.peek(Token![,])) {
+        match input.parse() {
+            Ok(TokenTree::Punct(punct)) if punct.as_char() == '<' => depth += 1,
+            Ok(TokenTree::Punct(punct)) if punct.as_char() == '>' => {
+                depth = depth.saturating_sub(1);
+            }
+            _ => {}
+        }
     }
 }

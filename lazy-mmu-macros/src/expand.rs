@@ -1,6 +1,8 @@
 //! The expansion, as a function from tokens to tokens.
 
 use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Expr, Item};
 
 use crate::args::Args;
 use crate::item::Function;
@@ -24,15 +26,23 @@ impl Errors {
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
-    let function = Function::parse(item.clone(), &mut errors);
+    let function = Function::parse(&item, &mut errors);
     match (function, errors.0) {
         (Some(function), None) => function.with_first_statement(args.open_section()),
         (_, Some(error)) => {
-            let mut tokens = error.to_compile_error();
-            tokens.extend(item);
-            tokens
+            let error = error.to_compile_error();
+            if is_expression(&item) {
+                // Where an expression stands there is room for one only.
+                quote!({ #error #item })
+            } else {
+                quote!(#error #item)
+            }
         }
-        // Not an item that the compiler would accept: its own error is the better one.
+        // No tokens at all.
         (None, None) => item,
     }
+}
+
+fn is_expression(item: &TokenStream) -> bool {
+    syn::parse2::<Item>(item.clone()).is_err() && syn::parse2::<Expr>(item.clone()).is_ok()
 }

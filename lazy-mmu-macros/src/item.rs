@@ -3,151 +3,165 @@
 //! Everything stays tokens: what the attribute need not understand it cannot change, and a half-typed body gives the
 //! compiler's own error at the user's place.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Ident, Token, Visibility};
+use syn::{Attribute, Ident, Item, Meta, Token, Visibility};
 
 use crate::expand::Errors;
 
 /// A function with a body.
 pub(crate) struct Function {
     /// Everything before the body.
-    head: TokenStream,
+    head: Vec<TokenTree>,
     /// The braces around the body. A macro that was given the body as a fragment puts it into invisible delimiters.
     body: Group,
 }
 
 impl Function {
-    /// Takes `item` apart. If it is not a function that can have a section, says why in `errors`.
-    pub(crate) fn parse(item: TokenStream, errors: &mut Errors) -> Option<Self> {
-        let parser = |input: ParseStream<'_>| Ok(check_head(input, errors));
-        match parser.parse2(item.clone()) {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(error) => {
+    /// Takes `item` apart. Why it cannot have a section goes to `errors`.
+    pub(crate) fn parse(item: &TokenStream, errors: &mut Errors) -> Option<Self> {
+        let mut head: Vec<TokenTree> = item.clone().into_iter().collect();
+        // The body is the last token tree, and is not looked into here: it may be long.
+        let last = head.pop()?;
+        let end = last.span();
+        let body = braces(last);
+        let parser = |input: ParseStream<'_>| {
+            if let Err(error) = check_head(input, body.is_some(), end, item, errors) {
                 errors.push(error);
-                return None;
             }
-        }
-        let mut head: Vec<TokenTree> = item.into_iter().collect();
-        // `check_head` has seen that they are there.
-        let body = head.pop().and_then(braces)?;
-        Some(Self {
-            head: head.into_iter().collect(),
-            body,
-        })
+            // The parser wants everything to be read.
+            input.parse::<TokenStream>()
+        };
+        let _: syn::Result<TokenStream> = parser.parse2(head.iter().cloned().collect());
+        Some(Self { head, body: body? })
     }
 
     /// The function with `first` as the first statement inside its own braces.
     pub(crate) fn with_first_statement(self, first: TokenStream) -> TokenStream {
-        let (inner_attributes, statements) = split_inner_attributes(self.body.stream());
-        let mut stream = first;
-        stream.extend(statements);
+        let mut statements: Vec<TokenTree> = self.body.stream().into_iter().collect();
+        let mut tokens: TokenStream = take_inner_attributes(&mut statements).into_iter().collect();
+        let rest = statements.split_off(leading_items(&statements));
+        let mut stream: TokenStream = statements.into_iter().collect();
+        stream.extend(first);
+        stream.extend(rest);
         // The user's own braces: whether temporaries of the tail expression live to the end of the statement or of
         // the body is decided by the edition of the brace's span.
         let mut body = Group::new(Delimiter::Brace, stream);
         body.set_span(self.body.span());
 
-        let mut tokens = inner_attributes;
         tokens.extend(self.head);
         body.to_tokens(&mut tokens);
         tokens
     }
 }
 
-/// Reads the item up to its name; false if there is no point in going on.
-fn check_head(input: ParseStream<'_>, errors: &mut Errors) -> bool {
-    let fits = match check_function(input, errors) {
-        Ok(fits) => fits,
-        Err(error) => {
-            errors.push(error);
-            false
-        }
-    };
-    // The parser wants everything to be read.
-    let rest: TokenStream = input.parse().unwrap_or_default();
-    let last = rest.into_iter().last();
-    if !fits {
-        return false;
-    }
-    match last {
-        Some(TokenTree::Punct(semicolon)) if semicolon.as_char() == ';' => {
-            errors.push(syn::Error::new(
-                semicolon.span(),
-                "`#[lazy_mmu]` needs a function with a body: put it on the implementation",
-            ));
-            false
-        }
-        Some(last) => braces(last).is_some(),
-        None => false,
-    }
-}
-
-/// Whether this is a function that can have a section, as far as its head tells.
-fn check_function(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<bool> {
-    let mut fits = true;
+/// Reads the head of a function up to its name, and notes what forbids a section. An error if it is no function.
+///
+/// `end` is the last token of `item`, which stands behind the head: the body, or a semicolon in its place.
+fn check_head(
+    input: ParseStream<'_>,
+    has_body: bool,
+    end: Span,
+    item: &TokenStream,
+    errors: &mut Errors,
+) -> syn::Result<()> {
     for attribute in input.call(Attribute::parse_outer)? {
-        let path = attribute.path();
-        if path
-            .segments
-            .last()
-            .is_some_and(|it| it.ident == "lazy_mmu")
-        {
-            errors.push(syn::Error::new_spanned(
-                path,
-                "a second `#[lazy_mmu]` on this function: one section is enough, remove one of them",
-            ));
-            fits = false;
+        if let Some((span, why)) = refused_attribute(&attribute) {
+            errors.push(syn::Error::new(span, why));
         }
     }
     input.parse::<Visibility>()?;
-    loop {
-        if let Some(token) = input.parse::<Option<Token![const]>>()? {
-            if !input.peek(Token![fn]) && !qualifies(input) {
-                return Err(not_a_function(token.span));
-            }
-            errors.push(syn::Error::new(
-                token.span,
-                "a `const fn` cannot open a section: at compile time there is no thread; remove `const`",
-            ));
-            fits = false;
-        } else if let Some(token) = input.parse::<Option<Token![async]>>()? {
-            errors.push(syn::Error::new(
-                token.span,
-                "a section cannot be held across `.await`: open it inside, with `lazy_mmu::with`",
-            ));
-            fits = false;
-        } else if let Some(token) = input.parse::<Option<Token![unsafe]>>()? {
-            if !input.peek(Token![fn]) && !qualifies(input) {
-                return Err(not_a_function(token.span));
-            }
-        } else if let Some(token) = input.parse::<Option<Token![extern]>>()? {
-            let _: Option<syn::LitStr> = input.parse()?;
-            if !input.peek(Token![fn]) {
-                return Err(not_a_function(token.span));
-            }
-        } else {
-            break;
-        }
+    let first = if input.is_empty() { end } else { input.span() };
+    let mut qualifiers = Vec::new();
+    while let Some(qualifier) = qualifier(input) {
+        qualifiers.push(qualifier);
     }
     if input.parse::<Option<Token![fn]>>()?.is_none() {
-        return Err(not_a_function(input.span()));
+        return Err(not_a_function(first, item));
     }
-    input.call(Ident::parse_any)?;
-    Ok(fits)
+    for qualifier in qualifiers {
+        if let Some(why) = refused_qualifier(&qualifier) {
+            errors.push(syn::Error::new(qualifier.span(), why));
+        }
+    }
+    if !has_body {
+        errors.push(syn::Error::new(
+            end,
+            "`#[lazy_mmu]` needs a function with a body: put it on the implementation, or on the function that calls \
+             this one",
+        ));
+    }
+    Ok(())
 }
 
-/// Whether another qualifier of a function follows.
-fn qualifies(input: ParseStream<'_>) -> bool {
-    input.peek(Token![async]) || input.peek(Token![unsafe]) || input.peek(Token![extern])
+/// Why a function with this attribute cannot have a section, and where that is written.
+fn refused_attribute(attribute: &Attribute) -> Option<(Span, &'static str)> {
+    let path = attribute.path();
+    if path.segments.last()?.ident == "lazy_mmu" {
+        return Some((
+            path.segments.last()?.ident.span(),
+            "a second `#[lazy_mmu]` on this function: one section is enough, remove one of them",
+        ));
+    }
+    let naked = match &attribute.meta {
+        Meta::Path(path) => path.get_ident().cloned(),
+        Meta::List(list) if path.is_ident("unsafe") => list.parse_args::<Ident>().ok(),
+        _ => None,
+    };
+    let naked = naked.filter(|it| it == "naked")?;
+    Some((
+        naked.span(),
+        "a naked function is its assembly and nothing else: put `#[lazy_mmu]` on the function that the assembly calls",
+    ))
 }
 
-fn not_a_function(span: proc_macro2::Span) -> syn::Error {
+/// Reads a qualifier of a function, if one comes next.
+fn qualifier(input: ParseStream<'_>) -> Option<Ident> {
+    let ahead = input.fork();
+    let word = ahead.call(Ident::parse_any).ok()?;
+    match word.to_string().as_str() {
+        // The last two: specialization, and functions in an `extern` block.
+        "const" | "async" | "unsafe" | "extern" | "gen" | "default" | "safe" => {
+            input.call(Ident::parse_any).ok()?;
+        }
+        _ => return None,
+    }
+    if word == "extern" {
+        let _abi: Option<syn::LitStr> = input.parse().ok()?;
+    }
+    Some(word)
+}
+
+/// Why a function with this qualifier cannot have a section.
+fn refused_qualifier(qualifier: &Ident) -> Option<&'static str> {
+    match qualifier.to_string().as_str() {
+        "const" => Some(
+            "a `const fn` cannot open a section: at compile time there is no thread; remove `const`",
+        ),
+        "async" => {
+            Some("a section cannot be held across `.await`: open it inside, with `lazy_mmu::with`")
+        }
+        "gen" => {
+            Some("a section cannot be held across `yield`: open it inside, with `lazy_mmu::with`")
+        }
+        _ => None,
+    }
+}
+
+/// The error for what is no function, with what to do instead.
+fn not_a_function(span: Span, item: &TokenStream) -> syn::Error {
+    let instead = match syn::parse2(item.clone()) {
+        Ok(Item::Impl(_) | Item::Trait(_) | Item::Mod(_) | Item::ForeignMod(_)) => {
+            "; put it on each function in here that changes mappings"
+        }
+        Ok(_) => "",
+        Err(_) => "; for a part of a function there is `lazy_mmu::with`",
+    };
     syn::Error::new(
         span,
-        "`#[lazy_mmu]` goes on a function: its body becomes the section",
+        format_args!("`#[lazy_mmu]` goes on a function: its body becomes the section{instead}"),
     )
 }
 
@@ -164,32 +178,70 @@ fn braces(tree: TokenTree) -> Option<Group> {
     }
 }
 
-/// Splits `#![..]` off the start of a body, as outer attributes: behind a statement they could not stand.
-fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenStream) {
-    let mut attributes = TokenStream::new();
-    let mut rest = body.into_iter().peekable();
-    let mut lookahead: Vec<TokenTree> = Vec::new();
-    while let Some(TokenTree::Punct(pound)) = rest.peek() {
-        if pound.as_char() != '#' {
-            break;
-        }
-        lookahead.extend(rest.next());
-        match rest.peek() {
-            Some(TokenTree::Punct(bang)) if bang.as_char() == '!' => {}
+/// Whether `tree` is this punctuation character.
+fn is_punct(tree: Option<&TokenTree>, character: char) -> bool {
+    matches!(tree, Some(TokenTree::Punct(punct)) if punct.as_char() == character)
+}
+
+/// Takes `#![..]` off the start of a body, as outer attributes: behind a statement they could not stand.
+fn take_inner_attributes(body: &mut Vec<TokenTree>) -> Vec<TokenTree> {
+    let mut attributes = Vec::new();
+    let mut end = 0;
+    while is_punct(body.get(end), '#') && is_punct(body.get(end + 1), '!') {
+        match body.get(end + 2) {
+            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
+                attributes.extend([body[end].clone(), body[end + 2].clone()]);
+                end += 3;
+            }
             _ => break,
         }
-        lookahead.extend(rest.next());
-        match rest.next() {
-            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
-                attributes.extend(lookahead.drain(..).take(1));
-                attributes.extend([TokenTree::Group(group)]);
-            }
-            other => {
-                lookahead.extend(other);
-                break;
-            }
-        }
     }
-    let statements = lookahead.into_iter().chain(rest).collect();
-    (attributes, statements)
+    body.drain(..end);
+    attributes
+}
+
+/// How many token trees the items take that a body begins with.
+///
+/// They may stand before the section is opened, for they do nothing there; behind a statement
+/// `clippy::items_after_statements` would report them.
+fn leading_items(body: &[TokenTree]) -> usize {
+    if !may_begin_an_item(body) {
+        return 0;
+    }
+    let parser = |input: ParseStream<'_>| {
+        while starts_with_item(input) {
+            // It parsed when it was looked at.
+            let _: Option<Item> = input.parse().ok();
+            while input.parse::<Option<Token![;]>>()?.is_some() {}
+        }
+        input.parse::<TokenStream>()
+    };
+    let rest = parser.parse2(body.iter().cloned().collect());
+    let rest = rest.map_or(body.len(), |it| it.into_iter().count());
+    body.len().saturating_sub(rest)
+}
+
+/// Whether an item comes next. The call of a macro is none: what it does is not known.
+fn starts_with_item(input: ParseStream<'_>) -> bool {
+    match input.fork().parse() {
+        Ok(Item::Macro(item)) => item.ident.is_some(),
+        Ok(_) => true,
+        Err(_) => false,
+    }
+}
+
+/// Whether a body can begin with an item, told by its first words: most do not, and need no parser.
+fn may_begin_an_item(body: &[TokenTree]) -> bool {
+    match body {
+        [TokenTree::Ident(word), next, ..] => match word.to_string().as_str() {
+            // Not `unsafe { .. }` and its like, which are expressions.
+            "async" | "const" | "unsafe" => !matches!(next, TokenTree::Group(_)),
+            "auto" | "enum" | "extern" | "fn" | "gen" | "impl" | "macro_rules" | "mod" | "pub"
+            | "safe" | "static" | "struct" | "trait" | "type" | "union" | "use" => true,
+            _ => false,
+        },
+        [TokenTree::Punct(punct), ..] => punct.as_char() == '#',
+        [TokenTree::Group(group), ..] => group.delimiter() == Delimiter::None,
+        _ => false,
+    }
 }

@@ -110,6 +110,7 @@ pub use lazy_mmu_macros::lazy_mmu;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::global::{Layout, Place, Registrable, context_of, layout_of};
+    pub use crate::pause::pause;
     pub use crate::section::{section, view};
 }
 

@@ -116,9 +116,16 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
 /// ```
 #[inline]
 pub fn paused<B: Backend, R>(f: impl FnOnce() -> R) -> R {
-    let (bits, in_interrupt) = B::context();
-    let _pause = open_pause::<B>(bits, in_interrupt, None);
+    let _pause = pause::<B>();
     f()
+}
+
+/// The guard of a [`paused`] body, for the attribute, whose user cannot name it.
+#[doc(hidden)]
+#[inline]
+pub fn pause<'a, B: Backend>() -> Paused<'a, B> {
+    let (bits, in_interrupt) = B::context();
+    open_pause::<B>(bits, in_interrupt, None)
 }
 
 /// Pauses, and notes it in `memory` if the pause is the outermost.

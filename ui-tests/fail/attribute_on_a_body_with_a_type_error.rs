@@ -1,0 +1,25 @@
+// An error inside the body must be where its author wrote it, and the same as without the attribute.
+// The body's tokens keep their places.
+
+use lazy_mmu::lazy_mmu;
+
+#[lazy_mmu]
+fn wrong_type(pages: usize) -> u32 {
+    let count = pages;
+    count
+}
+
+#[lazy_mmu(mmu)]
+fn unknown_name(pages: usize) -> usize {
+    mmu.note_store();
+    page
+}
+
+#[lazy_mmu]
+fn no_value(pages: usize) -> usize {
+    drop(pages);
+}
+
+fn main() {
+    (wrong_type(1), unknown_name(1), no_value(1));
+}

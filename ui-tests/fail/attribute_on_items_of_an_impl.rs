@@ -1,0 +1,24 @@
+// A constant or a type has no body to put into a section.
+// The attribute refuses it, on the token that says what it is.
+
+use lazy_mmu::lazy_mmu;
+
+trait Map {
+    #[lazy_mmu]
+    const PAGES: usize = 1;
+    #[lazy_mmu]
+    type Entry;
+}
+
+struct Table;
+
+impl Map for Table {
+    #[lazy_mmu]
+    const PAGES: usize = 512;
+    #[lazy_mmu]
+    type Entry = u64;
+}
+
+fn main() {
+    let _: <Table as Map>::Entry = Table::PAGES as u64;
+}
