@@ -36,62 +36,75 @@ pub struct Global;
 macro_rules! set_global_backend {
     ($backend:ty) => {
         const _: () = {
-            #[unsafe(export_name = "_lazy_mmu_0_1_layout")]
-            static LAYOUT: $crate::__private::Layout = $crate::__private::layout_of::<$backend>();
+            #[unsafe(export_name = "lazy_mmu::set_global_backend!.must_stand_once_in_the_program.0_1")]
+            static REGISTERED: $crate::__private::Registered =
+                $crate::__private::Registered::new::<$backend>();
 
-            #[unsafe(export_name = "_lazy_mmu_0_1_layout_for_miri")]
-            fn layout() -> $crate::__private::Layout {
-                LAYOUT
-            }
-
-            #[unsafe(export_name = "_lazy_mmu_0_1_context")]
-            fn context() -> ($crate::__private::Place, bool) {
-                // SAFETY: this is the backend that is registered here.
-                unsafe { $crate::__private::context_of::<$backend>() }
-            }
-
-            #[unsafe(export_name = "_lazy_mmu_0_1_barrier")]
-            fn barrier() {
-                <$backend as $crate::Backend>::barrier()
-            }
-
-            #[unsafe(export_name = "_lazy_mmu_0_1_observe")]
-            fn observe(event: $crate::Event) {
-                <$backend as $crate::Backend>::observe(event)
+            #[cfg(miri)]
+            #[unsafe(export_name = "lazy_mmu::set_global_backend!.for_miri.0_1")]
+            fn registered() -> &'static $crate::__private::Registered {
+                &REGISTERED
             }
         };
     };
 }
 
-// What `set_global_backend!` defines. The version in the names keeps two incompatible versions of this crate apart.
+// What `set_global_backend!` defines. Where it is missing, or stands twice, the linker complains of one symbol, by a name
+// that says what to do. The version keeps two incompatible versions of this crate apart. The characters are those that
+// linkers' scripts allow.
 //
 // SAFETY: the names are this crate's, and only the macro above defines them, with these types.
 unsafe extern "Rust" {
     #[cfg(not(miri))]
-    #[link_name = "_lazy_mmu_0_1_layout"]
-    safe static LAYOUT: Layout;
+    #[link_name = "lazy_mmu::set_global_backend!.must_stand_once_in_the_program.0_1"]
+    safe static REGISTERED: Registered;
     // Miri knows functions of other crates by their name, but not statics.
     #[cfg(miri)]
-    #[link_name = "_lazy_mmu_0_1_layout_for_miri"]
-    safe fn registered_layout() -> Layout;
-    #[link_name = "_lazy_mmu_0_1_context"]
-    safe fn registered_context() -> (Place, bool);
-    #[link_name = "_lazy_mmu_0_1_barrier"]
-    safe fn registered_barrier();
-    #[link_name = "_lazy_mmu_0_1_observe"]
-    safe fn registered_observe(event: Event);
+    #[link_name = "lazy_mmu::set_global_backend!.for_miri.0_1"]
+    safe fn registered_for_miri() -> &'static Registered;
+}
+
+/// The program's backend.
+#[inline]
+fn registered() -> &'static Registered {
+    #[cfg(not(miri))]
+    {
+        &REGISTERED
+    }
+    #[cfg(miri)]
+    {
+        registered_for_miri()
+    }
 }
 
 /// A load from a constant, which the compiler moves out of loops; no call.
 #[inline]
 fn layout() -> Layout {
-    #[cfg(not(miri))]
-    {
-        LAYOUT
-    }
-    #[cfg(miri)]
-    {
-        registered_layout()
+    registered().layout
+}
+
+/// The program's backend, as [`set_global_backend!`](crate::set_global_backend) defines it.
+#[derive(Debug)]
+pub struct Registered {
+    layout: Layout,
+    context: fn() -> (Place, bool),
+    barrier: fn(),
+    observe: fn(Event),
+}
+
+impl Registered {
+    /// What the functions of `B` are.
+    #[must_use]
+    pub const fn new<B: Backend<Storage: Registrable>>() -> Self {
+        Self {
+            layout: <B::Storage as Registrable>::LAYOUT,
+            context: || {
+                let (bits, in_interrupt) = B::context();
+                (bits.place(), in_interrupt)
+            },
+            barrier: B::barrier,
+            observe: B::observe,
+        }
     }
 }
 
@@ -113,7 +126,7 @@ pub enum Layout {
     Off,
 }
 
-/// One thread's bits, as the registered backend gave them: only `context_of` makes one.
+/// One thread's bits, as the registered backend gave them: only its `context` makes one.
 #[derive(Clone, Copy, Debug)]
 pub struct Place(NonNull<()>);
 
@@ -160,22 +173,6 @@ impl Registrable for Off {
     fn place(self) -> Place {
         Place(NonNull::dangling())
     }
-}
-
-/// For [`set_global_backend!`](crate::set_global_backend).
-pub const fn layout_of<B: Backend<Storage: Registrable>>() -> Layout {
-    <B::Storage as Registrable>::LAYOUT
-}
-
-/// For [`set_global_backend!`](crate::set_global_backend).
-///
-/// # Safety
-///
-/// `B` is the program's registered backend: a place is accessed by the registered layout.
-#[inline]
-pub unsafe fn context_of<B: Backend<Storage: Registrable>>() -> (Place, bool) {
-    let (bits, in_interrupt) = B::context();
-    (bits.place(), in_interrupt)
 }
 
 impl Place {
@@ -274,29 +271,29 @@ unsafe impl Backend for Global {
 
     #[inline]
     fn current() -> Place {
-        registered_context().0
+        (registered().context)().0
     }
 
     #[inline]
     fn in_interrupt() -> bool {
-        registered_context().1
+        (registered().context)().1
     }
 
     #[inline]
     fn barrier() {
-        registered_barrier();
+        (registered().barrier)();
     }
 
     #[inline]
     fn observe(event: Event) {
         // One call per store, which only the recording backend is worth.
         if cfg!(feature = "sim") {
-            registered_observe(event);
+            (registered().observe)(event);
         }
     }
 
     #[inline]
     fn context() -> (Place, bool) {
-        registered_context()
+        (registered().context)()
     }
 }

@@ -109,7 +109,7 @@ pub use lazy_mmu_macros::lazy_mmu;
 /// What the macros expand to. Not for users: these names change without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::global::{Layout, Place, Registrable, context_of, layout_of};
+    pub use crate::global::{Layout, Place, Registered, Registrable};
     pub use crate::pause::pause;
     pub use crate::section::{section, view};
 }

@@ -1,0 +1,28 @@
+//! The crate comes through another library, by its path or by that library's macro.
+
+use ui_tests_reexport::section_fn;
+use ui_tests_reexport::vendored::mmu::sim::{Sim, pairs, take_trace};
+use ui_tests_reexport::vendored::mmu::{lazy_mmu, note_store};
+
+#[lazy_mmu(crate = ui_tests_reexport::vendored::mmu, backend = Sim, mmu = section)]
+fn by_its_path() {
+    section.note_store();
+}
+
+section_fn! {
+    /// Documented.
+    #[must_use]
+    pub(crate) fn by_its_macro(pages: u32) -> u32 {
+        for _ in 0..pages {
+            note_store::<Sim>();
+        }
+        pages
+    }
+}
+
+#[test]
+fn each_function_has_its_section() {
+    by_its_path();
+    assert_eq!(by_its_macro(3), 3);
+    assert_eq!(pairs(&take_trace()), 2);
+}

@@ -1,0 +1,5 @@
+//! No registration: the linker says so.
+
+fn main() {
+    ui_tests_registration::change_mappings();
+}

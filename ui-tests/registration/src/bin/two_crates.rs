@@ -1,0 +1,8 @@
+//! Two registrations, one of them in a library: the linker says so.
+
+lazy_mmu::set_global_backend!(lazy_mmu::sim::SimOwnByte);
+
+fn main() {
+    ui_tests_registration::change_mappings();
+    ui_tests_registration::registers::use_it();
+}
