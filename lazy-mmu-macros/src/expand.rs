@@ -32,8 +32,9 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         (_, Some(error)) => {
             let error = error.to_compile_error();
             if is_expression(&item) {
-                // Where an expression stands there is room for one only.
-                quote!({ #error #item })
+                // Where an expression stands there is room for one only; and at the start of a statement, some would be
+                // taken for one.
+                quote!({ #error (#item) })
             } else {
                 quote!(#error #item)
             }

@@ -208,23 +208,40 @@ fn leading_items(body: &[TokenTree]) -> usize {
     if !may_begin_an_item(body) {
         return 0;
     }
+    let mut rest = body.len();
     let parser = |input: ParseStream<'_>| {
-        while starts_with_item(input) {
-            // It parsed when it was looked at.
-            let _: Option<Item> = input.parse().ok();
-            while input.parse::<Option<Token![;]>>()?.is_some() {}
-        }
+        skip_items(input);
+        rest = input.parse::<TokenStream>()?.into_iter().count();
+        Ok(())
+    };
+    // What the parser says of the rest is no matter: it may not be Rust yet.
+    let _: syn::Result<()> = parser.parse2(body.iter().cloned().collect());
+    let items = body.len().saturating_sub(rest);
+
+    // A macro's fragment in invisible delimiters may hold the end of an item and more: that cannot be split.
+    let mut are_all = false;
+    let parser = |input: ParseStream<'_>| {
+        skip_items(input);
+        are_all = input.is_empty();
         input.parse::<TokenStream>()
     };
-    let rest = parser.parse2(body.iter().cloned().collect());
-    let rest = rest.map_or(body.len(), |it| it.into_iter().count());
-    body.len().saturating_sub(rest)
+    let _: syn::Result<TokenStream> = parser.parse2(body[..items].iter().cloned().collect());
+    if are_all { items } else { 0 }
+}
+
+/// Reads the items that come next, and semicolons behind them.
+fn skip_items(input: ParseStream<'_>) {
+    while starts_with_item(input) {
+        // It parsed when it was looked at.
+        let _: Option<Item> = input.parse().ok();
+        while let Ok(Some(_)) = input.parse::<Option<Token![;]>>() {}
+    }
 }
 
 /// Whether an item comes next. The call of a macro is none: what it does is not known.
 fn starts_with_item(input: ParseStream<'_>) -> bool {
     match input.fork().parse() {
-        Ok(Item::Macro(item)) => item.ident.is_some(),
+        Ok(Item::Macro(item)) => item.mac.path.is_ident("macro_rules"),
         Ok(_) => true,
         Err(_) => false,
     }

@@ -81,6 +81,8 @@ pub mod raw;
 pub mod sim;
 pub mod soundness;
 
+#[cfg(feature = "macros")]
+mod attribute;
 mod backend;
 mod bits;
 mod eager;
@@ -104,7 +106,7 @@ pub use task::{NotIdle, Task, check_idle};
 pub use visible::{Pending, Visible, try_visible, visible};
 
 #[cfg(feature = "macros")]
-pub use lazy_mmu_macros::lazy_mmu;
+pub use attribute::lazy_mmu;
 
 /// What the macros expand to. Not for users: these names change without notice.
 #[doc(hidden)]

@@ -1,0 +1,226 @@
+//! The attribute's page: the macro itself is in `lazy-mmu-macros`, which cannot show examples of this crate.
+
+/// Opens a lazy MMU section for the body of a function, and leaves it on every way out.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// use lazy_mmu::sim::{self, Sim};
+/// use lazy_mmu::lazy_mmu;
+///
+/// struct Occupied;
+///
+/// #[lazy_mmu(backend = Sim)]
+/// fn map(slots: &[AtomicU64], first: u64) -> Result<(), Occupied> {
+///     for (slot, page) in slots.iter().zip(0..) {
+///         if slot.load(core::sync::atomic::Ordering::Relaxed) != 0 {
+///             return Err(Occupied); // what was stored is visible all the same
+///         }
+///         lazy_mmu::write::<Sim, _>(slot, Leaf((first + 4096 * page) | UXN | VALID));
+///     }
+///     Ok(())
+/// }
+///
+/// let slots = [const { AtomicU64::new(0) }; 8];
+/// assert!(map(&slots, 0x4000_0000).is_ok());
+/// assert_eq!(sim::pairs(&sim::take_trace()), 1); // eight stores, one pair
+/// ```
+///
+/// # Arguments
+///
+/// In any order, each at most once.
+///
+/// | argument | means |
+/// |---|---|
+/// | none | the program's registered backend, [`Global`](crate::Global) |
+/// | `backend = path` | this [`Backend`](crate::Backend), inlined |
+/// | `mmu`, `mmu = name` | the section by a name, as `&mut `[`LazyMmu`](crate::LazyMmu)`<'_, `[`Dynamic`](crate::Dynamic)`, B>` |
+/// | `paused` | not a section, but a pause: the body's stores are immediate, as under [`paused()`](crate::paused()) |
+/// | `crate = path` | this crate, where it is not `::lazy_mmu` |
+///
+/// **`backend`** names the backend at compile time. Without it the attribute works in a library that does not know the
+/// backend; the final binary has the line [`set_global_backend!`](crate::set_global_backend).
+///
+/// ```
+/// lazy_mmu::set_global_backend!(lazy_mmu::sim::Sim); // in the final binary, once
+///
+/// #[lazy_mmu::lazy_mmu]
+/// fn in_a_library() {
+///     lazy_mmu::note_store::<lazy_mmu::Global>();
+/// }
+/// # in_a_library();
+/// # assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 1);
+/// ```
+///
+/// **`mmu`** is for bodies that store many descriptors, flush in between, or hand the section down. It is a variable like
+/// one bound by `let`: it hides a parameter or a function of the same name, so give it another name there.
+///
+/// ```
+/// # use core::sync::atomic::AtomicU64;
+/// # use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// # use lazy_mmu::sim::{self, Sim};
+/// # use lazy_mmu::{Dynamic, LazyMmu, lazy_mmu};
+/// #[lazy_mmu(backend = Sim, mmu = section)]
+/// fn map_all(tables: &[[AtomicU64; 4]], first: u64) {
+///     for table in tables {
+///         map_table(section, table, first);
+///     }
+/// }
+///
+/// /// Defers into its caller's section: the mappings are usable after the caller's flush or leave.
+/// fn map_table(mmu: &mut LazyMmu<'_, Dynamic, Sim>, table: &[AtomicU64], first: u64) {
+///     mmu.write_range(table, |i| Leaf((first + 4096 * i as u64) | UXN | VALID));
+/// }
+/// # map_all(&[const { [const { AtomicU64::new(0) }; 4] }; 3], 0);
+/// # assert_eq!(sim::pairs(&sim::take_trace()), 1);
+/// ```
+///
+/// **`paused`** is for functions whose mappings are used at once by code that knows of no section, whoever calls them.
+///
+/// ```
+/// # use core::sync::atomic::AtomicU64;
+/// # use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// # use lazy_mmu::sim::{Sim, is_settled};
+/// # use lazy_mmu::lazy_mmu;
+/// #[lazy_mmu(backend = Sim, paused)]
+/// fn map_and_use(slot: &AtomicU64) {
+///     lazy_mmu::write::<Sim, _>(slot, Leaf(0x4000_0000 | UXN | VALID));
+///     assert!(is_settled(slot)); // in its caller's section too
+/// }
+/// # lazy_mmu::with::<Sim, _>(|_| map_and_use(&AtomicU64::new(0)));
+/// ```
+///
+/// **`crate`** is for a renamed dependency, a re-export, or a macro that expands to annotated functions
+/// (`crate = $crate::path::to::lazy_mmu`).
+///
+/// ```
+/// mod vendored {
+///     pub(super) use ::lazy_mmu as mmu;
+/// }
+/// #[vendored::mmu::lazy_mmu(crate = vendored::mmu, backend = vendored::mmu::sim::Sim)]
+/// fn map() {}
+/// # map();
+/// ```
+///
+/// # Expansion
+///
+/// One statement, with `mmu` two: the first of the body, inside the function's own braces, behind inner attributes and
+/// leading items. Nothing else changes. `#[lazy_mmu(backend = Mmu)]` turns
+///
+/// ```text
+/// fn map(pages: &[Page]) -> Result<(), Error> { body }
+/// ```
+///
+/// into
+///
+/// ```text
+/// fn map(pages: &[Page]) -> Result<(), Error> {
+///     let __section = ::lazy_mmu::__private::section::<Mmu>();
+///     body
+/// }
+/// ```
+///
+/// With `mmu` the statements are `let mut __section = ..;` and
+/// `let mmu = &mut ::lazy_mmu::__private::view(&mut __section);`, and with `paused` the statement is
+/// `let __pause = ::lazy_mmu::__private::pause::<Mmu>();`.
+///
+/// The names `__section` and `__pause` are the macro's own: the body cannot name the guard, and so cannot forget it. What
+/// `mmu` refers to is a view of the section, whose drop does nothing.
+///
+/// # Order of drops
+///
+/// That of a `let` as the first statement, in every edition: the section is left after all variables of the body have been
+/// dropped, and before the parameters. So a lock that is taken inside is released *before* the barrier pair, and a lock
+/// that is passed in after it:
+///
+/// ```
+/// # use lazy_mmu::sim::{self, Event, Sim};
+/// # use lazy_mmu::lazy_mmu;
+/// # struct Lock(u64);
+/// # impl Drop for Lock {
+/// #     fn drop(&mut self) { sim::execute(Event::Tlbi(self.0)) }
+/// # }
+/// # const INSIDE: Event = Event::Tlbi(1);
+/// # const PASSED_IN: Event = Event::Tlbi(2);
+/// #[lazy_mmu(backend = Sim)]
+/// fn map(_passed_in: Lock) {
+///     let _inside = Lock(1);
+///     lazy_mmu::note_store::<Sim>();
+/// }
+/// map(Lock(2));
+/// let order = sim::take_trace();
+/// # let order: Vec<_> = order.into_iter().filter(|it| matches!(it, Event::Tlbi(_) | Event::DsbIshst)).collect();
+/// assert_eq!(order, [INSIDE, Event::DsbIshst, PASSED_IN]); // `INSIDE`: that lock's release
+/// ```
+///
+/// Where a mapping must be usable as soon as the lock is free, take the lock in the caller, or call `mmu.flush()` before it
+/// is released:
+///
+/// ```
+/// # use lazy_mmu::sim::{self, Event, Sim};
+/// # use lazy_mmu::lazy_mmu;
+/// # struct Lock(u64);
+/// # impl Drop for Lock {
+/// #     fn drop(&mut self) { sim::execute(Event::Tlbi(self.0)) }
+/// # }
+/// #[lazy_mmu(backend = Sim, mmu)]
+/// fn map() {
+///     let lock = Lock(1);
+///     mmu.note_store();
+///     mmu.flush();
+///     drop(lock);
+/// }
+/// # map();
+/// # let order: Vec<_> = sim::take_trace().into_iter().filter(|it| matches!(it, Event::Tlbi(_) | Event::DsbIshst)).collect();
+/// # assert_eq!(order, [Event::DsbIshst, Event::Tlbi(1)]);
+/// ```
+///
+/// A temporary of the body's last expression is dropped as the language has it: up to edition 2021 after the section, since
+/// edition 2024 before it. A lock in a tail expression, `TABLE.lock().map(page)`, is such a temporary. In edition 2021 the
+/// lint `tail_expr_drop_order` (of `rust_2024_compatibility`) names `__section` there, and is right.
+///
+/// What a function *returns* runs after the section: a closure, an `impl Iterator` or an `impl Future` opens its own.
+///
+/// # What it does instead of a section
+///
+/// Nothing: what cannot have a section is an error, on the token that is wrong, and the item is there all the same.
+///
+/// | on | why not | do this instead |
+/// |---|---|---|
+/// | `async fn` | other tasks run at an `.await`, and would be in the section | [`with`](crate::with()) inside, between two `.await`s |
+/// | `gen fn` | the caller runs at a `yield` | [`with`](crate::with()) inside, between two `yield`s |
+/// | `const fn` | there is no thread at compile time | remove `const` |
+/// | a naked function | it is its assembly and nothing else | the attribute on the function that the assembly calls |
+/// | a function without a body | there is nothing to put in a section | the attribute on the implementation; for a foreign function, on the caller |
+/// | `impl`, `trait`, `mod`, `extern` block | which of the functions change mappings is not known | the attribute on each that does |
+/// | a statement, an expression, a closure | its end is not a place to leave | [`with`](crate::with()) |
+/// | a function that has it already | one section is enough | remove one |
+///
+/// ```
+/// # use lazy_mmu::sim::Sim;
+/// # async fn disk() {}
+/// async fn page_in() {
+///     disk().await;
+///     lazy_mmu::with::<Sim, _>(|mmu| mmu.note_store()); // left before the next `.await`
+///     disk().await;
+/// }
+/// # let _ = page_in();
+/// ```
+///
+/// # Other attributes
+///
+/// `#[inline]`, `#[cold]`, `#[track_caller]`, `#[must_use]`, `#[deprecated]`, `#[target_feature]`, `#[unsafe(no_mangle)]`,
+/// lint levels, `#[cfg]` and documentation may stand above or beneath, and mean the same. So does
+/// `#[cfg_attr(condition, lazy_mmu)]`, also twice with conditions that exclude each other.
+///
+/// Attribute macros are expanded from the top. One that stands *above* sees the function with `#[lazy_mmu]` still on it: if
+/// it moves the body into a closure or a future, the attribute goes, or does not go, with it. One that stands *beneath*
+/// sees the body with the section in it. Put `#[lazy_mmu]` last, next to the function, unless you want what the other one
+/// adds to be in the section too.
+///
+/// # Warnings
+///
+/// The body has those that it had, at the same places. Three lints of Clippy that judge a body as a whole see another body:
+/// `missing_const_for_fn` and `manual_async_fn` no longer propose what the attribute would refuse, and `inline_always`
+/// speaks on a function whose body was empty.
+pub use lazy_mmu_macros::lazy_mmu;
