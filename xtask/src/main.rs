@@ -1,7 +1,9 @@
 //! The project's own commands.
 //!
-//! `cargo xtask test` runs every test, and installs what it needs for that; `cargo xtask qemu` runs the kernels.
+//! `cargo xtask test` runs every test, and installs what it needs for that; `cargo xtask qemu` runs the kernels;
+//! `cargo xtask bench` measures.
 
+mod bench;
 mod disassembly;
 mod qemu;
 mod setup;
@@ -27,6 +29,9 @@ enum Command {
     Test,
     /// Build the kernels, run them in QEMU, and compare their counts with the hosted machine's
     Qemu(qemu::Args),
+    /// Measure, and print the figures
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +50,7 @@ fn run(args: &Args) -> Result<()> {
     shell.change_dir(workspace()?);
     match &args.command {
         Command::Test => test::run(&shell),
+        Command::Bench(what) => bench::run(&shell, what),
         Command::Qemu(args) => {
             setup::qemu_parts(&shell)?;
             qemu::run(&shell, args)
