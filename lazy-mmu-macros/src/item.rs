@@ -34,7 +34,11 @@ impl Function {
             // The parser wants everything to be read.
             input.parse::<TokenStream>()
         };
-        let _: syn::Result<TokenStream> = parser.parse2(head.iter().cloned().collect());
+        // What tells is all before the function's name.
+        let is_fn = |it: &TokenTree| matches!(it, TokenTree::Ident(word) if word == "fn");
+        let end_of_prefix = head.iter().position(is_fn).map_or(head.len(), |at| at + 1);
+        let prefix = head[..end_of_prefix].iter().cloned();
+        let _: syn::Result<TokenStream> = parser.parse2(prefix.collect());
         Some(Self { head, body: body? })
     }
 
@@ -253,8 +257,10 @@ fn may_begin_an_item(body: &[TokenTree]) -> bool {
         [TokenTree::Ident(word), next, ..] => match word.to_string().as_str() {
             // Not `unsafe { .. }` and its like, which are expressions.
             "async" | "const" | "unsafe" => !matches!(next, TokenTree::Group(_)),
-            "auto" | "enum" | "extern" | "fn" | "gen" | "impl" | "macro_rules" | "mod" | "pub"
-            | "safe" | "static" | "struct" | "trait" | "type" | "union" | "use" => true,
+            "auto" | "enum" | "extern" | "fn" | "gen" | "impl" | "macro" | "macro_rules"
+            | "mod" | "pub" | "safe" | "static" | "struct" | "trait" | "type" | "union" | "use" => {
+                true
+            }
             _ => false,
         },
         [TokenTree::Punct(punct), ..] => punct.as_char() == '#',
