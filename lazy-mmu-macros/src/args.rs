@@ -77,8 +77,10 @@ impl Args {
         }
         if input.is_empty() || input.peek(Token![,]) {
             Ok(())
-        } else if input.peek(Token![=]) {
+        } else if name == "paused" && (input.peek(Token![=]) || input.peek(token::Paren)) {
             Err(input.error(format_args!("`{name}` takes no value")))
+        } else if input.peek(Token![:]) {
+            Err(input.error(format_args!("expected `{name} = ..`")))
         } else {
             Err(input.error("expected `,` after this argument"))
         }
@@ -93,6 +95,11 @@ impl Args {
             second.span(),
             "`mmu` names the section that is open, and with `paused` none is: give one of the two",
         ))
+    }
+
+    /// Whether the body can name the section.
+    pub(crate) fn name_the_section(&self) -> bool {
+        self.mmu.is_some()
     }
 
     /// The first statement of the body: opens the section, or the pause.
@@ -119,7 +126,8 @@ impl Args {
             },
             Some(mmu) => quote_spanned! {hidden=>
                 let mut __section = #private::section::<#backend>();
-                let #mmu = &mut #private::view(&mut __section);
+                let mut __view = #private::view(&mut __section);
+                let #mmu = &mut __view;
             },
         }
     }
@@ -165,6 +173,11 @@ fn once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {
 fn skip_argument(input: ParseStream<'_>) {
     let mut depth = 0_usize;
     while !input.is_empty() && (depth > 0 || !input.peek(Token![,])) {
+        if input.peek(Token![->]) {
+            // No closing bracket.
+            let _: Option<Token![->]> = input.parse().ok();
+            continue;
+        }
         match input.parse() {
             Ok(TokenTree::Punct(punct)) if punct.as_char() == '<' => depth += 1,
             Ok(TokenTree::Punct(punct)) if punct.as_char() == '>' => {

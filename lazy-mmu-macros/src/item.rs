@@ -7,7 +7,8 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Ident, Item, Meta, Token, Visibility};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Ident, Item, Meta, Path, Token, Visibility};
 
 use crate::expand::Errors;
 
@@ -42,11 +43,13 @@ impl Function {
         Some(Self { head, body: body? })
     }
 
-    /// The function with `first` as the first statement inside its own braces.
-    pub(crate) fn with_first_statement(self, first: TokenStream) -> TokenStream {
+    /// The function with `first` as the first statement inside its own braces: behind inner attributes, and behind the items
+    /// with which the body begins. If `first` binds a name, macros that are defined there must know it, and stay behind it.
+    pub(crate) fn with_first_statement(self, first: TokenStream, binds: bool) -> TokenStream {
         let mut statements: Vec<TokenTree> = self.body.stream().into_iter().collect();
-        let mut tokens: TokenStream = take_inner_attributes(&mut statements).into_iter().collect();
-        let rest = statements.split_off(leading_items(&statements));
+        let attributes = inner_attributes(&statements);
+        let items = leading_items(&statements[attributes..], binds);
+        let rest = statements.split_off(attributes + items);
         let mut stream: TokenStream = statements.into_iter().collect();
         stream.extend(first);
         stream.extend(rest);
@@ -55,7 +58,7 @@ impl Function {
         let mut body = Group::new(Delimiter::Brace, stream);
         body.set_span(self.body.span());
 
-        tokens.extend(self.head);
+        let mut tokens: TokenStream = self.head.into_iter().collect();
         body.to_tokens(&mut tokens);
         tokens
     }
@@ -187,34 +190,27 @@ fn is_punct(tree: Option<&TokenTree>, character: char) -> bool {
     matches!(tree, Some(TokenTree::Punct(punct)) if punct.as_char() == character)
 }
 
-/// Takes `#![..]` off the start of a body, as outer attributes: behind a statement they could not stand.
-fn take_inner_attributes(body: &mut Vec<TokenTree>) -> Vec<TokenTree> {
-    let mut attributes = Vec::new();
-    let mut end = 0;
-    while is_punct(body.get(end), '#') && is_punct(body.get(end + 1), '!') {
-        match body.get(end + 2) {
-            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
-                attributes.extend([body[end].clone(), body[end + 2].clone()]);
-                end += 3;
-            }
-            _ => break,
-        }
-    }
-    body.drain(..end);
-    attributes
+/// How many token trees the `#![..]` take that a body begins with.
+fn inner_attributes(body: &[TokenTree]) -> usize {
+    let is_attribute = |three: &&[TokenTree]| {
+        is_punct(three.first(), '#')
+            && is_punct(three.get(1), '!')
+            && matches!(three.get(2), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket)
+    };
+    3 * body.chunks(3).take_while(is_attribute).count()
 }
 
 /// How many token trees the items take that a body begins with.
 ///
 /// They may stand before the section is opened, for they do nothing there; behind a statement
 /// `clippy::items_after_statements` would report them.
-fn leading_items(body: &[TokenTree]) -> usize {
+fn leading_items(body: &[TokenTree], before_macros: bool) -> usize {
     if !may_begin_an_item(body) {
         return 0;
     }
     let mut rest = body.len();
     let parser = |input: ParseStream<'_>| {
-        skip_items(input);
+        skip_items(input, before_macros);
         rest = input.parse::<TokenStream>()?.into_iter().count();
         Ok(())
     };
@@ -225,7 +221,7 @@ fn leading_items(body: &[TokenTree]) -> usize {
     // A macro's fragment in invisible delimiters may hold the end of an item and more: that cannot be split.
     let mut are_all = false;
     let parser = |input: ParseStream<'_>| {
-        skip_items(input);
+        skip_items(input, before_macros);
         are_all = input.is_empty();
         input.parse::<TokenStream>()
     };
@@ -233,21 +229,80 @@ fn leading_items(body: &[TokenTree]) -> usize {
     if are_all { items } else { 0 }
 }
 
-/// Reads the items that come next, and semicolons behind them.
-fn skip_items(input: ParseStream<'_>) {
-    while starts_with_item(input) {
+/// Reads the items that come next, and the semicolons around them; if `before_macros`, up to the first `macro_rules!`.
+fn skip_items(input: ParseStream<'_>, before_macros: bool) {
+    let semicolons = || while let Ok(Some(_)) = input.parse::<Option<Token![;]>>() {};
+    semicolons();
+    while starts_with_item(input, before_macros) {
         // It parsed when it was looked at.
         let _: Option<Item> = input.parse().ok();
-        while let Ok(Some(_)) = input.parse::<Option<Token![;]>>() {}
+        semicolons();
     }
 }
 
-/// Whether an item comes next. The call of a macro is none: what it does is not known.
-fn starts_with_item(input: ParseStream<'_>) -> bool {
+/// Whether an item comes next that is one and does nothing. The call of a macro may be anything, and an attribute macro may
+/// make anything of an item.
+fn starts_with_item(input: ParseStream<'_>, before_macros: bool) -> bool {
+    let attributes = input.fork().call(Attribute::parse_outer);
+    if !attributes.is_ok_and(|all| all.iter().all(is_inert)) {
+        return false;
+    }
     match input.fork().parse() {
-        Ok(Item::Macro(item)) => item.mac.path.is_ident("macro_rules"),
+        Ok(Item::Macro(item)) => !before_macros && item.mac.path.is_ident("macro_rules"),
         Ok(_) => true,
         Err(_) => false,
+    }
+}
+
+/// Whether this is an attribute that leaves an item an item: one of the language's, or this macro's.
+fn is_inert(attribute: &Attribute) -> bool {
+    match &attribute.meta {
+        Meta::List(list) if list.path.is_ident("cfg_attr") => {
+            let metas = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+            // The first is the condition.
+            metas.is_ok_and(|all| all.iter().skip(1).all(|it| is_inert_path(it.path())))
+        }
+        meta => is_inert_path(meta.path()),
+    }
+}
+
+fn is_inert_path(path: &Path) -> bool {
+    const INERT: [&str; 24] = [
+        "allow",
+        "cfg",
+        "cold",
+        "deny",
+        "deprecated",
+        "derive",
+        "doc",
+        "expect",
+        "export_name",
+        "forbid",
+        "inline",
+        "lazy_mmu",
+        "link",
+        "link_name",
+        "link_section",
+        "macro_use",
+        "must_use",
+        "no_mangle",
+        "non_exhaustive",
+        "repr",
+        "target_feature",
+        "track_caller",
+        "unsafe",
+        "warn",
+    ];
+    match (
+        path.get_ident(),
+        path.segments.first(),
+        path.segments.last(),
+    ) {
+        (Some(word), ..) => INERT.iter().any(|it| word == it),
+        (None, Some(first), Some(last)) => {
+            last.ident == "lazy_mmu" || first.ident == "rustfmt" || first.ident == "clippy"
+        }
+        _ => false,
     }
 }
 
@@ -263,7 +318,7 @@ fn may_begin_an_item(body: &[TokenTree]) -> bool {
             }
             _ => false,
         },
-        [TokenTree::Punct(punct), ..] => punct.as_char() == '#',
+        [TokenTree::Punct(punct), ..] => matches!(punct.as_char(), '#' | ';'),
         [TokenTree::Group(group), ..] => group.delimiter() == Delimiter::None,
         _ => false,
     }

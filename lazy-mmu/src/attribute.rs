@@ -104,8 +104,8 @@
 ///
 /// # Expansion
 ///
-/// One statement, with `mmu` two: the first of the body, inside the function's own braces, behind inner attributes and
-/// leading items. Nothing else changes. `#[lazy_mmu(backend = Mmu)]` turns
+/// One statement, with `mmu` three: the first of the body, inside the function's own braces, behind inner attributes and
+/// the items with which the body begins. Nothing else changes. `#[lazy_mmu(backend = Mmu)]` turns
 ///
 /// ```text
 /// fn map(pages: &[Page]) -> Result<(), Error> { body }
@@ -120,11 +120,11 @@
 /// }
 /// ```
 ///
-/// With `mmu` the statements are `let mut __section = ..;` and
-/// `let mmu = &mut ::lazy_mmu::__private::view(&mut __section);`, and with `paused` the statement is
-/// `let __pause = ::lazy_mmu::__private::pause::<Mmu>();`.
+/// With `mmu` the statements are `let mut __section = ..;`, `let mut __view = ::lazy_mmu::__private::view(&mut __section);`
+/// and `let mmu = &mut __view;`, and with `paused` the statement is `let __pause = ::lazy_mmu::__private::pause::<Mmu>();`.
+/// Paths are looked up there, inside the body: an item of the body that is called as the backend hides it.
 ///
-/// The names `__section` and `__pause` are the macro's own: the body cannot name the guard, and so cannot forget it. What
+/// The names with two underscores are the macro's own: the body cannot name the guard, and so cannot forget it. What
 /// `mmu` refers to is a view of the section, whose drop does nothing.
 ///
 /// # Order of drops
@@ -177,7 +177,8 @@
 ///
 /// A temporary of the body's last expression is dropped as the language has it: up to edition 2021 after the section, since
 /// edition 2024 before it. A lock in a tail expression, `TABLE.lock().map(page)`, is such a temporary. In edition 2021 the
-/// lint `tail_expr_drop_order` (of `rust_2024_compatibility`) names `__section` there, and is right.
+/// lint `tail_expr_drop_order` (of `rust_2024_compatibility`) names `__section` there, and is right; and a temporary that
+/// borrows from `mmu` does not live long enough: bind the result by a `let` first.
 ///
 /// What a function *returns* runs after the section: a closure, an `impl Iterator` or an `impl Future` opens its own.
 ///
@@ -194,7 +195,7 @@
 /// | a function without a body | there is nothing to put in a section | the attribute on the implementation; for a foreign function, on the caller |
 /// | `impl`, `trait`, `mod`, `extern` block | which of the functions change mappings is not known | the attribute on each that does |
 /// | a statement, an expression, a closure | its end is not a place to leave | [`with`](crate::with()) |
-/// | a function that has it already | one section is enough | remove one |
+/// | a function that has it already, by this name | one section is enough | remove one |
 ///
 /// ```
 /// # use lazy_mmu::sim::Sim;
@@ -220,7 +221,9 @@
 ///
 /// # Warnings
 ///
-/// The body has those that it had, at the same places. Three lints of Clippy that judge a body as a whole see another body:
-/// `missing_const_for_fn` and `manual_async_fn` no longer propose what the attribute would refuse, and `inline_always`
-/// speaks on a function whose body was empty.
+/// The body has those that it had, at the same places, but for lints of Clippy that judge a body as a whole, and see another
+/// one. `missing_const_for_fn`, `manual_async_fn` and `derivable_impls` no longer propose what would have no section;
+/// `misnamed_getters` takes the function for no getter; `non_canonical_clone_impl` and `non_canonical_partial_ord_impl` say
+/// that such an implementation does more than it should; and `inline_always` speaks on a function whose body was empty. An
+/// error of the attribute's may bring a warning with it that an import, which only the attribute used, is unused.
 pub use lazy_mmu_macros::lazy_mmu;

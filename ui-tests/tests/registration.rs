@@ -43,8 +43,12 @@ fn k07_a_program_needs_one_backend() {
 fn k07_two_backends_are_one_too_many() {
     let error = complaint("registered-twice", "broken", "dev");
     assert!(error.contains("already defined"), "{error}");
-    let error = complaint("registered-in-two-crates", "library-registers", "dev");
-    assert!(error.contains("duplicate symbol"), "{error}");
+    for program in ["registered-in-two-crates", "registered-in-an-unused-crate"] {
+        for profile in ["dev", "release"] {
+            let error = complaint(program, "library-registers", profile);
+            assert!(error.contains("duplicate symbol"), "{error}");
+        }
+    }
 }
 
 #[test]

@@ -90,28 +90,11 @@ fn errors(output: &TokenStream) -> (usize, TokenStream) {
     (count, trees.into_iter().collect())
 }
 
-/// The function is what it was, but for the section's statements behind its first items, and for its inner attributes,
-/// which have become outer ones.
+/// The function is what it was, but for the section's statements behind its inner attributes and first items.
 fn check_section(args: &TokenStream, item: &TokenStream, output: &TokenStream) {
-    let (head, mut body) = split(item);
+    let (head, body) = split(item);
     let (head_after, body_after) = split(output);
-
-    let mut hoisted = Vec::new();
-    while let [
-        TokenTree::Punct(pound),
-        TokenTree::Punct(bang),
-        TokenTree::Group(group),
-        ..,
-    ] = &body[..]
-    {
-        if (pound.as_char(), bang.as_char(), group.delimiter()) != ('#', '!', Delimiter::Bracket) {
-            break;
-        }
-        hoisted.extend([body[0].clone(), body[2].clone()]);
-        body.drain(..3);
-    }
-    hoisted.extend(head);
-    assert_eq!(texts(&hoisted), texts(&head_after), "the head");
+    assert_eq!(texts(&head), texts(&head_after), "the head");
 
     // What the section's statements are is seen on an empty function.
     let empty = expand(
@@ -121,17 +104,29 @@ fn check_section(args: &TokenStream, item: &TokenStream, output: &TokenStream) {
         ),
     );
     let (_, statements) = split(&empty);
+    // A section that has a name stands before the macros that may use it.
+    let before_macros = statements
+        .iter()
+        .filter(|it| it.to_string() == "let")
+        .count()
+        > 1;
     let after = texts(&body_after);
-    // Where an item and more are inside one pair of invisible delimiters, the section may be opened before them.
-    let fragment = |it: &TokenTree| matches!(it, TokenTree::Group(group) if group.delimiter() == Delimiter::None);
-    let items = if body.iter().any(fragment) {
+    let attributes = inner_attributes(&body);
+    // Where an item and more are inside one pair of invisible delimiters, the section may be opened before them; and so
+    // where an attribute may be a macro.
+    let unclear = |it: &TokenTree| match it {
+        TokenTree::Group(group) => group.delimiter() == Delimiter::None,
+        TokenTree::Punct(punct) => punct.as_char() == '#',
+        _ => false,
+    };
+    let items = if body[attributes..].iter().any(unclear) {
         0
     } else {
-        leading_items(&body)
+        leading_items(&body[attributes..], before_macros)
     };
-    let found = (items..=body.len()).any(|place| {
+    let found = (attributes + items..=body.len()).any(|place| {
         let expected = [&body[..place], &statements[..], &body[place..]].concat();
-        texts(&expected) == after && are_items(&body[..place], false)
+        texts(&expected) == after && are_items(&body[attributes..place], false, before_macros)
     });
     assert!(
         found,
@@ -139,22 +134,43 @@ fn check_section(args: &TokenStream, item: &TokenStream, output: &TokenStream) {
     );
 }
 
+/// How many trees the `#![..]` at the start take.
+fn inner_attributes(body: &[TokenTree]) -> usize {
+    let mut end = 0;
+    while let [
+        TokenTree::Punct(pound),
+        TokenTree::Punct(bang),
+        TokenTree::Group(group),
+        ..,
+    ] = &body[end..]
+    {
+        if (pound.as_char(), bang.as_char(), group.delimiter()) != ('#', '!', Delimiter::Bracket) {
+            break;
+        }
+        end += 3;
+    }
+    end
+}
+
 /// How many trees the items at the start take: the longest prefix that the parser takes for items and semicolons.
-fn leading_items(body: &[TokenTree]) -> usize {
+fn leading_items(body: &[TokenTree], before_macros: bool) -> usize {
     (0..=body.len())
         .rev()
-        .find(|&end| are_items(&body[..end], true))
+        .find(|&end| are_items(&body[..end], true, before_macros))
         .unwrap_or(0)
 }
 
 /// Whether the parser takes `trees` for items and semicolons; strictly, if it must like everything inside them too.
-fn are_items(trees: &[TokenTree], strictly: bool) -> bool {
+fn are_items(trees: &[TokenTree], strictly: bool, before_macros: bool) -> bool {
     let mut all = false;
     let parser = |input: syn::parse::ParseStream<'_>| {
+        while input.parse::<Option<syn::Token![;]>>()?.is_some() {}
         while !input.is_empty() {
             match input.parse()? {
-                syn::Item::Macro(call) if !call.mac.path.is_ident("macro_rules") => {
-                    return Err(input.error("the call of a macro"));
+                syn::Item::Macro(call)
+                    if before_macros || !call.mac.path.is_ident("macro_rules") =>
+                {
+                    return Err(input.error("a macro"));
                 }
                 _ => while input.parse::<Option<syn::Token![;]>>()?.is_some() {},
             }

@@ -68,7 +68,8 @@ fn the_expansion_is_what_the_documentation_shows() {
             quote! {
                 fn map(pages: &[Page]) -> Result<(), Error> {
                     let mut __section = ::lazy_mmu::__private::section::<::lazy_mmu::Global>();
-                    let mmu = &mut ::lazy_mmu::__private::view(&mut __section);
+                    let mut __view = ::lazy_mmu::__private::view(&mut __section);
+                    let mmu = &mut __view;
                     body
                 }
             },
@@ -110,6 +111,9 @@ fn what_is_refused_has_as_many_errors_as_mistakes() {
         ("mmu, paused", "fn f() {}", 1),
         ("a, b = 1, c(2)", "fn f() {}", 3),
         ("a<b, c>, mmu", "fn f() {}", 1),
+        ("backend = &A<fn() -> u8, X>, mmu", "fn f() {}", 1),
+        ("paused(true)", "fn f() {}", 1),
+        ("mmu: x", "fn f() {}", 1),
         ("backend", "async fn f();", 3),
         ("backend = 1, crate = 2, mmu = 3", "fn f() {}", 3),
     ];

@@ -6,7 +6,7 @@ use std::path::Path;
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use proptest::prelude::*;
 use quote::ToTokens;
-use syn::visit::Visit;
+use syn::visit_mut::VisitMut;
 
 /// Words that mean something to the expansion, and some that do not.
 const WORDS: [&str; 40] = [
@@ -102,27 +102,33 @@ pub(crate) fn real_functions() -> Vec<TokenStream> {
     impl Functions {
         fn take(
             &mut self,
-            attributes: &[syn::Attribute],
             signature: &syn::Signature,
-            tokens: &dyn ToTokens,
+            attributes: &[syn::Attribute],
+            tokens: TokenStream,
         ) {
-            let annotated = attributes.iter().any(|it| {
-                let text = it.to_token_stream().to_string();
-                text.contains("lazy_mmu") || text.contains("naked")
-            });
-            let refused = signature.constness.is_some() || signature.asyncness.is_some();
-            if !annotated && !refused {
-                self.0.push(tokens.to_token_stream());
+            let naked = |it: &syn::Attribute| it.to_token_stream().to_string().contains("naked");
+            let refused = signature.constness.is_some()
+                || signature.asyncness.is_some()
+                || attributes.iter().any(naked);
+            if !refused {
+                self.0.push(tokens);
             }
         }
     }
 
-    impl<'ast> Visit<'ast> for Functions {
-        fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
-            self.take(&function.attrs, &function.sig, function);
+    /// Those that are annotated already are taken without that.
+    fn plain(attributes: &mut Vec<syn::Attribute>) {
+        attributes.retain(|it| !it.to_token_stream().to_string().contains("lazy_mmu"));
+    }
+
+    impl VisitMut for Functions {
+        fn visit_item_fn_mut(&mut self, function: &mut syn::ItemFn) {
+            plain(&mut function.attrs);
+            self.take(&function.sig, &function.attrs, function.to_token_stream());
         }
-        fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
-            self.take(&function.attrs, &function.sig, function);
+        fn visit_impl_item_fn_mut(&mut self, function: &mut syn::ImplItemFn) {
+            plain(&mut function.attrs);
+            self.take(&function.sig, &function.attrs, function.to_token_stream());
         }
     }
 
@@ -133,12 +139,13 @@ pub(crate) fn real_functions() -> Vec<TokenStream> {
         "lazy-mmu/src",
         "lazy-mmu/tests/rows",
         "xtask/src",
+        "ui-tests/forms/src/forms",
     ] {
         for file in fs::read_dir(workspace.join(folder)).expect("the folder is there") {
             let path = file.expect("it can be listed").path();
             if path.extension().is_some_and(|it| it == "rs") {
                 let text = fs::read_to_string(&path).expect("it can be read");
-                functions.visit_file(&syn::parse_file(&text).expect("it can be parsed"));
+                functions.visit_file_mut(&mut syn::parse_file(&text).expect("it can be parsed"));
             }
         }
     }

@@ -9,11 +9,16 @@ pub(crate) struct Output {
     pub(crate) stderr: String,
 }
 
-/// Runs cargo in the workspace.
+/// Runs cargo in the workspace, with the versions that its lock file has.
 pub(crate) fn run(arguments: &[&str]) -> Output {
+    run_anywhere(&[arguments, &["--locked"]].concat())
+}
+
+/// Runs cargo.
+pub(crate) fn run_anywhere(arguments: &[&str]) -> Output {
     let output = Command::new(env!("CARGO"))
         .args(arguments)
-        .args(["--quiet", "--locked"])
+        .arg("--quiet")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         // What the packages are compiled with is said here, not by the caller.
         .env_remove("RUSTFLAGS")
@@ -26,4 +31,17 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
         stdout: text(output.stdout),
         stderr: text(output.stderr),
     }
+}
+
+/// Runs cargo, which must succeed, and returns what it writes to its standard output.
+#[allow(dead_code, reason = "not every test program uses it")]
+pub(crate) fn succeed(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(
+        output.success,
+        "cargo {}: {}",
+        arguments.join(" "),
+        output.stderr
+    );
+    output.stdout
 }

@@ -34,6 +34,7 @@ pub(crate) const FORMS: &[Form] = &[
     ("documented above and beneath", || show(documented(1))),
     ("documented from inside", || show(documented_inside(1))),
     ("inner attributes", || show(inner_attributes(1))),
+    ("lint levels outside and inside", || show(levels(1))),
     ("expect on the function", || show(expected(1))),
     ("cfg on the function", || show(configured(1))),
     ("cfg on a statement", || show(configured_statement(1))),
@@ -132,6 +133,15 @@ fn documented_inside(page: u32) -> u32 {
 fn inner_attributes(page: u32) -> u32 {
     #![expect(unused_variables, reason = "that is what is tested")]
     #![inline]
+    let unused = 1;
+    store();
+    page
+}
+
+#[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+#[deny(unused_variables)]
+fn levels(page: u32) -> u32 {
+    #![allow(unused_variables)]
     let unused = 1;
     store();
     page

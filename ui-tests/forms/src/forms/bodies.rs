@@ -17,6 +17,10 @@ pub(crate) const FORMS: &[Form] = &[
         show(one_item(2))
     }),
     ("a macro defined first", || show(macro_first(2))),
+    ("a macro defined first, of a name of the body's", || {
+        show(macro_with_a_name(2))
+    }),
+    ("semicolons and items first", || show(semicolons_first(2))),
     ("a macro that makes items, first", || {
         show(items_from_a_macro(2))
     }),
@@ -144,6 +148,32 @@ fn macro_first(page: u32) -> u32 {
     }
     store();
     triple!(page)
+}
+
+#[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+fn macro_with_a_name(page: u32) -> u32 {
+    macro_rules! add {
+        ($other:expr) => {
+            page + $other
+        };
+    }
+    const ONE: u32 = 1;
+    let page = page + ONE;
+    store();
+    // The macro's `page` is the parameter.
+    add!(page)
+}
+
+#[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+#[rustfmt::skip]
+#[expect(redundant_semicolons, reason = "that is tested")]
+fn semicolons_first(page: u32) -> u32 {
+    ;
+    const ONE: u32 = 1;
+    ;
+    fn one() -> u32 { ONE }
+    store();
+    page + one()
 }
 
 macro_rules! items {

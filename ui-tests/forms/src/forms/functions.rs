@@ -114,9 +114,11 @@ extern "C" fn c_abi(value: u32) -> u32 {
     value
 }
 
-#[allow(missing_abi, clippy::missing_docs_in_private_items)]
+// The formatter would write the ABI.
+#[rustfmt::skip]
+#[allow(missing_abi)]
 #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
-extern "C" fn default_abi(value: u32) -> u32 {
+extern fn default_abi(value: u32) -> u32 {
     store();
     value
 }

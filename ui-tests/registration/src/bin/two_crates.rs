@@ -4,5 +4,4 @@ lazy_mmu::set_global_backend!(lazy_mmu::sim::SimOwnByte);
 
 fn main() {
     ui_tests_registration::change_mappings();
-    ui_tests_registration::registers::use_it();
 }
