@@ -5,6 +5,7 @@
 
 use core::marker::PhantomData;
 
+use lazy_mmu::tlb::Tlbi;
 use lazy_mmu::{Backend, Bits, Event, Storage};
 
 /// The backend `B` with tolerant nesting: each enter believes itself the outermost.
@@ -52,6 +53,26 @@ unsafe impl<B: Backend> Backend for Tolerant<B> {
     #[inline]
     fn barrier() {
         B::barrier();
+    }
+
+    #[inline]
+    fn table_barrier() {
+        B::table_barrier();
+    }
+
+    #[inline]
+    fn tlb_invalidate(instruction: Tlbi) {
+        B::tlb_invalidate(instruction);
+    }
+
+    #[inline]
+    fn tlb_barrier() {
+        B::tlb_barrier();
+    }
+
+    #[inline]
+    fn has_tlb_range() -> bool {
+        B::has_tlb_range()
     }
 
     #[inline]

@@ -42,10 +42,11 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use aarch64_cpu::asm::barrier;
-use aarch64_cpu::registers::{Readable as _, SP_EL0, TPIDR_EL1};
+use aarch64_cpu::registers::{Readable as _, SP_EL0, TPIDR_EL1, TPIDR_EL2};
 
 use crate::backend::Backend;
 use crate::bits::{OwnByte, SharedWord, Storage};
+use crate::tlb::{Scope, Tlbi};
 
 /// `dsb ishst; isb`, in this order.
 ///
@@ -59,6 +60,87 @@ pub fn barrier_pair() {
     barrier::dsb(barrier::ISHST);
     // Later instructions of this CPU are fetched, and so translated, after that.
     barrier::isb(barrier::SY);
+}
+
+/// `dsb ishst`.
+///
+/// # Panics
+///
+/// Off aarch64.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "one instruction")]
+pub fn table_barrier() {
+    barrier::dsb(barrier::ISHST);
+}
+
+/// `dsb ish; isb`.
+///
+/// # Panics
+///
+/// Off aarch64.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "two instructions, less than the call")]
+pub fn tlb_barrier() {
+    // The invalidation is complete when no CPU of the domain uses what it removed.
+    barrier::dsb(barrier::ISH);
+    // Instructions that were fetched by the old translation are fetched anew.
+    barrier::isb(barrier::SY);
+}
+
+/// The translation regime that the kernel itself runs in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Regime {
+    /// EL1&0; or EL2&0, on a host with HCR_EL2.{E2H, TGE} = {1, 1}, where the instructions of EL1&0 mean that one (Arm ARM
+    /// DDI 0487, "TLB maintenance instructions", and Linux's `flush_tlb_*`, which are the same for both).
+    El1And0,
+    /// EL2, with HCR_EL2.E2H = 0.
+    El2,
+}
+
+/// One instruction, with an operand or none.
+macro_rules! tlbi {
+    ($instruction:literal $(, $operand:expr)?) => {{
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: forgetting translations changes no memory. The compiler moves no access over it.
+        unsafe {
+            core::arch::asm!($instruction, $(in(reg) $operand,)? options(nostack, preserves_flags));
+        }
+        #[cfg(not(target_arch = "aarch64"))]
+        {
+            $(let _ = $operand;)?
+            unimplemented!("`{}` is an instruction of aarch64", $instruction)
+        }
+    }};
+}
+/// Executes the instruction for `regime`: TLBI VAALE1IS and its like, or VALE2IS.
+///
+/// # Panics
+///
+/// Off aarch64.
+#[inline]
+pub fn tlb_invalidate(regime: Regime, instruction: Tlbi) {
+    use Regime::{El1And0, El2};
+    // SYS #op1, C8, CRm, #op2; the range instructions have no name in an assembler that is not told of FEAT_TLBIRANGE.
+    match (regime, instruction) {
+        (El1And0, Tlbi::Page { operand, scope }) => match scope {
+            Scope::LastLevel => tlbi!("tlbi vaale1is, {}", operand),
+            Scope::AllLevels => tlbi!("tlbi vaae1is, {}", operand),
+        },
+        (El1And0, Tlbi::Range { operand, scope }) => match scope {
+            Scope::LastLevel => tlbi!("sys #0, c8, c2, #7, {}", operand),
+            Scope::AllLevels => tlbi!("sys #0, c8, c2, #3, {}", operand),
+        },
+        (El1And0, Tlbi::All) => tlbi!("tlbi vmalle1is"),
+        (El2, Tlbi::Page { operand, scope }) => match scope {
+            Scope::LastLevel => tlbi!("tlbi vale2is, {}", operand),
+            Scope::AllLevels => tlbi!("tlbi vae2is, {}", operand),
+        },
+        (El2, Tlbi::Range { operand, scope }) => match scope {
+            Scope::LastLevel => tlbi!("sys #4, c8, c2, #5, {}", operand),
+            Scope::AllLevels => tlbi!("sys #4, c8, c2, #1, {}", operand),
+        },
+        (El2, Tlbi::All) => tlbi!("tlbi alle2is"),
+    }
 }
 
 /// Where an aarch64 kernel keeps what the backend needs.
@@ -79,6 +161,12 @@ pub unsafe trait Kernel: 'static {
     type Bits: BitsAt;
     /// How an interrupt is told.
     type Interrupt: InterruptTest;
+
+    /// The regime whose TLB entries are invalidated: that in which the kernel runs.
+    const REGIME: Regime = Regime::El1And0;
+
+    /// Whether every CPU has the TLB range instructions (ID_AA64ISAR0_EL1.TLB is 2).
+    const HAS_TLB_RANGE: bool = false;
 }
 
 /// The backend of the kernel `K`.
@@ -104,6 +192,16 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
     #[inline]
     fn barrier() {
         barrier_pair();
+    }
+
+    #[inline]
+    fn tlb_invalidate(instruction: Tlbi) {
+        tlb_invalidate(K::REGIME, instruction);
+    }
+
+    #[inline]
+    fn has_tlb_range() -> bool {
+        K::HAS_TLB_RANGE
     }
 
     #[inline]
@@ -149,6 +247,18 @@ impl TaskPointer for SpEl0 {
     #[inline]
     fn current() -> *mut u8 {
         register(SP_EL0.get())
+    }
+}
+
+/// The task pointer is in `TPIDR_EL2`, for a kernel at EL2.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TpidrEl2;
+
+impl TaskPointer for TpidrEl2 {
+    #[inline]
+    fn current() -> *mut u8 {
+        register(TPIDR_EL2.get())
     }
 }
 

@@ -6,6 +6,7 @@ use core::sync::atomic::AtomicU64;
 
 use crate::bits::Storage;
 use crate::raw::Kind;
+use crate::tlb::Tlbi;
 
 /// What the crate has to know of a kernel: where the current thread's bits are, whether this is an interrupt, and the
 /// barrier (which on aarch64 is given).
@@ -60,6 +61,8 @@ use crate::raw::Kind;
 /// * A context switch executes `dsb ish` (Linux, arm64: `__switch_to`) between the last store of the outgoing thread
 ///   and the moment at which another CPU may run it: a thread that made its store on one CPU executes its pair
 ///   perhaps on another, where it completes nothing of the first.
+/// * [`table_barrier`](Self::table_barrier), [`tlb_invalidate`](Self::tlb_invalidate) and
+///   [`tlb_barrier`](Self::tlb_barrier) do what they say, and the compiler moves no memory access over them.
 /// * None of the methods, nor those of the [`Storage`], unwinds or opens a section.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lazy MMU backend",
@@ -93,6 +96,63 @@ pub unsafe trait Backend: 'static {
     /// The barrier pair, or what stands for it on this machine.
     #[cfg(not(target_arch = "aarch64"))]
     fn barrier();
+
+    /// `dsb ishst`: the first half of the pair, alone.
+    ///
+    /// It completes the earlier stores to tables before what follows: the store that links a table, or a TLB
+    /// invalidation. The default off aarch64 is the whole [`barrier`](Self::barrier).
+    #[inline]
+    fn table_barrier() {
+        #[cfg(target_arch = "aarch64")]
+        crate::aarch64::table_barrier();
+        #[cfg(not(target_arch = "aarch64"))]
+        Self::barrier();
+    }
+
+    /// Executes one TLB invalidation instruction, of the kernel's own regime, for the Inner Shareable domain.
+    ///
+    /// [`tlb_barrier`](Self::tlb_barrier) completes it. The default is for EL1&0, and for EL2&0 on a host with FEAT_VHE,
+    /// where the same instructions mean that regime; off aarch64 it does nothing, as for a machine without a TLB.
+    #[inline]
+    fn tlb_invalidate(instruction: Tlbi) {
+        #[cfg(target_arch = "aarch64")]
+        crate::aarch64::tlb_invalidate(crate::aarch64::Regime::El1And0, instruction);
+        #[cfg(not(target_arch = "aarch64"))]
+        let _ = instruction;
+    }
+
+    /// `dsb ish; isb`: completes TLB invalidations on every CPU, and makes later instructions of this one see that.
+    ///
+    /// The default off aarch64 is [`barrier`](Self::barrier).
+    #[inline]
+    fn tlb_barrier() {
+        #[cfg(target_arch = "aarch64")]
+        crate::aarch64::tlb_barrier();
+        #[cfg(not(target_arch = "aarch64"))]
+        Self::barrier();
+    }
+
+    /// Whether every CPU has the TLB range instructions (FEAT_TLBIRANGE, Armv8.4).
+    #[inline]
+    fn has_tlb_range() -> bool {
+        false
+    }
+
+    /// Whether [`mode_begins`](Self::mode_begins) and [`mode_ends`](Self::mode_ends) are to be called.
+    const HAS_HOOKS: bool = false;
+
+    /// Called when stores begin to be deferred on this thread: the outermost section was entered, or the pause of one
+    /// has ended. Never in an interrupt. To disable preemption, say.
+    ///
+    /// Each call is followed by one of [`mode_ends`](Self::mode_ends) before the next, on every way out: leave, early
+    /// return, pause, panic. A guard that was forgotten ends the mode when it is [healed](crate::Task).
+    #[inline]
+    fn mode_begins() {}
+
+    /// Called when stores are no longer deferred on this thread: the outermost section is left, or paused, and what was
+    /// pending has had its pair.
+    #[inline]
+    fn mode_ends() {}
 
     /// Called for what no other method shows: stores, and where sections begin and end.
     ///

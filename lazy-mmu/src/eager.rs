@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 
 use crate::backend::{Backend, Event};
 use crate::bits::{Bits, Storage};
+use crate::tlb::Tlbi;
 
 /// The backend `B` with the mode switched off: same API, same barrier, no sections.
 ///
@@ -52,6 +53,26 @@ unsafe impl<B: Backend> Backend for Eager<B> {
     #[inline]
     fn barrier() {
         B::barrier();
+    }
+
+    #[inline]
+    fn table_barrier() {
+        B::table_barrier();
+    }
+
+    #[inline]
+    fn tlb_invalidate(instruction: Tlbi) {
+        B::tlb_invalidate(instruction);
+    }
+
+    #[inline]
+    fn tlb_barrier() {
+        B::tlb_barrier();
+    }
+
+    #[inline]
+    fn has_tlb_range() -> bool {
+        B::has_tlb_range()
     }
 
     #[inline]

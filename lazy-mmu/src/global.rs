@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::backend::{Backend, Event};
 use crate::bits::{Bits, OwnByte, SharedWord, Storage, bits_to_word, word_to_bits};
 use crate::eager::Off;
+use crate::tlb::Tlbi;
 
 /// The backend that the program registered with [`set_global_backend!`](crate::set_global_backend).
 ///
@@ -18,6 +19,9 @@ use crate::eager::Off;
 pub struct Global;
 
 /// Registers the program's [`Backend`], for [`Global`]. One line, once, in the final binary.
+///
+/// Without it, or with two, the program is not linked, and the error has this macro's name in it. (A shared library is linked
+/// all the same, and fails when it is loaded; a static library is somebody else's to link.)
 ///
 /// The backend keeps its bits in a [`SharedWord`], in an [`OwnByte`], or nowhere ([`Eager`](crate::Eager)).
 ///
@@ -39,6 +43,10 @@ macro_rules! set_global_backend {
             #[unsafe(export_name = "lazy_mmu::set_global_backend!.must_stand_once_in_the_program.0_1")]
             static REGISTERED: $crate::__private::Registered =
                 $crate::__private::Registered::new::<$backend>();
+
+            // Without a use the linker may not look at this object at all, and a second registration would not be seen.
+            #[used]
+            static KEEP: &$crate::__private::Registered = &REGISTERED;
 
             #[cfg(miri)]
             #[unsafe(export_name = "lazy_mmu::set_global_backend!.for_miri.0_1")]
@@ -89,6 +97,13 @@ pub struct Registered {
     layout: Layout,
     context: fn() -> (Place, bool),
     barrier: fn(),
+    table_barrier: fn(),
+    tlb_invalidate: fn(Tlbi),
+    tlb_barrier: fn(),
+    has_tlb_range: fn() -> bool,
+    has_hooks: bool,
+    mode_begins: fn(),
+    mode_ends: fn(),
     observe: fn(Event),
 }
 
@@ -103,6 +118,13 @@ impl Registered {
                 (bits.place(), in_interrupt)
             },
             barrier: B::barrier,
+            table_barrier: B::table_barrier,
+            tlb_invalidate: B::tlb_invalidate,
+            tlb_barrier: B::tlb_barrier,
+            has_tlb_range: B::has_tlb_range,
+            has_hooks: B::HAS_HOOKS,
+            mode_begins: B::mode_begins,
+            mode_ends: B::mode_ends,
             observe: B::observe,
         }
     }
@@ -282,6 +304,43 @@ unsafe impl Backend for Global {
     #[inline]
     fn barrier() {
         (registered().barrier)();
+    }
+
+    #[inline]
+    fn table_barrier() {
+        (registered().table_barrier)();
+    }
+
+    #[inline]
+    fn tlb_invalidate(instruction: Tlbi) {
+        (registered().tlb_invalidate)(instruction);
+    }
+
+    #[inline]
+    fn tlb_barrier() {
+        (registered().tlb_barrier)();
+    }
+
+    #[inline]
+    fn has_tlb_range() -> bool {
+        (registered().has_tlb_range)()
+    }
+
+    /// Looked up: a load of a constant, and a call only where the registered backend has hooks.
+    const HAS_HOOKS: bool = true;
+
+    #[inline]
+    fn mode_begins() {
+        if registered().has_hooks {
+            (registered().mode_begins)();
+        }
+    }
+
+    #[inline]
+    fn mode_ends() {
+        if registered().has_hooks {
+            (registered().mode_ends)();
+        }
     }
 
     #[inline]

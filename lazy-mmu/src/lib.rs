@@ -80,6 +80,8 @@ pub mod raw;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod soundness;
+pub mod tlb;
+pub mod update;
 
 #[cfg(feature = "macros")]
 mod attribute;
@@ -87,11 +89,13 @@ mod backend;
 mod bits;
 mod eager;
 mod global;
+mod granule;
 mod level;
 mod pause;
 mod section;
 mod store;
 mod task;
+mod unmap;
 mod visible;
 
 pub use backend::{Backend, Event};
@@ -103,6 +107,7 @@ pub use pause::{Paused, paused};
 pub use section::{LazyMmu, with};
 pub use store::{flush, is_active, note_store, write, write_ptr};
 pub use task::{NotIdle, Task, check_idle};
+pub use unmap::Unmapped;
 pub use visible::{Pending, Visible, try_visible, visible};
 
 #[cfg(feature = "macros")]

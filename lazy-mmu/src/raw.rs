@@ -216,6 +216,9 @@ pub(crate) fn enter_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Stat
     } else if set(bits, Bits::ACTIVE).contains(Bits::ACTIVE) {
         Kind::Nested
     } else {
+        if B::HAS_HOOKS {
+            B::mode_begins();
+        }
         Kind::Outer
     };
     B::observe(Event::Enter(kind));
@@ -229,6 +232,10 @@ pub(crate) fn leave_at<B: Backend>(bits: B::Storage, kind: Kind) {
         // The pair first, then the mode: a thread is never outside with a barrier still owed.
         if kind == Kind::Outer {
             clear(bits, Bits::ACTIVE);
+            // While it is paused the mode has ended already.
+            if B::HAS_HOOKS && !bits.load().contains(Bits::PAUSED) {
+                B::mode_ends();
+            }
         }
     }
     B::observe(Event::Leave(kind));
@@ -244,6 +251,9 @@ pub(crate) fn pause_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Kind
     } else {
         // With nothing pending a store while paused is one that is emitted at once.
         settle::<B>(bits);
+        if B::HAS_HOOKS && bits.load().contains(Bits::ACTIVE) {
+            B::mode_ends();
+        }
         Kind::Outer
     };
     B::observe(Event::Pause(kind));
@@ -254,6 +264,9 @@ pub(crate) fn pause_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Kind
 pub(crate) fn resume_at<B: Backend>(bits: B::Storage, kind: Kind) {
     if kind == Kind::Outer {
         clear(bits, Bits::PAUSED);
+        if B::HAS_HOOKS && bits.load().contains(Bits::ACTIVE) {
+            B::mode_begins();
+        }
     }
     B::observe(Event::Resume(kind));
 }
@@ -270,6 +283,16 @@ pub(crate) fn settle<B: Backend>(bits: B::Storage) {
     }
     // If an exception handler has flushed in our place, there was no barrier here that would keep the compiler from
     // using what it read before.
+    compiler_fence(Ordering::SeqCst);
+}
+
+/// Takes what is pending off the books: the caller executes next what covers it.
+#[inline]
+pub(crate) fn settled<B: Backend>(bits: B::Storage) {
+    // As in `settle`.
+    if bits.load().contains(Bits::PENDING) {
+        clear(bits, Bits::PENDING);
+    }
     compiler_fence(Ordering::SeqCst);
 }
 

@@ -93,6 +93,14 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
         }
     }
 
+    /// For a sequence of barriers that covers what is pending, and is executed by the caller next.
+    #[inline]
+    pub(crate) fn mark_settled(&mut self) {
+        if !L::is_inert(&self.token) || !B::in_interrupt() {
+            raw::settled::<B>(self.bits);
+        }
+    }
+
     /// For a mapping that is pending: the bits that say whether it still is, and whether it never was.
     #[inline]
     pub(crate) fn bits_and_whether_immediate(&self) -> (B::Storage, bool) {

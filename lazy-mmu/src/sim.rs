@@ -38,6 +38,7 @@ use std::vec::Vec;
 use crate::backend::{self, Backend};
 use crate::bits::{OwnByte, SharedWord, Storage};
 use crate::raw::Kind;
+use crate::tlb::Tlbi;
 
 /// The hosted backend with the bits in a flags word that is shared with other flags, as in Linux's `thread_info`.
 #[derive(Debug)]
@@ -61,14 +62,16 @@ pub enum Event {
     },
     /// `dsb ishst`: with [`Isb`](Self::Isb) right behind it, a barrier pair.
     DsbIshst,
-    /// `dsb ish`, as behind a TLB invalidation. Recorded by [`execute`] only.
+    /// `dsb ish`, behind a TLB invalidation.
     DsbIsh,
     /// `dmb ishst`, between filling a table and linking it. Recorded by [`execute`] only.
     DmbIshst,
     /// `isb`.
     Isb,
-    /// A TLB invalidation of the page at this virtual address. Recorded by [`execute`] only.
+    /// A TLB invalidation of the page at this virtual address.
     Tlbi(u64),
+    /// A TLB invalidation of everything.
+    TlbiAll,
     /// A section was entered.
     Enter(Kind),
     /// A section was left; its barriers stand before this.
@@ -251,6 +254,22 @@ fn barrier_pair() {
     execute(Event::Isb);
 }
 
+/// The simulated CPU has no TLB range instructions, and addresses of 48 bits.
+fn execute_tlbi(instruction: Tlbi) {
+    execute(match instruction {
+        // The operand is VA[55:12]; the bits above are those of bit 55.
+        Tlbi::Page { operand, .. } => {
+            let above = if operand & 1 << 43 == 0 {
+                0
+            } else {
+                0xff << 56
+            };
+            Event::Tlbi(above | operand << 12)
+        }
+        Tlbi::Range { .. } | Tlbi::All => Event::TlbiAll,
+    });
+}
+
 fn record(event: backend::Event) {
     execute(match event {
         backend::Event::Store { slot, value } => Event::Store {
@@ -291,6 +310,19 @@ unsafe impl Backend for Sim {
         barrier_pair();
     }
 
+    fn table_barrier() {
+        execute(Event::DsbIshst);
+    }
+
+    fn tlb_invalidate(instruction: Tlbi) {
+        execute_tlbi(instruction);
+    }
+
+    fn tlb_barrier() {
+        execute(Event::DsbIsh);
+        execute(Event::Isb);
+    }
+
     fn observe(event: backend::Event) {
         record(event);
     }
@@ -311,6 +343,19 @@ unsafe impl Backend for SimOwnByte {
 
     fn barrier() {
         barrier_pair();
+    }
+
+    fn table_barrier() {
+        execute(Event::DsbIshst);
+    }
+
+    fn tlb_invalidate(instruction: Tlbi) {
+        execute_tlbi(instruction);
+    }
+
+    fn tlb_barrier() {
+        execute(Event::DsbIsh);
+        execute(Event::Isb);
     }
 
     fn observe(event: backend::Event) {

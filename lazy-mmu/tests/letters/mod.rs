@@ -3,7 +3,7 @@
 use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::Event;
 
-/// `S` store, `D` `dsb ishst`, `I` `isb`, `(` `<` `[` enter Outer, Nested, Inert, `)` `>` `]` the leaves, `|` an outermost
+/// `S` store, `D` `dsb ishst`, `I` `isb`, `T` TLBI by address, `A` of everything, `d` `dsb ish`, `(` `<` `[` enter Outer, Nested, Inert, `)` `>` `]` the leaves, `|` an outermost
 /// pause, `/` its resume, `-` a pause that changes nothing, `{` `}` an interrupt.
 pub(crate) fn letters(events: &[Event]) -> String {
     events
@@ -12,6 +12,9 @@ pub(crate) fn letters(events: &[Event]) -> String {
             Event::Store { .. } => 'S',
             Event::DsbIshst => 'D',
             Event::Isb => 'I',
+            Event::DsbIsh => 'd',
+            Event::Tlbi(_) => 'T',
+            Event::TlbiAll => 'A',
             Event::Enter(Kind::Outer) => '(',
             Event::Leave(Kind::Outer) => ')',
             Event::Enter(Kind::Nested) => '<',

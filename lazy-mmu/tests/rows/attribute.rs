@@ -189,3 +189,20 @@ fn a_lock_in_the_body_is_released_before_the_pair_and_one_passed_in_after_it() {
         ]
     );
 }
+
+#[test]
+fn a_macro_at_the_start_of_the_body_knows_the_sections_name() {
+    #[lazy_mmu(backend = Sim, mmu)]
+    fn body(slots: &[AtomicU64]) {
+        const FIRST: usize = 0;
+        macro_rules! store {
+            ($slot:expr) => {
+                mmu.write(&slots[$slot], KERNEL)
+            };
+        }
+        store!(FIRST);
+        store!(FIRST + 1);
+    }
+    body(&slots::<2>());
+    assert_eq!(trace(), "(SSDI)");
+}

@@ -1,0 +1,299 @@
+//! The other ways in which an entry changes: never deferred, without synchronisation, atomically, block to table, valid to
+//! invalid and back.
+//!
+//! Separate from `store`, which has the plain store of almost every change: each of these says who may race with it. The
+//! names are Linux's (arm64, `pgtable.h`, `mmu.c`, `pageattr.c`).
+//!
+//! | operation | races with | synchronisation |
+//! |---|---|---|
+//! | [`write_sync`] | nobody who changes the entry | the pair, at once, in a section too |
+//! | [`write_nosync`] | nobody at all | none: the caller's |
+//! | [`get_and_clear`], [`set_wrprotect`], [`test_and_clear_young`] | the hardware (AF, dirty), other CPUs that do the same | none: they take away, and the TLB invalidation that follows is the caller's |
+//! | [`set_access_flags`], [`compare_exchange`] | the hardware, other CPUs that do the same | as the new value needs: deferred in a section |
+//! | [`LazyMmu::split_block`] | the hardware that walks the block | `dsb ishst` before the parent; the pair deferred |
+//! | [`LazyMmu::set_memory_valid`] | nobody who changes the entries | valid: the pair deferred; invalid: a TLB invalidation |
+//!
+//! All are single 64-bit accesses, relaxed: what orders them for a walker is a barrier, and for another CPU that follows
+//! the same lock the lock.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::backend::{Backend, Event};
+use crate::descriptor::{ACCESSED, DBM, Descriptor, Leaf, READ_ONLY, Table, VALID};
+use crate::level::Level;
+use crate::raw;
+use crate::section::LazyMmu;
+use crate::store;
+use crate::tlb::VirtualRange;
+use crate::visible::{self, Visible};
+
+/// Stores `descriptor` and executes the pair at once, whatever the descriptor says and in a section too: for an entry that
+/// is used before any section is left, as that of the live root table by which the kernel itself runs.
+///
+/// The pair covers what the thread had pending, so the following leave emits nothing for that.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::descriptor::TopLevel;
+/// use lazy_mmu::sim::{Sim, is_settled, pairs, take_trace};
+///
+/// let root = AtomicU64::new(0);
+/// lazy_mmu::with::<Sim, _>(|mmu| {
+///     mmu.note_store();
+///     lazy_mmu::update::write_sync::<Sim, _>(&root, TopLevel(0x4000_0003));
+///     assert!(is_settled(&root));
+/// });
+/// assert_eq!(pairs(&take_trace()), 1);
+/// ```
+#[inline]
+pub fn write_sync<B: Backend, D: Descriptor>(slot: &AtomicU64, descriptor: D) {
+    store::put::<B>(slot, descriptor.bits());
+    let (bits, in_interrupt) = B::context();
+    if !in_interrupt {
+        raw::settled::<B>(bits);
+    }
+    B::barrier();
+}
+
+/// Stores `descriptor` without any synchronisation (Linux: `__set_pte_nosync` and its like).
+///
+/// For tables that no walker reaches yet: at boot, or before they are linked.
+///
+/// # Safety
+///
+/// Before a walker may use the entry, the caller executes a barrier that orders this store before that: the pair, a
+/// `dsb ishst` before the store that links the table, or that of the change of TTBR. No section knows of this store.
+#[inline]
+pub unsafe fn write_nosync<B: Backend, D: Descriptor>(slot: &AtomicU64, descriptor: D) {
+    store::put::<B>(slot, descriptor.bits());
+}
+
+/// Clears the entry, and returns what it was (Linux: `ptep_get_and_clear`).
+///
+/// One atomic exchange, so that an access flag or a dirty state that the hardware sets at the same time is either in the
+/// result, or was never set: the hardware does not change an invalid entry. No pair is needed, and none becomes pending.
+#[inline]
+pub fn get_and_clear<B: Backend>(slot: &AtomicU64) -> u64 {
+    let old = slot.swap(0, Ordering::Relaxed);
+    changed::<B>(slot, 0);
+    old
+}
+
+/// Makes the leaf read-only, and returns what it was (Linux: `ptep_set_wrprotect`).
+///
+/// With hardware management of dirty state, a leaf with DBM that is not READ_ONLY is dirty: that is kept in
+/// `software_dirty`, the kernel's own bit of the descriptor (Linux: bit 55), and both DBM and the write permission go. A
+/// kernel without one gives 0, and takes the dirty state from the result. No pair is needed, and none becomes pending; a
+/// TLB that still lets writes through is the caller's matter.
+#[inline]
+pub fn set_wrprotect<B: Backend>(slot: &AtomicU64, software_dirty: u64) -> u64 {
+    update::<B>(slot, |old| {
+        let dirty = if old & (DBM | READ_ONLY) == DBM {
+            software_dirty
+        } else {
+            0
+        };
+        (old | READ_ONLY | dirty) & !DBM
+    })
+    .0
+}
+
+/// Clears the access flag, and returns what the leaf was (Linux: `ptep_test_and_clear_young`, which returns whether it was
+/// set).
+///
+/// One atomic operation; the other bits stay as the hardware has them. No pair is needed, and none becomes pending.
+#[inline]
+pub fn test_and_clear_young<B: Backend>(slot: &AtomicU64) -> u64 {
+    let old = slot.fetch_and(!ACCESSED, Ordering::Relaxed);
+    changed::<B>(slot, old & !ACCESSED);
+    old
+}
+
+/// Adds what `wanted` permits to a valid leaf: the access flag, the write permission, DBM and the bits of
+/// `software_dirty`; never takes any away (Linux: `ptep_set_access_flags`). Returns whether the entry was changed.
+///
+/// A compare-exchange loop: what the hardware sets at the same time is kept. The pair is needed as the new leaf's rule
+/// says. A TLB may hold the narrower permission, and the fault is then spurious: the caller invalidates where that cannot be
+/// handled.
+#[inline]
+pub fn set_access_flags<B: Backend>(slot: &AtomicU64, wanted: Leaf, software_dirty: u64) -> bool {
+    let (old, new) = update::<B>(slot, |old| with_access_flags(old, wanted, software_dirty));
+    if old != new && Leaf(new).needs_barrier() {
+        store::note_store::<B>();
+    }
+    old != new
+}
+
+fn with_access_flags(old: u64, wanted: Leaf, software_dirty: u64) -> u64 {
+    // READ_ONLY permits by being clear: it stays only if both have it.
+    let read_only = old & wanted.0 & READ_ONLY;
+    let added = wanted.0 & (ACCESSED | DBM | software_dirty);
+    (old & !READ_ONLY) | read_only | added
+}
+
+/// Stores `new` if the entry is `current`; returns the old value, as an error if it was another.
+///
+/// For a change that was computed from the old value while the hardware, or another CPU, may change it. If it is
+/// stored, the pair is needed as `new` says, and deferred in a section of the calling thread.
+///
+/// # Errors
+///
+/// The entry's value, if that is not `current`: nothing was stored.
+#[inline]
+pub fn compare_exchange<B: Backend, D: Descriptor>(
+    slot: &AtomicU64,
+    current: D,
+    new: D,
+) -> Result<u64, u64> {
+    let needed = new.needs_barrier();
+    let old = slot.compare_exchange(
+        current.bits(),
+        new.bits(),
+        Ordering::Relaxed,
+        Ordering::Relaxed,
+    )?;
+    changed::<B>(slot, new.bits());
+    if needed {
+        store::note_store::<B>();
+    }
+    Ok(old)
+}
+
+/// Replaces the entry by `change` of it; returns the old one and the new one.
+#[inline]
+fn update<B: Backend>(slot: &AtomicU64, change: impl Fn(u64) -> u64) -> (u64, u64) {
+    let mut old = slot.load(Ordering::Relaxed);
+    loop {
+        let new = change(old);
+        match slot.compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => {
+                changed::<B>(slot, new);
+                return (old, new);
+            }
+            Err(now) => old = now,
+        }
+    }
+}
+
+#[inline]
+fn changed<B: Backend>(slot: &AtomicU64, value: u64) {
+    B::observe(Event::Store { slot, value });
+}
+
+impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
+    /// [`write_sync`]: never deferred. The result is the proof that [`flush`](Self::flush) gives.
+    #[inline]
+    pub fn write_sync<D: Descriptor>(
+        &mut self,
+        slot: &AtomicU64,
+        descriptor: D,
+    ) -> Visible<'_, 'id, B> {
+        store::put::<B>(slot, descriptor.bits());
+        self.mark_settled();
+        B::barrier();
+        visible::proof()
+    }
+
+    /// [`set_access_flags`], deferred into this section.
+    #[inline]
+    pub fn set_access_flags(
+        &mut self,
+        slot: &AtomicU64,
+        wanted: Leaf,
+        software_dirty: u64,
+    ) -> bool {
+        let (old, new) = update::<B>(slot, |old| with_access_flags(old, wanted, software_dirty));
+        if old != new && Leaf(new).needs_barrier() {
+            self.note_store();
+        }
+        old != new
+    }
+
+    /// [`compare_exchange`], deferred into this section.
+    ///
+    /// # Errors
+    ///
+    /// The entry's value, if that is not `current`: nothing was stored.
+    #[inline]
+    pub fn compare_exchange<D: Descriptor>(
+        &mut self,
+        slot: &AtomicU64,
+        current: D,
+        new: D,
+    ) -> Result<u64, u64> {
+        let needed = new.needs_barrier();
+        let old = slot.compare_exchange(
+            current.bits(),
+            new.bits(),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        )?;
+        changed::<B>(slot, new.bits());
+        if needed {
+            self.note_store();
+        }
+        Ok(old)
+    }
+
+    /// Replaces the block in `parent` by a table: fills `children`, the entries of that table, with what `child` gives, then
+    /// `dsb ishst`, then stores `table` in `parent` (Linux, arm64: `split_pmd`, `split_pud`).
+    ///
+    /// The children translate what the block did, to the same addresses, so no TLB invalidation is needed; the pair of the
+    /// parent's store is deferred. The barrier in between is not: a walker that finds the table must find it filled.
+    ///
+    /// # Safety
+    ///
+    /// * `children` are the entries of the table to which `table` points; no walker reaches them before.
+    /// * They translate the block's range as the block did, or nobody uses that range.
+    /// * Every CPU that may use the range tolerates the change from a block to a table without break-before-make: FEAT_BBM
+    ///   level 2, without conflict aborts, or a CPU that has not cached the block. Else use
+    ///   [`break_before_make`](Self::break_before_make).
+    ///
+    /// # Panics
+    ///
+    /// If `child` does: the parent is as it was.
+    #[inline]
+    pub unsafe fn split_block<D: Descriptor>(
+        &mut self,
+        parent: &AtomicU64,
+        children: &[AtomicU64],
+        table: Table,
+        mut child: impl FnMut(usize) -> D,
+    ) {
+        for (i, slot) in children.iter().enumerate() {
+            store::put::<B>(slot, child(i).bits());
+        }
+        B::table_barrier();
+        self.write(parent, table);
+    }
+
+    /// Sets or clears VALID in each of `slots`, which are the pages of `range` in the linear map; the other bits stay (Linux,
+    /// arm64: `set_memory_valid`).
+    ///
+    /// Made valid: the entries were invalid, so no TLB has them, and the pair at leave is all the synchronisation there is.
+    /// Made invalid: the range is removed from the TLBs, which settles what is pending.
+    ///
+    /// # Panics
+    ///
+    /// If `range` has another number of pages than there are slots; nothing was changed.
+    #[inline]
+    pub fn set_memory_valid(&mut self, slots: &[AtomicU64], range: VirtualRange, valid: bool) {
+        assert!(
+            slots.len() as u64 == range.pages(),
+            "{} entries cannot be the {} pages of the range",
+            slots.len(),
+            range.pages()
+        );
+        if valid {
+            // The hardware does not change invalid entries, so a plain store will do.
+            self.write_range(slots, |i| Leaf(slots[i].load(Ordering::Relaxed) | VALID));
+        } else {
+            for slot in slots {
+                // The access flag and the dirty state may be set until then.
+                let old = slot.fetch_and(!VALID, Ordering::Relaxed);
+                changed::<B>(slot, old & !VALID);
+            }
+            self.flush_tlb_kernel_range(range);
+        }
+    }
+}

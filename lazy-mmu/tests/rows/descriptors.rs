@@ -1,0 +1,199 @@
+//! Rows B04 and B10 to B13: the rule of each kind, in each granule and regime; and what is no descriptor of the kind.
+
+use lazy_mmu::descriptor::{
+    ACCESSED, BadDescriptor, Descriptor, El2Leaf, Granule, Leaf, PAGE_LEVEL, Table, TopLevel, USER,
+    UXN, VALID,
+};
+
+use Granule::{Kib4, Kib16, Kib64};
+
+const GRANULES: [Granule; 3] = [Kib4, Kib16, Kib64];
+
+/// Every level of every granule.
+fn levels() -> impl Iterator<Item = (Granule, u8)> {
+    GRANULES
+        .into_iter()
+        .flat_map(|granule| (granule.first_level()..=PAGE_LEVEL).map(move |level| (granule, level)))
+}
+
+#[test]
+fn the_granules_are_those_of_the_manual() {
+    // Page size, entries, and what an entry translates at each level.
+    let table = [
+        (
+            Kib4,
+            4 << 10,
+            512,
+            [Some(512 << 30), Some(1 << 30), Some(2 << 20), Some(4 << 10)],
+        ),
+        (
+            Kib16,
+            16 << 10,
+            2048,
+            [
+                Some(128 << 40),
+                Some(64 << 30),
+                Some(32 << 20),
+                Some(16 << 10),
+            ],
+        ),
+        (
+            Kib64,
+            64 << 10,
+            8192,
+            [None, Some(4 << 40), Some(512 << 20), Some(64 << 10)],
+        ),
+    ];
+    for (granule, page, entries, sizes) in table {
+        assert_eq!(granule.page_size(), page);
+        assert_eq!(granule.entries(), entries);
+        assert_eq!([0, 1, 2, 3].map(|level| granule.entry_size(level)), sizes);
+        assert_eq!(granule.entry_size(4), None);
+    }
+    let blocks = GRANULES.map(|it| [0, 1, 2, 3].map(|level| it.has_blocks(level)));
+    assert_eq!(
+        blocks,
+        [
+            [false, true, true, false],
+            [false, false, true, false],
+            [false, false, true, false]
+        ]
+    );
+}
+
+#[test]
+fn b04_b11_a_leaf_of_el1_needs_the_pair_iff_it_is_a_valid_kernel_leaf() {
+    for (granule, level) in levels() {
+        if level != PAGE_LEVEL && !granule.has_blocks(level) {
+            continue;
+        }
+        for (user, uxn) in [(false, false), (false, true), (true, false), (true, true)] {
+            let attributes = if user { USER } else { 0 } | if uxn { UXN } else { 0 } | ACCESSED;
+            let address = granule.entry_size(level).unwrap();
+            let leaf = Leaf::new(granule, level, address, attributes).unwrap();
+            assert_eq!(
+                leaf.needs_barrier(),
+                uxn && !user,
+                "{granule:?} {level} {leaf:?}"
+            );
+            assert!(!Leaf(leaf.0 & !VALID).needs_barrier());
+            assert_eq!(leaf.address(granule), address);
+            assert_eq!(Leaf::from_bits(granule, level, leaf.0), Ok(leaf));
+            // At EL2 all of them are the kernel's.
+            let leaf = El2Leaf::new(granule, level, address, attributes).unwrap();
+            assert!(leaf.needs_barrier());
+            assert!(!El2Leaf(leaf.0 & !VALID).needs_barrier());
+        }
+    }
+    assert!(!Leaf::INVALID.needs_barrier() && !El2Leaf::INVALID.needs_barrier());
+}
+
+#[test]
+fn b10_b12_b13_tables_and_the_top_level() {
+    for (granule, level) in levels().filter(|it| it.1 != PAGE_LEVEL) {
+        let address = 3 * granule.page_size();
+        let table = Table::new(granule, level, address, 0).unwrap();
+        assert!(table.needs_barrier(), "B10");
+        assert_eq!(table.address(granule), address);
+        assert!(!Table::INVALID.needs_barrier(), "B12");
+        assert!(!Table(table.0 & !VALID).needs_barrier(), "B12");
+        let top = TopLevel::new(granule, level, address, 0).unwrap();
+        assert!(
+            top.needs_barrier() && TopLevel::INVALID.needs_barrier(),
+            "B13"
+        );
+        assert_eq!(TopLevel::from_bits(granule, level, top.0), Ok(top));
+    }
+}
+
+#[test]
+fn bad_descriptors_are_refused() {
+    use BadDescriptor::{IsLeaf, IsTable, NoSuchLevel, Reserved, TooLarge, Unaligned};
+
+    for granule in GRANULES {
+        let page = granule.page_size();
+        assert_eq!(
+            Leaf::new(granule, 3, 0x800, 0),
+            Err(Unaligned {
+                address: 0x800,
+                align: page
+            })
+        );
+        let block = granule.entry_size(2).unwrap();
+        assert_eq!(
+            Leaf::new(granule, 2, page, 0),
+            Err(Unaligned {
+                address: page,
+                align: block
+            })
+        );
+        assert_eq!(
+            Table::new(granule, 2, page / 2, 0),
+            Err(Unaligned {
+                address: page / 2,
+                align: page
+            })
+        );
+        assert_eq!(
+            Leaf::new(granule, 3, 1 << 48, 0),
+            Err(TooLarge { address: 1 << 48 })
+        );
+        assert_eq!(Leaf::new(granule, 4, 0, 0), Err(NoSuchLevel { level: 4 }));
+        assert_eq!(Table::new(granule, 3, 0, 0), Err(NoSuchLevel { level: 3 }));
+        // The type is not an attribute, nor is an address.
+        assert_eq!(
+            Leaf::new(granule, 3, 0, VALID),
+            Err(Reserved { bits: VALID })
+        );
+        assert_eq!(
+            El2Leaf::new(granule, 3, 0, 1 << 20),
+            Err(Reserved { bits: 1 << 20 })
+        );
+        assert_eq!(Table::new(granule, 2, 0, 2), Err(Reserved { bits: 2 }));
+        // Somebody else's bits.
+        assert_eq!(
+            Leaf::from_bits(granule, 2, 0b11),
+            Err(IsTable { bits: 0b11 })
+        );
+        assert_eq!(
+            Table::from_bits(granule, 2, 0b01),
+            Err(IsLeaf { bits: 0b01 })
+        );
+        assert_eq!(
+            Leaf::from_bits(granule, 3, 0b01),
+            Err(Reserved { bits: VALID })
+        );
+        assert_eq!(
+            Leaf::from_bits(granule, 3, 0b11 | 3 << 48),
+            Err(Reserved { bits: 3 << 48 })
+        );
+        assert_eq!(
+            Leaf::from_bits(granule, 2, 0b01 | 1 << 17),
+            Err(Reserved { bits: 1 << 17 })
+        );
+        // nT, in a block only.
+        assert!(Leaf::from_bits(granule, 2, 0b01 | 1 << 16).is_ok());
+        assert_eq!(Leaf(0b01 | 1 << 16).address(granule), 0);
+        assert_eq!(
+            Table::from_bits(granule, 2, 0b11 | 1 << 48),
+            Err(Reserved { bits: 1 << 48 })
+        );
+        // An invalid entry is of every kind, whatever else software keeps in it.
+        assert!(Leaf::from_bits(granule, 2, 0xdead_beef_0000_0002).is_ok());
+        assert!(TopLevel::from_bits(granule, 1, 0xdead_beef_0000_0000).is_ok());
+    }
+    assert_eq!(
+        Leaf::new(Kib16, 1, 0, 0),
+        Err(NoSuchLevel { level: 1 }),
+        "no blocks there"
+    );
+    assert_eq!(
+        Leaf::from_bits(Kib4, 0, 0b01),
+        Err(NoSuchLevel { level: 0 })
+    );
+    assert_eq!(Table::new(Kib64, 0, 0, 0), Err(NoSuchLevel { level: 0 }));
+    assert_eq!(
+        Leaf::new(Kib4, 2, 0x1000, 0).unwrap_err().to_string(),
+        "the output address 0x1000 is not a multiple of 0x200000"
+    );
+}

@@ -1,0 +1,411 @@
+//! Rows B14 to B16, B20, B21, B23 and B24: the writes that are not plain stores, and TLB invalidation.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use lazy_mmu::descriptor::{ACCESSED, DBM, Granule, Leaf, READ_ONLY, Table, TopLevel, UXN, VALID};
+use lazy_mmu::sim::{Sim, bits, interrupt, is_settled};
+use lazy_mmu::tlb::{self, VirtualRange};
+use lazy_mmu::{Bits, Unmapped, update, with, write};
+
+use crate::common::{KERNEL, slots, trace};
+
+const BASE: u64 = 0xffff_8000_0000_0000;
+
+fn range(pages: u64) -> VirtualRange {
+    VirtualRange::new(Granule::Kib4, BASE, pages).unwrap()
+}
+
+/// A valid kernel leaf, writable and dirty by the hardware's bits.
+const DIRTY: u64 = 0x4000_0000 | UXN | VALID | DBM | ACCESSED;
+/// The software's dirty bit, as Linux has it.
+const SOFTWARE_DIRTY: u64 = 1 << 55;
+
+#[test]
+fn b14_write_sync_is_never_deferred() {
+    let [root, other] = slots::<2>();
+    update::write_sync::<Sim, _>(&root, TopLevel::INVALID);
+    assert_eq!(trace(), "SDI");
+    with::<Sim, _>(|mmu| {
+        mmu.write(&other, KERNEL);
+        update::write_sync::<Sim, _>(&root, TopLevel::INVALID);
+        assert!(is_settled(&root) && is_settled(&other));
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE);
+        mmu.write(&other, KERNEL);
+        mmu.write_sync(&root, TopLevel::INVALID);
+        assert!(is_settled(&root) && is_settled(&other));
+    });
+    assert_eq!(trace(), "(SSDISSDI)", "the leave owes nothing");
+}
+
+#[test]
+fn b14_in_an_interrupt_the_threads_pair_stays_pending() {
+    let [root, other] = slots::<2>();
+    with::<Sim, _>(|mmu| {
+        mmu.write(&other, KERNEL);
+        interrupt(|| update::write_sync::<Sim, _>(&root, TopLevel::INVALID));
+        interrupt(|| {
+            with::<Sim, _>(|inner| {
+                inner.write_sync(&root, TopLevel::INVALID);
+            });
+        });
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE.union(Bits::PENDING));
+    });
+    assert_eq!(trace(), "(S{SDI}{[SDI]}DI)");
+}
+
+#[test]
+fn b15_what_takes_away_needs_no_pair() {
+    let [slot] = slots::<1>();
+    with::<Sim, _>(|_| {
+        slot.store(DIRTY, Ordering::Relaxed);
+        assert_eq!(update::test_and_clear_young::<Sim>(&slot), DIRTY);
+        assert_eq!(
+            update::test_and_clear_young::<Sim>(&slot),
+            DIRTY & !ACCESSED
+        );
+
+        slot.store(DIRTY, Ordering::Relaxed);
+        assert_eq!(update::set_wrprotect::<Sim>(&slot, SOFTWARE_DIRTY), DIRTY);
+        let protected = (DIRTY | READ_ONLY | SOFTWARE_DIRTY) & !DBM;
+        assert_eq!(slot.load(Ordering::Relaxed), protected);
+        // Clean: the hardware may make it writable, and has not.
+        slot.store(DIRTY | READ_ONLY, Ordering::Relaxed);
+        update::set_wrprotect::<Sim>(&slot, SOFTWARE_DIRTY);
+        assert_eq!(slot.load(Ordering::Relaxed), (DIRTY | READ_ONLY) & !DBM);
+
+        assert_eq!(
+            update::get_and_clear::<Sim>(&slot),
+            (DIRTY | READ_ONLY) & !DBM
+        );
+        assert_eq!(slot.load(Ordering::Relaxed), 0);
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE, "nothing is pending");
+    });
+    assert_eq!(trace(), "(SSSSS)");
+}
+
+#[test]
+fn b15_what_adds_goes_by_the_rule() {
+    let [slot] = slots::<1>();
+    let old = Leaf(0x4000_0000 | UXN | VALID | READ_ONLY);
+    slot.store(old.0, Ordering::Relaxed);
+    with::<Sim, _>(|mmu| {
+        assert!(mmu.set_access_flags(&slot, Leaf(old.0 | ACCESSED), SOFTWARE_DIRTY));
+        assert_eq!(
+            slot.load(Ordering::Relaxed),
+            old.0 | ACCESSED,
+            "still read-only"
+        );
+        assert!(
+            !mmu.set_access_flags(&slot, Leaf(old.0), SOFTWARE_DIRTY),
+            "nothing is taken"
+        );
+        assert!(mmu.set_access_flags(&slot, Leaf(DIRTY | SOFTWARE_DIRTY), SOFTWARE_DIRTY));
+        assert_eq!(slot.load(Ordering::Relaxed), DIRTY | SOFTWARE_DIRTY);
+    });
+    // (One that changes nothing stores the same.)
+    assert_eq!(trace(), "(SSSDI)");
+    assert!(update::set_access_flags::<Sim>(
+        &slot,
+        Leaf(1 << 9 | ACCESSED),
+        1 << 9
+    ));
+    assert_eq!(trace(), "SDI", "without a section");
+
+    let now = Leaf(slot.load(Ordering::Relaxed));
+    with::<Sim, _>(|mmu| {
+        assert_eq!(mmu.compare_exchange(&slot, Leaf(7), KERNEL), Err(now.0));
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE);
+        assert_eq!(mmu.compare_exchange(&slot, now, Leaf::INVALID), Ok(now.0));
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE);
+        assert_eq!(mmu.compare_exchange(&slot, Leaf::INVALID, KERNEL), Ok(0));
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE.union(Bits::PENDING));
+    });
+    assert_eq!(trace(), "(SSDI)");
+    assert_eq!(
+        update::compare_exchange::<Sim, _>(&slot, KERNEL, KERNEL),
+        Ok(KERNEL.0)
+    );
+    assert_eq!(trace(), "SDI");
+}
+
+/// Threads that set the access flag and make the leaf dirty, as the hardware does, while this one takes both away: what
+/// they set is seen once, none is lost.
+#[test]
+fn b15_hardware_updates_that_race_are_not_lost() {
+    const ROUNDS: u64 = if cfg!(miri) { 50 } else { 20_000 };
+    let [slot] = slots::<1>();
+    let clean = (DIRTY | READ_ONLY) & !ACCESSED;
+    slot.store(clean, Ordering::Relaxed);
+    let done = AtomicBool::new(false);
+    // What the walkers have set, and this thread has taken away.
+    let counts = [const { AtomicU64::new(0) }; 2];
+    let mut taken = [0; 2];
+    std::thread::scope(|scope| {
+        for (walker, (flag, set)) in [(ACCESSED, true), (READ_ONLY, false)]
+            .into_iter()
+            .enumerate()
+        {
+            let (slot, done, counts) = (&slot, &done, &counts);
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    // The hardware changes a valid entry only, and makes only one with DBM writable.
+                    let changed = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| {
+                        let may = old & VALID != 0 && (set || old & DBM != 0);
+                        let new = if set { old | flag } else { old & !flag };
+                        (may && new != old).then_some(new)
+                    });
+                    counts[walker].fetch_add(u64::from(changed.is_ok()), Ordering::Relaxed);
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let count = |old: u64, taken: &mut [u64; 2]| {
+            taken[0] += u64::from(old & ACCESSED != 0);
+            taken[1] += u64::from(old & (DBM | READ_ONLY) == DBM);
+        };
+        let mut round = 0;
+        // Until all have raced, however the host schedules them.
+        while round < ROUNDS || taken.contains(&0) {
+            round += 1;
+            if round % 64 == 0 {
+                std::thread::yield_now();
+            }
+            match round % 3 {
+                0 => {
+                    let old = update::get_and_clear::<Sim>(&slot);
+                    count(old, &mut taken);
+                    write::<Sim, _>(&slot, Leaf(clean));
+                }
+                1 => {
+                    let old = update::test_and_clear_young::<Sim>(&slot);
+                    taken[0] += u64::from(old & ACCESSED != 0);
+                }
+                _ => {
+                    let old = update::set_wrprotect::<Sim>(&slot, 0);
+                    taken[1] += u64::from(old & (DBM | READ_ONLY) == DBM);
+                    update::set_access_flags::<Sim>(&slot, Leaf(READ_ONLY | DBM), 0);
+                }
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    // What is set still, and was not taken.
+    let last = slot.load(Ordering::Relaxed);
+    taken[0] += u64::from(last & ACCESSED != 0);
+    taken[1] += u64::from(last & (DBM | READ_ONLY) == DBM);
+    assert_eq!(taken, counts.map(AtomicU64::into_inner));
+    trace();
+}
+
+#[test]
+fn b16_write_nosync_has_no_synchronisation() {
+    let [slot] = slots::<1>();
+    // SAFETY: nothing walks it.
+    unsafe { update::write_nosync::<Sim, _>(&slot, KERNEL) };
+    with::<Sim, _>(|_| {
+        // SAFETY: nothing walks it.
+        unsafe { update::write_nosync::<Sim, _>(&slot, KERNEL) };
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE);
+    });
+    assert_eq!(trace(), "S(S)");
+}
+
+#[test]
+fn b20_invalidation_is_complete_on_its_own() {
+    with::<Sim, _>(|mmu| {
+        mmu.flush_tlb_kernel_range(range(3));
+        mmu.flush_tlb_kernel_pgtable(range(1));
+        mmu.flush_tlb_all();
+        tlb::flush_tlb_kernel_range::<Sim>(range(1));
+        mmu.flush_tlb_kernel_range(range(513));
+    });
+    tlb::flush_tlb_kernel_pgtable::<Sim>(range(2));
+    tlb::flush_tlb_all::<Sim>();
+    assert_eq!(trace(), "(DTTTdIDTdIDAdIDTdIDAdI)DTTdIDAdI");
+}
+
+#[test]
+fn b21_it_settles_what_is_pending() {
+    type Invalidate = fn();
+    let ways: [Invalidate; 4] = [
+        || tlb::flush_tlb_kernel_range::<Sim>(range(1)),
+        || tlb::flush_tlb_kernel_pgtable::<Sim>(range(1)),
+        tlb::flush_tlb_all::<Sim>,
+        || {
+            with::<Sim, _>(|mmu| {
+                mmu.flush_tlb_kernel_range(range(1));
+            });
+        },
+    ];
+    for invalidate in ways {
+        let [slot] = slots::<1>();
+        with::<Sim, _>(|mmu| {
+            mmu.write(&slot, KERNEL);
+            invalidate();
+            assert!(is_settled(&slot));
+            assert_eq!(bits::<Sim>(), Bits::ACTIVE);
+        });
+        let trace = trace();
+        assert_eq!(trace.matches("DI").count(), 0, "no pair: {trace}");
+        assert!(trace.starts_with("(S"), "{trace}");
+    }
+    // A proof comes of it.
+    let [slot] = slots::<1>();
+    with::<Sim, _>(|mmu| {
+        let pending = mmu.write_pending(&slot, KERNEL, 7);
+        let proof = mmu.flush_tlb_all();
+        assert_eq!(pending.get(&proof), 7);
+    });
+    assert_eq!(trace(), "(SDAdI)");
+}
+
+#[test]
+fn b21_in_an_interrupt_the_threads_pair_stays_pending() {
+    let [slot] = slots::<1>();
+    with::<Sim, _>(|mmu| {
+        mmu.write(&slot, KERNEL);
+        interrupt(|| {
+            tlb::flush_tlb_all::<Sim>();
+            with::<Sim, _>(|inner| {
+                inner.flush_tlb_all();
+            });
+        });
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE.union(Bits::PENDING));
+    });
+    assert_eq!(trace(), "(S{DAdI[DAdI]}DI)");
+}
+
+#[test]
+fn what_was_unmapped_is_had_back_after_its_invalidation() {
+    struct Frame(u64);
+    impl Drop for Frame {
+        fn drop(&mut self) {
+            lazy_mmu::sim::execute(lazy_mmu::sim::Event::DmbIshst);
+        }
+    }
+    let frame = |old: u64| Frame(Leaf(old).address(Granule::Kib4));
+
+    let [one, two] = slots::<2>();
+    one.store(DIRTY, Ordering::Relaxed);
+    two.store(DIRTY + 0x1000, Ordering::Relaxed);
+    with::<Sim, _>(|mmu| {
+        let first = mmu.unmap(&one, range(1), frame);
+        let second = VirtualRange::new(Granule::Kib4, BASE + 0x1000, 1).unwrap();
+        let second = mmu.unmap(&two, second, frame);
+        let both = first.and(second);
+        assert_eq!(both.range(), range(2));
+        assert_eq!(trace(), "(SS");
+        let (first, second) = both.invalidate(mmu);
+        assert_eq!(trace(), "DTTdI", "before the frames are to be had");
+        assert_eq!((first.0, second.0), (0x4000_0000, 0x4000_1000));
+    });
+    lazy_mmu::sim::take_trace();
+
+    // Dropped, it is invalidated before its value is dropped.
+    one.store(DIRTY, Ordering::Relaxed);
+    with::<Sim, _>(|mmu| drop(mmu.unmap(&one, range(1), frame)));
+    let order: Vec<_> = lazy_mmu::sim::take_trace();
+    let freed = order
+        .iter()
+        .position(|it| *it == lazy_mmu::sim::Event::DmbIshst);
+    let completed = order
+        .iter()
+        .position(|it| *it == lazy_mmu::sim::Event::DsbIsh);
+    assert!(completed < freed && completed.is_some(), "{order:?}");
+
+    // A panic in between loses nothing.
+    let panics = || {
+        with::<Sim, _>(|mmu| -> Unmapped<(), Sim> {
+            mmu.unmap(&one, range(1), |_| panic!("provoked"))
+        })
+        .invalidate_now();
+    };
+    assert!(std::panic::catch_unwind(panics).is_err());
+    assert_eq!(trace(), "(SDTdI)");
+
+    // Many at once, and a table.
+    let table = slots::<4>();
+    with::<Sim, _>(|mmu| {
+        let gathered = mmu.unmap_range(&table, range(4), Vec::new(), |all, i, old| {
+            all.push((i, old));
+        });
+        assert_eq!(gathered.invalidate(mmu), [(0, 0), (1, 0), (2, 0), (3, 0)]);
+        mmu.unmap_table(&one, range(512), |old| old)
+            .invalidate_now();
+    });
+    assert_eq!(trace().replace('T', ""), "(SSSSDdISDdI)");
+}
+
+#[test]
+fn break_before_make_is_in_order() {
+    let [slot] = slots::<1>();
+    slot.store(DIRTY, Ordering::Relaxed);
+    with::<Sim, _>(|mmu| {
+        let old = mmu.break_before_make(&slot, range(1), |old| {
+            assert_eq!(slot.load(Ordering::Relaxed), 0, "broken");
+            assert_eq!(trace(), "(SDTdI");
+            Leaf(old ^ 0x1000)
+        });
+        assert_eq!(old, DIRTY);
+    });
+    assert_eq!(trace(), "SDI)");
+    assert_eq!(slot.load(Ordering::Relaxed), DIRTY ^ 0x1000);
+}
+
+#[test]
+fn b23_a_block_is_split_children_first() {
+    let [parent] = slots::<1>();
+    let children = slots::<8>();
+    with::<Sim, _>(|mmu| {
+        // SAFETY: nothing walks them.
+        unsafe {
+            mmu.split_block(&parent, &children, Table(0x4000_0000 | 0b11), |i| {
+                Leaf(KERNEL.0 + 0x1000 * i as u64)
+            });
+        }
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE.union(Bits::PENDING));
+        assert_eq!(trace(), "(SSSSSSSSDS");
+    });
+    assert_eq!(trace(), "DI)");
+    assert_eq!(children[7].load(Ordering::Relaxed), KERNEL.0 + 0x7000);
+}
+
+#[test]
+fn b24_valid_needs_the_pair_only_and_invalid_an_invalidation() {
+    let table = slots::<3>();
+    for slot in &table {
+        slot.store(DIRTY & !VALID, Ordering::Relaxed);
+    }
+    with::<Sim, _>(|mmu| {
+        mmu.set_memory_valid(&table, range(3), true);
+        assert!(table.iter().all(|it| it.load(Ordering::Relaxed) == DIRTY));
+    });
+    assert_eq!(trace(), "(SSSDI)");
+    with::<Sim, _>(|mmu| {
+        mmu.set_memory_valid(&table, range(3), false);
+        assert!(
+            table
+                .iter()
+                .all(|it| it.load(Ordering::Relaxed) == DIRTY & !VALID)
+        );
+    });
+    assert_eq!(trace(), "(SSSDTTTdI)");
+}
+
+#[test]
+#[should_panic(expected = "3 entries cannot be the 2 pages of the range")]
+fn b24_a_range_of_another_length_is_refused() {
+    with::<Sim, _>(|mmu| mmu.set_memory_valid(&slots::<3>(), range(2), true));
+}
+
+#[test]
+#[should_panic(expected = "ranges of different granules")]
+fn unmapped_ranges_of_different_granules_are_refused() {
+    let [one, two] = slots::<2>();
+    with::<Sim, _>(|mmu| {
+        let other = VirtualRange::new(Granule::Kib64, BASE, 1).unwrap();
+        let one = mmu.unmap(&one, range(1), drop);
+        let two = mmu.unmap(&two, other, drop);
+        one.and(two).invalidate(mmu);
+    });
+}
