@@ -8,5 +8,6 @@ fn main() {
         let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
         println!("cargo::rustc-link-arg-bins=-Timage.ld");
         println!("cargo::rustc-link-arg-bins=-T{here}/memory.ld");
+        println!("cargo::rustc-link-arg-bins=--entry=start");
     }
 }

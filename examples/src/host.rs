@@ -11,7 +11,7 @@ use lazy_mmu::{Backend, Eager};
 use crate::frames::MemoryMap;
 use crate::machine::{Fault, FaultReason, Machine, Table};
 use crate::mm::MemoryManager;
-use crate::page::{ENTRIES, Error, Frame, LEAF_LEVEL, PAGE_SIZE, PageRange, index};
+use crate::page::{ENTRIES, Error, Frame, LEAF_LEVEL, PAGE_SIZE, index};
 use crate::scenario::{self, Recorder, WAYS};
 use crate::tolerant::Tolerant;
 use crate::trace::{Counts, Step};
@@ -136,15 +136,6 @@ impl<B: Backend> Machine for Host<'_, B> {
     fn publish(&self) {
         sim::execute(Event::DmbIshst);
     }
-
-    fn invalidate(&self, range: PageRange) {
-        sim::execute(Event::DsbIshst);
-        for address in range.addresses() {
-            sim::execute(Event::Tlbi(address));
-        }
-        sim::execute(Event::DsbIsh);
-        sim::execute(Event::Isb);
-    }
 }
 
 /// What one operation did, in one of the three ways.
@@ -167,7 +158,7 @@ impl Operation {
                 Event::DsbIshst => Some(Step::DsbIshst),
                 Event::DsbIsh => Some(Step::DsbIsh),
                 Event::Isb => Some(Step::Isb),
-                Event::Tlbi(_) => Some(Step::Tlbi),
+                Event::Tlbi(_) | Event::TlbiAll => Some(Step::Tlbi),
                 Event::DmbIshst => Some(Step::DmbIshst),
                 _ => None,
             })

@@ -5,7 +5,7 @@ use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::Backend;
 
-use crate::page::{ENTRIES, Frame, PageRange};
+use crate::page::{ENTRIES, Frame};
 
 /// A translation table: 512 entries that the hardware walks while the CPU changes them.
 pub type Table = [AtomicU64; ENTRIES];
@@ -52,10 +52,6 @@ pub trait Machine: Copy {
     /// A walker is an observer like any other, so a memory barrier will do (Arm ARM DDI 0487, "Ordering of memory
     /// accesses from translation table walks"; Linux has `smp_wmb()` in `pmd_install`).
     fn publish(&self);
-
-    /// Removes all translations of the range from the TLBs, after the stores before it are visible: `dsb ishst`, one
-    /// TLBI a page, `dsb ish`, `isb`.
-    fn invalidate(&self, range: PageRange);
 }
 
 /// An access to memory that the MMU refused.

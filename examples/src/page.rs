@@ -3,7 +3,8 @@
 use core::fmt;
 
 use aarch64_paging::descriptor::El1Attributes as Attributes;
-use lazy_mmu::descriptor::{Leaf, Table, TopLevel};
+use lazy_mmu::descriptor::{Granule, Leaf, Table, TopLevel};
+use lazy_mmu::tlb::VirtualRange;
 
 /// Bytes in a page, and in a frame: the 4 KiB granule.
 pub const PAGE_SIZE: u64 = 4096;
@@ -171,6 +172,16 @@ impl PageRange {
         Self {
             start: self.page(pages),
             pages: if rest < at_most { rest } else { at_most },
+        }
+    }
+}
+
+impl From<PageRange> for VirtualRange {
+    fn from(range: PageRange) -> Self {
+        // A range of pages inside the address space is one there too.
+        match Self::new(Granule::Kib4, range.start, range.pages as u64) {
+            Ok(range) => range,
+            Err(error) => unreachable!("{error}"),
         }
     }
 }

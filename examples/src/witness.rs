@@ -5,7 +5,7 @@
 use core::cell::Cell;
 
 use crate::machine::{Fault, Machine, Table};
-use crate::page::{Frame, PageRange};
+use crate::page::Frame;
 
 /// How often the memory manager wrote to a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -63,9 +63,5 @@ impl<M: Machine> Machine for Witness<'_, M> {
 
     fn publish(&self) {
         self.machine.publish();
-    }
-
-    fn invalidate(&self, range: PageRange) {
-        self.machine.invalidate(range);
     }
 }

@@ -7,7 +7,7 @@
 //! (`mm/memory.c`, `mm/mmu_gather.c`).
 
 use lazy_mmu::descriptor::Leaf;
-use lazy_mmu::lazy_mmu;
+use lazy_mmu::{lazy_mmu, tlb};
 
 use crate::machine::{Fault, Machine};
 use crate::mm::{MemoryManager, Missing};
@@ -76,7 +76,7 @@ impl<M: Machine> MemoryManager<'_, M> {
         while done < range.pages() {
             let mut gather = Gather::new();
             let zapped = self.zap_pte_range(range.part(done, usize::MAX), &mut gather)?;
-            self.machine.invalidate(range.part(done, zapped));
+            tlb::flush_tlb_kernel_range::<M::Backend>(range.part(done, zapped).into());
             self.free_gathered(&gather)?;
             done += zapped;
         }

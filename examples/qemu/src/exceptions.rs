@@ -13,6 +13,8 @@ use crate::step;
 const DATA_ABORT: u64 = 0x25;
 /// ESR_EL1.EC of a software step from the current Exception level.
 const SOFTWARE_STEP: u64 = 0x33;
+/// ESR_EL1.EC of a breakpoint from the current Exception level.
+const BREAKPOINT: u64 = 0x31;
 
 /// The registers that `aarch64-rt` leaves to the callee to save: x19 to x28.
 pub type CalleeSaved = [u64; 10];
@@ -93,6 +95,7 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
     // EC is bits 31:26; ISS2 stands above.
     match (syndrome >> 26) & 0x3f {
         SOFTWARE_STEP => step::on_step(&mut state, saved),
+        BREAKPOINT => step::on_breakpoint(&mut state, saved),
         DATA_ABORT if EXPECTED.load(Ordering::Relaxed) => {
             SYNDROME.store(syndrome, Ordering::Relaxed);
             ADDRESS.store(FAR_EL1.get(), Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! What the kernels share: boot, exceptions, the single-step handler, and the machine for the memory manager.
 //!
-//! QEMU's `virt` board, EL1, MMU on. The image runs in an identity map of TTBR0; the tables that the memory
+//! QEMU's `virt` board, EL1 or EL2 (as a host with FEAT_VHE), MMU on. The image runs in an identity map of TTBR0; the tables that the memory
 //! manager builds are the live tables of TTBR1, and the MMU walks them.
 
 #![no_std]
@@ -8,6 +8,7 @@
 
 pub mod boot;
 pub mod exceptions;
+pub mod exclusive;
 pub mod rows;
 pub mod step;
 pub mod thread;

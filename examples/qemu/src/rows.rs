@@ -3,6 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use lazy_mmu::descriptor::{Descriptor, Leaf, USER, UXN, VALID};
+use lazy_mmu::tlb::flush_tlb_kernel_range;
 use lazy_mmu::{Backend, Eager, Task};
 use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::trace::{Counts, Order, Step};
@@ -84,7 +85,7 @@ impl<B: Backend> Rows<'_, B> {
         for slot in self.slots {
             lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
         }
-        self.machine.invalidate(self.range);
+        flush_tlb_kernel_range::<B>(self.range.into());
     }
 
     /// In an interrupt, by the preempt count, inside a section with something pending.
@@ -257,19 +258,25 @@ impl<B: Backend> Rows<'_, B> {
 impl<B: Backend> Rows<'_, B> {
     fn s25_eager_compiles_to_nothing(&self) {
         // The black box makes all of them the same indirect call.
-        let instructions =
-            |program: &dyn Fn()| step::trace(core::hint::black_box(program)).1.instructions;
-        let nothing = instructions(&|| ());
-        let section = instructions(&|| lazy_mmu::with::<Eager<B>, _>(|_| ()));
+        // Out of line: the same code around each of them.
+        #[inline(never)]
+        fn instructions(program: &dyn Fn() -> u32) -> usize {
+            step::trace(core::hint::black_box(program)).1.instructions
+        }
+        // Different numbers, so that the compiler does not make one function of the two.
+        let nothing = instructions(&|| 1);
+        let section = instructions(&|| lazy_mmu::with::<Eager<B>, _>(|_| 2));
         assert_eq!(section, nothing, "enter and leave of the eager backend");
         let slot = &self.slots[0];
         let leaf = self.frame.kernel_page();
         let by_hand = instructions(&|| {
             slot.store(leaf.0, Ordering::Relaxed);
             B::barrier();
+            3
         });
         let stored = instructions(&|| {
             lazy_mmu::with::<Eager<B>, _>(|mmu| mmu.write(slot, Always(leaf.0)));
+            4
         });
         assert_eq!(stored, by_hand, "a store and its pair, no more");
         println!("S25 an eager section compiles to nothing, its store to str, dsb ishst, isb");

@@ -20,6 +20,7 @@ use yaxpeax_arch::{Decoder, U8Reader};
 use yaxpeax_arm::armv8::a64::{InstDecoder, Instruction, Opcode, Operand, ShiftStyle, SizeCode};
 
 use crate::exceptions::CalleeSaved;
+use crate::exclusive;
 
 /// `dsb ishst`
 const DSB_ISHST: u32 = 0xd503_3a9f;
@@ -86,7 +87,7 @@ pub struct Trace {
     pub steps: &'static [Step],
     /// How many instructions there were in all.
     pub instructions: usize,
-    /// How many of them were atomic read-modify-writes (or halves of one: `ldxr`, `stxr`).
+    /// How many of them were atomic read-modify-writes; a pair of `ldxr` and `stxr` is one.
     pub atomics: usize,
 }
 
@@ -159,9 +160,20 @@ pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
     if let Some(step) = step {
         note(step);
     }
+    if exclusive::is_load(word) {
+        exclusive::run_through(state.elr);
+        return;
+    }
     LOG.instructions.fetch_add(1, Ordering::Relaxed);
     // SAFETY: SS makes the CPU execute one instruction before the next step exception; nothing else changes.
     unsafe { state.get_mut() }.spsr |= SPSR_SS;
+}
+
+/// An exclusive pair has been run through; ELR_EL1 is behind it.
+pub fn on_breakpoint(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
+    let instructions = exclusive::left(state.elr);
+    LOG.instructions.fetch_add(instructions, Ordering::Relaxed);
+    on_step(state, saved);
 }
 
 fn note(step: Step) {
@@ -211,10 +223,10 @@ fn watch_access(word: u32, state: &RegisterStateRef<'_>, saved: &CalleeSaved) ->
     if !is_watched(operand) {
         return None;
     }
-    // A descriptor is stored as 64 bits, by one instruction.
+    // A descriptor is stored as 64 bits, by one instruction; an exclusive load stands for its pair.
     let whole = matches!(instruction.operands[0], Operand::Register(SizeCode::X, _));
     assert!(
-        access == Access::Store && whole,
+        access != Access::Other && whole,
         "the table entry at {operand:#x} is changed by {word:#010x}, which is no 64-bit store"
     );
     Some(Step::Store)

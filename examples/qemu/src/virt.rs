@@ -8,10 +8,10 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{ReadWriteable, TCR_EL1, TTBR1_EL1, Writeable};
 use lazy_mmu::Backend;
+use lazy_mmu_examples::Frame;
 use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::machine::{Fault, Machine, Table};
 use lazy_mmu_examples::page::LINEAR_BASE;
-use lazy_mmu_examples::{Frame, PageRange};
 
 use crate::exceptions::may_fault;
 use crate::step;
@@ -122,21 +122,5 @@ impl<B: Backend> Machine for Virt<B> {
 
     fn publish(&self) {
         barrier::dmb(barrier::ISHST);
-    }
-
-    fn invalidate(&self, range: PageRange) {
-        barrier::dsb(barrier::ISHST);
-        for address in range.addresses() {
-            // TLBI VAALE1IS, "VA, All ASID, Last level, EL1, Inner Shareable": VA[55:12] in bits 43:0, no hint at the
-            // level (TTL, bits 47:44), the rest reserved (Arm ARM, the instruction's page).
-            let operand = (address >> 12) & ((1 << 44) - 1);
-            // SAFETY: forgetting translations changes no memory.
-            unsafe {
-                asm!("tlbi vaale1is, {operand}", operand = in(reg) operand,
-                    options(nostack, preserves_flags));
-            }
-        }
-        barrier::dsb(barrier::ISH);
-        barrier::isb(barrier::SY);
     }
 }
