@@ -27,6 +27,7 @@ pub mod machine;
 pub mod mm;
 pub mod page;
 pub mod populate;
+pub mod preempt;
 pub mod scenario;
 pub mod tolerant;
 pub mod trace;

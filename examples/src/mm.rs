@@ -183,12 +183,17 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
 
     /// The leaf entry for `address`, as its table and index, if there is a table for it.
     pub fn leaf(&self, address: u64) -> Option<(Frame, usize)> {
+        self.entry(address, LEAF_LEVEL)
+    }
+
+    /// The entry at `level` on the way to `address`, as its table and index, if there is such a table.
+    pub fn entry(&self, address: u64, level: usize) -> Option<(Frame, usize)> {
         let mut table = self.root;
-        for level in 0..LEAF_LEVEL {
-            let entry = self.machine.table(table)[index(address, level)].load(Ordering::Relaxed);
+        for above in 0..level {
+            let entry = self.machine.table(table)[index(address, above)].load(Ordering::Relaxed);
             table = Frame::of_descriptor(entry)?;
         }
-        Some((table, index(address, LEAF_LEVEL)))
+        Some((table, index(address, level)))
     }
 
     /// The frame that the page at `address` is mapped to, by the tables (not by the MMU, which may not see it yet).

@@ -15,6 +15,8 @@ pub enum Step {
     DsbIshst,
     /// `dsb ish`
     DsbIsh,
+    /// `dsb sy`
+    DsbSy,
     /// `dmb ishst`, between filling a table and linking it.
     DmbIshst,
     /// `isb`
@@ -86,7 +88,7 @@ impl fmt::Display for Line<'_> {
 
 /// The order of `steps`, with repetitions folded: `(S*8 D I)*64` is 64 times eight stores and a pair.
 ///
-/// `S` is a descriptor store, `D` `dsb ishst`, `d` `dsb ish`, `M` `dmb ishst`, `I` `isb`, `T` a TLB invalidation.
+/// `S` is a descriptor store, `D` `dsb ishst`, `d` `dsb ish`, `y` `dsb sy`, `M` `dmb ishst`, `I` `isb`, `T` a TLB invalidation.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a>(pub &'a [Step]);
 
@@ -130,6 +132,7 @@ impl fmt::Display for Order<'_> {
                     Step::Store => "S",
                     Step::DsbIshst => "D",
                     Step::DsbIsh => "d",
+                    Step::DsbSy => "y",
                     Step::DmbIshst => "M",
                     Step::Isb => "I",
                     Step::Tlbi => "T",

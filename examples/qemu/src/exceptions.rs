@@ -1,7 +1,7 @@
 //! Exceptions from EL1: single steps, and the data aborts that a program provokes.
 
 use core::arch::naked_asm;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use aarch64_cpu::registers::{ESR_EL1, FAR_EL1, Readable};
 use aarch64_rt::{ExceptionHandlers, RegisterStateRef, exception_handlers};
@@ -96,6 +96,15 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
     match (syndrome >> 26) & 0x3f {
         SOFTWARE_STEP => step::on_step(&mut state, saved),
         BREAKPOINT => step::on_breakpoint(&mut state, saved),
+        DATA_ABORT if PAGER.load(Ordering::Relaxed) != 0 => {
+            let address = FAR_EL1.get();
+            let pager = PAGER.swap(0, Ordering::Relaxed);
+            // SAFETY: `with_pager` has stored the address of such a function.
+            let pager: fn(u64) = unsafe { core::mem::transmute(pager) };
+            step::unmask_in_handler();
+            pager(address);
+            step::mask();
+        }
         DATA_ABORT if EXPECTED.load(Ordering::Relaxed) => {
             SYNDROME.store(syndrome, Ordering::Relaxed);
             ADDRESS.store(FAR_EL1.get(), Ordering::Relaxed);
@@ -108,6 +117,18 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
             FAR_EL1.get()
         ),
     }
+}
+
+/// The function that maps what is missing, at the next data abort; 0 if there is none.
+static PAGER: AtomicUsize = AtomicUsize::new(0);
+
+/// Runs `program`, in which one access may fault: `pager`, in the exception handler, is given its address, and the access is
+/// made again when it returns.
+pub fn with_pager<R>(pager: fn(u64), program: impl FnOnce() -> R) -> R {
+    PAGER.store(pager as usize, Ordering::Relaxed);
+    let result = program();
+    PAGER.store(0, Ordering::Relaxed);
+    result
 }
 
 /// Runs `access`, one load or store instruction, and tells the fault that it took.

@@ -9,7 +9,10 @@
 pub mod boot;
 pub mod exceptions;
 pub mod exclusive;
+pub mod program;
 pub mod rows;
 pub mod step;
 pub mod thread;
+pub mod upper;
 pub mod virt;
+pub mod writes;

@@ -6,7 +6,7 @@ use lazy_mmu::descriptor::{Descriptor, Leaf, USER, UXN, VALID};
 use lazy_mmu::tlb::flush_tlb_kernel_range;
 use lazy_mmu::{Backend, Eager, Task};
 use lazy_mmu_examples::page::VMALLOC_BASE;
-use lazy_mmu_examples::trace::{Counts, Order, Step};
+use lazy_mmu_examples::trace::{Counts, Step};
 use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
 use semihosting::println;
 
@@ -69,9 +69,9 @@ impl<B: Backend> Rows<'_, B> {
     fn expect(expected: &str, program: impl FnOnce()) -> Trace {
         let ((), trace) = step::trace(program);
         assert!(
-            is_order(trace, expected),
+            trace.is(expected),
             "expected {expected}, stepped over {}",
-            Order(trace.steps)
+            trace.order()
         );
         let counts = Counts::of(trace.steps);
         assert!(
@@ -310,23 +310,4 @@ impl Descriptor for Always {
     fn needs_barrier(self) -> bool {
         true
     }
-}
-
-/// Whether the trace's order is `expected` as [`Order`] prints it; an empty one means any.
-fn is_order(trace: Trace, expected: &str) -> bool {
-    use core::fmt::Write as _;
-
-    /// Takes characters off the front of what is expected.
-    struct Rest<'a>(Option<&'a str>);
-
-    impl core::fmt::Write for Rest<'_> {
-        fn write_str(&mut self, printed: &str) -> core::fmt::Result {
-            self.0 = self.0.and_then(|it| it.strip_prefix(printed));
-            Ok(())
-        }
-    }
-
-    let mut rest = Rest(Some(expected));
-    write!(rest, "{}", Order(trace.steps)).expect("it does not fail");
-    expected.is_empty() || rest.0 == Some("")
 }

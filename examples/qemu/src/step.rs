@@ -15,7 +15,7 @@ use aarch64_rt::RegisterStateRef;
 use lazy_mmu_examples::Frame;
 use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::page::LINEAR_BASE;
-use lazy_mmu_examples::trace::Step;
+use lazy_mmu_examples::trace::{Order, Step};
 use yaxpeax_arch::{Decoder, U8Reader};
 use yaxpeax_arm::armv8::a64::{InstDecoder, Instruction, Opcode, Operand, ShiftStyle, SizeCode};
 
@@ -26,6 +26,8 @@ use crate::exclusive;
 const DSB_ISHST: u32 = 0xd503_3a9f;
 /// `dsb ish`
 const DSB_ISH: u32 = 0xd503_3b9f;
+/// `dsb sy`
+const DSB_SY: u32 = 0xd503_3f9f;
 /// `dmb ishst`
 const DMB_ISHST: u32 = 0xd503_3abf;
 /// `isb`
@@ -57,27 +59,44 @@ static LOG: Log = Log {
     atomics: AtomicUsize::new(0),
 };
 
-/// Whose tables are watched.
-struct Watched(UnsafeCell<Option<MemoryMap<'static>>>);
+/// What is watched.
+struct Watched(UnsafeCell<Tables>);
 
 // SAFETY: there is one CPU, and `watch` is not called while stepping.
 unsafe impl Sync for Watched {}
 
-static WATCHED: Watched = Watched(UnsafeCell::new(None));
+/// Which memory holds translation tables.
+#[derive(Clone, Debug)]
+pub enum Tables {
+    /// These frames, as far as they are tables now, through the linear map.
+    Of(MemoryMap<'static>),
+    /// Whatever is at these virtual addresses.
+    At(core::ops::Range<u64>),
+}
+
+static WATCHED: Watched = Watched(UnsafeCell::new(Tables::At(0..0)));
 static STEPPING: AtomicBool = AtomicBool::new(false);
 
-/// Counts stores to the tables in the memory of `map` from here on.
+/// Counts stores to `tables` from here on.
 ///
 /// # Panics
 ///
 /// While stepping.
-pub fn watch(map: MemoryMap<'static>) {
+pub fn watch(tables: Tables) {
     assert!(
         !STEPPING.load(Ordering::Relaxed),
-        "the handler reads the map"
+        "the handler reads what is watched"
     );
     // SAFETY: not stepping, so nobody reads it.
-    unsafe { *WATCHED.0.get() = Some(map) };
+    unsafe { *WATCHED.0.get() = tables };
+}
+
+/// Lets step exceptions in, inside an exception handler, if the program that it interrupted is stepped.
+pub fn unmask_in_handler() {
+    if STEPPING.load(Ordering::Relaxed) {
+        // SAFETY: as in `start`; the vector has saved what a nested exception overwrites.
+        unsafe { asm!("msr daifclr, #8", options(nostack, preserves_flags)) };
+    }
 }
 
 /// What was stepped over.
@@ -151,6 +170,7 @@ pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
     let step = match word {
         DSB_ISHST => Some(Step::DsbIshst),
         DSB_ISH => Some(Step::DsbIsh),
+        DSB_SY => Some(Step::DsbSy),
         DMB_ISHST => Some(Step::DmbIshst),
         ISB => Some(Step::Isb),
         _ if is_tlbi(word) => Some(Step::Tlbi),
@@ -328,12 +348,41 @@ fn register(number: u16, state: &RegisterStateRef<'_>, saved: &CalleeSaved) -> O
     }
 }
 
-/// Whether a watched table is at this address of the linear map.
+/// Whether a watched table is at this address.
 fn is_watched(address: u64) -> bool {
     // SAFETY: `watch` does not run while stepping.
-    let map = unsafe { *WATCHED.0.get() };
-    address
-        .checked_sub(LINEAR_BASE)
-        .zip(map)
-        .is_some_and(|(physical, map)| map.is_table(Frame::containing(physical)))
+    match unsafe { &*WATCHED.0.get() } {
+        Tables::Of(map) => address
+            .checked_sub(LINEAR_BASE)
+            .is_some_and(|physical| map.is_table(Frame::containing(physical))),
+        Tables::At(range) => range.contains(&address),
+    }
+}
+
+impl Trace {
+    /// Whether the trace's order is `expected` as [`Order`] prints it; an empty one means any.
+    #[must_use]
+    pub fn is(&self, expected: &str) -> bool {
+        use core::fmt::Write as _;
+
+        /// Takes characters off the front of what is expected.
+        struct Rest<'a>(Option<&'a str>);
+
+        impl core::fmt::Write for Rest<'_> {
+            fn write_str(&mut self, printed: &str) -> core::fmt::Result {
+                self.0 = self.0.and_then(|it| it.strip_prefix(printed));
+                Ok(())
+            }
+        }
+
+        let mut rest = Rest(Some(expected));
+        write!(rest, "{}", Order(self.steps)).expect("it does not fail");
+        expected.is_empty() || rest.0 == Some("")
+    }
+
+    /// Its order, for people.
+    #[must_use]
+    pub fn order(&self) -> Order<'static> {
+        Order(self.steps)
+    }
 }

@@ -1,20 +1,17 @@
-//! The `virt` board as the memory manager's machine: TTBR1, TLB invalidation, accesses that may fault.
+//! The `virt` board as the memory manager's machine.
 
-use core::arch::asm;
 use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use aarch64_cpu::asm::barrier;
-use aarch64_cpu::registers::{ReadWriteable, TCR_EL1, TTBR1_EL1, Writeable};
 use lazy_mmu::Backend;
 use lazy_mmu_examples::Frame;
 use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::machine::{Fault, Machine, Table};
 use lazy_mmu_examples::page::LINEAR_BASE;
 
-use crate::exceptions::may_fault;
-use crate::step;
+use crate::{step, upper};
 
 /// What is added to a physical address to reach it: 0 by the identity map of TTBR0, [`LINEAR_BASE`] once the linear
 /// map is active.
@@ -40,20 +37,11 @@ impl<B> Virt<B> {
     /// The memory of `map` is RAM inside the identity map, which nothing but a memory manager uses; no other
     /// memory manager is used any more.
     pub unsafe fn new(map: MemoryMap<'static>) -> Self {
-        TCR_EL1.modify(TCR_EL1::EPD1::DisableTTBR1Walks);
-        invalidate_all();
+        upper::deactivate();
         OFFSET.store(0, Ordering::Relaxed);
-        step::watch(map);
+        step::watch(step::Tables::Of(map));
         Self(PhantomData)
     }
-}
-
-fn invalidate_all() {
-    barrier::isb(barrier::SY);
-    // SAFETY: forgetting translations changes no memory.
-    unsafe { asm!("tlbi vmalle1", options(nostack, preserves_flags)) };
-    barrier::dsb(barrier::NSH);
-    barrier::isb(barrier::SY);
 }
 
 impl<B: Backend> Machine for Virt<B> {
@@ -71,44 +59,17 @@ impl<B: Backend> Machine for Virt<B> {
     }
 
     fn activate(&self, root: Frame) {
-        // The tables before the register that points to them.
-        barrier::dsb(barrier::ISHST);
-        TTBR1_EL1.set(root.address());
-        // 48 bits, walks as cacheable as the memory that holds the tables.
-        TCR_EL1.modify(
-            TCR_EL1::T1SZ.val(16)
-                + TCR_EL1::TG1::KiB_4
-                + TCR_EL1::SH1::Inner
-                + TCR_EL1::ORGN1::WriteBack_ReadAlloc_WriteAlloc_Cacheable
-                + TCR_EL1::IRGN1::WriteBack_ReadAlloc_WriteAlloc_Cacheable
-                + TCR_EL1::EPD1::EnableTTBR1Walks,
-        );
-        invalidate_all();
+        // 48 bits.
+        upper::activate(root.address(), 16);
         OFFSET.store(LINEAR_BASE, Ordering::Relaxed);
     }
 
     fn read(&self, address: u64) -> Result<u64, Fault> {
-        may_fault(|| {
-            let mut value: u64 = 0;
-            // SAFETY: a load from mapped normal memory; from an unmapped address the abort handler skips it. The
-            // asm may read any memory, so the compiler has stored everything before.
-            unsafe {
-                asm!("ldr {value}, [{address}]", value = inout(reg) value, address = in(reg) address,
-                    options(nostack, preserves_flags, readonly));
-            }
-            value
-        })
+        upper::read(address)
     }
 
     fn write(&self, address: u64, value: u64) -> Result<(), Fault> {
-        may_fault(|| {
-            // SAFETY: the memory manager writes to frames that it has allocated, through mappings of its own; at an
-            // unmapped address the abort handler skips the store.
-            unsafe {
-                asm!("str {value}, [{address}]", value = in(reg) value, address = in(reg) address,
-                    options(nostack, preserves_flags));
-            }
-        })
+        upper::write(address, value)
     }
 
     fn zero(&self, frame: Frame) -> Result<(), Fault> {

@@ -25,9 +25,9 @@ mod kernel {
     use lazy_mmu_examples::trace::Line;
     use lazy_mmu_examples::witness::{Witness, Writes};
     use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
-    use lazy_mmu_qemu::thread::{self, ByteMmu, FOREIGN_FLAGS, Mmu, OTHER_THREAD, THREAD};
+    use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu, OTHER_THREAD, THREAD};
     use lazy_mmu_qemu::virt::Virt;
-    use lazy_mmu_qemu::{rows, step};
+    use lazy_mmu_qemu::{program, rows, step};
     use semihosting::{eprintln, println, process};
 
     /// The most frames: up to the end of the board's first GiB of RAM.
@@ -37,15 +37,8 @@ mod kernel {
 
     entry!(main);
     fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
-        thread::init();
         let arguments = Arguments::get();
-        match run(&arguments) {
-            Ok(()) => process::exit(0),
-            Err(error) => {
-                eprintln!("error: {error}");
-                process::exit(1);
-            }
-        }
+        program::run(|| run(&arguments))
     }
 
     struct Arguments {

@@ -1,0 +1,68 @@
+//! The writes that are not plain stores, TLB invalidation, hooks, and a fault inside a section, on live page tables.
+//!
+//! Run it with `cargo xtask qemu`. What it prints stands in `other_writes.txt` beside the package.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    eprintln!("this is a kernel: run it with `cargo xtask qemu`");
+    std::process::exit(2);
+}
+
+#[cfg(target_os = "none")]
+mod kernel {
+    use core::sync::atomic::{AtomicU8, AtomicU32};
+
+    use aarch64_rt::entry;
+    use lazy_mmu::Backend;
+    use lazy_mmu_examples::frames::MemoryMap;
+    use lazy_mmu_examples::preempt::PreemptCount;
+    use lazy_mmu_examples::scenario::MEMORY_BASE;
+    use lazy_mmu_examples::{Error, MemoryManager};
+    use lazy_mmu_qemu::thread::{ByteMmu, Mmu, OTHER_THREAD, THREAD, ThreadInfo};
+    use lazy_mmu_qemu::virt::Virt;
+    use lazy_mmu_qemu::{program, writes};
+
+    const FRAMES: usize = 4096;
+
+    static USES: [AtomicU8; FRAMES] = [const { AtomicU8::new(0) }; FRAMES];
+
+    entry!(main);
+    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+        program::run(|| {
+            show::<Mmu, First>("flags word, SP_EL0", &THREAD)?;
+            show::<ByteMmu, Second>("own byte, TPIDR_EL1", &OTHER_THREAD)
+        })
+    }
+
+    struct First;
+
+    impl PreemptCount for First {
+        fn current() -> &'static AtomicU32 {
+            &THREAD.preempt_count
+        }
+    }
+
+    struct Second;
+
+    impl PreemptCount for Second {
+        fn current() -> &'static AtomicU32 {
+            &OTHER_THREAD.preempt_count
+        }
+    }
+
+    fn show<B: Backend, P: PreemptCount>(
+        storage: &str,
+        thread: &'static ThreadInfo,
+    ) -> Result<(), Error> {
+        for used in &USES {
+            used.store(0, core::sync::atomic::Ordering::Relaxed);
+        }
+        let map = MemoryMap::new(MEMORY_BASE, &USES);
+        // SAFETY: the RAM there is the frames', and in the identity map; memory managers are used one after another.
+        let machine = unsafe { Virt::<B>::new(map) };
+        let mut mm = MemoryManager::boot(machine, map, false)?;
+        writes::show::<B, P>(storage, &mut mm, thread)
+    }
+}

@@ -1,0 +1,37 @@
+//! What every program begins and ends with.
+
+use core::fmt::Display;
+
+use aarch64_cpu::registers::{CurrentEL, Readable};
+use semihosting::{eprintln, process};
+
+use crate::thread;
+
+/// Runs `program`, and ends with 0, or with its error and 1.
+///
+/// # Panics
+///
+/// If the machine has started the kernel at another Exception level than its name on the command line says.
+pub fn run<E: Display>(program: impl FnOnce() -> Result<(), E>) -> ! {
+    thread::init();
+    check_level();
+    match program() {
+        Ok(()) => process::exit(0),
+        Err(error) => {
+            eprintln!("error: {error}");
+            process::exit(1);
+        }
+    }
+}
+
+/// The first word of the command line is `el1` or `el2`: so that a machine without EL2 is not taken for one.
+fn check_level() {
+    let words = semihosting::experimental::env::args::<256>().expect("QEMU passes a command line");
+    let name = words.into_iter().next().expect("the first word");
+    let level = CurrentEL.read(CurrentEL::EL);
+    match name.expect("it is UTF-8") {
+        "el1" => assert_eq!(level, 1, "the Exception level"),
+        "el2" => assert_eq!(level, 2, "the Exception level"),
+        other => panic!("the first word is {other}, neither el1 nor el2"),
+    }
+}

@@ -1,0 +1,424 @@
+//! The rows of the writes that are not plain stores, of TLB invalidation, of the hooks and of faults inside sections: each on
+//! the entries of a live table, on the real instruction stream.
+
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+use lazy_mmu::descriptor::{ACCESSED, Granule, Leaf, READ_ONLY, Table, TopLevel, VALID};
+use lazy_mmu::tlb::{self, VirtualRange};
+use lazy_mmu::{Backend, lazy_mmu, update};
+use lazy_mmu_examples::page::{ENTRIES, PAGE_SIZE, VMALLOC_BASE};
+use lazy_mmu_examples::preempt::{NoPreemption, PreemptCount};
+use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
+use semihosting::println;
+
+use crate::exceptions::with_pager;
+use crate::step::{self, Trace};
+use crate::thread::ThreadInfo;
+use crate::virt::Virt;
+
+/// What a block at level 2 translates.
+const BLOCK: u64 = ENTRIES as u64 * PAGE_SIZE;
+/// A gap in the address space, whose level-2 entry is free: behind the pages of `show`.
+const GAP: u64 = VMALLOC_BASE + BLOCK;
+
+/// Shows the rows, with the backend `B`, whose thread's preempt count `P` finds.
+///
+/// # Errors
+///
+/// Those of the memory manager.
+///
+/// # Panics
+///
+/// If a row does not hold.
+pub fn show<B: Backend, P: PreemptCount>(
+    storage: &str,
+    mm: &mut MemoryManager<'static, Virt<B>>,
+    thread: &'static ThreadInfo,
+) -> Result<(), Error> {
+    let range = PageRange::new(VMALLOC_BASE, ENTRIES)?;
+    mm.build_tables(range)?;
+    let machine = mm.machine();
+    let frame = mm.allocate(1)?;
+    let other = mm.allocate(1)?;
+    let entry = |address, level| {
+        let (table, index) = mm
+            .entry(address, level)
+            .ok_or(Error::NotMapped { address })?;
+        Ok::<_, Error>(&machine.table(table)[index])
+    };
+    let (table, _) = mm.leaf(range.start()).ok_or(Error::NotMapped {
+        address: range.start(),
+    })?;
+    let rows = Rows::<B> {
+        machine,
+        table,
+        slots: machine.table(table),
+        level_2: entry(GAP, 2)?,
+        top: entry(0xffff_ff00_0000_0000, 0)?,
+        linear: entry(frame.linear(), 3)?,
+        range,
+        frame,
+        other,
+        thread,
+    };
+    println!("K02 the bits in: {storage}");
+    rows.b10_b12_b13_tables();
+    rows.b11_a_block_by_the_leaf_rule()?;
+    rows.b14_never_deferred();
+    rows.b15_atomic_updates()?;
+    rows.b16_without_synchronisation();
+    rows.b20_b21_invalidation();
+    rows.unmapped_frames_come_back_after_it()?;
+    rows.b23_a_block_is_split()?;
+    rows.b24_the_linear_map()?;
+    rows.b25_preemption_stays_enabled();
+    rows.c11_a_fault_inside_a_section()?;
+    rows.k04_hooks::<P>();
+    Ok(())
+}
+
+struct Rows<'a, B: Backend> {
+    machine: Virt<B>,
+    /// The table of `slots`.
+    table: Frame,
+    slots: &'a [AtomicU64; ENTRIES],
+    /// The entry at level 2 for `GAP`.
+    level_2: &'a AtomicU64,
+    /// An entry of the top-level table that is free.
+    top: &'a AtomicU64,
+    /// The entry of `frame` in the linear map.
+    linear: &'a AtomicU64,
+    range: PageRange,
+    frame: Frame,
+    other: Frame,
+    thread: &'static ThreadInfo,
+}
+
+/// `pages` pages from `address` on.
+fn pages(address: u64, pages: u64) -> VirtualRange {
+    VirtualRange::new(Granule::Kib4, address, pages).expect("they are pages of the kernel's half")
+}
+
+impl<B: Backend> Rows<'_, B> {
+    /// Steps through `program`, and checks the order of its steps.
+    fn expect<R>(expected: &str, program: impl FnOnce() -> R) -> (R, Trace) {
+        let (result, trace) = step::trace(program);
+        assert!(
+            trace.is(expected),
+            "expected {expected}, stepped over {}",
+            trace.order()
+        );
+        (result, trace)
+    }
+
+    fn page(&self, number: usize) -> VirtualRange {
+        pages(self.range.page(number), 1)
+    }
+
+    fn clear(&self) {
+        for slot in self.slots {
+            lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
+        }
+        tlb::flush_tlb_kernel_range::<B>(self.range.into());
+    }
+
+    fn b10_b12_b13_tables(&self) {
+        let table = self.table.address();
+        let link = Table::new(Granule::Kib4, 2, table, 0).expect("it is a table's address");
+        Self::expect("S D I", || {
+            lazy_mmu::with::<B, _>(|mmu| mmu.write(self.level_2, link));
+        });
+        Self::expect("S", || {
+            lazy_mmu::with::<B, _>(|mmu| mmu.write(self.level_2, Table::INVALID));
+        });
+        let link = TopLevel::new(Granule::Kib4, 0, table, 0).expect("it is a table's address");
+        for link in [link, TopLevel::INVALID] {
+            Self::expect("S D I", || {
+                lazy_mmu::with::<B, _>(|mmu| mmu.write(self.top, link));
+            });
+        }
+        tlb::flush_tlb_all::<B>();
+        println!("B10 B12 B13 a table: S D I, cleared: S; at the top level: S D I, cleared: S D I");
+    }
+
+    /// The block that holds `frame`, at `GAP`.
+    fn block(&self) -> Leaf {
+        let address = self.frame.address() & !(BLOCK - 1);
+        // All but the address and the type, of a page of the kernel's.
+        let attributes = Frame::containing(0).kernel_page().0 & !0b11;
+        Leaf::new(Granule::Kib4, 2, address, attributes).expect("it is a block of RAM")
+    }
+
+    /// Where `GAP`'s block has `frame`.
+    fn in_block(&self) -> u64 {
+        GAP + self.frame.address() % BLOCK
+    }
+
+    fn b11_a_block_by_the_leaf_rule(&self) -> Result<(), Error> {
+        Self::expect("S D I", || {
+            lazy_mmu::with::<B, _>(|mmu| mmu.write(self.level_2, self.block()));
+        });
+        self.machine.write(self.in_block(), 0x11)?;
+        assert_eq!(self.machine.read(self.frame.linear())?, 0x11);
+        Self::expect("S D T d I", || {
+            lazy_mmu::with::<B, _>(|mmu| {
+                mmu.write(self.level_2, Leaf::INVALID);
+                // One instruction removes the block, whichever of its addresses it is given.
+                mmu.flush_tlb_kernel_range(pages(GAP, 1));
+            });
+        });
+        self.machine
+            .read(self.in_block())
+            .expect_err("the block is gone");
+        println!("B11 a block of 2 MiB through the leaf rule: S D I, and it is used");
+        Ok(())
+    }
+
+    fn b14_never_deferred(&self) {
+        Self::expect("S D I", || {
+            update::write_sync::<B, _>(self.top, TopLevel::INVALID);
+        });
+        Self::expect("S*2 D I", || {
+            lazy_mmu::with::<B, _>(|mmu| {
+                mmu.write(&self.slots[0], self.frame.kernel_page());
+                mmu.write_sync(self.top, TopLevel::INVALID);
+            });
+        });
+        println!(
+            "B14 write_sync in a section with something pending: S*2 D I, and the leave owes nothing"
+        );
+        self.clear();
+    }
+
+    fn b15_atomic_updates(&self) -> Result<(), Error> {
+        let slot = &self.slots[0];
+        let leaf = self.frame.kernel_page();
+        let address = self.range.page(0);
+        lazy_mmu::write::<B, _>(slot, leaf);
+        self.machine.write(address, 1)?;
+        let (old, _) = Self::expect("S", || {
+            lazy_mmu::with::<B, _>(|_| update::set_wrprotect::<B>(slot, 0))
+        });
+        assert_eq!(old, leaf.0);
+        tlb::flush_tlb_kernel_range::<B>(self.page(0));
+        self.machine.write(address, 2).expect_err("it is read-only");
+        assert_eq!(self.machine.read(address)?, 1);
+        let (old, _) = Self::expect("S", || {
+            lazy_mmu::with::<B, _>(|_| update::test_and_clear_young::<B>(slot))
+        });
+        assert_eq!(old, leaf.0 | READ_ONLY);
+        tlb::flush_tlb_kernel_range::<B>(self.page(0));
+        self.machine
+            .read(address)
+            .expect_err("the access flag is clear");
+        let (changed, _) = Self::expect("S D I", || {
+            lazy_mmu::with::<B, _>(|mmu| mmu.set_access_flags(slot, leaf, 0))
+        });
+        assert!(changed);
+        tlb::flush_tlb_kernel_range::<B>(self.page(0));
+        self.machine.write(address, 3)?;
+        let (old, _) = Self::expect("S", || {
+            lazy_mmu::with::<B, _>(|_| update::get_and_clear::<B>(slot))
+        });
+        assert_eq!(old & !ACCESSED, leaf.0 & !ACCESSED);
+        tlb::flush_tlb_kernel_range::<B>(self.page(0));
+        self.machine.read(address).expect_err("it is cleared");
+        let (exchanged, _) = Self::expect("S D I", || {
+            lazy_mmu::with::<B, _>(|mmu| mmu.compare_exchange(slot, Leaf::INVALID, leaf))
+        });
+        assert_eq!(exchanged, Ok(0));
+        assert_eq!(self.machine.read(address)?, 3);
+        println!(
+            "B15 set_wrprotect, test_and_clear_young, get_and_clear: S each; set_access_flags, compare_exchange: S D I"
+        );
+        self.clear();
+        Ok(())
+    }
+
+    fn b16_without_synchronisation(&self) {
+        Self::expect("S", || {
+            // SAFETY: `clear` synchronises, before anybody uses the page.
+            lazy_mmu::with::<B, _>(|_| unsafe {
+                update::write_nosync::<B, _>(&self.slots[0], self.frame.kernel_page());
+            });
+        });
+        println!("B16 write_nosync: S");
+        self.clear();
+    }
+
+    fn b20_b21_invalidation(&self) {
+        let ((), trace) =
+            Self::expect("D T d I", || tlb::flush_tlb_kernel_range::<B>(self.page(0)));
+        assert_eq!(trace.steps.len(), 4);
+        Self::expect("D T*512 d I", || {
+            tlb::flush_tlb_kernel_pgtable::<B>(self.range.into());
+        });
+        // One page more, and it is everything.
+        Self::expect("D T d I", || {
+            tlb::flush_tlb_kernel_range::<B>(pages(self.range.start(), 513));
+        });
+        Self::expect("S*2 D T*2 d I", || {
+            lazy_mmu::with::<B, _>(|mmu| {
+                for slot in &self.slots[..2] {
+                    mmu.write(slot, self.frame.kernel_page());
+                }
+                mmu.flush_tlb_kernel_range(pages(self.range.start(), 2));
+            });
+        });
+        Self::expect("S D T d I", || {
+            lazy_mmu::with::<B, _>(|mmu| {
+                mmu.write(&self.slots[0], self.frame.kernel_page());
+                mmu.flush_tlb_all();
+            });
+        });
+        println!(
+            "B20 B21 invalidation: D T*n d I; with two stores pending: S*2 D T*2 d I, and the leave owes nothing"
+        );
+        self.clear();
+    }
+
+    fn unmapped_frames_come_back_after_it(&self) -> Result<(), Error> {
+        let slot = &self.slots[0];
+        let address = self.range.page(0);
+        let frame_of = |old| Frame::of_descriptor(old).expect("it was valid");
+        lazy_mmu::write::<B, _>(slot, self.frame.kernel_page());
+        self.machine.write(address, 20)?;
+        let (frame, _) = Self::expect("S D T d I", || {
+            lazy_mmu::with::<B, _>(|mmu| mmu.unmap(slot, self.page(0), frame_of).invalidate(mmu))
+        });
+        assert_eq!(frame, self.frame);
+        self.machine.read(address).expect_err("it is unmapped");
+
+        // Another frame at the same address: break-before-make.
+        lazy_mmu::write::<B, _>(slot, self.frame.kernel_page());
+        assert_eq!(self.machine.read(address)?, 20);
+        self.machine.write(self.other.linear(), 21)?;
+        let (old, _) = Self::expect("S D T d I S D I", || {
+            lazy_mmu::with::<B, _>(|mmu| {
+                mmu.break_before_make(slot, self.page(0), |_| self.other.kernel_page())
+            })
+        });
+        assert_eq!(frame_of(old), self.frame);
+        assert_eq!(self.machine.read(address)?, 21);
+        println!("B20 unmap, and the frame back: S D T d I; break-before-make: S D T d I S D I");
+        self.clear();
+        Ok(())
+    }
+
+    fn b23_a_block_is_split(&self) -> Result<(), Error> {
+        lazy_mmu::write::<B, _>(self.level_2, self.block());
+        self.machine.write(self.in_block(), 0x23)?;
+        let table =
+            Table::new(Granule::Kib4, 2, self.table.address(), 0).expect("a table's address");
+        let first = self.block().address(Granule::Kib4);
+        self.clear();
+        // The table is that of `range` too, where nobody looks meanwhile.
+        Self::expect("S*512 D S D I", || {
+            lazy_mmu::with::<B, _>(|mmu| {
+                // SAFETY: the children map what the block maps; the one CPU here has no conflict abort.
+                unsafe {
+                    mmu.split_block(self.level_2, self.slots, table, |i| {
+                        Frame::containing(first).add(i).kernel_page()
+                    });
+                }
+            });
+        });
+        tlb::flush_tlb_all::<B>();
+        assert_eq!(self.machine.read(self.in_block())?, 0x23);
+        println!("B23 a block of 2 MiB is split: S*512 D S D I, and reads the same");
+        lazy_mmu::with::<B, _>(|mmu| {
+            let range = VirtualRange::of_entry(Granule::Kib4, 2, GAP).expect("a block's address");
+            mmu.unmap_table(self.level_2, range, drop).invalidate(mmu);
+        });
+        self.clear();
+        Ok(())
+    }
+
+    fn b24_the_linear_map(&self) -> Result<(), Error> {
+        let slot = core::slice::from_ref(self.linear);
+        let page = pages(self.frame.linear(), 1);
+        self.machine.write(self.frame.linear(), 0x24)?;
+        Self::expect("S D T d I", || {
+            lazy_mmu::with::<B, _>(|mmu| mmu.set_memory_valid(slot, page, false));
+        });
+        assert_eq!(self.linear.load(Ordering::Relaxed) & VALID, 0);
+        self.machine
+            .read(self.frame.linear())
+            .expect_err("it is invalid");
+        Self::expect("S D I", || {
+            lazy_mmu::with::<B, _>(|mmu| mmu.set_memory_valid(slot, page, true));
+        });
+        assert_eq!(self.machine.read(self.frame.linear())?, 0x24);
+        println!("B24 a page of the linear map, invalid: S D T d I; valid: S D I, without a TLBI");
+        Ok(())
+    }
+
+    fn b25_preemption_stays_enabled(&self) {
+        lazy_mmu::with::<B, _>(|mmu| {
+            mmu.note_store();
+            assert_eq!(self.thread.preempt_count.load(Ordering::Relaxed), 0);
+        });
+        println!("B25 inside a section the preempt count is 0");
+    }
+
+    /// An access inside a section faults; the handler maps the page in a section of its own, and the access is made again.
+    fn c11_a_fault_inside_a_section(&self) -> Result<(), Error> {
+        /// What the handler stores in, and what.
+        static SLOT: AtomicPtr<AtomicU64> = AtomicPtr::new(core::ptr::null_mut());
+        static LEAF: AtomicU64 = AtomicU64::new(0);
+
+        #[lazy_mmu(backend = B, mmu)]
+        fn pager<B: Backend>(_: u64) {
+            let leaf = Leaf(LEAF.load(Ordering::Relaxed));
+            // SAFETY: `SLOT` points to an entry of a live table.
+            mmu.write(unsafe { &*SLOT.load(Ordering::Relaxed) }, leaf);
+            assert!(lazy_mmu::is_active::<B>(), "on behalf of the thread");
+        }
+
+        SLOT.store(
+            core::ptr::from_ref(&self.slots[1]).cast_mut(),
+            Ordering::Relaxed,
+        );
+        LEAF.store(self.frame.kernel_page().0, Ordering::Relaxed);
+        self.machine.write(self.frame.linear(), 0xc11)?;
+        let (read, _) = Self::expect("S*2 D I", || {
+            lazy_mmu::with::<B, _>(|mmu| {
+                mmu.write(&self.slots[0], self.frame.kernel_page());
+                with_pager(pager::<B>, || self.machine.read(self.range.page(1)))
+            })
+        });
+        assert_eq!(read?, 0xc11);
+        println!(
+            "C11 a fault in a section with a store pending; the handler's section maps the page: S*2 D I, all of it before \
+             the access is made again"
+        );
+        self.clear();
+        Ok(())
+    }
+
+    fn k04_hooks<P: PreemptCount>(&self) {
+        type Hooked<B, P> = NoPreemption<B, P>;
+        let disabled = || P::current().load(Ordering::Relaxed) & 0xff;
+        let early = |out: bool| {
+            lazy_mmu::with::<Hooked<B, P>, _>(|mmu| {
+                mmu.write(&self.slots[0], self.frame.kernel_page());
+                assert_eq!(disabled(), 1);
+                lazy_mmu::with::<Hooked<B, P>, _>(|_| assert_eq!(disabled(), 1));
+                mmu.paused(|| assert_eq!(disabled(), 0));
+                if out {
+                    return disabled();
+                }
+                mmu.write(&self.slots[1], self.frame.kernel_page());
+                disabled()
+            })
+        };
+        for out in [true, false] {
+            assert_eq!(early(out), 1);
+            assert_eq!(disabled(), 0);
+        }
+        println!(
+            "K04 preemption is disabled while stores are deferred: nested, paused, early return"
+        );
+        self.clear();
+    }
+}
