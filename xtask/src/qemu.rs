@@ -67,47 +67,170 @@ impl Args {
     }
 }
 
+/// The kernels, each with its expected output beside the package.
+const PROGRAMS: [&str; 5] = [
+    NESTED_SECTIONS,
+    "other_writes",
+    "paging_crate",
+    "multiarch_crate",
+    "device_driver",
+];
+
+/// The one that has arguments, and whose counts the hosted machine gives too.
+const NESTED_SECTIONS: &str = "nested_sections";
+
+/// A way to build and to run the kernels. What they print must not depend on it.
+#[derive(Clone, Copy)]
+struct Configuration {
+    name: &'static str,
+    /// Whether atomics are single instructions (FEAT_LSE), or loops of exclusive loads and stores.
+    lse: bool,
+    /// The Exception level, as the kernels are told.
+    level: &'static str,
+    machine: &'static str,
+    cpu: &'static str,
+}
+
+const CONFIGURATIONS: [Configuration; 4] = [
+    Configuration {
+        name: "EL1, with LSE",
+        lse: true,
+        level: "el1",
+        machine: "virt",
+        cpu: "cortex-a76",
+    },
+    Configuration {
+        name: "EL2, with LSE",
+        lse: true,
+        level: "el2",
+        machine: "virt,virtualization=on",
+        cpu: "cortex-a76",
+    },
+    Configuration {
+        name: "EL1, without LSE",
+        lse: false,
+        level: "el1",
+        machine: "virt",
+        // It has no LSE: such an instruction would not be executed.
+        cpu: "cortex-a72",
+    },
+    Configuration {
+        name: "EL2, without LSE",
+        lse: false,
+        level: "el2",
+        machine: "virt,virtualization=on",
+        // The first with FEAT_VHE.
+        cpu: "cortex-a76",
+    },
+];
+
+/// The kernels of both builds.
+struct Kernels {
+    /// Where those with LSE are, and those without.
+    folders: [PathBuf; 2],
+}
+
+impl Kernels {
+    fn build(shell: &Shell) -> Result<Self> {
+        let target = shell.current_dir().join("target");
+        Ok(Self {
+            folders: [
+                build(shell, &target, "+lse")?,
+                build(shell, &target.join("no-lse"), "-lse")?,
+            ],
+        })
+    }
+
+    fn get(&self, program: &str, configuration: Configuration) -> PathBuf {
+        self.folders[usize::from(!configuration.lse)].join(program)
+    }
+}
+
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
-    let program = build(shell)?;
-    disassembly::check(&program)?;
-    compare(&program, args)
+    let kernels = Kernels::build(shell)?;
+    disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
+    if args.are_default() {
+        everything(&kernels, args)
+    } else {
+        for configuration in CONFIGURATIONS {
+            let output = boot(&kernels, NESTED_SECTIONS, configuration, &args.to_words())?;
+            println!("== {NESTED_SECTIONS}, {}\n{output}", configuration.name);
+            compare_with_host(&output, args)?;
+        }
+        Ok(())
+    }
 }
 
 /// The short form for `cargo xtask test`.
 pub(crate) fn test(shell: &Shell) -> Result<()> {
-    let program = build(shell)?;
-    disassembly::check(&program)?;
-    compare(&program, &Args::DEFAULT)?;
+    let kernels = Kernels::build(shell)?;
+    disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
+    everything(&kernels, &Args::DEFAULT)?;
     for (pages, debug_pagealloc) in [(1, Switch::On), (512, Switch::On), (600, Switch::Off)] {
         let args = Args {
             pages,
             debug_pagealloc,
             bless: false,
         };
-        compare(&program, &args)?;
+        let output = boot(
+            &kernels,
+            NESTED_SECTIONS,
+            CONFIGURATIONS[0],
+            &args.to_words(),
+        )?;
+        compare_with_host(&output, &args)?;
     }
-    refuses_bad_arguments(&program)
+    refuses_bad_arguments(&kernels)
 }
 
-fn build(shell: &Shell) -> Result<PathBuf> {
-    let folder = shell.current_dir().join("target");
-    // These would replace the flags of .cargo/config.toml.
+/// Each program in each configuration.
+fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
+    println!("the programs: {}", PROGRAMS.join(", "));
+    for program in PROGRAMS {
+        let words = if program == NESTED_SECTIONS {
+            args.to_words().to_vec()
+        } else {
+            Vec::new()
+        };
+        for (number, configuration) in CONFIGURATIONS.into_iter().enumerate() {
+            let output = boot(kernels, program, configuration, &words)?;
+            println!("== {program}, {}", configuration.name);
+            if number == 0 {
+                println!("{output}");
+                if program == NESTED_SECTIONS {
+                    compare_with_host(&output, args)?;
+                }
+                if args.bless {
+                    let file = expected_file(program)?;
+                    fs::write(&file, &output)?;
+                    println!("{} is written: read what became of it", file.display());
+                }
+            }
+            compare_with_file(&output, program).with_context(|| configuration.name)?;
+        }
+    }
+    println!(
+        "B26 B27 {} programs print the same at EL1 and at EL2, with LSE and without\n",
+        PROGRAMS.len()
+    );
+    Ok(())
+}
+
+/// Builds all programs; returns the folder that they are in.
+fn build(shell: &Shell, target: &Path, lse: &str) -> Result<PathBuf> {
     cmd!(
         shell,
-        "cargo build --locked -p lazy-mmu-qemu --bins --profile kernel --target {TARGET} --target-dir {folder}"
+        "cargo build --locked -p lazy-mmu-qemu --bins --profile kernel --target {TARGET} --target-dir {target}"
     )
-    .env_remove("RUSTFLAGS")
+    // This replaces the flags of .cargo/config.toml.
+    .env("RUSTFLAGS", format!("-Ctarget-feature={lse}"))
     .env_remove("CARGO_ENCODED_RUSTFLAGS")
     .run()?;
-    Ok(folder.join(TARGET).join("kernel/nested_sections"))
+    Ok(target.join(TARGET).join("kernel"))
 }
 
-/// Runs the program, prints what it prints, and compares that with the hosted machine and with the file.
-fn compare(program: &Path, args: &Args) -> Result<()> {
-    let (code, output) = boot(program, &args.to_words())?;
-    println!("{output}");
-    ensure!(code == Some(0), "the program ended with {code:?}");
-
+/// The counts that the program printed are those of the hosted machine.
+fn compare_with_host(output: &str, args: &Args) -> Result<()> {
     let counts: Vec<&str> = output
         .lines()
         .filter(|line| WAYS.iter().any(|way| line.starts_with(way)))
@@ -130,31 +253,32 @@ fn compare(program: &Path, args: &Args) -> Result<()> {
         args.pages,
         counts.len()
     );
+    Ok(())
+}
 
-    let file = crate::workspace()?.join("examples/qemu/nested_sections.txt");
-    if args.bless {
+/// Where the output is that a program is expected to give.
+fn expected_file(program: &str) -> Result<PathBuf> {
+    Ok(crate::workspace()?.join(format!("examples/qemu/{program}.txt")))
+}
+
+/// What the program printed is what stands in its file.
+fn compare_with_file(output: &str, program: &str) -> Result<()> {
+    let file = expected_file(program)?;
+    let expected =
+        fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+    for (number, (is, should)) in output.lines().zip(expected.lines()).enumerate() {
         ensure!(
-            args.are_default(),
-            "only the default output stands in the file"
-        );
-        fs::write(&file, &output)?;
-        println!("{} is written: read what became of it", file.display());
-    } else if args.are_default() {
-        let expected = fs::read_to_string(&file)?;
-        for (number, (is, should)) in output.lines().zip(expected.lines()).enumerate() {
-            ensure!(
-                is == should,
-                "{}:{}: expected\n  {should}\nthe program printed\n  {is}",
-                file.display(),
-                number + 1
-            );
-        }
-        ensure!(
-            output == expected,
-            "{} has another number of lines than the program printed",
-            file.display()
+            is == should,
+            "{}:{}: expected\n  {should}\nthe program printed\n  {is}",
+            file.display(),
+            number + 1
         );
     }
+    ensure!(
+        output == expected,
+        "{} has another number of lines than the program printed",
+        file.display()
+    );
     Ok(())
 }
 
@@ -177,7 +301,7 @@ fn hosted_counts(args: &Args) -> Result<Vec<String>> {
 }
 
 /// The program says what is wrong with its command line, and ends with 2.
-fn refuses_bad_arguments(program: &Path) -> Result<()> {
+fn refuses_bad_arguments(kernels: &Kernels) -> Result<()> {
     for words in [
         &["--pages", "0"][..],
         &["--pages"],
@@ -185,7 +309,7 @@ fn refuses_bad_arguments(program: &Path) -> Result<()> {
         &["--debug-pagealloc", "maybe"],
     ] {
         let words: Vec<String> = words.iter().map(|&it| it.into()).collect();
-        let (code, output) = boot(program, &words)?;
+        let (code, output) = boot_to_any_end(kernels, NESTED_SECTIONS, CONFIGURATIONS[0], &words)?;
         ensure!(
             code == Some(2) && output.contains("usage:"),
             "{words:?}: ended with {code:?}, and printed\n{output}"
@@ -194,23 +318,47 @@ fn refuses_bad_arguments(program: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Runs `program` in QEMU; returns what it printed.
+fn boot(
+    kernels: &Kernels,
+    program: &str,
+    configuration: Configuration,
+    arguments: &[String],
+) -> Result<String> {
+    let (code, output) = boot_to_any_end(kernels, program, configuration, arguments)?;
+    ensure!(
+        code == Some(0),
+        "{program}, {}: ended with {code:?}, and printed\n{output}",
+        configuration.name
+    );
+    Ok(output)
+}
+
 /// Runs `program` in QEMU; returns its exit code and what it printed.
-fn boot(program: &Path, arguments: &[String]) -> Result<(Option<i32>, String)> {
-    let mut semihosting = String::from("enable=on,target=native,arg=nested_sections");
+fn boot_to_any_end(
+    kernels: &Kernels,
+    program: &str,
+    configuration: Configuration,
+    arguments: &[String],
+) -> Result<(Option<i32>, String)> {
+    let kernel = kernels.get(program, configuration);
+    // The first word is the program's name; ours says at which Exception level it should find itself.
+    let mut semihosting = format!("enable=on,target=native,arg={}", configuration.level);
     for argument in arguments {
         semihosting.push_str(",arg=");
         semihosting.push_str(argument);
     }
-    let log = program.with_extension("log");
+    let log = kernel.with_extension(format!("{}.log", configuration.level));
     let file = File::create(&log)?;
     let mut qemu = Command::new("qemu-system-aarch64")
-        .args(["-machine", "virt", "-cpu", "cortex-a76", "-m", "1G"])
+        .args(["-machine", configuration.machine])
+        .args(["-cpu", configuration.cpu, "-m", "1G"])
         .args([
             "-nic", "none", "-display", "none", "-serial", "none", "-monitor", "none",
         ])
         .args(["-semihosting-config", &semihosting])
         .arg("-kernel")
-        .arg(program)
+        .arg(&kernel)
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)
         .stderr(file)

@@ -9,6 +9,7 @@
 pub mod boot;
 pub mod exceptions;
 pub mod exclusive;
+pub mod pool;
 pub mod program;
 pub mod rows;
 pub mod step;

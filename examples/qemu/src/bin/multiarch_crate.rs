@@ -1,0 +1,193 @@
+//! `page_table_multiarch` on a live table: its cursor, with a `PagingMetaData` whose flush goes through the section.
+//!
+//! On its own the cursor invalidates each page that it has mapped, when it is dropped: `tlbi vaae1is; dsb sy; isb`. That is
+//! too much, for an entry that was invalid is in no TLB; and too little, for there is no `dsb ishst` before the TLBI, so a
+//! walk may still find the old entry of a page that was unmapped, and put it into the TLB again; and none between the table
+//! that is filled and the entry that links it. Through the section both are there, once.
+//!
+//! Run it with `cargo xtask qemu`. What it prints stands in `multiarch_crate.txt` beside the package.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    eprintln!("this is a kernel: run it with `cargo xtask qemu`");
+    std::process::exit(2);
+}
+
+#[cfg(target_os = "none")]
+mod kernel {
+    use aarch64_rt::entry;
+    use lazy_mmu::descriptor::Granule;
+    use lazy_mmu::tlb::{self, VirtualRange};
+    use lazy_mmu::{lazy_mmu, note_store};
+    use lazy_mmu_qemu::step::Tables;
+    use lazy_mmu_qemu::thread::Mmu;
+    use lazy_mmu_qemu::{pool, program, step, upper};
+    use memory_addr::{PhysAddr, VirtAddr};
+    use page_table_entry::aarch64::A64PTE;
+    use page_table_multiarch::aarch64::A64PagingMetaData;
+    use page_table_multiarch::{
+        MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
+    };
+    use semihosting::println;
+
+    const BASE: usize = 0xffff_8000_0000_0000;
+    const T1SZ: u64 = 16;
+    const PAGES: usize = 16;
+
+    /// Tables from the pool, at their physical addresses.
+    struct Identity;
+
+    impl PagingHandler for Identity {
+        fn alloc_frames(num: usize, _: usize) -> Option<PhysAddr> {
+            assert_eq!(num, 1, "tables are pages");
+            let page = pool::take()?;
+            Some(PhysAddr::from(page.expose_provenance()))
+        }
+
+        fn dealloc_frames(_: PhysAddr, _: usize) {
+            // The pool has enough.
+        }
+
+        fn phys_to_virt(address: PhysAddr) -> VirtAddr {
+            VirtAddr::from(address.as_usize())
+        }
+    }
+
+    /// For cursors that map what was not mapped: the pair, deferred.
+    struct Mapped;
+
+    impl PagingMetaData for Mapped {
+        const LEVELS: usize = 4;
+        const PA_MAX_BITS: usize = 48;
+        const VA_MAX_BITS: usize = 48;
+        type VirtAddr = VirtAddr;
+
+        fn flush_tlb(_: Option<VirtAddr>) {
+            note_store::<Mmu>();
+        }
+    }
+
+    /// For cursors that change or take away: complete invalidations, which settle what is pending.
+    struct Changed;
+
+    impl PagingMetaData for Changed {
+        const LEVELS: usize = 4;
+        const PA_MAX_BITS: usize = 48;
+        const VA_MAX_BITS: usize = 48;
+        type VirtAddr = VirtAddr;
+
+        fn flush_tlb(address: Option<VirtAddr>) {
+            match address {
+                Some(address) => {
+                    let page = VirtualRange::new(Granule::Kib4, address.as_usize() as u64, 1);
+                    tlb::flush_tlb_kernel_range::<Mmu>(page.expect("it is a page's address"));
+                }
+                None => tlb::flush_tlb_all::<Mmu>(),
+            }
+        }
+    }
+
+    type Table<M> = PageTable64<M, A64PTE, Identity>;
+
+    entry!(main);
+    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+        program::run(|| run().map_err(Shown))
+    }
+
+    /// The crate's error has no text.
+    struct Shown(page_table_multiarch::PagingError);
+
+    impl core::fmt::Display for Shown {
+        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            write!(f, "{:?}", self.0)
+        }
+    }
+
+    fn run() -> PagingResult {
+        step::watch(Tables::At(pool::addresses()));
+        let frame = PhysAddr::from(pool::page_with(0x4321));
+
+        println!("# the cursor on its own");
+        let mut table = Table::<A64PagingMetaData>::try_new()?;
+        prepare(&mut table, frame)?;
+        let (result, trace) = step::trace(|| map(&mut table, frame));
+        result?;
+        println!("{PAGES} pages mapped: {}", trace.order());
+        assert!(trace.is("S*16 (T y I)*16"));
+        check();
+        let (result, trace) = step::trace(|| unmap(&mut table));
+        result?;
+        println!(
+            "{PAGES} pages unmapped: {}: no dsb ishst before the TLBI",
+            trace.order()
+        );
+        assert!(trace.is("S*16 (T y I)*16"));
+
+        println!("# through the section");
+        let mut table = Table::<Mapped>::try_new()?;
+        prepare(&mut table, frame)?;
+        let (result, trace) = step::trace(|| map_in_a_section(&mut table, frame));
+        result?;
+        println!("{PAGES} pages mapped: {}", trace.order());
+        assert!(trace.is("S*16 D I"));
+        check();
+        let mut table = Table::<Changed>::try_new()?;
+        prepare(&mut table, frame)?;
+        map(&mut table, frame)?;
+        check();
+        let (result, trace) = step::trace(|| unmap_in_a_section(&mut table));
+        result?;
+        println!("{PAGES} pages unmapped: {}", trace.order());
+        assert!(trace.is("S*16 (D T d I)*16"));
+        upper::read(BASE as u64).expect_err("it is unmapped");
+        // The tables stay live.
+        core::mem::forget(table);
+        Ok(())
+    }
+
+    /// Makes `table` live, with the tables for the first 2 MiB in it, so that what follows stores leaves only.
+    fn prepare<M: PagingMetaData<VirtAddr = VirtAddr>>(
+        table: &mut Table<M>,
+        frame: PhysAddr,
+    ) -> PagingResult {
+        let last = VirtAddr::from(BASE + 511 * 4096);
+        table
+            .cursor()
+            .map(last, frame, PageSize::Size4K, MappingFlags::READ)?;
+        table.cursor().unmap(last)?;
+        upper::activate(table.root_paddr().as_usize() as u64, T1SZ);
+        Ok(())
+    }
+
+    fn map<M: PagingMetaData<VirtAddr = VirtAddr>>(
+        table: &mut Table<M>,
+        frame: PhysAddr,
+    ) -> PagingResult {
+        let flags = MappingFlags::READ | MappingFlags::WRITE;
+        table
+            .cursor()
+            .map_region(VirtAddr::from(BASE), |_| frame, PAGES * 4096, flags, false)
+    }
+
+    fn unmap<M: PagingMetaData<VirtAddr = VirtAddr>>(table: &mut Table<M>) -> PagingResult {
+        table
+            .cursor()
+            .unmap_region(VirtAddr::from(BASE), PAGES * 4096)
+    }
+
+    #[lazy_mmu(backend = Mmu)]
+    fn map_in_a_section(table: &mut Table<Mapped>, frame: PhysAddr) -> PagingResult {
+        map(table, frame)
+    }
+
+    #[lazy_mmu(backend = Mmu)]
+    fn unmap_in_a_section(table: &mut Table<Changed>) -> PagingResult {
+        unmap(table)
+    }
+
+    fn check() {
+        assert_eq!(upper::read(BASE as u64), Ok(0x4321));
+    }
+}
