@@ -57,6 +57,12 @@
 //! it, of [`raw`]. A lock that is taken inside an annotated body is released before the pair is emitted; a lock taken
 //! outside, or passed in and held by the caller, after it.
 //!
+//! # Taking away, and the other writes
+//!
+//! [`tlb`] has the invalidations, which settle what is pending; [`LazyMmu::unmap`] gives what was mapped back only after
+//! its invalidation, and [`LazyMmu::break_before_make`] cannot be done in another order. Writes that are not plain stores
+//! (atomic, never deferred, at boot, block to table, the linear map) are in [`update`].
+//!
 //! # What is promised
 //!
 //! [`soundness`] lists it: what the compiler refuses, what the state machine handles at run time, and what is your duty.

@@ -27,7 +27,9 @@
 //! | hold a section over `.await`: in an attributed `async fn`, in the closure form, in a future that is sent | macro error, E0728, E0277 |
 //! | use a pending mapping without a proof; with one from before the mapping, of another section, of a nested one, of the caller; after another store | E0061, E0616; E0499, E0521, E0597, E0716 |
 //! | let a pending mapping or a proof out of its closure; shorten or lengthen its brand | lifetime errors |
-//! | make a handle, use bare tokens, change the bits, implement `Backend`, without `unsafe` | E0133, E0200 |
+//! | have an unmapped frame back before its invalidation, or twice; forge what was unmapped; invalidate it on another thread, or with another backend | private fields, E0382, E0277, E0308 |
+//! | a leaf where a table is expected | E0308 |
+//! | make a handle, use bare tokens, change the bits, implement `Backend`, store without synchronisation, split a block, without `unsafe` | E0133, E0200 |
 //!
 //! # What the state machine handles at run time
 //!
@@ -60,7 +62,8 @@
 //! | a handle that is forgotten together with its section | the same |
 //! | bare tokens out of order, leaked, or on another thread | who calls [`raw`](crate::raw) |
 //! | an exception handler that stores without a section of its own | its author (see [`raw`](crate::raw)) |
-//! | a mapping that is taken away: break-before-make, TLB invalidation before a frame is used again | who unmaps |
+//! | a mapping that is taken away by a plain store: its TLB invalidation before the frame is used again ([`unmap`](crate::LazyMmu::unmap) has it in the types) | who stores |
+//! | the range of virtual addresses that an entry translates; who else uses it while it is broken | who unmaps, or calls [`break_before_make`](crate::LazyMmu::break_before_make) |
 //! | another CPU that is told of a mapping: it needs an `isb`, or an exception entry or return, of its own | who tells it |
 //! | a pending value that is dropped unredeemed: its `Drop` may run before the pair | who chooses the type |
 //! | pauses where softirqs are disabled: they are inert, and a section from before still defers through its guard | who stores through it |

@@ -145,7 +145,8 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     ///
     /// # Panics
     ///
-    /// If `gather` does: the entries until then are cleared, and invalidated.
+    /// If there are not as many pages in `range` for each of the slots; nothing was changed. And if `gather` does: the
+    /// entries until then are cleared, and invalidated.
     #[inline]
     pub fn unmap_range<T>(
         &mut self,
@@ -154,6 +155,13 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
         value: T,
         mut gather: impl FnMut(&mut T, usize, u64),
     ) -> Unmapped<T, B> {
+        let count = slots.len() as u64;
+        assert!(
+            range.pages().checked_rem(count).unwrap_or(range.pages()) == 0
+                && range.pages() >= count,
+            "{count} entries cannot translate the {} pages of the range",
+            range.pages()
+        );
         let mut cleared = unmapped::<_, B>(range, Scope::LastLevel, value);
         for (i, slot) in slots.iter().enumerate() {
             let old = update::get_and_clear::<B>(slot);

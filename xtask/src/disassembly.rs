@@ -1,5 +1,5 @@
-//! Row B01 in the disassembly: in the functions whose names begin with `b01_`, each `dsb ishst` has its `isb` right
-//! behind it, and there is no other barrier.
+//! Rows B01 and B20 in the disassembly: in the functions whose names begin with `b01_`, each `dsb ishst` has its `isb` right
+//! behind it, and there is no other barrier; those of `TLBI` have the instructions that the manual gives.
 
 use std::fs;
 use std::path::Path;
@@ -15,6 +15,68 @@ fn is_barrier(word: u32) -> bool {
     word & 0xffff_f01f == 0xd503_301f && matches!(word >> 5 & 0b111, 0b100..=0b110)
 }
 
+/// The TLBI instructions of a function, in order, with register 0 (Arm ARM, "SYS" and each instruction's page).
+const TLBI: [(&str, [u32; 5]); 2] = [
+    (
+        "b20_tlbi_of_el1",
+        // VAALE1IS, VAAE1IS, RVAALE1IS, RVAAE1IS, VMALLE1IS
+        [
+            0xd508_83e0,
+            0xd508_8360,
+            0xd508_82e0,
+            0xd508_8260,
+            0xd508_8300,
+        ],
+    ),
+    (
+        "b20_tlbi_of_el2",
+        // VALE2IS, VAE2IS, RVALE2IS, RVAE2IS, ALLE2IS
+        [
+            0xd50c_83a0,
+            0xd50c_8320,
+            0xd50c_82a0,
+            0xd50c_8220,
+            0xd50c_8300,
+        ],
+    ),
+];
+
+/// Row B20, in a program that has these functions.
+pub(crate) fn check_tlbi(program: &Path) -> Result<()> {
+    let bytes = fs::read(program)?;
+    let file = object::File::parse(&*bytes)?;
+    for (name, expected) in TLBI {
+        let symbol = file
+            .symbol_by_name(name)
+            .with_context(|| format!("no function {name} in {}", program.display()))?;
+        let found: Vec<u32> = code(&file, &symbol)?
+            .into_iter()
+            // SYS with CRn = 8; the last five bits are the register.
+            .filter(|word| word & 0xfff8_f000 == 0xd508_8000)
+            .map(|word| word & !0x1f)
+            .collect();
+        ensure!(
+            found == expected,
+            "B20: {name} has {found:x?}, and should have {expected:x?}"
+        );
+    }
+    println!("B20 disassembly: the TLBI instructions of both regimes are the manual's");
+    Ok(())
+}
+
+/// The instructions of a function.
+fn code(file: &object::File<'_>, symbol: &object::Symbol<'_, '_>) -> Result<Vec<u32>> {
+    let section = symbol
+        .section_index()
+        .context("a function lies in a section")?;
+    let code = file
+        .section_by_index(section)?
+        .data_range(symbol.address(), symbol.size())?
+        .context("a function has code")?;
+    let words = code.as_chunks().0.iter();
+    Ok(words.map(|&it| u32::from_le_bytes(it)).collect())
+}
+
 pub(crate) fn check(program: &Path) -> Result<()> {
     let bytes = fs::read(program)?;
     let file = object::File::parse(&*bytes)?;
@@ -24,19 +86,7 @@ pub(crate) fn check(program: &Path) -> Result<()> {
         if !name.starts_with("b01_") {
             continue;
         }
-        let section = symbol
-            .section_index()
-            .context("a function lies in a section")?;
-        let code = file
-            .section_by_index(section)?
-            .data_range(symbol.address(), symbol.size())?
-            .with_context(|| format!("{name} has no code"))?;
-        let words: Vec<u32> = code
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&it| u32::from_le_bytes(it))
-            .collect();
+        let words = code(&file, &symbol)?;
         let barriers: Vec<(usize, u32)> = (0..)
             .zip(words)
             .filter(|&(_, word)| is_barrier(word))

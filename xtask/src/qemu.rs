@@ -149,6 +149,7 @@ impl Kernels {
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     let kernels = Kernels::build(shell)?;
     disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
+    disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
     if args.are_default() {
         everything(&kernels, args)
     } else {
@@ -165,6 +166,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
 pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build(shell)?;
     disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
+    disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
     everything(&kernels, &Args::DEFAULT)?;
     for (pages, debug_pagealloc) in [(1, Switch::On), (512, Switch::On), (600, Switch::Off)] {
         let args = Args {

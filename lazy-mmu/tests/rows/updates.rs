@@ -399,6 +399,15 @@ fn b24_a_range_of_another_length_is_refused() {
 }
 
 #[test]
+#[should_panic(expected = "4 entries cannot translate the 6 pages of the range")]
+fn unmapping_other_entries_than_those_of_the_range_is_refused() {
+    with::<Sim, _>(|mmu| {
+        mmu.unmap_range(&slots::<4>(), range(6), (), |(), _, _| {})
+            .invalidate(mmu);
+    });
+}
+
+#[test]
 #[should_panic(expected = "ranges of different granules")]
 fn unmapped_ranges_of_different_granules_are_refused() {
     let [one, two] = slots::<2>();

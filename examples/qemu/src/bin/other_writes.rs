@@ -16,6 +16,8 @@ mod kernel {
 
     use aarch64_rt::entry;
     use lazy_mmu::Backend;
+    use lazy_mmu::aarch64::{Regime, tlb_invalidate};
+    use lazy_mmu::tlb::{Scope, Tlbi};
     use lazy_mmu_examples::frames::MemoryMap;
     use lazy_mmu_examples::preempt::PreemptCount;
     use lazy_mmu_examples::scenario::MEMORY_BASE;
@@ -34,6 +36,48 @@ mod kernel {
             show::<Mmu, First>("flags word, SP_EL0", &THREAD)?;
             show::<ByteMmu, Second>("own byte, TPIDR_EL1", &OTHER_THREAD)
         })
+    }
+
+    // What `cargo xtask qemu` looks up in the disassembly. Nothing calls them.
+
+    #[unsafe(no_mangle)]
+    extern "C" fn b20_tlbi_of_el1(operand: u64) {
+        all(Regime::El1And0, operand);
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn b20_tlbi_of_el2(operand: u64) {
+        all(Regime::El2, operand);
+    }
+
+    #[used]
+    static KEPT: [extern "C" fn(u64); 2] = [b20_tlbi_of_el1, b20_tlbi_of_el2];
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "into each of the two")]
+    fn all(regime: Regime, operand: u64) {
+        let [last, all] = [Scope::LastLevel, Scope::AllLevels];
+        for instruction in [
+            Tlbi::Page {
+                operand,
+                scope: last,
+            },
+            Tlbi::Page {
+                operand,
+                scope: all,
+            },
+            Tlbi::Range {
+                operand,
+                scope: last,
+            },
+            Tlbi::Range {
+                operand,
+                scope: all,
+            },
+            Tlbi::All,
+        ] {
+            tlb_invalidate(regime, instruction);
+        }
     }
 
     struct First;

@@ -1,0 +1,19 @@
+// One frame that two users believe to be theirs.
+// The invalidation consumes what was unmapped.
+
+use std::sync::atomic::AtomicU64;
+
+use lazy_mmu::descriptor::Granule;
+use lazy_mmu::sim::Sim;
+use lazy_mmu::tlb::VirtualRange;
+
+fn main() {
+    let slot = AtomicU64::new(0x4000_0003);
+    let page = VirtualRange::new(Granule::Kib4, 0xffff_8000_0000_0000, 1).unwrap();
+    lazy_mmu::with::<Sim, _>(|mmu| {
+        let unmapped = mmu.unmap(&slot, page, |old| old);
+        let one = unmapped.invalidate(mmu);
+        let two = unmapped.invalidate(mmu);
+        drop((one, two));
+    });
+}

@@ -1,0 +1,17 @@
+// The clearing store is the first thread's: a barrier of another one's does not complete it.
+// What was unmapped is not `Send`.
+
+use std::sync::atomic::AtomicU64;
+
+use lazy_mmu::descriptor::Granule;
+use lazy_mmu::sim::Sim;
+use lazy_mmu::tlb::VirtualRange;
+
+fn main() {
+    let slot = AtomicU64::new(0x4000_0003);
+    let page = VirtualRange::new(Granule::Kib4, 0xffff_8000_0000_0000, 1).unwrap();
+    let unmapped = lazy_mmu::with::<Sim, _>(|mmu| mmu.unmap(&slot, page, |old| old));
+    on_another_thread(unmapped);
+}
+
+fn on_another_thread<T: Send>(_: T) {}

@@ -1,0 +1,18 @@
+// A frame that is reused while a TLB still knows its old mapping is written to through two addresses.
+// What was unmapped is private until `invalidate` has removed it from the TLBs.
+
+use std::sync::atomic::AtomicU64;
+
+use lazy_mmu::descriptor::Granule;
+use lazy_mmu::sim::Sim;
+use lazy_mmu::tlb::VirtualRange;
+
+fn main() {
+    let slot = AtomicU64::new(0x4000_0003);
+    let page = VirtualRange::new(Granule::Kib4, 0xffff_8000_0000_0000, 1).unwrap();
+    lazy_mmu::with::<Sim, _>(|mmu| {
+        let unmapped = mmu.unmap(&slot, page, |old| old);
+        let frame: u64 = unmapped.value;
+        drop(frame);
+    });
+}

@@ -1,0 +1,16 @@
+// A mapping made after the invalidation is not covered by it.
+// The proof borrows its section, as that of a flush does.
+
+use std::sync::atomic::AtomicU64;
+
+use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::sim::Sim;
+
+fn main() {
+    let slot = AtomicU64::new(0);
+    lazy_mmu::with::<Sim, _>(|mmu| {
+        let proof = mmu.flush_tlb_all();
+        let pending = mmu.write_pending(&slot, Leaf(UXN | VALID), 7);
+        pending.get(&proof);
+    });
+}
