@@ -68,13 +68,17 @@ impl Args {
 }
 
 /// The kernels, each with its expected output beside the package.
-const PROGRAMS: [&str; 5] = [
+const PROGRAMS: [&str; 6] = [
     NESTED_SECTIONS,
     "other_writes",
     "paging_crate",
     "multiarch_crate",
     "device_driver",
+    EL2_WITHOUT_VHE,
 ];
+
+/// The one that is for EL2 only.
+const EL2_WITHOUT_VHE: &str = "el2_without_vhe";
 
 /// The one that has arguments, and whose counts the hosted machine gives too.
 const NESTED_SECTIONS: &str = "nested_sections";
@@ -133,16 +137,27 @@ struct Kernels {
 impl Kernels {
     fn build(shell: &Shell) -> Result<Self> {
         let target = shell.current_dir().join("target");
+        let no_lse = target.join("no-lse");
+        // The one program of the other register names; it does not get into the way of the others' parts.
+        for (target, lse) in [(&target, "+lse"), (&no_lse, "-lse")] {
+            build(shell, &target.join("el2"), lse, "el2")?;
+        }
         Ok(Self {
             folders: [
-                build(shell, &target, "+lse")?,
-                build(shell, &target.join("no-lse"), "-lse")?,
+                build(shell, &target, "+lse", "el1")?,
+                build(shell, &no_lse, "-lse", "el1")?,
             ],
         })
     }
 
     fn get(&self, program: &str, configuration: Configuration) -> PathBuf {
-        self.folders[usize::from(!configuration.lse)].join(program)
+        let folder = &self.folders[usize::from(!configuration.lse)];
+        if program == EL2_WITHOUT_VHE {
+            // Beside them: `target/el2/..` instead of `target/..`.
+            let target = folder.ancestors().nth(2).unwrap_or(folder);
+            return target.join("el2").join(TARGET).join("kernel").join(program);
+        }
+        folder.join(program)
     }
 }
 
@@ -194,7 +209,10 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
         } else {
             Vec::new()
         };
-        for (number, configuration) in CONFIGURATIONS.into_iter().enumerate() {
+        let configurations = CONFIGURATIONS
+            .into_iter()
+            .filter(|it| program != EL2_WITHOUT_VHE || it.level == "el2");
+        for (number, configuration) in configurations.enumerate() {
             let output = boot(kernels, program, configuration, &words)?;
             println!("== {program}, {}", configuration.name);
             if number == 0 {
@@ -212,17 +230,17 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
         }
     }
     println!(
-        "B26 B27 {} programs print the same at EL1 and at EL2, with LSE and without\n",
-        PROGRAMS.len()
+        "B26 B27 {} programs print the same at EL1 and at EL2, with LSE and without; one more at EL2 without FEAT_VHE\n",
+        PROGRAMS.len() - 1
     );
     Ok(())
 }
 
 /// Builds all programs; returns the folder that they are in.
-fn build(shell: &Shell, target: &Path, lse: &str) -> Result<PathBuf> {
+fn build(shell: &Shell, target: &Path, lse: &str, level: &str) -> Result<PathBuf> {
     cmd!(
         shell,
-        "cargo build --locked -p lazy-mmu-qemu --bins --profile kernel --target {TARGET} --target-dir {target}"
+        "cargo build --locked -p lazy-mmu-qemu --bins --no-default-features --features {level} --profile kernel --target {TARGET} --target-dir {target}"
     )
     // This replaces the flags of .cargo/config.toml.
     .env("RUSTFLAGS", format!("-Ctarget-feature={lse}"))

@@ -19,7 +19,14 @@ const MEMORY: Attributes = Attributes::VALID
     .union(Attributes::ATTRIBUTE_INDEX_1)
     .union(Attributes::INNER_SHAREABLE)
     .union(Attributes::ACCESSED)
-    .union(Attributes::UXN);
+    .union(UNPRIVILEGED_EXECUTE_NEVER);
+
+/// The image is not executed at EL0. In the EL2 regime the bit is XN, and the image is executed.
+const UNPRIVILEGED_EXECUTE_NEVER: Attributes = if cfg!(feature = "el2") {
+    Attributes::empty()
+} else {
+    Attributes::UXN
+};
 
 initial_pagetable!({
     let mut blocks = [0; 512];
@@ -34,9 +41,25 @@ unsafe extern "C" {
     fn entry();
 }
 
+/// The first instructions of the program that stays at EL2 without FEAT_VHE: debug exceptions go there (MDCR_EL2.TDE).
+#[cfg(feature = "el2")]
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".init.start")]
+extern "C" fn start() {
+    naked_asm!(
+        "mov x9, #(1 << 8)",
+        "msr mdcr_el2, x9",
+        "isb",
+        "b {entry}",
+        entry = sym entry,
+    )
+}
+
 /// The first instructions. Where the machine starts the kernel at EL2, it goes on as a host with FEAT_VHE: with
 /// HCR_EL2.{E2H, TGE} set, the registers and TLB instructions of EL1 mean those of EL2 (Arm ARM DDI 0487, "Virtualization
 /// Host Extensions").
+#[cfg(not(feature = "el2"))]
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".init.start")]

@@ -1,9 +1,13 @@
-//! Exceptions from EL1: single steps, and the data aborts that a program provokes.
+//! Exceptions from the kernel's own level: single steps, and the data aborts that a program provokes.
 
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use aarch64_cpu::registers::{ESR_EL1, FAR_EL1, Readable};
+use aarch64_cpu::registers::Readable;
+#[cfg(not(feature = "el2"))]
+use aarch64_cpu::registers::{ESR_EL1 as ESR, FAR_EL1 as FAR};
+#[cfg(feature = "el2")]
+use aarch64_cpu::registers::{ESR_EL2 as ESR, FAR_EL2 as FAR};
 use aarch64_rt::{ExceptionHandlers, RegisterStateRef, exception_handlers};
 use lazy_mmu_examples::machine::{Fault, FaultReason};
 
@@ -91,13 +95,13 @@ impl ExceptionHandlers for Exceptions {
 }
 
 extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
-    let syndrome = ESR_EL1.get();
+    let syndrome = ESR.get();
     // EC is bits 31:26; ISS2 stands above.
     match (syndrome >> 26) & 0x3f {
         SOFTWARE_STEP => step::on_step(&mut state, saved),
         BREAKPOINT => step::on_breakpoint(&mut state, saved),
         DATA_ABORT if PAGER.load(Ordering::Relaxed) != 0 => {
-            let address = FAR_EL1.get();
+            let address = FAR.get();
             let pager = PAGER.swap(0, Ordering::Relaxed);
             // SAFETY: `with_pager` has stored the address of such a function.
             let pager: fn(u64) = unsafe { core::mem::transmute(pager) };
@@ -107,14 +111,14 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
         }
         DATA_ABORT if EXPECTED.load(Ordering::Relaxed) => {
             SYNDROME.store(syndrome, Ordering::Relaxed);
-            ADDRESS.store(FAR_EL1.get(), Ordering::Relaxed);
+            ADDRESS.store(FAR.get(), Ordering::Relaxed);
             // SAFETY: the access is one instruction of four bytes, whose result `access` does not use after a fault.
             unsafe { state.get_mut() }.elr += 4;
         }
         class => panic!(
             "exception class {class:#x} at {:#x}, address {:#x}",
             state.elr,
-            FAR_EL1.get()
+            FAR.get()
         ),
     }
 }

@@ -6,14 +6,19 @@
 #![no_std]
 #![cfg(all(target_arch = "aarch64", target_os = "none"))]
 
+pub mod access;
 pub mod boot;
 pub mod exceptions;
 pub mod exclusive;
 pub mod pool;
 pub mod program;
+#[cfg(feature = "el1")]
 pub mod rows;
 pub mod step;
 pub mod thread;
+#[cfg(feature = "el1")]
 pub mod upper;
+#[cfg(feature = "el1")]
 pub mod virt;
+#[cfg(feature = "el1")]
 pub mod writes;

@@ -1,4 +1,4 @@
-//! The upper half of the address space: TTBR1, and accesses there that may fault.
+//! The upper half of the address space: TTBR1.
 //!
 //! The registers of EL1; at EL2, as a host with FEAT_VHE, the same names mean EL2's.
 
@@ -6,9 +6,6 @@ use core::arch::asm;
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{ReadWriteable, TCR_EL1, TTBR1_EL1, Writeable};
-use lazy_mmu_examples::machine::Fault;
-
-use crate::exceptions::may_fault;
 
 /// Lets the MMU walk the tables at the physical address `root`, for the addresses whose upper `t1sz` bits are set.
 pub fn activate(root: u64, t1sz: u64) {
@@ -44,55 +41,4 @@ fn invalidate_all() {
     unsafe { asm!("tlbi vmalle1", options(nostack, preserves_flags)) };
     barrier::dsb(barrier::NSH);
     barrier::isb(barrier::SY);
-}
-
-/// Reads the 64-bit word at the virtual address `address`, a multiple of 8, as the MMU translates it.
-///
-/// # Errors
-///
-/// The fault that the access took.
-pub fn read(address: u64) -> Result<u64, Fault> {
-    may_fault(|| {
-        let mut value: u64 = 0;
-        // SAFETY: a load from mapped memory; from an unmapped address the abort handler skips it. The asm may read any
-        // memory, so the compiler has stored everything before.
-        unsafe {
-            asm!("ldr {value}, [{address}]", value = inout(reg) value, address = in(reg) address,
-                options(nostack, preserves_flags, readonly));
-        }
-        value
-    })
-}
-
-/// Reads the 32-bit register of a device at the virtual address `address`, a multiple of 4.
-///
-/// # Errors
-///
-/// The fault that the access took.
-pub fn read_register(address: u64) -> Result<u32, Fault> {
-    may_fault(|| {
-        let mut value: u32 = 0;
-        // SAFETY: as in `read`; the devices here are read without effect.
-        unsafe {
-            asm!("ldr {value:w}, [{address}]", value = inout(reg) value, address = in(reg) address,
-                options(nostack, preserves_flags, readonly));
-        }
-        value
-    })
-}
-
-/// Writes `value` to the 64-bit word at the virtual address `address`, a multiple of 8.
-///
-/// # Errors
-///
-/// The fault that the access took; nothing was written.
-pub fn write(address: u64, value: u64) -> Result<(), Fault> {
-    may_fault(|| {
-        // SAFETY: the programs write to frames of theirs, through mappings of their own; at an unmapped address the abort
-        // handler skips the store.
-        unsafe {
-            asm!("str {value}, [{address}]", value = in(reg) value, address = in(reg) address,
-                options(nostack, preserves_flags));
-        }
-    })
 }

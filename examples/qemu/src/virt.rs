@@ -11,7 +11,7 @@ use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::machine::{Fault, Machine, Table};
 use lazy_mmu_examples::page::LINEAR_BASE;
 
-use crate::{step, upper};
+use crate::{access, step, upper};
 
 /// What is added to a physical address to reach it: 0 by the identity map of TTBR0, [`LINEAR_BASE`] once the linear
 /// map is active.
@@ -65,11 +65,11 @@ impl<B: Backend> Machine for Virt<B> {
     }
 
     fn read(&self, address: u64) -> Result<u64, Fault> {
-        upper::read(address)
+        access::read(address)
     }
 
     fn write(&self, address: u64, value: u64) -> Result<(), Fault> {
-        upper::write(address, value)
+        access::write(address, value)
     }
 
     fn zero(&self, frame: Frame) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! Forms that only edition 2021 has.
 
-use crate::forms::{show, store, Form};
+use crate::forms::{Form, show, store};
 
 pub(crate) const FORMS: &[Form] = &[
     ("edition 2021: gen as a name", || show(gen(1))),

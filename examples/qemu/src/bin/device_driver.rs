@@ -25,7 +25,7 @@ mod kernel {
     use lazy_mmu_examples::{Error, Machine, MemoryManager, PageRange};
     use lazy_mmu_qemu::thread::Mmu;
     use lazy_mmu_qemu::virt::Virt;
-    use lazy_mmu_qemu::{program, step, upper};
+    use lazy_mmu_qemu::{access, program, step};
     use semihosting::println;
 
     // The one line by which libraries get their backend.
@@ -94,7 +94,7 @@ mod kernel {
         let ((), trace) = step::trace(|| iounmap(&area(0, 1), rtc));
         println!("K06 the mapping is taken away: {}", trace.order());
         assert!(trace.is("S D T d I"));
-        let fault = upper::read_register(address).expect_err("it is unmapped");
+        let fault = access::read_register(address).expect_err("it is unmapped");
         println!("    and touched: {fault}");
 
         for (physical, pages) in [(RTC + 4, 1), (RTC, 5)] {
@@ -109,7 +109,7 @@ mod kernel {
 
     fn cell_id(registers: &Registers) -> u32 {
         (0..4).fold(0, |id, byte| {
-            let register = upper::read_register(registers.address() + CELL_ID + 4 * byte);
+            let register = access::read_register(registers.address() + CELL_ID + 4 * byte);
             id | (register.expect("it is mapped") & 0xff) << (8 * byte)
         })
     }

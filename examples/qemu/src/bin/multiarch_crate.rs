@@ -23,7 +23,7 @@ mod kernel {
     use lazy_mmu::{lazy_mmu, note_store};
     use lazy_mmu_qemu::step::Tables;
     use lazy_mmu_qemu::thread::Mmu;
-    use lazy_mmu_qemu::{pool, program, step, upper};
+    use lazy_mmu_qemu::{access, pool, program, step, upper};
     use memory_addr::{PhysAddr, VirtAddr};
     use page_table_entry::aarch64::A64PTE;
     use page_table_multiarch::aarch64::A64PagingMetaData;
@@ -141,7 +141,7 @@ mod kernel {
         result?;
         println!("{PAGES} pages unmapped: {}", trace.order());
         assert!(trace.is("S*16 (D T d I)*16"));
-        upper::read(BASE as u64).expect_err("it is unmapped");
+        access::read(BASE as u64).expect_err("it is unmapped");
         // The tables stay live.
         core::mem::forget(table);
         Ok(())
@@ -188,6 +188,6 @@ mod kernel {
     }
 
     fn check() {
-        assert_eq!(upper::read(BASE as u64), Ok(0x4321));
+        assert_eq!(access::read(BASE as u64), Ok(0x4321));
     }
 }

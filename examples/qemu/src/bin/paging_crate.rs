@@ -28,7 +28,7 @@ mod kernel {
     use lazy_mmu::lazy_mmu;
     use lazy_mmu_qemu::step::Tables;
     use lazy_mmu_qemu::thread::Mmu;
-    use lazy_mmu_qemu::{pool, program, step, upper};
+    use lazy_mmu_qemu::{access, pool, program, step, upper};
     use semihosting::println;
 
     /// Normal memory, the kernel's.
@@ -111,7 +111,7 @@ mod kernel {
             trace.order()
         );
         assert!(trace.is("S*16 D T*16 d I"));
-        upper::write(BASE as u64, 1).expect_err("it is read-only");
+        access::write(BASE as u64, 1).expect_err("it is read-only");
         check(0, 0x1234);
 
         println!("# a table that the crate knows to be active");
@@ -169,6 +169,6 @@ mod kernel {
     }
 
     fn check(number: usize, word: u64) {
-        assert_eq!(upper::read((BASE + number * 4096) as u64), Ok(word));
+        assert_eq!(access::read((BASE + number * 4096) as u64), Ok(word));
     }
 }

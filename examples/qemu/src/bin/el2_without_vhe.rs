@@ -1,0 +1,201 @@
+//! A hypervisor's own tables: the EL2 regime, without FEAT_VHE.
+//!
+//! One table register, no unprivileged level: every valid leaf needs the pair, and the TLB instructions are those of EL2.
+//! The kernel's own tables are extended: the program's mappings stand in the table by which it runs.
+//!
+//! Run it with `cargo xtask qemu`. What it prints stands in `el2_without_vhe.txt` beside the package.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    eprintln!("this is a kernel: run it with `cargo xtask qemu`");
+    std::process::exit(2);
+}
+
+#[cfg(target_os = "none")]
+mod kernel {
+    use core::arch::asm;
+    use core::mem::offset_of;
+    use core::ptr::from_ref;
+    use core::sync::atomic::{AtomicU64, Ordering};
+
+    use aarch64_cpu::asm::barrier;
+    use aarch64_cpu::registers::{HCR_EL2, Readable, TPIDR_EL2, TTBR0_EL2, Writeable};
+    use aarch64_rt::entry;
+    use lazy_mmu::aarch64::{Aarch64, FlagsAt, Kernel, PreemptCountAt, Regime, TpidrEl2};
+    use lazy_mmu::descriptor::{ACCESSED, El2Leaf, Granule, Leaf, PAGE_LEVEL, Table, USER, VALID};
+    use lazy_mmu::tlb::VirtualRange;
+    use lazy_mmu::{Bits, Storage as _, lazy_mmu};
+    use lazy_mmu_examples::Fault;
+    use lazy_mmu_qemu::step::Tables;
+    use lazy_mmu_qemu::thread::{FOREIGN_FLAGS, THREAD, ThreadInfo};
+    use lazy_mmu_qemu::{access, pool, program, step};
+    use semihosting::println;
+
+    /// A hypervisor with its thread's bits in the flags word that TPIDR_EL2 finds.
+    struct Hypervisor;
+
+    // SAFETY: TPIDR_EL2 points to THREAD from `run` on; the rest is as for the kernels at EL1.
+    unsafe impl Kernel for Hypervisor {
+        type Task = TpidrEl2;
+        type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 29, 30, 31>;
+        type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
+        const REGIME: Regime = Regime::El2;
+    }
+
+    type Mmu = Aarch64<Hypervisor>;
+
+    /// What the kernel's own table leaves free: the third GiB.
+    const BASE: u64 = 0x8000_0000;
+    /// AP\[1\] is RES1 in this regime, and no user's; attribute index 1 of MAIR is normal memory; inner shareable.
+    const NORMAL: u64 = USER | 1 << 2 | 0b11 << 8 | ACCESSED;
+
+    type Entries = [AtomicU64; 512];
+
+    entry!(main);
+    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+        program::run(run)
+    }
+
+    /// The table at a physical address, which the identity map has.
+    fn table(address: u64) -> &'static Entries {
+        #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits")]
+        let table: *const Entries = core::ptr::with_exposed_provenance(address as usize);
+        // SAFETY: the callers give pages of the pool, which they have taken; all accesses to them are atomic.
+        unsafe { &*table }
+    }
+
+    fn new_table() -> (u64, &'static Entries) {
+        let address = pool::page_with(0) as u64;
+        (address, table(address))
+    }
+
+    fn page(number: usize) -> VirtualRange {
+        let address = BASE + number as u64 * Granule::Kib4.page_size();
+        VirtualRange::new(Granule::Kib4, address, 1).expect("it is a page's address")
+    }
+
+    fn link(address: u64, level: u8) -> Table {
+        Table::new(Granule::Kib4, level, address, 0).expect("it is a table's address")
+    }
+
+    fn run() -> Result<(), Fault> {
+        TPIDR_EL2.set(from_ref(&THREAD).expose_provenance() as u64);
+        assert!(!HCR_EL2.is_set(HCR_EL2::E2H), "without FEAT_VHE");
+        step::watch(Tables::At(pool::addresses()));
+
+        // A copy of the table by which the kernel runs, in memory that may be written.
+        let (root_address, root) = new_table();
+        let boot = TTBR0_EL2.get_baddr();
+        for (new, old) in root.iter().zip(boot_table(boot)) {
+            new.store(*old, Ordering::Relaxed);
+        }
+        let (level_2_address, level_2) = new_table();
+        let (level_3_address, slots) = new_table();
+        barrier::dsb(barrier::ISHST);
+        TTBR0_EL2.set(root_address);
+        // SAFETY: the new table has all that the old one has.
+        unsafe {
+            asm!(
+                "isb",
+                "tlbi alle2",
+                "dsb nsh",
+                "isb",
+                options(nostack, preserves_flags)
+            );
+        };
+
+        let ((), trace) = step::trace(|| {
+            lazy_mmu::with::<Mmu, _>(|mmu| {
+                mmu.write(&level_2[0], link(level_3_address, 2));
+                mmu.flush();
+                mmu.write(&root[2], link(level_2_address, 1));
+            });
+        });
+        assert!(trace.is("(S D I)*2"), "{}", trace.order());
+        println!("B10 tables are linked: {}", trace.order());
+
+        let frame = pool::page_with(0xe12) as u64;
+        let leaf = El2Leaf::new(Granule::Kib4, PAGE_LEVEL, frame, NORMAL).expect("it is a page");
+        let ((), trace) = step::trace(|| lazy_mmu::write::<Mmu, _>(&slots[0], leaf));
+        assert!(trace.is("S D I"), "{}", trace.order());
+        assert_eq!(access::read(BASE)?, 0xe12);
+        println!(
+            "B02 a leaf outside a section: {}, and it is read",
+            trace.order()
+        );
+
+        // By the rule of EL1&0 it would be a user's, and its barrier lost.
+        let ((), trace) = step::trace(|| lazy_mmu::write::<Mmu, _>(&slots[1], Leaf(leaf.0)));
+        assert!(trace.is("S"), "{}", trace.order());
+        println!("B04 the same bits by the rule of EL1&0: {}", trace.order());
+        for (bits, order) in [
+            (leaf.0, "S D I"),
+            (leaf.0 & !USER, "S D I"),
+            (leaf.0 & !VALID, "S"),
+        ] {
+            let ((), trace) = step::trace(|| {
+                lazy_mmu::with::<Mmu, _>(|mmu| mmu.write(&slots[1], El2Leaf(bits)));
+            });
+            assert!(trace.is(order), "{}", trace.order());
+        }
+        println!("B04 B06 by the rule of EL2: valid S D I, with AP[1] or without; invalid S");
+
+        for pages in 1..=slots.len() {
+            let ((), trace) = step::trace(|| map(&slots[..pages], leaf));
+            let expected = trace.steps.len() == pages + 2;
+            assert!(expected, "{pages} pages: {}", trace.order());
+        }
+        assert_eq!(access::read(page(511).start())?, 0xe12);
+        println!("B01 B03 n stores in a section, n from 1 to 512: n stores, one pair each");
+
+        let (frame_back, trace) = step::trace(|| {
+            lazy_mmu::with::<Mmu, _>(|mmu| {
+                mmu.write(&slots[1], leaf);
+                let unmapped = mmu.unmap(&slots[0], page(0), |old| {
+                    El2Leaf(old).address(Granule::Kib4)
+                });
+                unmapped.invalidate(mmu)
+            })
+        });
+        assert!(trace.is("S*2 D T d I"), "{}", trace.order());
+        assert_eq!(frame_back, frame);
+        let fault = access::read(BASE).expect_err("it is unmapped");
+        println!(
+            "B20 B21 unmapped with a store pending: {}; {fault}",
+            trace.order()
+        );
+
+        let (word, trace) = step::trace(|| {
+            lazy_mmu::with::<Mmu, _>(|mmu| {
+                let mut inner = mmu.nest();
+                inner.write(&slots[0], leaf);
+                inner.leave();
+                access::read(BASE)
+            })
+        });
+        assert!(trace.is("S D I") && word? == 0xe12, "{}", trace.order());
+        println!(
+            "B19 a page mapped in a nested section is used before the outer leave: {}",
+            trace.order()
+        );
+
+        assert_eq!(THREAD.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
+        assert_eq!(<Mmu as lazy_mmu::Backend>::current().load(), Bits::EMPTY);
+        Ok(())
+    }
+
+    #[lazy_mmu(backend = Mmu, mmu)]
+    fn map(slots: &[AtomicU64], leaf: El2Leaf) {
+        mmu.write_range(slots, |_| leaf);
+    }
+
+    /// The table that the kernel was booted with: read-only.
+    fn boot_table(address: u64) -> &'static [u64; 512] {
+        #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits")]
+        let table: *const [u64; 512] = core::ptr::with_exposed_provenance(address as usize);
+        // SAFETY: it is a static of the image, which nobody changes.
+        unsafe { &*table }
+    }
+}
