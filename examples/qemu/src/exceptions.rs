@@ -11,7 +11,7 @@ use aarch64_cpu::registers::{ESR_EL2 as ESR, FAR_EL2 as FAR};
 use aarch64_rt::{ExceptionHandlers, RegisterStateRef, exception_handlers};
 use lazy_mmu_examples::machine::{Fault, FaultReason};
 
-use crate::step;
+use crate::{interrupts, step};
 
 /// ESR_EL1.EC of a data abort from the current Exception level.
 const DATA_ABORT: u64 = 0x25;
@@ -30,15 +30,10 @@ static SYNDROME: AtomicU64 = AtomicU64::new(0);
 /// FAR_EL1 of that fault.
 static ADDRESS: AtomicU64 = AtomicU64::new(0);
 
-exception_handlers!(Exceptions);
-
-struct Exceptions;
-
-impl ExceptionHandlers for Exceptions {
-    /// Saves what the vector does not, and what an interrupted instruction stream must find unchanged: x19 to x28, whose
-    /// values the step handler wants to see, and the SIMD registers, which it may use.
-    #[unsafe(naked)]
-    extern "C" fn sync_current(state: RegisterStateRef<'_>) {
+/// Saves what the vector does not, and what an interrupted instruction stream must find unchanged: x19 to x28, whose
+/// values the step handler wants to see, and the SIMD registers, which a handler may use. Then calls the handler.
+macro_rules! save_and_call {
+    ($handler:ident) => {
         naked_asm!(
             "sub sp, sp, #608",
             "stp x19, x20, [sp, #0]",
@@ -89,9 +84,29 @@ impl ExceptionHandlers for Exceptions {
             "ldp x19, x20, [sp, #0]",
             "add sp, sp, #608",
             "ret",
-            handle = sym handle,
+            handle = sym $handler,
         )
+    };
+}
+
+exception_handlers!(Exceptions);
+
+struct Exceptions;
+
+impl ExceptionHandlers for Exceptions {
+    #[unsafe(naked)]
+    extern "C" fn sync_current(state: RegisterStateRef<'_>) {
+        save_and_call!(handle)
     }
+
+    #[unsafe(naked)]
+    extern "C" fn irq_current(state: RegisterStateRef<'_>) {
+        save_and_call!(handle_interrupt)
+    }
+}
+
+extern "C" fn handle_interrupt(_: RegisterStateRef<'_>, _: &CalleeSaved) {
+    interrupts::on_interrupt();
 }
 
 extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {

@@ -10,6 +10,7 @@ pub mod access;
 pub mod boot;
 pub mod exceptions;
 pub mod exclusive;
+pub mod interrupts;
 pub mod pool;
 pub mod program;
 #[cfg(feature = "el1")]

@@ -20,7 +20,7 @@ use yaxpeax_arch::{Decoder, U8Reader};
 use yaxpeax_arm::armv8::a64::{InstDecoder, Instruction, Opcode, Operand, ShiftStyle, SizeCode};
 
 use crate::exceptions::CalleeSaved;
-use crate::exclusive;
+use crate::{exclusive, interrupts};
 
 /// `dsb ishst`
 const DSB_ISHST: u32 = 0xd503_3a9f;
@@ -119,6 +119,8 @@ pub fn trace<R>(program: impl FnOnce() -> R) -> (R, Trace) {
 
 /// Begins to step.
 pub fn start() {
+    // So that the first instruction that is stepped over is the same each time.
+    mask();
     LOG.noted.store(0, Ordering::Relaxed);
     LOG.instructions.store(0, Ordering::Relaxed);
     LOG.atomics.store(0, Ordering::Relaxed);
@@ -164,6 +166,7 @@ pub fn mask() {
 
 /// The handler: the instruction at ELR_EL1 is executed next, alone.
 pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
+    inject(LOG.instructions.load(Ordering::Relaxed));
     let at: *const u32 = with_exposed_provenance(state.elr);
     // SAFETY: the CPU is about to execute what is there.
     let word = unsafe { at.read() };
@@ -187,6 +190,68 @@ pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
     LOG.instructions.fetch_add(1, Ordering::Relaxed);
     // SAFETY: SS makes the CPU execute one instruction before the next step exception; nothing else changes.
     unsafe { state.get_mut() }.spsr |= SPSR_SS;
+}
+
+/// What happens before an instruction of the program.
+#[derive(Clone, Copy, Debug)]
+pub enum Injection {
+    /// Nothing.
+    None,
+    /// An interrupt, before the instructions with these two numbers; it is taken there.
+    Interrupts([usize; 2]),
+    /// An interrupt before each instruction.
+    InterruptEverywhere,
+    /// This function is called, before the instruction with this number, by the handler of the step exception: a
+    /// synchronous exception, on behalf of the thread.
+    Fault(usize, fn()),
+}
+
+struct Injected(UnsafeCell<Injection>);
+
+// SAFETY: there is one CPU, and `inject_at` is not called while stepping.
+unsafe impl Sync for Injected {}
+
+static INJECTION: Injected = Injected(UnsafeCell::new(Injection::None));
+
+/// Says what is to happen in the programs that are stepped from here on.
+///
+/// # Panics
+///
+/// While stepping.
+pub fn inject_at(injection: Injection) {
+    assert!(
+        !STEPPING.load(Ordering::Relaxed),
+        "the handler reads what is to be injected"
+    );
+    // SAFETY: not stepping, so nobody reads it.
+    unsafe { *INJECTION.0.get() = injection };
+}
+
+/// How many steps had been noted when the last fault was injected.
+pub fn noted_at_fault() -> usize {
+    NOTED_AT_FAULT.load(Ordering::Relaxed)
+}
+
+static NOTED_AT_FAULT: AtomicUsize = AtomicUsize::new(0);
+
+/// Before the instruction with this number.
+fn inject(number: usize) {
+    // SAFETY: `inject_at` does not run while stepping.
+    match unsafe { *INJECTION.0.get() } {
+        Injection::None => {}
+        Injection::Interrupts(at) => {
+            if at.contains(&number) {
+                interrupts::send();
+            }
+        }
+        Injection::InterruptEverywhere => interrupts::send(),
+        Injection::Fault(at, handler) => {
+            if at == number {
+                NOTED_AT_FAULT.store(LOG.noted.load(Ordering::Relaxed), Ordering::Relaxed);
+                handler();
+            }
+        }
+    }
 }
 
 /// An exclusive pair has been run through; ELR_EL1 is behind it.

@@ -1,0 +1,494 @@
+//! Row C05: an interrupt at every instruction boundary of every operation, on the real instruction stream.
+//!
+//! Each operation is run once without an interrupt, and then once for each boundary, with an interrupt of the GIC's that is
+//! taken there. Its handler opens a section by the attribute, maps a page, reads through the mapping, and leaves. The bits,
+//! the tables and the program's barriers must be those of the run without an interrupt. Then two interrupts, at every pair
+//! of boundaries; and a synchronous exception instead, whose section is nested in the program's.
+//!
+//! Run it with `cargo xtask qemu`. What it prints stands in `interrupts.txt` beside the package.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    eprintln!("this is a kernel: run it with `cargo xtask qemu`");
+    std::process::exit(2);
+}
+
+#[cfg(target_os = "none")]
+mod kernel {
+    use core::arch::asm;
+    use core::hint::black_box;
+    use core::marker::PhantomData;
+    use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+
+    use aarch64_rt::entry;
+    use lazy_mmu::descriptor::Leaf;
+    use lazy_mmu::{Backend, Task, lazy_mmu, tlb};
+    use lazy_mmu_examples::frames::MemoryMap;
+    use lazy_mmu_examples::page::{USER_BASE, VMALLOC_BASE};
+    use lazy_mmu_examples::scenario::MEMORY_BASE;
+    use lazy_mmu_examples::trace::Step;
+    use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
+    use lazy_mmu_qemu::step::{Injection, Trace};
+    use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu, OTHER_THREAD, THREAD};
+    use lazy_mmu_qemu::virt::Virt;
+    use lazy_mmu_qemu::{interrupts, program, step};
+    use semihosting::println;
+
+    const FRAMES: usize = 2048;
+    static USES: [AtomicU8; FRAMES] = [const { AtomicU8::new(0) }; FRAMES];
+
+    /// The entries that the programs change; the handler's is behind them.
+    const PROGRAMS: usize = 8;
+    const PAGES: usize = PROGRAMS + 1;
+
+    /// Where the handler's entry is, what it maps, and where; and how often it has used its mapping.
+    static SLOT: AtomicPtr<AtomicU64> = AtomicPtr::new(core::ptr::null_mut());
+    static LEAF: AtomicU64 = AtomicU64::new(0);
+    static ADDRESS: AtomicU64 = AtomicU64::new(0);
+    static USED: AtomicUsize = AtomicUsize::new(0);
+    /// What is in the frame that the handler maps.
+    const WORD: u64 = 0x00c0_5c05;
+
+    /// What a handler does: in a section, it maps a page, and uses it before it leaves.
+    fn map_and_use<B: Backend>(in_interrupt: bool) {
+        /// The mapping may be used when this returns.
+        #[lazy_mmu(backend = B, mmu)]
+        fn map<B: Backend>(slot: &AtomicU64, in_interrupt: bool) {
+            mmu.write(slot, Leaf(LEAF.load(Ordering::Relaxed)));
+            if in_interrupt {
+                read();
+            }
+        }
+
+        // SAFETY: it points to an entry of a live table.
+        let slot = unsafe { &*SLOT.load(Ordering::Relaxed) };
+        map::<B>(slot, in_interrupt);
+        read();
+        lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
+        let address = ADDRESS.load(Ordering::Relaxed);
+        let page = PageRange::new(address, 1).expect("it is a page's address");
+        tlb::flush_tlb_kernel_range::<B>(page.into());
+        USED.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Reads through the handler's mapping. A fault would be unexpected, and end the program.
+    fn read() {
+        let word: u64;
+        let address = ADDRESS.load(Ordering::Relaxed);
+        // SAFETY: the caller has mapped the page.
+        unsafe {
+            asm!("ldr {word}, [{address}]", word = out(reg) word, address = in(reg) address,
+                options(nostack, preserves_flags, readonly));
+        }
+        assert_eq!(word, WORD);
+    }
+
+    entry!(main);
+    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+        program::run(run)
+    }
+
+    fn run() -> Result<(), Error> {
+        // Which backend the handler uses is the same for both: it is in an interrupt, and has no bits.
+        interrupts::init(|| map_and_use::<Mmu>(true));
+        let mut total = 0;
+        total += everything::<Mmu>("flags word, SP_EL0", || map_and_use::<Mmu>(false))?;
+        total += everything::<ByteMmu>("own byte, TPIDR_EL1", || map_and_use::<ByteMmu>(false))?;
+        println!("C05 {total} injections in all, none lost");
+        Ok(())
+    }
+
+    /// The machine, and what the programs work on.
+    struct Env<B> {
+        slots: &'static [AtomicU64],
+        leaf: Leaf,
+        range: PageRange,
+        backend: PhantomData<B>,
+    }
+
+    /// An operation: prepares, steps through what it is about, and tidies up.
+    type Operation<B> = (&'static str, fn(&Env<B>) -> Trace);
+
+    /// Steps through `program` only.
+    fn stepped<R>(program: impl FnOnce() -> R) -> (R, Trace) {
+        step::start();
+        let result = black_box(program)();
+        (result, step::stop())
+    }
+
+    /// The handle of the one thread.
+    fn task<B: Backend>() -> Task<B> {
+        // SAFETY: each operation makes one, and drops it; the handlers use none.
+        unsafe { Task::current() }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "it is a list")]
+    fn operations<B: Backend>() -> [Operation<B>; 15] {
+        [
+            ("enter", |_| {
+                let mut task = task::<B>();
+                let (section, trace) = stepped(|| task.enter());
+                drop(section);
+                trace
+            }),
+            ("store", |env| {
+                let mut task = task::<B>();
+                let mut section = task.enter();
+                stepped(|| section.write(&env.slots[0], env.leaf)).1
+            }),
+            ("store, with one pending", |env| {
+                let mut task = task::<B>();
+                let mut section = task.enter();
+                section.write(&env.slots[0], env.leaf);
+                stepped(|| section.write(&env.slots[1], env.leaf)).1
+            }),
+            ("store without a section", |env| {
+                stepped(|| lazy_mmu::write::<B, _>(&env.slots[0], env.leaf)).1
+            }),
+            ("range write", |env| {
+                let mut task = task::<B>();
+                let mut section = task.enter();
+                stepped(|| section.write_range(&env.slots[..4], |_| env.leaf)).1
+            }),
+            ("flush", |env| {
+                let mut task = task::<B>();
+                let mut section = task.enter();
+                section.write(&env.slots[0], env.leaf);
+                let ((), trace) = stepped(|| {
+                    section.flush();
+                });
+                trace
+            }),
+            ("nested enter, store and leave", |env| {
+                let mut task = task::<B>();
+                let mut section = task.enter();
+                let ((), trace) = stepped(|| {
+                    let mut inner = section.nest();
+                    inner.write(&env.slots[0], env.leaf);
+                    inner.leave();
+                });
+                trace
+            }),
+            ("leave", |env| {
+                let mut task = task::<B>();
+                let mut section = task.enter();
+                section.write(&env.slots[0], env.leaf);
+                stepped(|| drop(section)).1
+            }),
+            ("leave, with nothing pending", |_| {
+                let mut task = task::<B>();
+                let section = task.enter();
+                stepped(|| drop(section)).1
+            }),
+            ("pause", |env| {
+                let mut task = task::<B>();
+                let mut section = task.enter();
+                section.write(&env.slots[0], env.leaf);
+                let (pause, trace) = stepped(|| section.pause());
+                drop(pause);
+                trace
+            }),
+            ("resume", |_| {
+                let mut task = task::<B>();
+                let mut section = task.enter();
+                let pause = section.pause();
+                stepped(|| drop(pause)).1
+            }),
+            ("healing", |env| {
+                let mut task = task::<B>();
+                let mut section = task.enter();
+                section.write(&env.slots[0], env.leaf);
+                core::mem::forget(section);
+                let (idle, trace) = stepped(|| task.check_idle());
+                idle.expect("it is healed");
+                trace
+            }),
+            ("TLB invalidation", |env| {
+                let mut task = task::<B>();
+                let mut section = task.enter();
+                section.write(&env.slots[0], env.leaf);
+                let range = env.range.into();
+                let ((), trace) = stepped(|| {
+                    section.flush_tlb_kernel_range(range);
+                });
+                trace
+            }),
+            ("a closure's section, with all of it", |env| {
+                let ((), trace) = stepped(|| {
+                    lazy_mmu::with::<B, _>(|mmu| {
+                        mmu.write(&env.slots[0], env.leaf);
+                        lazy_mmu::with::<B, _>(|inner| inner.write(&env.slots[1], env.leaf));
+                        mmu.paused(|| lazy_mmu::write::<B, _>(&env.slots[2], env.leaf));
+                        mmu.write(&env.slots[3], env.leaf);
+                    });
+                });
+                trace
+            }),
+            ("an attributed function", |env| {
+                #[lazy_mmu(backend = B)]
+                fn map<B: Backend>(slot: &AtomicU64, leaf: Leaf) {
+                    lazy_mmu::write::<B, _>(slot, leaf);
+                }
+                stepped(|| map::<B>(&env.slots[0], env.leaf)).1
+            }),
+        ]
+    }
+
+    /// What must be the same whatever is injected.
+    #[derive(PartialEq, Debug)]
+    struct After {
+        flags: [u64; 2],
+        bytes: [u8; 2],
+        preempt: [u32; 2],
+        entries: [u64; PAGES],
+    }
+
+    impl After {
+        fn of<B: Backend>(env: &Env<B>) -> Self {
+            let threads = [&THREAD, &OTHER_THREAD];
+            Self {
+                flags: threads.map(|it| it.flags.load(Ordering::Relaxed)),
+                bytes: threads.map(|it| it.lazy_mmu.load(Ordering::Relaxed)),
+                preempt: threads.map(|it| it.preempt_count.load(Ordering::Relaxed)),
+                entries: core::array::from_fn(|i| env.slots[i].load(Ordering::Relaxed)),
+            }
+        }
+    }
+
+    /// What a run has done. The steps are copied: the next run overwrites them.
+    struct Run {
+        steps: [Step; 32],
+        noted: usize,
+        instructions: usize,
+        after: After,
+    }
+
+    impl Run {
+        fn steps(&self) -> &[Step] {
+            &self.steps[..self.noted]
+        }
+    }
+
+    fn run_once<B: Backend>(env: &Env<B>, operation: Operation<B>, injection: Injection) -> Run {
+        step::inject_at(injection);
+        // The black box: the same code each time.
+        let trace = black_box(operation.1)(env);
+        step::inject_at(Injection::None);
+        let mut steps = [Step::Store; 32];
+        steps[..trace.steps.len()].copy_from_slice(trace.steps);
+        let after = After::of(env);
+        for slot in &env.slots[..PROGRAMS] {
+            slot.store(0, Ordering::Relaxed);
+        }
+        tlb::flush_tlb_kernel_range::<B>(env.range.into());
+        Run {
+            steps,
+            noted: trace.steps.len(),
+            instructions: trace.instructions,
+            after,
+        }
+    }
+
+    /// Runs everything; returns the number of injections.
+    fn everything<B: Backend>(storage: &str, fault: fn()) -> Result<usize, Error> {
+        println!("# the bits in: {storage}");
+        let mut mm = boot::<B>()?;
+        let range = PageRange::new(VMALLOC_BASE, PAGES)?;
+        mm.build_tables(range)?;
+        let (table, first) = mm.leaf(range.start()).ok_or(Error::NotMapped {
+            address: range.start(),
+        })?;
+        let machine = mm.machine();
+        let frame = mm.allocate(1)?;
+        machine.write(frame.linear(), WORD)?;
+        let slots = slots(&machine, table, first);
+        let env = Env {
+            slots,
+            leaf: frame.kernel_page(),
+            range,
+            backend: PhantomData,
+        };
+        SLOT.store(
+            core::ptr::from_ref(&slots[PROGRAMS]).cast_mut(),
+            Ordering::Relaxed,
+        );
+        LEAF.store(env.leaf.0, Ordering::Relaxed);
+        ADDRESS.store(range.page(PROGRAMS), Ordering::Relaxed);
+
+        let mut total = 0;
+        for operation in operations::<B>() {
+            let boundaries = run_once(&env, operation, Injection::None).instructions;
+            let single = interrupts_at_each(&env, operation);
+            let pairs = interrupts_at_each_pair(&env, operation);
+            let faults = faults_at_each(&env, operation, fault);
+            assert!(
+                single == boundaries && faults == boundaries && single > 0,
+                "{}: {single} interrupts and {faults} faults at {boundaries} boundaries",
+                operation.0
+            );
+            total += single + pairs + faults;
+            println!(
+                "C05 {}: {single} interrupts at {boundaries} boundaries, {pairs} in pairs, {faults} faults",
+                operation.0
+            );
+        }
+        assert!(total > 5_000, "{total} injections");
+        total += scenario::<B>(mm)?;
+        Ok(total)
+    }
+
+    /// The entries from `first` on, which stay where they are.
+    fn slots<B: Backend>(machine: &Virt<B>, table: Frame, first: usize) -> &'static [AtomicU64] {
+        let slots = &machine.table(table)[first..first + PAGES];
+        // SAFETY: the table is live until the next memory manager is booted, and then nobody uses these any more.
+        unsafe { &*core::ptr::from_ref(slots) }
+    }
+
+    fn boot<B: Backend>() -> Result<MemoryManager<'static, Virt<B>>, Error> {
+        for used in &USES {
+            used.store(0, Ordering::Relaxed);
+        }
+        let map = MemoryMap::new(MEMORY_BASE, &USES);
+        // SAFETY: the RAM there is the frames', and in the identity map; memory managers are used one after another.
+        let machine = unsafe { Virt::new(map) };
+        MemoryManager::boot(machine, map, true)
+    }
+
+    /// One interrupt at each boundary, a run each; returns how many.
+    fn interrupts_at_each<B: Backend>(env: &Env<B>, operation: Operation<B>) -> usize {
+        let undisturbed = run_once(env, operation, Injection::None);
+        for at in 0..undisturbed.instructions {
+            interrupts::taken();
+            USED.store(0, Ordering::Relaxed);
+            let run = run_once(env, operation, Injection::Interrupts([at, at]));
+            assert_eq!(interrupts::taken(), 1, "{}: at {at}", operation.0);
+            assert_eq!(USED.load(Ordering::Relaxed), 1);
+            assert!(
+                run.steps() == undisturbed.steps() && run.after == undisturbed.after,
+                "{}: an interrupt at {at} of {}: {:?} instead of {:?}",
+                operation.0,
+                undisturbed.instructions,
+                run.after,
+                undisturbed.after
+            );
+        }
+        undisturbed.instructions
+    }
+
+    /// Two interrupts, at each pair of boundaries; returns how many.
+    fn interrupts_at_each_pair<B: Backend>(env: &Env<B>, operation: Operation<B>) -> usize {
+        let undisturbed = run_once(env, operation, Injection::None);
+        let mut count = 0;
+        for first in 0..undisturbed.instructions {
+            for second in first + 1..undisturbed.instructions {
+                interrupts::taken();
+                let run = run_once(env, operation, Injection::Interrupts([first, second]));
+                assert_eq!(
+                    interrupts::taken(),
+                    2,
+                    "{}: at {first} and {second}",
+                    operation.0
+                );
+                assert!(
+                    run.steps() == undisturbed.steps() && run.after == undisturbed.after,
+                    "{}: interrupts at {first} and {second}",
+                    operation.0
+                );
+                count += 2;
+            }
+        }
+        count
+    }
+
+    /// A synchronous exception at each boundary, a run each; returns how many.
+    fn faults_at_each<B: Backend>(env: &Env<B>, operation: Operation<B>, fault: fn()) -> usize {
+        let undisturbed = run_once(env, operation, Injection::None);
+        for at in 0..undisturbed.instructions {
+            USED.store(0, Ordering::Relaxed);
+            let run = run_once(env, operation, Injection::Fault(at, fault));
+            assert_eq!(USED.load(Ordering::Relaxed), 1);
+            assert!(
+                run.after == undisturbed.after,
+                "{}: a fault at {at}: {:?} instead of {:?}",
+                operation.0,
+                run.after,
+                undisturbed.after
+            );
+            // The handler's section flushes for the program too: a pair that the program had left is gone, if the handler
+            // came behind the last store; none else.
+            let noted = step::noted_at_fault();
+            let stored = undisturbed.steps()[..noted.min(undisturbed.noted)].contains(&Step::Store);
+            let without_pair = |steps: &[Step]| {
+                let mut rest = [Step::Store; 32];
+                let mut count = 0;
+                let mut steps = steps.iter().peekable();
+                while let Some(&step) = steps.next() {
+                    if step == Step::DsbIshst && steps.peek() == Some(&&Step::Isb) {
+                        steps.next();
+                    } else {
+                        rest[count] = step;
+                        count += 1;
+                    }
+                }
+                (rest, count)
+            };
+            let same = run.steps() == undisturbed.steps();
+            let (left, all) = (without_pair(run.steps()), without_pair(undisturbed.steps()));
+            assert!(
+                same || left == all,
+                "{}: a fault at {at}, the program did something else",
+                operation.0
+            );
+            let prepared = matches!(
+                operation.0,
+                "flush"
+                    | "leave"
+                    | "pause"
+                    | "healing"
+                    | "TLB invalidation"
+                    | "store, with one pending"
+            );
+            assert!(
+                same || stored || prepared,
+                "{}: a fault at {at} has taken a pair that was not its own",
+                operation.0
+            );
+        }
+        undisturbed.instructions
+    }
+
+    /// The scenario for which sections nest: a page is mapped and zapped, with DEBUG_PAGEALLOC. An interrupt before every
+    /// instruction, in one run.
+    fn scenario<B: Backend>(mut mm: MemoryManager<'static, Virt<B>>) -> Result<usize, Error> {
+        const MANY: usize = 24;
+        let range = PageRange::new(USER_BASE, MANY)?;
+        mm.build_tables(range)?;
+        let free = mm.frames().free();
+        let mut run = |injection| {
+            step::inject_at(injection);
+            interrupts::taken();
+            let (result, trace) = stepped(|| {
+                mm.populate_range(range)?;
+                mm.zap_range(range)
+            });
+            step::inject_at(Injection::None);
+            let counts = lazy_mmu_examples::trace::Counts::of(trace.steps);
+            result.map(|()| (counts, trace.instructions, interrupts::taken()))
+        };
+        let (undisturbed, instructions, none) = run(Injection::None)?;
+        let (disturbed, same, taken) = run(Injection::InterruptEverywhere)?;
+        assert_eq!((undisturbed, instructions, none), (disturbed, same, 0));
+        assert_eq!(taken, instructions, "an interrupt before each instruction");
+        assert_eq!(mm.frames().free(), free);
+        for thread in [&THREAD, &OTHER_THREAD] {
+            assert_eq!(thread.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
+            assert_eq!(thread.lazy_mmu.load(Ordering::Relaxed), 0);
+        }
+        println!(
+            "C05 {MANY} pages mapped and zapped, with DEBUG_PAGEALLOC: {taken} interrupts, one before every instruction"
+        );
+        Ok(taken)
+    }
+}

@@ -1,0 +1,93 @@
+//! Interrupts: the GIC, and a handler that a program gives.
+//!
+//! Only for programs that are run with `gic-version=3`, at EL1.
+
+use core::ptr::{NonNull, with_exposed_provenance_mut};
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use arm_gic::gicv3::registers::{Gicd, GicrSgi};
+use arm_gic::gicv3::{GicCpuInterface, GicV3, SgiTarget, SgiTargetGroup};
+use arm_gic::{IntId, InterruptGroup, UniqueMmioPointer};
+
+use crate::thread::{OTHER_THREAD, THREAD};
+
+/// Where the `virt` board has the distributor and the redistributors.
+const DISTRIBUTOR: usize = 0x0800_0000;
+const REDISTRIBUTORS: usize = 0x080a_0000;
+
+/// The interrupt that [`send`] sends.
+const SGI: IntId = IntId::sgi(1);
+
+/// One hardirq in Linux's preempt count.
+const HARDIRQ: u32 = 1 << 16;
+
+/// The program's handler; 0 if there is none.
+static HANDLER: AtomicUsize = AtomicUsize::new(0);
+/// How many interrupts have been taken.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Sets the GIC up and unmasks interrupts; `handler` is called for each.
+///
+/// # Panics
+///
+/// If there is no GICv3.
+pub fn init(handler: fn()) {
+    HANDLER.store(handler as usize, Ordering::Relaxed);
+    let distributor: NonNull<Gicd> =
+        NonNull::new(with_exposed_provenance_mut(DISTRIBUTOR)).expect("it is not at 0");
+    let redistributors: NonNull<GicrSgi> =
+        NonNull::new(with_exposed_provenance_mut(REDISTRIBUTORS)).expect("they are not at 0");
+    // SAFETY: the identity map has the device there, as device memory, and nobody else uses it.
+    let distributor = unsafe { UniqueMmioPointer::new(distributor) };
+    // SAFETY: as above.
+    let gic = unsafe { GicV3::new(distributor, redistributors, 1) };
+    let mut gic = gic.expect("the board has a GICv3");
+    gic.setup(0);
+    gic.set_interrupt_priority(SGI, Some(0), 0x80)
+        .expect("there is such an interrupt");
+    gic.enable_interrupt(SGI, Some(0), true)
+        .expect("there is such an interrupt");
+    GicCpuInterface::set_priority_mask(0xff);
+    arm_gic::irq_enable();
+}
+
+/// Sends an interrupt to this CPU. It is taken as soon as interrupts are not masked.
+///
+/// # Panics
+///
+/// If there is no such interrupt.
+pub fn send() {
+    let target = SgiTarget::List {
+        affinity3: 0,
+        affinity2: 0,
+        affinity1: 0,
+        target_list: 1,
+    };
+    GicCpuInterface::send_sgi(SGI, target, SgiTargetGroup::CurrentGroup1)
+        .expect("there is such an interrupt");
+}
+
+/// How many interrupts have been taken since the last call.
+pub fn taken() -> usize {
+    TAKEN.swap(0, Ordering::Relaxed)
+}
+
+/// For the vector.
+pub(crate) fn on_interrupt() {
+    let known = GicCpuInterface::handle_interrupt(InterruptGroup::Group1, |interrupt| {
+        assert_eq!(interrupt, SGI, "no other interrupt is enabled");
+    });
+    assert!(known, "a spurious interrupt");
+    TAKEN.fetch_add(1, Ordering::Relaxed);
+    let threads = [&THREAD, &OTHER_THREAD];
+    for thread in threads {
+        thread.preempt_count.fetch_add(HARDIRQ, Ordering::Relaxed);
+    }
+    let handler = HANDLER.load(Ordering::Relaxed);
+    // SAFETY: `init` has stored the address of such a function, before it enabled the interrupt.
+    let handler: fn() = unsafe { core::mem::transmute(handler) };
+    handler();
+    for thread in threads {
+        thread.preempt_count.fetch_sub(HARDIRQ, Ordering::Relaxed);
+    }
+}
