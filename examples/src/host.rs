@@ -159,6 +159,7 @@ impl Operation {
                 Event::DsbIsh => Some(Step::DsbIsh),
                 Event::Isb => Some(Step::Isb),
                 Event::Tlbi(_) | Event::TlbiAll => Some(Step::Tlbi),
+                Event::TlbiTable(_) => Some(Step::TlbiTable),
                 Event::DmbIshst => Some(Step::DmbIshst),
                 _ => None,
             })

@@ -21,8 +21,10 @@ pub enum Step {
     DmbIshst,
     /// `isb`
     Isb,
-    /// A TLB invalidation.
+    /// A TLB invalidation of leaves, or of everything.
     Tlbi,
+    /// A TLB invalidation of leaves and of what walks have cached of the tables above.
+    TlbiTable,
 }
 
 /// How often each of them was executed.
@@ -52,7 +54,7 @@ impl Counts {
                 .windows(2)
                 .filter(|two| matches!(two, [Step::DsbIshst, Step::Isb]))
                 .count(),
-            tlbi: count(Step::Tlbi),
+            tlbi: count(Step::Tlbi) + count(Step::TlbiTable),
         }
     }
 }
@@ -88,7 +90,8 @@ impl fmt::Display for Line<'_> {
 
 /// The order of `steps`, with repetitions folded: `(S*8 D I)*64` is 64 times eight stores and a pair.
 ///
-/// `S` is a descriptor store, `D` `dsb ishst`, `d` `dsb ish`, `y` `dsb sy`, `M` `dmb ishst`, `I` `isb`, `T` a TLB invalidation.
+/// `S` is a descriptor store, `D` `dsb ishst`, `d` `dsb ish`, `y` `dsb sy`, `M` `dmb ishst`, `I` `isb`, `T` a TLB invalidation,
+/// `t` one of the tables too.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a>(pub &'a [Step]);
 
@@ -136,6 +139,7 @@ impl fmt::Display for Order<'_> {
                     Step::DmbIshst => "M",
                     Step::Isb => "I",
                     Step::Tlbi => "T",
+                    Step::TlbiTable => "t",
                 })?;
             } else {
                 write!(f, "({})", Order(group))?;

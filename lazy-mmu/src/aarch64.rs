@@ -93,7 +93,8 @@ pub enum Regime {
     /// EL1&0; or EL2&0, on a host with HCR_EL2.{E2H, TGE} = {1, 1}, where the instructions of EL1&0 mean that one (Arm ARM
     /// DDI 0487, "TLB maintenance instructions", and Linux's `flush_tlb_*`, which are the same for both).
     El1And0,
-    /// EL2, with HCR_EL2.E2H = 0.
+    /// EL2, with HCR_EL2.E2H = 0. (A kernel at EL2 with E2H = 1 and TGE = 0 is not provided for: there the instructions of
+    /// EL1&0 mean a guest's.)
     El2,
 }
 

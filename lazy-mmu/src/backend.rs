@@ -59,10 +59,12 @@ use crate::tlb::Tlbi;
 ///   the hardware walker sees it, and makes later instructions of this thread see that; and the compiler moves
 ///   no memory access over it.
 /// * A context switch executes `dsb ish` (Linux, arm64: `__switch_to`) between the last store of the outgoing thread
-///   and the moment at which another CPU may run it: a thread that made its store on one CPU executes its pair
-///   perhaps on another, where it completes nothing of the first.
+///   and the moment at which another CPU may run it: a thread that made its store, or its TLB invalidation, on one CPU
+///   executes its barrier perhaps on another, where that completes nothing of the first.
 /// * [`table_barrier`](Self::table_barrier), [`tlb_invalidate`](Self::tlb_invalidate) and
-///   [`tlb_barrier`](Self::tlb_barrier) do what they say, and the compiler moves no memory access over them.
+///   [`tlb_barrier`](Self::tlb_barrier) do what they say, and the compiler moves no memory access over them. The first and
+///   the last together do at least what [`barrier`](Self::barrier) does: who implements that one in another way implements
+///   these too.
 /// * None of the methods, nor those of the [`Storage`], unwinds or opens a section.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lazy MMU backend",
@@ -111,8 +113,9 @@ pub unsafe trait Backend: 'static {
 
     /// Executes one TLB invalidation instruction, of the kernel's own regime, for the Inner Shareable domain.
     ///
-    /// [`tlb_barrier`](Self::tlb_barrier) completes it. The default is for EL1&0, and for EL2&0 on a host with FEAT_VHE,
-    /// where the same instructions mean that regime; off aarch64 it does nothing, as for a machine without a TLB.
+    /// [`tlb_barrier`](Self::tlb_barrier) completes it. The default is for EL1&0, and for EL2&0 on a host with FEAT_VHE and
+    /// HCR_EL2.{E2H, TGE} = {1, 1}, where the same instructions mean that regime; off aarch64 it does nothing, as for a
+    /// machine without a TLB.
     #[inline]
     fn tlb_invalidate(instruction: Tlbi) {
         #[cfg(target_arch = "aarch64")]
@@ -141,16 +144,18 @@ pub unsafe trait Backend: 'static {
     /// Whether [`mode_begins`](Self::mode_begins) and [`mode_ends`](Self::mode_ends) are to be called.
     const HAS_HOOKS: bool = false;
 
-    /// Called when stores begin to be deferred on this thread: the outermost section was entered, or the pause of one
-    /// has ended. Never in an interrupt. To disable preemption, say.
+    /// Called just before stores begin to be deferred on this thread: the outermost section is entered, or the pause of
+    /// one ends. To disable preemption, say. Sections that are inert do not call it, so those of interrupt handlers do not.
     ///
-    /// Each call is followed by one of [`mode_ends`](Self::mode_ends) before the next, on every way out: leave, early
-    /// return, pause, panic. A guard that was forgotten ends the mode when it is [healed](crate::Task).
+    /// Each call is followed by one of [`mode_ends`](Self::mode_ends), on every way out: leave, early return, pause, panic.
+    /// A guard that was forgotten ends the mode when it is [healed](crate::Task). Between the two calls the mode is on; a
+    /// synchronous exception handler that opens a section of its own just then may call both in between, so a hook
+    /// counts, as a preempt count does.
     #[inline]
     fn mode_begins() {}
 
-    /// Called when stores are no longer deferred on this thread: the outermost section is left, or paused, and what was
-    /// pending has had its pair.
+    /// Called just after stores have ceased to be deferred on this thread: the outermost section is left, or paused, and
+    /// what was pending has had its pair.
     #[inline]
     fn mode_ends() {}
 

@@ -13,9 +13,9 @@
 //! | regime | leaf | needs the pair iff |
 //! |---|---|---|
 //! | EL1&0, and EL2&0 (a host with FEAT_VHE: HCR_EL2.E2H is 1) | [`Leaf`] | VALID and UXN are set, and USER is clear |
-//! | EL2 (HCR_EL2.E2H is 0), EL3 | [`El2Leaf`] | VALID is set |
+//! | EL2 (HCR_EL2.E2H is 0) | [`El2Leaf`] | VALID is set |
 //!
-//! In EL2 and EL3 bit 6 is AP\[1\] all the same, but RES1: software sets it, and it says nothing of a user; bit 54 is XN,
+//! In EL2 bit 6 is AP\[1\] all the same, but RES1: software sets it, and it says nothing of a user; bit 54 is XN,
 //! which is clear in mappings of code (Arm ARM DDI 0487, "Attribute fields in VMSAv8-64 Block and Page descriptors"). The
 //! EL1&0 rule would find no kernel leaf there at all. EL2&0 has the format of EL1&0.
 
@@ -60,8 +60,10 @@ pub const DBM: u64 = 1 << 51;
 
 /// The cleared entry, at every level.
 const CLEARED: u64 = 0;
-/// What a descriptor may have beside its type and its address: bits 2 to 11 and 50 to 63.
+/// What a leaf may have beside its type and its address: bits 2 to 11 and 50 to 63.
 const ATTRIBUTES: u64 = 0xfffc_0000_0000_0ffc;
+/// The same of a table descriptor, whose bit 50 is reserved.
+const TABLE_ATTRIBUTES: u64 = 0xfff8_0000_0000_0ffc;
 /// nT, bit 16 of a block: it is being changed with FEAT_BBM, and may not be cached.
 const NT: u64 = 1 << 16;
 
@@ -93,7 +95,7 @@ impl Descriptor for Leaf {
     }
 }
 
-/// A leaf of a regime that has no unprivileged level: EL2 without FEAT_VHE, EL3.
+/// A leaf of a regime that has no unprivileged level: EL2 without FEAT_VHE.
 ///
 /// It needs the pair iff it is [`VALID`]: every mapping is the kernel's.
 ///
@@ -140,6 +142,8 @@ impl Descriptor for Table {
 }
 
 /// An entry of the top-level table. It always needs the pair, also when cleared (Linux, arm64: `set_pgd`, `set_p4d`).
+///
+/// (One that is taken away by [`unmap_table`](crate::LazyMmu::unmap_table) has the barriers of its invalidation instead.)
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TopLevel(pub u64);
 
@@ -152,6 +156,26 @@ impl Descriptor for TopLevel {
     #[inline]
     fn needs_barrier(self) -> bool {
         true
+    }
+}
+
+/// A leaf of some regime: its rule is its type's.
+pub trait LeafDescriptor: Descriptor {
+    /// These bits as such a leaf.
+    fn leaf(bits: u64) -> Self;
+}
+
+impl LeafDescriptor for Leaf {
+    #[inline]
+    fn leaf(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
+impl LeafDescriptor for El2Leaf {
+    #[inline]
+    fn leaf(bits: u64) -> Self {
+        Self(bits)
     }
 }
 
@@ -303,8 +327,8 @@ const fn table(
     if level >= PAGE_LEVEL || granule.entry_size(level).is_none() {
         return Err(BadDescriptor::NoSuchLevel { level });
     }
-    if attributes & !ATTRIBUTES != 0 {
-        let bits = attributes & !ATTRIBUTES;
+    if attributes & !TABLE_ATTRIBUTES != 0 {
+        let bits = attributes & !TABLE_ATTRIBUTES;
         return Err(BadDescriptor::Reserved { bits });
     }
     match output_address(address, granule.page_size()) {
@@ -325,7 +349,7 @@ const fn checked_table(granule: Granule, level: u8, bits: u64) -> Result<u64, Ba
         return Err(BadDescriptor::IsLeaf { bits });
     }
     let address = (1 << 48) - granule.page_size();
-    let reserved = bits & !(ATTRIBUTES | address | TABLE_OR_PAGE | VALID);
+    let reserved = bits & !(TABLE_ATTRIBUTES | address | TABLE_OR_PAGE | VALID);
     if reserved == 0 {
         Ok(bits)
     } else {
@@ -342,7 +366,8 @@ macro_rules! constructors {
 
             #[doc = $what]
             ///
-            /// `address` is a physical one, in bytes; `attributes` are the bits 2 to 11 and 50 to 63 of the descriptor.
+            /// `address` is a physical one, in bytes; `attributes` are the bits 2 to 11 and 50 to 63 of the descriptor (of a
+            /// table 51 to 63, of a block nT, bit 16, too).
             ///
             /// # Errors
             ///

@@ -211,15 +211,20 @@ fn clear(bits: impl Storage, which: Bits) {
 
 #[inline]
 pub(crate) fn enter_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> State {
-    let kind = if in_interrupt || bits.load().contains(Bits::PAUSED) {
+    let now = bits.load();
+    let kind = if in_interrupt || now.contains(Bits::PAUSED) {
         Kind::Inert
-    } else if set(bits, Bits::ACTIVE).contains(Bits::ACTIVE) {
-        Kind::Nested
     } else {
-        if B::HAS_HOOKS {
+        // The hooks enclose the time in which the bits say that the mode is on: what an exception handler does in between
+        // is enclosed too.
+        if B::HAS_HOOKS && !now.contains(Bits::ACTIVE) {
             B::mode_begins();
         }
-        Kind::Outer
+        if set(bits, Bits::ACTIVE).contains(Bits::ACTIVE) {
+            Kind::Nested
+        } else {
+            Kind::Outer
+        }
     };
     B::observe(Event::Enter(kind));
     state(kind)
@@ -263,10 +268,10 @@ pub(crate) fn pause_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Kind
 #[inline]
 pub(crate) fn resume_at<B: Backend>(bits: B::Storage, kind: Kind) {
     if kind == Kind::Outer {
-        clear(bits, Bits::PAUSED);
         if B::HAS_HOOKS && bits.load().contains(Bits::ACTIVE) {
             B::mode_begins();
         }
+        clear(bits, Bits::PAUSED);
     }
     B::observe(Event::Resume(kind));
 }

@@ -38,7 +38,7 @@ use std::vec::Vec;
 use crate::backend::{self, Backend};
 use crate::bits::{OwnByte, SharedWord, Storage};
 use crate::raw::Kind;
-use crate::tlb::Tlbi;
+use crate::tlb::{Scope, Tlbi};
 
 /// The hosted backend with the bits in a flags word that is shared with other flags, as in Linux's `thread_info`.
 #[derive(Debug)]
@@ -70,6 +70,8 @@ pub enum Event {
     Isb,
     /// A TLB invalidation of the page at this virtual address.
     Tlbi(u64),
+    /// A TLB invalidation of the page at this virtual address, and of what walks have cached of the tables above.
+    TlbiTable(u64),
     /// A TLB invalidation of everything.
     TlbiAll,
     /// A section was entered.
@@ -258,13 +260,17 @@ fn barrier_pair() {
 fn execute_tlbi(instruction: Tlbi) {
     execute(match instruction {
         // The operand is VA[55:12]; the bits above are those of bit 55.
-        Tlbi::Page { operand, .. } => {
+        Tlbi::Page { operand, scope } => {
             let above = if operand & 1 << 43 == 0 {
                 0
             } else {
                 0xff << 56
             };
-            Event::Tlbi(above | operand << 12)
+            let address = above | operand << 12;
+            match scope {
+                Scope::LastLevel => Event::Tlbi(address),
+                Scope::AllLevels => Event::TlbiTable(address),
+            }
         }
         Tlbi::Range { .. } | Tlbi::All => Event::TlbiAll,
     });

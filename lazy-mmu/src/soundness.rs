@@ -63,6 +63,7 @@
 //! | bare tokens out of order, leaked, or on another thread | who calls [`raw`](crate::raw) |
 //! | an exception handler that stores without a section of its own | its author (see [`raw`](crate::raw)) |
 //! | a mapping that is taken away by a plain store: its TLB invalidation before the frame is used again ([`unmap`](crate::LazyMmu::unmap) has it in the types) | who stores |
+//! | a mapping made at an address whose old one was unmapped, and is not invalidated yet; what was unmapped and forgotten is never | who maps, who forgets |
 //! | the range of virtual addresses that an entry translates; who else uses it while it is broken | who unmaps, or calls [`break_before_make`](crate::LazyMmu::break_before_make) |
 //! | another CPU that is told of a mapping: it needs an `isb`, or an exception entry or return, of its own | who tells it |
 //! | a pending value that is dropped unredeemed: its `Drop` may run before the pair | who chooses the type |

@@ -6,7 +6,8 @@
 //! does what the barrier pair does, and more: so an invalidation in a section settles what is pending, and the leave that
 //! follows emits nothing.
 //!
-//! Kernel mappings are global: the instructions are those "for all ASIDs", of the kernel's own regime.
+//! The instructions are those "for all ASIDs", of the kernel's own regime: kernel mappings are global, or, with page-table
+//! isolation, have more than one ASID.
 
 use core::fmt;
 
@@ -199,7 +200,8 @@ pub enum Tlbi {
     All,
 }
 
-/// More pages than this are not invalidated one by one: then everything is (Linux, arm64: `MAX_DVM_OPS`).
+/// More pages than this are not invalidated one by one: then everything is. (Linux, arm64, has such a limit too,
+/// `MAX_DVM_OPS`: the entries of a table, which are so many with pages of 4 KiB.)
 pub const MAX_TLBI_OPS: u64 = 512;
 
 impl Tlbi {

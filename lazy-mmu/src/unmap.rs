@@ -18,9 +18,10 @@ use crate::update;
 
 /// What was mapped by entries that have been cleared: good for reuse only when no TLB knows it any more.
 ///
-/// Made by [`LazyMmu::unmap`] and [`LazyMmu::unmap_range`]. The value (the frames, say) comes out of
+/// Made by [`LazyMmu::unmap`] and its like. The value (the old entries, and so the frames) comes out of
 /// [`invalidate`](Self::invalidate), which removes the range from the TLBs first. Several can be [joined](Self::and), so
-/// that one sequence does for all. One that is dropped is invalidated then, and its value dropped after that.
+/// that one sequence does for all. One that is dropped is invalidated then, and its value dropped after that; one that is
+/// forgotten never, and its value is not to be had either.
 #[must_use = "what was mapped is to be had back by `invalidate`; dropped, it is invalidated too, and lost"]
 pub struct Unmapped<T, B: Backend = Global> {
     range: VirtualRange,
@@ -104,11 +105,34 @@ impl<T, B: Backend> fmt::Debug for Unmapped<T, B> {
     }
 }
 
+/// Checks that `slots` entries can translate `range` together.
+///
+/// # Panics
+///
+/// If they cannot.
+fn check_shape(slots: usize, range: VirtualRange) {
+    let granule = range.granule();
+    let slots = slots as u64;
+    let mut level = granule.first_level();
+    let mut fits = slots == 0 && range.pages() == 0;
+    while let Some(size) = granule.entry_size(level) {
+        fits |= slots > 0 && slots.checked_mul(size >> granule.page_shift()) == Some(range.pages());
+        level += 1;
+    }
+    assert!(
+        fits,
+        "{slots} entries of one level cannot translate the {} pages of the range",
+        range.pages()
+    );
+}
+
 impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
-    /// Clears the leaf in `slot`, which translates `range`; `value` makes what is to be had back of the old entry.
+    /// Clears the leaf in `slot`, which translates `range`. What is to be had back is the old entry.
     ///
     /// The entry is exchanged atomically, so that what the hardware notes in it (accessed, dirty) until then is in the old
     /// value. No pair is needed, and none becomes pending.
+    ///
+    /// Until the invalidation the address belongs to the old mapping too: another one is not made in `slot` before it.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
@@ -118,70 +142,73 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     ///
     /// let page = VirtualRange::new(Granule::Kib4, 0xffff_8000_0000_0000, 1)?;
     /// let slot = AtomicU64::new(0x4000_0000 | UXN | VALID);
-    /// let frame = lazy_mmu::with::<Sim, _>(|mmu| {
-    ///     let unmapped = mmu.unmap(&slot, page, |old| Leaf(old).address(Granule::Kib4));
-    ///     unmapped.invalidate(mmu)
-    /// });
-    /// assert_eq!(frame, 0x4000_0000);
+    /// let old = lazy_mmu::with::<Sim, _>(|mmu| mmu.unmap(&slot, page).invalidate(mmu));
+    /// assert_eq!(Leaf(old).address(Granule::Kib4), 0x4000_0000);
     /// # Ok::<(), lazy_mmu::tlb::BadRange>(())
     /// ```
-    #[inline]
-    pub fn unmap<T>(
-        &mut self,
-        slot: &AtomicU64,
-        range: VirtualRange,
-        value: impl FnOnce(u64) -> T,
-    ) -> Unmapped<T, B> {
-        let old = update::get_and_clear::<B>(slot);
-        // If `value` panics, this is dropped, and so invalidates.
-        let cleared = unmapped::<_, B>(range, Scope::LastLevel, ());
-        let value = value(old);
-        let () = cleared.into_value();
-        unmapped(range, Scope::LastLevel, value)
-    }
-
-    /// Clears the leaves in `slots`, which together translate `range`, in order; `gather` is given `value`, the number of
-    /// each and its old entry.
     ///
     /// # Panics
     ///
-    /// If there are not as many pages in `range` for each of the slots; nothing was changed. And if `gather` does: the
-    /// entries until then are cleared, and invalidated.
+    /// If no entry at any level translates so many pages as `range` has; nothing was changed.
     #[inline]
-    pub fn unmap_range<T>(
+    pub fn unmap(&mut self, slot: &AtomicU64, range: VirtualRange) -> Unmapped<u64, B> {
+        check_shape(1, range);
+        unmapped(range, Scope::LastLevel, update::get_and_clear::<B>(slot))
+    }
+
+    /// Takes away the table to which `slot` points, and with it all that it translates, `range`. What is to be had back is
+    /// the old entry.
+    ///
+    /// # Panics
+    ///
+    /// As [`unmap`](Self::unmap).
+    #[inline]
+    pub fn unmap_table(&mut self, slot: &AtomicU64, range: VirtualRange) -> Unmapped<u64, B> {
+        check_shape(1, range);
+        unmapped(range, Scope::AllLevels, update::get_and_clear::<B>(slot))
+    }
+
+    /// Clears the leaves in `slots`, which together translate `range`. Nothing is to be had back.
+    ///
+    /// # Panics
+    ///
+    /// If no such number of entries at any level translates so many pages as `range` has; nothing was changed.
+    #[inline]
+    pub fn unmap_range(&mut self, slots: &[AtomicU64], range: VirtualRange) -> Unmapped<(), B> {
+        check_shape(slots.len(), range);
+        for slot in slots {
+            update::get_and_clear::<B>(slot);
+        }
+        unmapped(range, Scope::LastLevel, ())
+    }
+
+    /// Clears the leaves in `slots`, which together translate `range`. What is to be had back is `buffer`, with the old
+    /// entries in it, in order.
+    ///
+    /// The buffer is owned (an array, a `Vec`, a `&'static mut [u64]`): forgotten, what was unmapped takes it with it.
+    ///
+    /// # Panics
+    ///
+    /// As [`unmap_range`](Self::unmap_range), and if the buffer is shorter than `slots`.
+    #[inline]
+    pub fn unmap_range_into<T: AsMut<[u64]> + 'static>(
         &mut self,
         slots: &[AtomicU64],
         range: VirtualRange,
-        value: T,
-        mut gather: impl FnMut(&mut T, usize, u64),
+        mut buffer: T,
     ) -> Unmapped<T, B> {
-        let count = slots.len() as u64;
+        check_shape(slots.len(), range);
+        let entries = buffer.as_mut();
         assert!(
-            range.pages().checked_rem(count).unwrap_or(range.pages()) == 0
-                && range.pages() >= count,
-            "{count} entries cannot translate the {} pages of the range",
-            range.pages()
+            entries.len() >= slots.len(),
+            "a buffer of {} for {} entries",
+            entries.len(),
+            slots.len()
         );
-        let mut cleared = unmapped::<_, B>(range, Scope::LastLevel, value);
-        for (i, slot) in slots.iter().enumerate() {
-            let old = update::get_and_clear::<B>(slot);
-            gather(&mut cleared.value, i, old);
+        for (slot, entry) in slots.iter().zip(entries) {
+            *entry = update::get_and_clear::<B>(slot);
         }
-        cleared
-    }
-
-    /// Takes away the table to which `slot` points, and with it all that it translates, `range`; `value` makes what is to be
-    /// had back of the old entry.
-    #[inline]
-    pub fn unmap_table<T>(
-        &mut self,
-        slot: &AtomicU64,
-        range: VirtualRange,
-        value: impl FnOnce(u64) -> T,
-    ) -> Unmapped<T, B> {
-        let mut unmapped = self.unmap(slot, range, value);
-        unmapped.scope = Scope::AllLevels;
-        unmapped
+        unmapped(range, Scope::LastLevel, buffer)
     }
 
     /// Replaces the valid entry in `slot`, which translates `range`, by another valid one, as the architecture demands when
@@ -195,7 +222,7 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     ///
     /// # Panics
     ///
-    /// If `make` does: the entry stays cleared.
+    /// As [`unmap`](Self::unmap). If `make` does, the entry stays cleared.
     #[inline]
     pub fn break_before_make<D: Descriptor>(
         &mut self,
@@ -204,7 +231,7 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
         make: impl FnOnce(u64) -> D,
     ) -> u64 {
         // All levels: either entry may be a table.
-        let old = self.unmap_table(slot, range, |old| old).invalidate(self);
+        let old = self.unmap_table(slot, range).invalidate(self);
         let new = make(old);
         self.write(slot, new);
         old

@@ -8,10 +8,12 @@
 //! |---|---|---|
 //! | [`write_sync`] | nobody who changes the entry | the pair, at once, in a section too |
 //! | [`write_nosync`] | nobody at all | none: the caller's |
-//! | [`get_and_clear`], [`set_wrprotect`], [`test_and_clear_young`] | the hardware (AF, dirty), other CPUs that do the same | none: they take away, and the TLB invalidation that follows is the caller's |
-//! | [`set_access_flags`], [`compare_exchange`] | the hardware, other CPUs that do the same | as the new value needs: deferred in a section |
+//! | [`get_and_clear`], [`set_wrprotect`], [`test_and_clear_young`] | the hardware (AF, dirty), and each other | none: they take away, and the TLB invalidation that follows is the caller's |
+//! | [`set_access_flags`], [`compare_exchange`] | the same | as the new value needs: deferred in a section |
 //! | [`LazyMmu::split_block`] | the hardware that walks the block | `dsb ishst` before the parent; the pair deferred |
-//! | [`LazyMmu::set_memory_valid`] | nobody who changes the entries | valid: the pair deferred; invalid: a TLB invalidation |
+//! | [`LazyMmu::set_memory_valid`] | the hardware | valid: the pair deferred; invalid: a TLB invalidation |
+//!
+//! Those that change bits of a leaf leave an invalid entry as it is: what software keeps there is its own.
 //!
 //! All are single 64-bit accesses, relaxed: what orders them for a walker is a barrier, and for another CPU that follows
 //! the same lock the lock.
@@ -19,7 +21,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::{Backend, Event};
-use crate::descriptor::{ACCESSED, DBM, Descriptor, Leaf, READ_ONLY, Table, VALID};
+use crate::descriptor::{ACCESSED, DBM, Descriptor, LeafDescriptor, READ_ONLY, Table, VALID};
 use crate::level::Level;
 use crate::raw;
 use crate::section::LazyMmu;
@@ -101,33 +103,37 @@ pub fn set_wrprotect<B: Backend>(slot: &AtomicU64, software_dirty: u64) -> u64 {
 /// Clears the access flag, and returns what the leaf was (Linux: `ptep_test_and_clear_young`, which returns whether it was
 /// set).
 ///
-/// One atomic operation; the other bits stay as the hardware has them. No pair is needed, and none becomes pending.
+/// The other bits stay as the hardware has them. No pair is needed, and none becomes pending.
 #[inline]
 pub fn test_and_clear_young<B: Backend>(slot: &AtomicU64) -> u64 {
-    let old = slot.fetch_and(!ACCESSED, Ordering::Relaxed);
-    changed::<B>(slot, old & !ACCESSED);
-    old
+    update::<B>(slot, |old| old & !ACCESSED).0
 }
 
 /// Adds what `wanted` permits to a valid leaf: the access flag, the write permission, DBM and the bits of
-/// `software_dirty`; never takes any away (Linux: `ptep_set_access_flags`). Returns whether the entry was changed.
+/// `software_dirty`; never takes any away (as Linux's `ptep_set_access_flags`). Returns whether the entry was changed.
 ///
-/// A compare-exchange loop: what the hardware sets at the same time is kept. The pair is needed as the new leaf's rule
-/// says. A TLB may hold the narrower permission, and the fault is then spurious: the caller invalidates where that cannot be
-/// handled.
+/// A compare-exchange loop: what the hardware sets at the same time is kept. If the entry was changed, the pair is needed
+/// as the rule of the new leaf says, which is of the same kind as `wanted`; for user leaves, which Linux changes in this
+/// way, none is. A TLB may hold the narrower permission, and the fault is then spurious: the caller invalidates where that
+/// cannot be handled.
 #[inline]
-pub fn set_access_flags<B: Backend>(slot: &AtomicU64, wanted: Leaf, software_dirty: u64) -> bool {
+pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
+    slot: &AtomicU64,
+    wanted: D,
+    software_dirty: u64,
+) -> bool {
+    let wanted = wanted.bits();
     let (old, new) = update::<B>(slot, |old| with_access_flags(old, wanted, software_dirty));
-    if old != new && Leaf(new).needs_barrier() {
+    if old != new && D::leaf(new).needs_barrier() {
         store::note_store::<B>();
     }
     old != new
 }
 
-fn with_access_flags(old: u64, wanted: Leaf, software_dirty: u64) -> u64 {
+fn with_access_flags(old: u64, wanted: u64, software_dirty: u64) -> u64 {
     // READ_ONLY permits by being clear: it stays only if both have it.
-    let read_only = old & wanted.0 & READ_ONLY;
-    let added = wanted.0 & (ACCESSED | DBM | software_dirty);
+    let read_only = old & wanted & READ_ONLY;
+    let added = wanted & (ACCESSED | DBM | software_dirty);
     (old & !READ_ONLY) | read_only | added
 }
 
@@ -145,25 +151,35 @@ pub fn compare_exchange<B: Backend, D: Descriptor>(
     current: D,
     new: D,
 ) -> Result<u64, u64> {
-    let needed = new.needs_barrier();
-    let old = slot.compare_exchange(
-        current.bits(),
-        new.bits(),
-        Ordering::Relaxed,
-        Ordering::Relaxed,
-    )?;
-    changed::<B>(slot, new.bits());
+    let (old, needed) = exchange::<B, D>(slot, current, new)?;
     if needed {
         store::note_store::<B>();
     }
     Ok(old)
 }
 
-/// Replaces the entry by `change` of it; returns the old one and the new one.
+/// The exchange itself; whether the pair is needed.
+#[inline]
+fn exchange<B: Backend, D: Descriptor>(
+    slot: &AtomicU64,
+    current: D,
+    new: D,
+) -> Result<(u64, bool), u64> {
+    // A descriptor that panics does so before the store.
+    let (current, needed, new) = (current.bits(), new.needs_barrier(), new.bits());
+    let old = slot.compare_exchange(current, new, Ordering::Relaxed, Ordering::Relaxed)?;
+    changed::<B>(slot, new);
+    Ok((old, needed))
+}
+
+/// Replaces a valid entry by `change` of it; returns the old one and the new one. An invalid one stays.
 #[inline]
 fn update<B: Backend>(slot: &AtomicU64, change: impl Fn(u64) -> u64) -> (u64, u64) {
     let mut old = slot.load(Ordering::Relaxed);
     loop {
+        if old & VALID == 0 {
+            return (old, old);
+        }
         let new = change(old);
         match slot.compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => {
@@ -196,14 +212,15 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
 
     /// [`set_access_flags`], deferred into this section.
     #[inline]
-    pub fn set_access_flags(
+    pub fn set_access_flags<D: LeafDescriptor>(
         &mut self,
         slot: &AtomicU64,
-        wanted: Leaf,
+        wanted: D,
         software_dirty: u64,
     ) -> bool {
+        let wanted = wanted.bits();
         let (old, new) = update::<B>(slot, |old| with_access_flags(old, wanted, software_dirty));
-        if old != new && Leaf(new).needs_barrier() {
+        if old != new && D::leaf(new).needs_barrier() {
             self.note_store();
         }
         old != new
@@ -221,14 +238,7 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         current: D,
         new: D,
     ) -> Result<u64, u64> {
-        let needed = new.needs_barrier();
-        let old = slot.compare_exchange(
-            current.bits(),
-            new.bits(),
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        )?;
-        changed::<B>(slot, new.bits());
+        let (old, needed) = exchange::<B, D>(slot, current, new)?;
         if needed {
             self.note_store();
         }
@@ -238,16 +248,16 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     /// Replaces the block in `parent` by a table: fills `children`, the entries of that table, with what `child` gives, then
     /// `dsb ishst`, then stores `table` in `parent` (Linux, arm64: `split_pmd`, `split_pud`).
     ///
-    /// The children translate what the block did, to the same addresses, so no TLB invalidation is needed; the pair of the
+    /// Where the children translate what the block did, to the same addresses, no TLB invalidation is needed; the pair of the
     /// parent's store is deferred. The barrier in between is not: a walker that finds the table must find it filled.
     ///
     /// # Safety
     ///
     /// * `children` are the entries of the table to which `table` points; no walker reaches them before.
-    /// * They translate the block's range as the block did, or nobody uses that range.
-    /// * Every CPU that may use the range tolerates the change from a block to a table without break-before-make: FEAT_BBM
-    ///   level 2, without conflict aborts, or a CPU that has not cached the block. Else use
-    ///   [`break_before_make`](Self::break_before_make).
+    /// * They translate the block's range as the block did, or nobody uses that range until it has been invalidated: a TLB may
+    ///   hold the block, though nobody has used it.
+    /// * Every CPU that runs by these tables tolerates the change from a block to a table without break-before-make: FEAT_BBM
+    ///   level 2, without conflict aborts. Else use [`break_before_make`](Self::break_before_make).
     ///
     /// # Panics
     ///
@@ -267,11 +277,12 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         self.write(parent, table);
     }
 
-    /// Sets or clears VALID in each of `slots`, which are the pages of `range` in the linear map; the other bits stay (Linux,
-    /// arm64: `set_memory_valid`).
+    /// Sets or clears VALID in each of `slots`, which are the pages of `range` in the linear map; the other bits stay (for what
+    /// Linux does in arm64's `set_memory_valid`).
     ///
-    /// Made valid: the entries were invalid, so no TLB has them, and the pair at leave is all the synchronisation there is.
-    /// Made invalid: the range is removed from the TLBs, which settles what is pending.
+    /// Made valid: where the entries were invalid no TLB has them, and the pair at leave is all the synchronisation there
+    /// is; it is due whatever the entries' other bits say. Made invalid: the range is removed from the TLBs, which settles
+    /// what is pending.
     ///
     /// # Panics
     ///
@@ -284,16 +295,19 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
             slots.len(),
             range.pages()
         );
-        if valid {
-            // The hardware does not change invalid entries, so a plain store will do.
-            self.write_range(slots, |i| Leaf(slots[i].load(Ordering::Relaxed) | VALID));
-        } else {
-            for slot in slots {
-                // The access flag and the dirty state may be set until then.
-                let old = slot.fetch_and(!VALID, Ordering::Relaxed);
-                changed::<B>(slot, old & !VALID);
-            }
+        for slot in slots {
+            // Atomically: in a valid entry the hardware may set the access flag or the dirty state meanwhile.
+            let new = if valid {
+                slot.fetch_or(VALID, Ordering::Relaxed) | VALID
+            } else {
+                slot.fetch_and(!VALID, Ordering::Relaxed) & !VALID
+            };
+            changed::<B>(slot, new);
+        }
+        if !valid {
             self.flush_tlb_kernel_range(range);
+        } else if !slots.is_empty() {
+            self.note_store();
         }
     }
 }

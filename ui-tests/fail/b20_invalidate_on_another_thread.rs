@@ -10,7 +10,7 @@ use lazy_mmu::tlb::VirtualRange;
 fn main() {
     let slot = AtomicU64::new(0x4000_0003);
     let page = VirtualRange::new(Granule::Kib4, 0xffff_8000_0000_0000, 1).unwrap();
-    let unmapped = lazy_mmu::with::<Sim, _>(|mmu| mmu.unmap(&slot, page, |old| old));
+    let unmapped = lazy_mmu::with::<Sim, _>(|mmu| mmu.unmap(&slot, page));
     on_another_thread(unmapped);
 }
 

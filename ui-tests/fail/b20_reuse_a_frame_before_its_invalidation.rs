@@ -11,7 +11,7 @@ fn main() {
     let slot = AtomicU64::new(0x4000_0003);
     let page = VirtualRange::new(Granule::Kib4, 0xffff_8000_0000_0000, 1).unwrap();
     lazy_mmu::with::<Sim, _>(|mmu| {
-        let unmapped = mmu.unmap(&slot, page, |old| old);
+        let unmapped = mmu.unmap(&slot, page);
         let frame: u64 = unmapped.value;
         drop(frame);
     });

@@ -116,6 +116,9 @@ pub fn ioremap_in<'id>(
         physical,
         DEVICE | ACCESSED | PXN | UXN,
     )?;
+    // The last page too, before anything is stored.
+    let last = physical.saturating_add(range.pages().saturating_sub(1) * Granule::Kib4.page_size());
+    Leaf::new(Granule::Kib4, PAGE_LEVEL, last, 0)?;
     mmu.write_range(slots, |i| {
         Leaf(first.0 + Granule::Kib4.page_size() * i as u64)
     });
@@ -141,6 +144,6 @@ pub fn iounmap(area: &Area<'_>, registers: Registers) {
     );
     let pages = usize::try_from(range.pages()).unwrap_or(usize::MAX);
     let slots = &area.slots[..pages];
-    let unmapped = mmu.unmap_range(slots, range, (), |(), _, _| {});
+    let unmapped = mmu.unmap_range(slots, range);
     unmapped.invalidate(mmu);
 }

@@ -176,7 +176,11 @@ pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
         DSB_SY => Some(Step::DsbSy),
         DMB_ISHST => Some(Step::DmbIshst),
         ISB => Some(Step::Isb),
-        _ if is_tlbi(word) => Some(Step::Tlbi),
+        _ if is_tlbi(word) => Some(if word & ALL_LEVELS == 1 << 5 {
+            Step::TlbiTable
+        } else {
+            Step::Tlbi
+        }),
         _ if is_load_or_store(word) => watch_access(word, state, saved),
         _ => None,
     };
@@ -270,6 +274,9 @@ fn note(step: Step) {
         unsafe { entry.write(step) };
     }
 }
+
+/// Of op2 in a TLBI: by address or range it is odd, and bit 2 says "last level".
+const ALL_LEVELS: u32 = 0b101 << 5;
 
 /// SYS with CRn = 8 (Arm ARM DDI 0487, "TLB maintenance").
 fn is_tlbi(word: u32) -> bool {

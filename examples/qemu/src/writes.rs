@@ -250,7 +250,7 @@ impl<B: Backend> Rows<'_, B> {
         let ((), trace) =
             Self::expect("D T d I", || tlb::flush_tlb_kernel_range::<B>(self.page(0)));
         assert_eq!(trace.steps.len(), 4);
-        Self::expect("D T*512 d I", || {
+        Self::expect("D t*512 d I", || {
             tlb::flush_tlb_kernel_pgtable::<B>(self.range.into());
         });
         // One page more, and it is everything.
@@ -283,24 +283,24 @@ impl<B: Backend> Rows<'_, B> {
         let frame_of = |old| Frame::of_descriptor(old).expect("it was valid");
         lazy_mmu::write::<B, _>(slot, self.frame.kernel_page());
         self.machine.write(address, 20)?;
-        let (frame, _) = Self::expect("S D T d I", || {
-            lazy_mmu::with::<B, _>(|mmu| mmu.unmap(slot, self.page(0), frame_of).invalidate(mmu))
+        let (old, _) = Self::expect("S D T d I", || {
+            lazy_mmu::with::<B, _>(|mmu| mmu.unmap(slot, self.page(0)).invalidate(mmu))
         });
-        assert_eq!(frame, self.frame);
+        assert_eq!(frame_of(old), self.frame);
         self.machine.read(address).expect_err("it is unmapped");
 
         // Another frame at the same address: break-before-make.
         lazy_mmu::write::<B, _>(slot, self.frame.kernel_page());
         assert_eq!(self.machine.read(address)?, 20);
         self.machine.write(self.other.linear(), 21)?;
-        let (old, _) = Self::expect("S D T d I S D I", || {
+        let (old, _) = Self::expect("S D t d I S D I", || {
             lazy_mmu::with::<B, _>(|mmu| {
                 mmu.break_before_make(slot, self.page(0), |_| self.other.kernel_page())
             })
         });
         assert_eq!(frame_of(old), self.frame);
         assert_eq!(self.machine.read(address)?, 21);
-        println!("B20 unmap, and the frame back: S D T d I; break-before-make: S D T d I S D I");
+        println!("B20 unmap, and the frame back: S D T d I; break-before-make: S D t d I S D I");
         self.clear();
         Ok(())
     }
@@ -328,7 +328,7 @@ impl<B: Backend> Rows<'_, B> {
         println!("B23 a block of 2 MiB is split: S*512 D S D I, and reads the same");
         lazy_mmu::with::<B, _>(|mmu| {
             let range = VirtualRange::of_entry(Granule::Kib4, 2, GAP).expect("a block's address");
-            mmu.unmap_table(self.level_2, range, drop).invalidate(mmu);
+            mmu.unmap_table(self.level_2, range).invalidate(mmu);
         });
         self.clear();
         Ok(())

@@ -3,7 +3,7 @@
 use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::Event;
 
-/// `S` store, `D` `dsb ishst`, `I` `isb`, `T` TLBI by address, `A` of everything, `d` `dsb ish`, `(` `<` `[` enter Outer, Nested, Inert, `)` `>` `]` the leaves, `|` an outermost
+/// `S` store, `D` `dsb ishst`, `I` `isb`, `T` TLBI by address, `t` with the tables, `A` of everything, `d` `dsb ish`, `(` `<` `[` enter Outer, Nested, Inert, `)` `>` `]` the leaves, `|` an outermost
 /// pause, `/` its resume, `-` a pause that changes nothing, `{` `}` an interrupt.
 pub(crate) fn letters(events: &[Event]) -> String {
     events
@@ -14,6 +14,7 @@ pub(crate) fn letters(events: &[Event]) -> String {
             Event::Isb => 'I',
             Event::DsbIsh => 'd',
             Event::Tlbi(_) => 'T',
+            Event::TlbiTable(_) => 't',
             Event::TlbiAll => 'A',
             Event::Enter(Kind::Outer) => '(',
             Event::Leave(Kind::Outer) => ')',

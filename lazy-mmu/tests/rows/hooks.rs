@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lazy_mmu::sim::{self, Flags, Sim, interrupt};
-use lazy_mmu::{Backend, LazyMmu, Level, Task, lazy_mmu, paused, with};
+use lazy_mmu::{Backend, Bits, LazyMmu, Level, Storage, Task, lazy_mmu, paused, with};
 
 thread_local! {
     /// How deep preemption is disabled, as in a preempt count.
@@ -37,6 +37,8 @@ unsafe impl Backend for NoPreemption {
     }
 
     fn mode_ends() {
+        // What was pending has had its pair; and below zero this would panic.
+        assert!(!Sim::current().load().contains(Bits::PENDING));
         DISABLED.set(DISABLED.get() - 1);
     }
 }
@@ -102,6 +104,109 @@ fn k04_pauses() {
     assert_eq!(disabled(), 0);
 }
 
+/// The outermost section is left inside a pause that is not its own: the mode has ended already.
+#[test]
+fn k04_left_inside_a_pause() {
+    // SAFETY: the only handle of this thread.
+    let mut task = unsafe { Task::<NoPreemption>::current() };
+    let section = task.enter();
+    paused::<NoPreemption, _>(|| {
+        assert_eq!(disabled(), 0);
+        drop(section);
+        assert_eq!(disabled(), 0);
+    });
+    assert_eq!(disabled(), 0, "nothing is open");
+}
+
+/// Synchronous exceptions just where the mode begins and ends: their handler's sections and pauses nest in between.
+#[test]
+fn k04_exceptions_where_the_mode_changes() {
+    thread_local! {
+        /// What the handler does at the next change of a bit; and how deep the hooks are, which must not be below 0.
+        static HANDLER: Cell<Option<fn()>> = const { Cell::new(None) };
+        static DEPTH: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// The bits, with an exception behind each change.
+    #[derive(Clone, Copy)]
+    struct Interrupted(Flags);
+
+    impl Storage for Interrupted {
+        fn load(self) -> Bits {
+            self.0.load()
+        }
+        unsafe fn set(self, bits: Bits) -> Bits {
+            // SAFETY: passed on.
+            let before = unsafe { self.0.set(bits) };
+            if let Some(handler) = HANDLER.take() {
+                handler();
+            }
+            before
+        }
+        unsafe fn clear(self, bits: Bits) {
+            // SAFETY: passed on.
+            unsafe { self.0.clear(bits) };
+            if let Some(handler) = HANDLER.take() {
+                handler();
+            }
+        }
+    }
+
+    struct Faulting;
+
+    // SAFETY: as for `NoPreemption`.
+    unsafe impl Backend for Faulting {
+        type Storage = Interrupted;
+        fn current() -> Interrupted {
+            Interrupted(Sim::current())
+        }
+        fn in_interrupt() -> bool {
+            Sim::in_interrupt()
+        }
+        fn barrier() {
+            Sim::barrier();
+        }
+        const HAS_HOOKS: bool = true;
+        fn mode_begins() {
+            DEPTH.set(DEPTH.get() + 1);
+        }
+        fn mode_ends() {
+            DEPTH.set(DEPTH.get().checked_sub(1).expect("it has begun before"));
+        }
+    }
+
+    let handlers: [fn(); 2] = [
+        || paused::<Faulting, _>(|| ()),
+        || with::<Faulting, _>(|_| lazy_mmu::note_store::<Faulting>()),
+    ];
+    for handler in handlers {
+        // Before each change of a bit of this program.
+        for at in 0..6 {
+            let mut changes = 0;
+            let mut next = || {
+                if changes == at {
+                    HANDLER.set(Some(handler));
+                }
+                changes += 1;
+            };
+            next();
+            with::<Faulting, _>(|mmu| {
+                next();
+                mmu.note_store();
+                next();
+                let pause = mmu.pause();
+                next();
+                drop(pause);
+                next();
+                assert_eq!(DEPTH.get(), 1);
+            });
+            next();
+            HANDLER.set(None);
+            assert_eq!(DEPTH.get(), 0, "at {at}");
+        }
+    }
+}
+
 #[test]
 fn k04_forgotten_guards_and_pauses() {
     // SAFETY: the only handle of this thread.
@@ -122,7 +227,7 @@ fn k04_forgotten_guards_and_pauses() {
     check();
 }
 
-/// Every program of up to six operations, each inside the one before or behind it.
+/// Every program of five operations, each inside the one before or behind it.
 #[test]
 fn k04_every_short_program() {
     /// What the program does next: enter and leave at this depth, pause and resume.

@@ -97,7 +97,7 @@ mod kernel {
         let fault = access::read_register(address).expect_err("it is unmapped");
         println!("    and touched: {fault}");
 
-        for (physical, pages) in [(RTC + 4, 1), (RTC, 5)] {
+        for (physical, pages) in [(RTC + 4, 1), (RTC, 5), (0xffff_ffff_f000, 2)] {
             let error = ioremap(&area(2, 4), physical, pages).expect_err("it cannot be mapped");
             println!("refused: {error}");
         }

@@ -150,17 +150,14 @@ mod kernel {
         assert_eq!(access::read(page(511).start())?, 0xe12);
         println!("B01 B03 n stores in a section, n from 1 to 512: n stores, one pair each");
 
-        let (frame_back, trace) = step::trace(|| {
+        let (old, trace) = step::trace(|| {
             lazy_mmu::with::<Mmu, _>(|mmu| {
                 mmu.write(&slots[1], leaf);
-                let unmapped = mmu.unmap(&slots[0], page(0), |old| {
-                    El2Leaf(old).address(Granule::Kib4)
-                });
-                unmapped.invalidate(mmu)
+                mmu.unmap(&slots[0], page(0)).invalidate(mmu)
             })
         });
         assert!(trace.is("S*2 D T d I"), "{}", trace.order());
-        assert_eq!(frame_back, frame);
+        assert_eq!(El2Leaf(old).address(Granule::Kib4), frame);
         let fault = access::read(BASE).expect_err("it is unmapped");
         println!(
             "B20 B21 unmapped with a store pending: {}; {fault}",

@@ -115,7 +115,7 @@ mod kernel {
         let (result, trace) = step::trace(|| map(&mut table, frame));
         result?;
         println!("{PAGES} pages mapped: {}", trace.order());
-        assert!(trace.is("S*16 (T y I)*16"));
+        assert!(trace.is("S*16 (t y I)*16"));
         check();
         let (result, trace) = step::trace(|| unmap(&mut table));
         result?;
@@ -123,7 +123,7 @@ mod kernel {
             "{PAGES} pages unmapped: {}: no dsb ishst before the TLBI",
             trace.order()
         );
-        assert!(trace.is("S*16 (T y I)*16"));
+        assert!(trace.is("S*16 (t y I)*16"));
 
         println!("# through the section");
         let mut table = Table::<Mapped>::try_new()?;

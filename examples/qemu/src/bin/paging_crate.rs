@@ -120,7 +120,7 @@ mod kernel {
         let (result, trace) = step::trace(|| map_pages(&mut map, 2 * PAGES, frame));
         result?;
         println!("{PAGES} calls of map_range in a section: {}", trace.order());
-        assert!(trace.is("(S D T d I)*16 D I"));
+        assert!(trace.is("(S D t d I)*16 D I"));
         check(2 * PAGES, 0x1234);
         println!(
             "the crate's own barriers are in each call, and the section's pair, which cannot know of them, at the end"
