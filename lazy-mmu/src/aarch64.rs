@@ -39,13 +39,13 @@
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{Readable as _, SP_EL0, TPIDR_EL1, TPIDR_EL2};
 
 use crate::backend::Backend;
-use crate::bits::{OwnByte, SharedWord, Storage};
+use crate::bits::{FlagsWord, OwnByte, SharedWord, Storage};
 use crate::tlb::{Scope, Tlbi};
 
 /// `dsb ishst; isb`, in this order.
@@ -303,7 +303,7 @@ impl<const OFFSET: usize, const ACTIVE: u32, const PENDING: u32, const PAUSED: u
             reason = "the caller promises a flags word there"
         )]
         // SAFETY: the caller promises that the offset is inside the structure.
-        let word = unsafe { task.add(OFFSET) }.cast::<AtomicU64>();
+        let word = unsafe { task.add(OFFSET) }.cast::<FlagsWord>();
         // SAFETY: a structure is not at address 0.
         let word = unsafe { NonNull::new_unchecked(word) };
         // SAFETY: the caller promises that the flags word is there, and lives as long as the result.
@@ -380,6 +380,7 @@ mod tests {
     use super::*;
     use crate::bits::Bits;
     use core::mem::offset_of;
+    use core::sync::atomic::AtomicU64;
 
     #[repr(C)]
     struct ThreadInfo {

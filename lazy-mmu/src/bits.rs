@@ -5,7 +5,13 @@
 
 use core::fmt;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering};
+
+/// A flags word that other CPUs write too. The package `lazy-mmu-loom` puts loom's in its place.
+#[cfg(not(loom))]
+pub(crate) use core::sync::atomic::AtomicU64 as FlagsWord;
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::AtomicU64 as FlagsWord;
 
 /// A set of the three bits that the mode keeps for each thread.
 ///
@@ -115,7 +121,7 @@ pub trait Storage: Copy + 'static {
 ///
 /// At compile time, when two of the numbers are equal or one is over 63.
 #[derive(Clone, Copy)]
-pub struct SharedWord<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32>(NonNull<AtomicU64>);
+pub struct SharedWord<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32>(NonNull<FlagsWord>);
 
 impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> SharedWord<ACTIVE, PENDING, PAUSED> {
     const CHECKED: () = assert!(
@@ -136,7 +142,7 @@ impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> SharedWord<ACTIVE
     ///   used: as long as the thread whose flags it holds.
     /// * All other accesses to the word are atomic, and nobody else changes these three bits.
     #[inline]
-    pub const unsafe fn from_ptr(word: NonNull<AtomicU64>) -> Self {
+    pub const unsafe fn from_ptr(word: NonNull<FlagsWord>) -> Self {
         let () = Self::CHECKED;
         Self(word)
     }
@@ -152,7 +158,7 @@ impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> SharedWord<ACTIVE
     }
 
     #[inline]
-    fn word(&self) -> &AtomicU64 {
+    fn word(&self) -> &FlagsWord {
         // SAFETY: `from_ptr` demands a word that is valid as long as this handle is used.
         unsafe { self.0.as_ref() }
     }
@@ -274,7 +280,7 @@ mod tests {
 
     #[test]
     fn k02_shared_word_changes_only_its_three_bits() {
-        let word = AtomicU64::new(FOREIGN);
+        let word = FlagsWord::new(FOREIGN);
         // SAFETY: the word outlives the handle, and nobody else writes it.
         let bits = unsafe { SharedWord::<5, 41, 7>::from_ptr(NonNull::from(&word)) };
         exercise(bits);

@@ -3,10 +3,10 @@
 //! Separate from the backends because it has no bits and no barrier of its own: it forwards to the registered one.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering};
 
 use crate::backend::{Backend, Event};
-use crate::bits::{Bits, OwnByte, SharedWord, Storage, bits_to_word, word_to_bits};
+use crate::bits::{Bits, FlagsWord, OwnByte, SharedWord, Storage, bits_to_word, word_to_bits};
 use crate::eager::Off;
 use crate::tlb::Tlbi;
 
@@ -204,7 +204,7 @@ impl Place {
     ///
     /// The registered layout is `SharedWord`.
     #[inline]
-    unsafe fn word(&self) -> &AtomicU64 {
+    unsafe fn word(&self) -> &FlagsWord {
         // SAFETY: the handle from which the place was made pointed to a word that is valid as long as it is used.
         unsafe { self.0.cast().as_ref() }
     }
