@@ -165,12 +165,29 @@ impl Kernels {
     }
 }
 
+/// Sections under the generic timer; what it prints depends on the machine's speed, and it checks itself.
+const TIMER: &str = "timer";
+/// How many sections it runs: in `cargo xtask test`, and else.
+const TIMER_SECTIONS: [usize; 2] = [100_000, 1_000_000];
+
+/// Runs the program of the generic timer.
+fn timer(kernels: &Kernels, sections: usize) -> Result<()> {
+    let output = boot(kernels, TIMER, CONFIGURATIONS[0], &[sections.to_string()])?;
+    println!("== {TIMER}, {}\n{output}", CONFIGURATIONS[0].name);
+    ensure!(
+        output.matches("none lost").count() == 2,
+        "{TIMER}: two lines are expected"
+    );
+    Ok(())
+}
+
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     let kernels = Kernels::build(shell)?;
     disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
     disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
     if args.are_default() {
-        everything(&kernels, args)
+        everything(&kernels, args)?;
+        timer(&kernels, TIMER_SECTIONS[1])
     } else {
         for configuration in CONFIGURATIONS {
             let output = boot(&kernels, NESTED_SECTIONS, configuration, &args.to_words())?;
@@ -187,6 +204,7 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
     disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
     disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
     everything(&kernels, &Args::DEFAULT)?;
+    timer(&kernels, TIMER_SECTIONS[0])?;
     for (pages, debug_pagealloc) in [(1, Switch::On), (512, Switch::On), (600, Switch::Off)] {
         let args = Args {
             pages,
@@ -374,7 +392,7 @@ fn boot_to_any_end(
         semihosting.push_str(argument);
     }
     let mut machine = configuration.machine.to_owned();
-    if program == INTERRUPTS {
+    if [INTERRUPTS, TIMER].contains(&program) {
         machine.push_str(",gic-version=3");
     }
     let log = kernel.with_extension(format!("{}.log", configuration.level));

@@ -3,7 +3,10 @@
 //! Only for programs that are run with `gic-version=3`, at EL1.
 
 use core::ptr::{NonNull, with_exposed_provenance_mut};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use aarch64_cpu::asm::barrier;
+use aarch64_cpu::registers::{CNTP_CTL_EL0, CNTP_TVAL_EL0, ReadWriteable, Writeable};
 
 use arm_gic::gicv3::registers::{Gicd, GicrSgi};
 use arm_gic::gicv3::{GicCpuInterface, GicV3, SgiTarget, SgiTargetGroup};
@@ -17,6 +20,8 @@ const REDISTRIBUTORS: usize = 0x080a_0000;
 
 /// The interrupt that [`send`] sends.
 const SGI: IntId = IntId::sgi(1);
+/// The interrupt of the EL1 physical timer: PPI 14, INTID 30.
+const TIMER: IntId = IntId::ppi(14);
 
 /// One hardirq in Linux's preempt count.
 const HARDIRQ: u32 = 1 << 16;
@@ -43,10 +48,12 @@ pub fn init(handler: fn()) {
     let gic = unsafe { GicV3::new(distributor, redistributors, 1) };
     let mut gic = gic.expect("the board has a GICv3");
     gic.setup(0);
-    gic.set_interrupt_priority(SGI, Some(0), 0x80)
-        .expect("there is such an interrupt");
-    gic.enable_interrupt(SGI, Some(0), true)
-        .expect("there is such an interrupt");
+    for interrupt in [SGI, TIMER] {
+        gic.set_interrupt_priority(interrupt, Some(0), 0x80)
+            .expect("there is such an interrupt");
+        gic.enable_interrupt(interrupt, Some(0), true)
+            .expect("there is such an interrupt");
+    }
     GicCpuInterface::set_priority_mask(0xff);
     arm_gic::irq_enable();
 }
@@ -67,6 +74,38 @@ pub fn send() {
         .expect("there is such an interrupt");
 }
 
+/// How many different intervals there are.
+const SPREAD: u64 = 256;
+
+/// A linear congruential generator (the multiplier and increment are Knuth's for MMIX); its upper bits.
+fn random() -> u64 {
+    static STATE: AtomicU64 = AtomicU64::new(1);
+    let next = STATE
+        .load(Ordering::Relaxed)
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    STATE.store(next, Ordering::Relaxed);
+    next >> 33
+}
+
+/// Lets the timer interrupt, each time at least `ticks` of its counter after the last, until `budget` interrupts have been taken; 0
+/// ticks stop it.
+pub fn set_timer(ticks: u64, budget: usize) {
+    BUDGET.store(budget, Ordering::Relaxed);
+    TICKS.store(ticks, Ordering::Relaxed);
+    CNTP_TVAL_EL0.set(ticks);
+    CNTP_CTL_EL0.modify(if ticks == 0 {
+        CNTP_CTL_EL0::ENABLE::CLEAR
+    } else {
+        CNTP_CTL_EL0::ENABLE::SET
+    });
+    barrier::isb(barrier::SY);
+}
+
+static BUDGET: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// The timer's interval.
+static TICKS: AtomicU64 = AtomicU64::new(0);
+
 /// How many interrupts have been taken since the last call.
 pub fn taken() -> usize {
     TAKEN.swap(0, Ordering::Relaxed)
@@ -75,7 +114,17 @@ pub fn taken() -> usize {
 /// For the vector.
 pub(crate) fn on_interrupt() {
     let known = GicCpuInterface::handle_interrupt(InterruptGroup::Group1, |interrupt| {
-        assert_eq!(interrupt, SGI, "no other interrupt is enabled");
+        assert!(
+            interrupt == SGI || interrupt == TIMER,
+            "no other interrupt is enabled"
+        );
+        if interrupt == TIMER {
+            // The next one, counted from here; not always the same, so that it falls everywhere.
+            CNTP_TVAL_EL0.set(TICKS.load(Ordering::Relaxed) + random() % SPREAD);
+            if TAKEN.load(Ordering::Relaxed) >= BUDGET.load(Ordering::Relaxed) {
+                CNTP_CTL_EL0.modify(CNTP_CTL_EL0::ENABLE::CLEAR);
+            }
+        }
     });
     assert!(known, "a spurious interrupt");
     TAKEN.fetch_add(1, Ordering::Relaxed);

@@ -11,6 +11,8 @@ pub mod boot;
 pub mod exceptions;
 pub mod exclusive;
 pub mod interrupts;
+#[cfg(feature = "el1")]
+pub mod mapper;
 pub mod pool;
 pub mod program;
 #[cfg(feature = "el1")]

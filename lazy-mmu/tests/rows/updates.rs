@@ -345,7 +345,7 @@ fn what_was_unmapped_is_had_back_after_its_invalidation() {
 #[test]
 fn what_was_unmapped_and_forgotten_is_not_to_be_had() {
     let table = slots::<2>();
-    with::<Sim, _>(|mmu| core::mem::forget(mmu.unmap_range_into(&table, range(2), vec![0; 2])));
+    with::<Sim, _>(|mmu| core::mem::forget(mmu.unmap_range_into(&table, range(2), [0; 2])));
     assert_eq!(trace(), "(SS)");
     let panics = || {
         with::<Sim, _>(|mmu| {

@@ -17,10 +17,9 @@ fn main() {
 
 #[cfg(target_os = "none")]
 mod kernel {
-    use core::arch::asm;
     use core::hint::black_box;
     use core::marker::PhantomData;
-    use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+    use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
     use aarch64_rt::entry;
     use lazy_mmu::descriptor::Leaf;
@@ -33,7 +32,7 @@ mod kernel {
     use lazy_mmu_qemu::step::{Injection, Trace};
     use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu, OTHER_THREAD, THREAD};
     use lazy_mmu_qemu::virt::Virt;
-    use lazy_mmu_qemu::{interrupts, program, step};
+    use lazy_mmu_qemu::{interrupts, mapper, program, step};
     use semihosting::println;
 
     const FRAMES: usize = 2048;
@@ -43,48 +42,6 @@ mod kernel {
     const PROGRAMS: usize = 8;
     const PAGES: usize = PROGRAMS + 1;
 
-    /// Where the handler's entry is, what it maps, and where; and how often it has used its mapping.
-    static SLOT: AtomicPtr<AtomicU64> = AtomicPtr::new(core::ptr::null_mut());
-    static LEAF: AtomicU64 = AtomicU64::new(0);
-    static ADDRESS: AtomicU64 = AtomicU64::new(0);
-    static USED: AtomicUsize = AtomicUsize::new(0);
-    /// What is in the frame that the handler maps.
-    const WORD: u64 = 0x00c0_5c05;
-
-    /// What a handler does: in a section, it maps a page, and uses it before it leaves.
-    fn map_and_use<B: Backend>(in_interrupt: bool) {
-        /// The mapping may be used when this returns.
-        #[lazy_mmu(backend = B, mmu)]
-        fn map<B: Backend>(slot: &AtomicU64, in_interrupt: bool) {
-            mmu.write(slot, Leaf(LEAF.load(Ordering::Relaxed)));
-            if in_interrupt {
-                read();
-            }
-        }
-
-        // SAFETY: it points to an entry of a live table.
-        let slot = unsafe { &*SLOT.load(Ordering::Relaxed) };
-        map::<B>(slot, in_interrupt);
-        read();
-        lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
-        let address = ADDRESS.load(Ordering::Relaxed);
-        let page = PageRange::new(address, 1).expect("it is a page's address");
-        tlb::flush_tlb_kernel_range::<B>(page.into());
-        USED.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Reads through the handler's mapping. A fault would be unexpected, and end the program.
-    fn read() {
-        let word: u64;
-        let address = ADDRESS.load(Ordering::Relaxed);
-        // SAFETY: the caller has mapped the page.
-        unsafe {
-            asm!("ldr {word}, [{address}]", word = out(reg) word, address = in(reg) address,
-                options(nostack, preserves_flags, readonly));
-        }
-        assert_eq!(word, WORD);
-    }
-
     entry!(main);
     fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
         program::run(run)
@@ -92,10 +49,12 @@ mod kernel {
 
     fn run() -> Result<(), Error> {
         // Which backend the handler uses is the same for both: it is in an interrupt, and has no bits.
-        interrupts::init(|| map_and_use::<Mmu>(true));
+        interrupts::init(|| mapper::map_and_use::<Mmu>(true));
         let mut total = 0;
-        total += everything::<Mmu>("flags word, SP_EL0", || map_and_use::<Mmu>(false))?;
-        total += everything::<ByteMmu>("own byte, TPIDR_EL1", || map_and_use::<ByteMmu>(false))?;
+        total += everything::<Mmu>("flags word, SP_EL0", || mapper::map_and_use::<Mmu>(false))?;
+        total += everything::<ByteMmu>("own byte, TPIDR_EL1", || {
+            mapper::map_and_use::<ByteMmu>(false);
+        })?;
         println!("C05 {total} injections in all, none lost");
         Ok(())
     }
@@ -302,7 +261,7 @@ mod kernel {
         })?;
         let machine = mm.machine();
         let frame = mm.allocate(1)?;
-        machine.write(frame.linear(), WORD)?;
+        machine.write(frame.linear(), mapper::WORD)?;
         let slots = slots(&machine, table, first);
         let env = Env {
             slots,
@@ -310,12 +269,7 @@ mod kernel {
             range,
             backend: PhantomData,
         };
-        SLOT.store(
-            core::ptr::from_ref(&slots[PROGRAMS]).cast_mut(),
-            Ordering::Relaxed,
-        );
-        LEAF.store(env.leaf.0, Ordering::Relaxed);
-        ADDRESS.store(range.page(PROGRAMS), Ordering::Relaxed);
+        mapper::init(&slots[PROGRAMS], env.leaf, range.page(PROGRAMS));
 
         let mut total = 0;
         for operation in operations::<B>() {
@@ -361,10 +315,10 @@ mod kernel {
         let undisturbed = run_once(env, operation, Injection::None);
         for at in 0..undisturbed.instructions {
             interrupts::taken();
-            USED.store(0, Ordering::Relaxed);
+            mapper::used();
             let run = run_once(env, operation, Injection::Interrupts([at, at]));
             assert_eq!(interrupts::taken(), 1, "{}: at {at}", operation.0);
-            assert_eq!(USED.load(Ordering::Relaxed), 1);
+            assert_eq!(mapper::used(), 1);
             assert!(
                 run.steps() == undisturbed.steps() && run.after == undisturbed.after,
                 "{}: an interrupt at {at} of {}: {:?} instead of {:?}",
@@ -406,9 +360,9 @@ mod kernel {
     fn faults_at_each<B: Backend>(env: &Env<B>, operation: Operation<B>, fault: fn()) -> usize {
         let undisturbed = run_once(env, operation, Injection::None);
         for at in 0..undisturbed.instructions {
-            USED.store(0, Ordering::Relaxed);
+            mapper::used();
             let run = run_once(env, operation, Injection::Fault(at, fault));
-            assert_eq!(USED.load(Ordering::Relaxed), 1);
+            assert_eq!(mapper::used(), 1);
             assert!(
                 run.after == undisturbed.after,
                 "{}: a fault at {at}: {:?} instead of {:?}",

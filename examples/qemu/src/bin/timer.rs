@@ -1,0 +1,168 @@
+//! Sections under the generic timer: interrupts wherever they fall, at the highest rate at which the program still makes
+//! progress.
+//!
+//! The first word behind the name is the number of sections. What is printed depends on the machine's speed: the program
+//! itself checks that nothing is lost, and that it was interrupted inside its sections.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    eprintln!("this is a kernel: run it with `cargo xtask qemu`");
+    std::process::exit(2);
+}
+
+#[cfg(target_os = "none")]
+mod kernel {
+    use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+
+    use aarch64_rt::entry;
+    use lazy_mmu::descriptor::Leaf;
+    use lazy_mmu::{Backend, Bits, Storage as _, lazy_mmu, tlb};
+    use lazy_mmu_examples::frames::MemoryMap;
+    use lazy_mmu_examples::page::VMALLOC_BASE;
+    use lazy_mmu_examples::scenario::MEMORY_BASE;
+    use lazy_mmu_examples::{Error, Machine, MemoryManager, PageRange};
+    use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu, OTHER_THREAD, THREAD};
+    use lazy_mmu_qemu::virt::Virt;
+    use lazy_mmu_qemu::{access, interrupts, mapper, program};
+    use semihosting::println;
+
+    const FRAMES: usize = 1024;
+    static USES: [AtomicU8; FRAMES] = [const { AtomicU8::new(0) }; FRAMES];
+
+    /// Pages of the program's; the handler's is behind them.
+    const PAGES: usize = 4;
+
+    /// Interrupts that were taken while the thread had a section open.
+    static INSIDE: AtomicUsize = AtomicUsize::new(0);
+
+    entry!(main);
+    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+        program::run(run)
+    }
+
+    fn run() -> Result<(), Error> {
+        let words =
+            semihosting::experimental::env::args::<256>().expect("QEMU passes a command line");
+        let sections = (&words).into_iter().nth(1).expect("the number of sections");
+        let sections: usize = sections
+            .ok()
+            .and_then(|it| it.parse().ok())
+            .expect("it is a number");
+        interrupts::init(|| {
+            let open = Mmu::current().load().contains(Bits::ACTIVE)
+                || ByteMmu::current().load().contains(Bits::ACTIVE);
+            INSIDE.fetch_add(usize::from(open), Ordering::Relaxed);
+            mapper::map_and_use::<Mmu>(true);
+        });
+        under_the_timer::<Mmu>("flags word", sections)?;
+        under_the_timer::<ByteMmu>("own byte", sections)
+    }
+
+    fn under_the_timer<B: Backend>(storage: &str, sections: usize) -> Result<(), Error> {
+        for used in &USES {
+            used.store(0, Ordering::Relaxed);
+        }
+        let map = MemoryMap::new(MEMORY_BASE, &USES);
+        // SAFETY: the RAM there is the frames', and in the identity map; memory managers are used one after another.
+        let machine = unsafe { Virt::<B>::new(map) };
+        let mut mm = MemoryManager::boot(machine, map, false)?;
+        let range = PageRange::new(VMALLOC_BASE, PAGES + 1)?;
+        mm.build_tables(range)?;
+        let (table, first) = mm.leaf(range.start()).ok_or(Error::NotMapped {
+            address: range.start(),
+        })?;
+        let frame = mm.allocate(1)?;
+        machine.write(frame.linear(), mapper::WORD)?;
+        let slots = &machine.table(table)[first..][..=PAGES];
+        // SAFETY: the table is live until the next memory manager is booted, and the timer is stopped before that.
+        let handlers: &'static AtomicU64 = unsafe { &*core::ptr::from_ref(&slots[PAGES]) };
+        mapper::init(handlers, frame.kernel_page(), range.page(PAGES));
+
+        let ticks = highest_rate::<B>(slots, range, frame.kernel_page())?;
+        interrupts::taken();
+        mapper::used();
+        INSIDE.store(0, Ordering::Relaxed);
+        interrupts::set_timer(ticks, usize::MAX);
+        let mut stores = 0;
+        for number in 0..sections {
+            stores += section::<B>(slots, range, frame.kernel_page(), number)?;
+        }
+        interrupts::set_timer(0, 0);
+        let (taken, inside) = (interrupts::taken(), INSIDE.load(Ordering::Relaxed));
+        assert_eq!(mapper::used(), taken, "each handler has used its mapping");
+        assert!(
+            taken > sections / 5000 && inside > 0,
+            "only {taken} interrupts, {inside} of them in a section"
+        );
+        for thread in [&THREAD, &OTHER_THREAD] {
+            assert_eq!(thread.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
+            assert_eq!(thread.lazy_mmu.load(Ordering::Relaxed), 0);
+            assert_eq!(thread.preempt_count.load(Ordering::Relaxed), 0);
+        }
+        println!(
+            "C05 {storage}: {sections} sections with {stores} stores, timer interrupts at least {ticks} ticks apart: {taken}, \
+             {inside} of them inside a section; none lost"
+        );
+        Ok(())
+    }
+
+    /// The least number of ticks between two interrupts, a power of two, with which sections are not interrupted twice each,
+    /// on the average. With fewer the handler takes all the time, and the program makes no progress.
+    fn highest_rate<B: Backend>(
+        slots: &[AtomicU64],
+        range: PageRange,
+        leaf: Leaf,
+    ) -> Result<u64, Error> {
+        const SECTIONS: usize = 100;
+        let mut ticks = 1;
+        loop {
+            interrupts::taken();
+            interrupts::set_timer(ticks, 2 * SECTIONS);
+            for number in 0..SECTIONS {
+                section::<B>(slots, range, leaf, number)?;
+            }
+            interrupts::set_timer(0, 0);
+            if interrupts::taken() < 2 * SECTIONS {
+                return Ok(ticks);
+            }
+            ticks *= 2;
+        }
+    }
+
+    /// Maps pages in a section, uses them when it is left, and sometimes takes them away. Returns the number of stores.
+    fn section<B: Backend>(
+        slots: &[AtomicU64],
+        range: PageRange,
+        leaf: Leaf,
+        number: usize,
+    ) -> Result<usize, Error> {
+        #[lazy_mmu(backend = B, mmu)]
+        fn map<B: Backend>(slots: &[AtomicU64], leaf: Leaf) {
+            for slot in slots {
+                mmu.write(slot, leaf);
+            }
+            lazy_mmu::with::<B, _>(|inner| inner.write(&slots[0], leaf));
+            mmu.paused(|| lazy_mmu::write::<B, _>(&slots[0], leaf));
+            mmu.note_store();
+        }
+
+        let pages = 1 + number % PAGES;
+        map::<B>(&slots[..pages], leaf);
+        assert_eq!(B::current().load(), Bits::EMPTY);
+        for page in 0..pages {
+            assert_eq!(access::read(range.page(page))?, mapper::WORD);
+        }
+        // Now and then only: under emulation an invalidation takes much longer than a section, and would be interrupted in
+        // its place.
+        if number % 64 == 0 {
+            for slot in &slots[..PAGES] {
+                lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
+            }
+            let used = PageRange::new(range.start(), PAGES)?;
+            tlb::flush_tlb_kernel_range::<B>(used.into());
+        }
+        Ok(pages + 2)
+    }
+}
