@@ -156,7 +156,7 @@ mod kernel {
         }
         // Now and then only: under emulation an invalidation takes much longer than a section, and would be interrupted in
         // its place.
-        if number % 64 == 0 {
+        if number.is_multiple_of(64) {
             for slot in &slots[..PAGES] {
                 lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
             }
