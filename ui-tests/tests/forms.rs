@@ -11,7 +11,7 @@ const EDITIONS: [&str; 2] = ["2021", "2024"];
 const FORMS: usize = 200;
 
 #[test]
-fn every_form_gives_the_same_with_and_without_the_attribute() {
+fn p01_p09_every_form_gives_the_same_with_and_without_the_attribute() {
     for edition in EDITIONS {
         let package = format!("ui-tests-forms-{edition}");
         let program = format!("forms-{edition}");

@@ -109,7 +109,7 @@ fn warnings(edition: &str, variant: &str, source: &str) -> BTreeSet<Warning> {
 }
 
 #[test]
-fn no_warning_appears_or_disappears() {
+fn p09_no_warning_appears_or_disappears() {
     let source = include_str!("../warnings.rs");
     let plain: Vec<_> = source
         .lines()

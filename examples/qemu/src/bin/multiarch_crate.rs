@@ -130,7 +130,7 @@ mod kernel {
         prepare(&mut table, frame)?;
         let (result, trace) = step::trace(|| map_in_a_section(&mut table, frame));
         result?;
-        println!("{PAGES} pages mapped: {}", trace.order());
+        println!("B03 {PAGES} pages mapped: {}", trace.order());
         assert!(trace.is("S*16 D I"));
         check();
         let mut table = Table::<Changed>::try_new()?;
@@ -139,7 +139,7 @@ mod kernel {
         check();
         let (result, trace) = step::trace(|| unmap_in_a_section(&mut table));
         result?;
-        println!("{PAGES} pages unmapped: {}", trace.order());
+        println!("B20 {PAGES} pages unmapped: {}", trace.order());
         assert!(trace.is("S*16 (D T d I)*16"));
         access::read(BASE as u64).expect_err("it is unmapped");
         // The tables stay live.

@@ -87,7 +87,10 @@ mod kernel {
         println!("# a table that the crate does not know to be active");
         let (result, trace) = step::trace(|| map_pages(&mut map, 0, frame));
         result?;
-        println!("{PAGES} calls of map_range in a section: {}", trace.order());
+        println!(
+            "B03 {PAGES} calls of map_range in a section: {}",
+            trace.order()
+        );
         assert!(trace.is("S*16 D I"));
         check(0, 0x1234);
         let (result, trace) = step::trace(|| {
@@ -107,7 +110,7 @@ mod kernel {
         let (result, trace) = step::trace(|| protect(&mut map, 0));
         result?;
         println!(
-            "modify_range to read-only, and the TLB, in a section: {}",
+            "B20 B21 modify_range to read-only, and the TLB, in a section: {}",
             trace.order()
         );
         assert!(trace.is("S*16 D T*16 d I"));
@@ -119,7 +122,10 @@ mod kernel {
         unsafe { map.activate() };
         let (result, trace) = step::trace(|| map_pages(&mut map, 2 * PAGES, frame));
         result?;
-        println!("{PAGES} calls of map_range in a section: {}", trace.order());
+        println!(
+            "B03 {PAGES} calls of map_range in a section: {}",
+            trace.order()
+        );
         assert!(trace.is("(S D t d I)*16 D I"));
         check(2 * PAGES, 0x1234);
         println!(
