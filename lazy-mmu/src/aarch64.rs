@@ -1,6 +1,6 @@
 //! The backend of aarch64 kernels: the bits in the current task's `thread_info`, the real barriers.
 //!
-//! A kernel says where its current task's structure is ([`SpEl0`], [`TpidrEl1`], or its own [`TaskPointer`]), at which
+//! A kernel says where its current task's structure is ([`SpEl0`], [`TpidrEl1`], [`TpidrEl2`], or its own [`TaskPointer`]), at which
 //! offset its bits are ([`FlagsAt`], [`ByteAt`]), and how to tell an interrupt ([`PreemptCountAt`], or its own
 //! [`InterruptTest`]):
 //!
@@ -109,7 +109,7 @@ macro_rules! tlbi {
         #[cfg(not(target_arch = "aarch64"))]
         {
             $(let _ = $operand;)?
-            unimplemented!("`{}` is an instruction of aarch64", $instruction)
+            panic!("`{}` is an instruction of aarch64", $instruction)
         }
     }};
 }
@@ -155,6 +155,8 @@ pub fn tlb_invalidate(regime: Regime, instruction: Tlbi) {
 /// * [`Interrupt`](Self::Interrupt) is true in every interrupt; what it reads lies in that structure, aligned, and all
 ///   other accesses to it are atomic or the task's own.
 /// * A context switch executes `dsb ish` before another CPU may run the outgoing task.
+/// * [`REGIME`](Self::REGIME) is the regime in which the kernel runs; [`HAS_TLB_RANGE`](Self::HAS_TLB_RANGE) is true only if
+///   every CPU has the instructions, and its addresses are not those of FEAT_LPA2 (TCR_ELx.DS is 0).
 pub unsafe trait Kernel: 'static {
     /// The register, or whatever else, that points to the current task.
     type Task: TaskPointer;
@@ -166,7 +168,7 @@ pub unsafe trait Kernel: 'static {
     /// The regime whose TLB entries are invalidated: that in which the kernel runs.
     const REGIME: Regime = Regime::El1And0;
 
-    /// Whether every CPU has the TLB range instructions (ID_AA64ISAR0_EL1.TLB is 2).
+    /// Whether every CPU has the TLB range instructions (ID_AA64ISAR0_EL1.TLB is at least 2).
     const HAS_TLB_RANGE: bool = false;
 }
 

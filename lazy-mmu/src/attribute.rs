@@ -28,7 +28,7 @@
 ///
 /// # Arguments
 ///
-/// In any order, each at most once.
+/// In any order, each at most once, and not `mmu` with `paused`.
 ///
 /// | argument | means |
 /// |---|---|

@@ -144,7 +144,7 @@ pub unsafe trait Backend: 'static {
     /// Whether [`mode_begins`](Self::mode_begins) and [`mode_ends`](Self::mode_ends) are to be called.
     const HAS_HOOKS: bool = false;
 
-    /// Called just before stores begin to be deferred on this thread: the outermost section is entered, or the pause of
+    /// Called, if [`HAS_HOOKS`](Self::HAS_HOOKS) is true, just before stores begin to be deferred on this thread: the outermost section is entered, or the pause of
     /// one ends. To disable preemption, say. Sections that are inert do not call it, so those of interrupt handlers do not.
     ///
     /// Each call is followed by one of [`mode_ends`](Self::mode_ends), on every way out: leave, early return, pause, panic.
@@ -154,14 +154,15 @@ pub unsafe trait Backend: 'static {
     #[inline]
     fn mode_begins() {}
 
-    /// Called just after stores have ceased to be deferred on this thread: the outermost section is left, or paused, and
+    /// Called, if [`HAS_HOOKS`](Self::HAS_HOOKS) is true, just after stores have ceased to be deferred on this thread: the outermost section is left, or paused, and
     /// what was pending has had its pair.
     #[inline]
     fn mode_ends() {}
 
     /// Called for what no other method shows: stores, and where sections begin and end.
     ///
-    /// For tests and tracing; what [`sim`](crate#features) records. The default does nothing and compiles to nothing.
+    /// For tests and tracing; what [`sim`](crate#features) records. Through [`Global`](crate::Global) it is called with the
+    /// feature `sim` only. The default does nothing and compiles to nothing.
     /// The bits are already changed, the barrier already executed, when a call reports it.
     #[inline]
     fn observe(event: Event) {

@@ -32,7 +32,7 @@ pub use crate::granule::{Granule, PAGE_LEVEL};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whether its store needs the barrier pair",
     label = "no `Descriptor`",
-    note = "wrap the 64 bits in the kind of entry that they are: `Leaf(bits)`, `Table(bits)` or `TopLevel(bits)`"
+    note = "wrap the 64 bits in the kind of entry that they are: `Leaf(bits)` (at EL2 without FEAT_VHE `El2Leaf(bits)`), `Table(bits)` or `TopLevel(bits)`"
 )]
 pub trait Descriptor: Copy {
     /// The 64 bits that are stored.
@@ -423,7 +423,7 @@ constructors! {
         "A valid page (level 3) or block (above) of the EL1&0 or EL2&0 regime.",
         "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to what the entry maps, [`TooLarge`](BadDescriptor::TooLarge);";
     El2Leaf: leaf, checked_leaf,
-        "A valid page (level 3) or block (above) of the EL2 or EL3 regime.",
+        "A valid page (level 3) or block (above) of the EL2 regime.",
         "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to what the entry maps, [`TooLarge`](BadDescriptor::TooLarge);";
     Table: table, checked_table,
         "A valid table descriptor.",

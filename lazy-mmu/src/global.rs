@@ -12,7 +12,8 @@ use crate::tlb::Tlbi;
 
 /// The backend that the program registered with [`set_global_backend!`](crate::set_global_backend).
 ///
-/// It is the default wherever a backend can be named. A section costs one call at its enter and one for each barrier
+/// It is the default of the types and of the attribute; functions name it: `write::<Global, _>(..)`,
+/// `with::<Global, _>(..)`. A section costs one call at its enter and one for each barrier
 /// pair; stores call nothing.
 #[derive(Debug)]
 #[non_exhaustive]

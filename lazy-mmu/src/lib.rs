@@ -54,8 +54,8 @@
 //! # Barriers
 //!
 //! *Pair* means `dsb ishst`, then `isb`. Which stores need it is the matter of [`descriptor`]; how a section defers
-//! it, of [`raw`]. A lock that is taken inside an annotated body is released before the pair is emitted; a lock taken
-//! outside, or passed in and held by the caller, after it.
+//! it, of [`raw`]. A lock that is taken inside an annotated body is released before the pair is emitted; a lock that the caller
+//! holds, or that is a parameter, after it.
 //!
 //! # Taking away, and the other writes
 //!

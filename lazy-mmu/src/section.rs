@@ -195,7 +195,8 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
 
     /// Defers the pair for descriptors that somebody else has stored before this call: another paging crate, say.
     ///
-    /// It does not know them, so it counts them as needing the pair.
+    /// It does not know them, so it counts them as needing the pair. Call it before an error of that crate's is passed on: it
+    /// may have stored already.
     #[inline]
     pub fn note_store(&mut self) {
         if L::is_inert(&self.token) {

@@ -27,7 +27,7 @@ pub struct VirtualRange {
 }
 
 impl VirtualRange {
-    /// `pages` pages of `granule` from the virtual address `start` on, in bytes.
+    /// `pages` pages of `granule` from the virtual address `start` (in bytes) on.
     ///
     /// # Errors
     ///
@@ -223,8 +223,9 @@ impl Tlbi {
     }
 }
 
-/// The instructions that invalidate `range`: by address, with `has_tlb_range` by ranges and at most one address, and
-/// everything if that is more than [`MAX_TLBI_OPS`], or more than the range instructions reach (2 Mi pages).
+/// The instructions that invalidate `range`. By address, page by page, and everything if there are more than
+/// [`MAX_TLBI_OPS`] pages; with `has_tlb_range` by ranges and at most one address, and everything if there are more pages than
+/// one of them reaches, 2 Mi.
 pub fn instructions(
     range: VirtualRange,
     scope: Scope,

@@ -116,13 +116,16 @@ fn check_shape(slots: usize, range: VirtualRange) {
     let mut level = granule.first_level();
     let mut fits = slots == 0 && range.pages() == 0;
     while let Some(size) = granule.entry_size(level) {
-        fits |= slots > 0 && slots.checked_mul(size >> granule.page_shift()) == Some(range.pages());
+        fits |= slots > 0
+            && slots.checked_mul(size >> granule.page_shift()) == Some(range.pages())
+            && range.start() & (size - 1) == 0;
         level += 1;
     }
     assert!(
         fits,
-        "{slots} entries of one level cannot translate the {} pages of the range",
-        range.pages()
+        "{slots} entries of one level cannot translate the {} pages from {:#x} on",
+        range.pages(),
+        range.start()
     );
 }
 
@@ -132,7 +135,8 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     /// The entry is exchanged atomically, so that what the hardware notes in it (accessed, dirty) until then is in the old
     /// value. No pair is needed, and none becomes pending.
     ///
-    /// Until the invalidation the address belongs to the old mapping too: another one is not made in `slot` before it.
+    /// Until the invalidation the address belongs to the old mapping too: do not make another one in `slot` before it. Nothing
+    /// checks that.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
@@ -149,7 +153,7 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     ///
     /// # Panics
     ///
-    /// If no entry at any level translates so many pages as `range` has; nothing was changed.
+    /// If no entry at any level translates `range`; nothing was changed.
     #[inline]
     pub fn unmap(&mut self, slot: &AtomicU64, range: VirtualRange) -> Unmapped<u64, B> {
         check_shape(1, range);
@@ -172,7 +176,7 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     ///
     /// # Panics
     ///
-    /// If no such number of entries at any level translates so many pages as `range` has; nothing was changed.
+    /// If so many entries do not translate `range` at any level; nothing was changed.
     #[inline]
     pub fn unmap_range(&mut self, slots: &[AtomicU64], range: VirtualRange) -> Unmapped<(), B> {
         check_shape(slots.len(), range);

@@ -13,7 +13,8 @@
 //! | [`LazyMmu::split_block`] | the hardware that walks the block | `dsb ishst` before the parent; the pair deferred |
 //! | [`LazyMmu::set_memory_valid`] | the hardware | valid: the pair deferred; invalid: a TLB invalidation |
 //!
-//! Those that change bits of a leaf leave an invalid entry as it is: what software keeps there is its own.
+//! `set_wrprotect`, `test_and_clear_young` and `set_access_flags` leave an invalid entry as it is: what software keeps there
+//! is its own.
 //!
 //! All are single 64-bit accesses, relaxed: what orders them for a walker is a barrier, and for another CPU that follows
 //! the same lock the lock.
@@ -73,7 +74,9 @@ pub unsafe fn write_nosync<B: Backend, D: Descriptor>(slot: &AtomicU64, descript
 /// Clears the entry, and returns what it was (Linux: `ptep_get_and_clear`).
 ///
 /// One atomic exchange, so that an access flag or a dirty state that the hardware sets at the same time is either in the
-/// result, or was never set: the hardware does not change an invalid entry. No pair is needed, and none becomes pending.
+/// result, or was never set: the hardware does not change an invalid entry. For leaves and intermediate tables no pair is needed, and
+/// none becomes pending; a top-level entry is cleared by a store of [`TopLevel::INVALID`](crate::descriptor::TopLevel), or
+/// taken away by [`unmap_table`](LazyMmu::unmap_table).
 #[inline]
 pub fn get_and_clear<B: Backend>(slot: &AtomicU64) -> u64 {
     let old = slot.swap(0, Ordering::Relaxed);
@@ -109,8 +112,8 @@ pub fn test_and_clear_young<B: Backend>(slot: &AtomicU64) -> u64 {
     update::<B>(slot, |old| old & !ACCESSED).0
 }
 
-/// Adds what `wanted` permits to a valid leaf: the access flag, the write permission, DBM and the bits of
-/// `software_dirty`; never takes any away (as Linux's `ptep_set_access_flags`). Returns whether the entry was changed.
+/// Adds what `wanted` permits to a valid leaf: the access flag, the write permission, DBM, and those of its bits that are in
+/// `software_bits`; never takes any away (as Linux's `ptep_set_access_flags`). Returns whether the entry was changed.
 ///
 /// A compare-exchange loop: what the hardware sets at the same time is kept. If the entry was changed, the pair is needed
 /// as the rule of the new leaf says, which is of the same kind as `wanted`; for user leaves, which Linux changes in this
@@ -120,20 +123,20 @@ pub fn test_and_clear_young<B: Backend>(slot: &AtomicU64) -> u64 {
 pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
     slot: &AtomicU64,
     wanted: D,
-    software_dirty: u64,
+    software_bits: u64,
 ) -> bool {
     let wanted = wanted.bits();
-    let (old, new) = update::<B>(slot, |old| with_access_flags(old, wanted, software_dirty));
+    let (old, new) = update::<B>(slot, |old| with_access_flags(old, wanted, software_bits));
     if old != new && D::leaf(new).needs_barrier() {
         store::note_store::<B>();
     }
     old != new
 }
 
-fn with_access_flags(old: u64, wanted: u64, software_dirty: u64) -> u64 {
+fn with_access_flags(old: u64, wanted: u64, software_bits: u64) -> u64 {
     // READ_ONLY permits by being clear: it stays only if both have it.
     let read_only = old & wanted & READ_ONLY;
-    let added = wanted & (ACCESSED | DBM | software_dirty);
+    let added = wanted & (ACCESSED | DBM | software_bits);
     (old & !READ_ONLY) | read_only | added
 }
 
@@ -216,10 +219,10 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         &mut self,
         slot: &AtomicU64,
         wanted: D,
-        software_dirty: u64,
+        software_bits: u64,
     ) -> bool {
         let wanted = wanted.bits();
-        let (old, new) = update::<B>(slot, |old| with_access_flags(old, wanted, software_dirty));
+        let (old, new) = update::<B>(slot, |old| with_access_flags(old, wanted, software_bits));
         if old != new && D::leaf(new).needs_barrier() {
             self.note_store();
         }
@@ -281,7 +284,7 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     /// Linux does in arm64's `set_memory_valid`).
     ///
     /// Made valid: where the entries were invalid no TLB has them, and the pair at leave is all the synchronisation there
-    /// is; it is due whatever the entries' other bits say. Made invalid: the range is removed from the TLBs, which settles
+    /// is; it is due whatever the entries' other bits say, which are those of page descriptors. Made invalid: the range is removed from the TLBs, which settles
     /// what is pending.
     ///
     /// # Panics

@@ -11,7 +11,7 @@ use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::descriptor::{ACCESSED, BadDescriptor, Granule, Leaf, PAGE_LEVEL, UXN};
 use lazy_mmu::tlb::{BadRange, VirtualRange};
-use lazy_mmu::{Dynamic, LazyMmu, Pending, lazy_mmu};
+use lazy_mmu::{LazyMmu, Level, Pending, lazy_mmu};
 
 /// PXN, bit 53: not executable at EL1.
 const PXN: u64 = 1 << 53;
@@ -96,8 +96,8 @@ pub fn ioremap(area: &Area<'_>, physical: u64, pages: usize) -> Result<Registers
 /// # Errors
 ///
 /// [`Error`].
-pub fn ioremap_in<'id>(
-    mmu: &mut LazyMmu<'id, Dynamic>,
+pub fn ioremap_in<'id, L: Level>(
+    mmu: &mut LazyMmu<'id, L>,
     area: &Area<'_>,
     physical: u64,
     pages: usize,

@@ -520,13 +520,23 @@ fn b24_a_range_of_another_length_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "4 entries of one level cannot translate the 8 pages of the range")]
+#[should_panic(expected = "4 entries of one level cannot translate the 8 pages from")]
 fn unmapping_other_entries_than_those_of_the_range_is_refused() {
     with::<Sim, _>(|mmu| mmu.unmap_range(&slots::<4>(), range(8)).invalidate(mmu));
 }
 
 #[test]
-#[should_panic(expected = "1 entries of one level cannot translate the 0 pages of the range")]
+#[should_panic(
+    expected = "1 entries of one level cannot translate the 512 pages from 0xffff800000001000 on"
+)]
+fn unmapping_a_range_that_no_entry_begins_at_is_refused() {
+    let [slot] = slots::<1>();
+    let range = VirtualRange::new(Granule::Kib4, BASE + 0x1000, 512).unwrap();
+    with::<Sim, _>(|mmu| mmu.unmap_table(&slot, range).invalidate(mmu));
+}
+
+#[test]
+#[should_panic(expected = "1 entries of one level cannot translate the 0 pages from")]
 fn unmapping_an_empty_range_is_refused() {
     let [slot] = slots::<1>();
     with::<Sim, _>(|mmu| mmu.break_before_make(&slot, range(0), |_| KERNEL));

@@ -2,8 +2,11 @@
 //!
 //! On its own the cursor invalidates each page that it has mapped, when it is dropped: `tlbi vaae1is; dsb sy; isb`. That is
 //! too much, for an entry that was invalid is in no TLB; and too little, for there is no `dsb ishst` before the TLBI, so a
-//! walk may still find the old entry of a page that was unmapped, and put it into the TLB again; and none between the table
-//! that is filled and the entry that links it. Through the section both are there, once.
+//! walk may still find the old entry of a page that was unmapped, and put it into the TLB again. Through the section new
+//! mappings share one pair, and each invalidation has its `dsb ishst` before it.
+//!
+//! What a section cannot add is the barrier between a new table and the entry that links it, which the crate stores one
+//! after the other: here the tables are there before they are live.
 //!
 //! Run it with `cargo xtask qemu`. What it prints stands in `multiarch_crate.txt` beside the package.
 

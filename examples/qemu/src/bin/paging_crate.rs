@@ -122,10 +122,7 @@ mod kernel {
         unsafe { map.activate() };
         let (result, trace) = step::trace(|| map_pages(&mut map, 2 * PAGES, frame));
         result?;
-        println!(
-            "B03 {PAGES} calls of map_range in a section: {}",
-            trace.order()
-        );
+        println!("{PAGES} calls of map_range in a section: {}", trace.order());
         assert!(trace.is("(S D t d I)*16 D I"));
         check(2 * PAGES, 0x1234);
         println!(
@@ -150,8 +147,9 @@ mod kernel {
     ) -> Result<(), aarch64_paging::MapError> {
         for number in first..first + PAGES {
             let frame = PhysicalAddress(frame);
-            map.map_range(&page(number), frame, NORMAL, Constraints::empty())?;
+            let result = map.map_range(&page(number), frame, NORMAL, Constraints::empty());
             mmu.note_store();
+            result?;
         }
         Ok(())
     }
@@ -161,9 +159,10 @@ mod kernel {
     fn protect(map: &mut Map, first: usize) -> Result<(), aarch64_paging::MapError> {
         let start = BASE + first * 4096;
         let region = MemoryRegion::new(start, start + PAGES * 4096);
-        map.modify_range(&region, &|_, entry| {
+        let result = map.modify_range(&region, &|_, entry| {
             entry.modify_flags(Attributes::READ_ONLY, Attributes::empty())
-        })?;
+        });
+        // Before the error is passed on: some entries may have been changed.
         mmu.note_store();
         let range = lazy_mmu::tlb::VirtualRange::new(
             lazy_mmu::descriptor::Granule::Kib4,
@@ -171,7 +170,7 @@ mod kernel {
             PAGES as u64,
         );
         mmu.flush_tlb_kernel_range(range.expect("they are pages"));
-        Ok(())
+        result
     }
 
     fn check(number: usize, word: u64) {
