@@ -5,8 +5,7 @@
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use lazy_mmu::tlb::Tlbi;
-use lazy_mmu::{Backend, Event};
+use lazy_mmu::Backend;
 
 /// Where the current thread's preempt count is: not 0 means that it is not preempted.
 pub trait PreemptCount: 'static {
@@ -32,30 +31,7 @@ unsafe impl<B: Backend, P: PreemptCount> Backend for NoPreemption<B, P> {
         B::in_interrupt()
     }
 
-    #[inline]
-    fn barrier() {
-        B::barrier();
-    }
-
-    #[inline]
-    fn table_barrier() {
-        B::table_barrier();
-    }
-
-    #[inline]
-    fn tlb_invalidate(instruction: Tlbi) {
-        B::tlb_invalidate(instruction);
-    }
-
-    #[inline]
-    fn tlb_barrier() {
-        B::tlb_barrier();
-    }
-
-    #[inline]
-    fn has_tlb_range() -> bool {
-        B::has_tlb_range()
-    }
+    lazy_mmu::forward_machine!(B);
 
     const HAS_HOOKS: bool = true;
 
@@ -68,10 +44,5 @@ unsafe impl<B: Backend, P: PreemptCount> Backend for NoPreemption<B, P> {
     #[inline]
     fn mode_ends() {
         P::current().fetch_sub(1, Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn observe(event: Event) {
-        B::observe(event);
     }
 }

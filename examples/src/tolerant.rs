@@ -5,8 +5,7 @@
 
 use core::marker::PhantomData;
 
-use lazy_mmu::tlb::Tlbi;
-use lazy_mmu::{Backend, Bits, Event, Storage};
+use lazy_mmu::{Backend, Bits, Storage};
 
 /// The backend `B` with tolerant nesting: each enter believes itself the outermost.
 #[derive(Debug)]
@@ -50,33 +49,5 @@ unsafe impl<B: Backend> Backend for Tolerant<B> {
         B::in_interrupt()
     }
 
-    #[inline]
-    fn barrier() {
-        B::barrier();
-    }
-
-    #[inline]
-    fn table_barrier() {
-        B::table_barrier();
-    }
-
-    #[inline]
-    fn tlb_invalidate(instruction: Tlbi) {
-        B::tlb_invalidate(instruction);
-    }
-
-    #[inline]
-    fn tlb_barrier() {
-        B::tlb_barrier();
-    }
-
-    #[inline]
-    fn has_tlb_range() -> bool {
-        B::has_tlb_range()
-    }
-
-    #[inline]
-    fn observe(event: Event) {
-        B::observe(event);
-    }
+    lazy_mmu::forward_machine!(B);
 }

@@ -98,7 +98,7 @@ impl Args {
     }
 
     /// Whether the body can name the section.
-    pub(crate) fn name_the_section(&self) -> bool {
+    pub(crate) fn names_the_section(&self) -> bool {
         self.mmu.is_some()
     }
 

@@ -29,7 +29,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let function = Function::parse(&item, &mut errors);
     match (function, errors.0) {
         (Some(function), None) => {
-            function.with_first_statement(args.open_section(), args.name_the_section())
+            function.with_first_statement(args.open_section(), args.names_the_section())
         }
         (_, Some(error)) => {
             let error = error.to_compile_error();

@@ -144,8 +144,9 @@ pub unsafe trait Backend: 'static {
     /// Whether [`mode_begins`](Self::mode_begins) and [`mode_ends`](Self::mode_ends) are to be called.
     const HAS_HOOKS: bool = false;
 
-    /// Called, if [`HAS_HOOKS`](Self::HAS_HOOKS) is true, just before stores begin to be deferred on this thread: the outermost section is entered, or the pause of
-    /// one ends. To disable preemption, say. Sections that are inert do not call it, so those of interrupt handlers do not.
+    /// Called, if [`HAS_HOOKS`](Self::HAS_HOOKS) is true, just before stores begin to be deferred on this thread: the
+    /// outermost section is entered, or the pause of one ends. To disable preemption, say. Sections that are inert do not
+    /// call it, so those of interrupt handlers do not.
     ///
     /// Each call is followed by one of [`mode_ends`](Self::mode_ends), on every way out: leave, early return, pause, panic.
     /// A guard that was forgotten ends the mode when it is [healed](crate::Task). Between the two calls the mode is on; a
@@ -154,8 +155,8 @@ pub unsafe trait Backend: 'static {
     #[inline]
     fn mode_begins() {}
 
-    /// Called, if [`HAS_HOOKS`](Self::HAS_HOOKS) is true, just after stores have ceased to be deferred on this thread: the outermost section is left, or paused, and
-    /// what was pending has had its pair.
+    /// Called, if [`HAS_HOOKS`](Self::HAS_HOOKS) is true, just after stores have ceased to be deferred on this thread: the
+    /// outermost section is left, or paused, and what was pending has had its pair.
     #[inline]
     fn mode_ends() {}
 
@@ -197,4 +198,65 @@ pub enum Event {
     Pause(Kind),
     /// A pause ended. One that changed nothing (nested in another, or in an interrupt) is not reported.
     Resume(Kind),
+}
+
+/// The methods of a [`Backend`] that are the machine's, passed on to another backend: barriers, TLB invalidation, and what
+/// is observed. For the implementation of one that differs from it in its bits, its interrupts or its hooks.
+///
+/// ```
+/// use lazy_mmu::sim::{Flags, Sim};
+/// use lazy_mmu::{Backend, forward_machine};
+///
+/// /// `Sim`, in which every context counts as an interrupt.
+/// struct AlwaysInterrupted;
+///
+/// // SAFETY: everything else is `Sim`'s, and the test may be true in more contexts than interrupts.
+/// unsafe impl Backend for AlwaysInterrupted {
+///     type Storage = Flags;
+///
+///     fn current() -> Flags {
+///         Sim::current()
+///     }
+///
+///     fn in_interrupt() -> bool {
+///         true
+///     }
+///
+///     forward_machine!(Sim);
+/// }
+/// # lazy_mmu::with::<AlwaysInterrupted, _>(|mmu| mmu.note_store());
+/// ```
+#[macro_export]
+macro_rules! forward_machine {
+    ($backend:ty) => {
+        #[inline]
+        fn barrier() {
+            <$backend as $crate::Backend>::barrier();
+        }
+
+        #[inline]
+        fn table_barrier() {
+            <$backend as $crate::Backend>::table_barrier();
+        }
+
+        #[inline]
+        fn tlb_invalidate(instruction: $crate::tlb::Tlbi) {
+            <$backend as $crate::Backend>::tlb_invalidate(instruction);
+        }
+
+        #[inline]
+        fn tlb_barrier() {
+            <$backend as $crate::Backend>::tlb_barrier();
+        }
+
+        #[inline]
+        fn has_tlb_range() -> bool {
+            <$backend as $crate::Backend>::has_tlb_range()
+        }
+
+        #[inline]
+        fn observe(event: $crate::Event) {
+            <$backend as $crate::Backend>::observe(event);
+        }
+    };
 }

@@ -2,9 +2,8 @@
 
 use core::marker::PhantomData;
 
-use crate::backend::{Backend, Event};
+use crate::backend::Backend;
 use crate::bits::{Bits, Storage};
-use crate::tlb::Tlbi;
 
 /// The backend `B` with the mode switched off: same API, same barrier, no sections.
 ///
@@ -50,33 +49,5 @@ unsafe impl<B: Backend> Backend for Eager<B> {
         false
     }
 
-    #[inline]
-    fn barrier() {
-        B::barrier();
-    }
-
-    #[inline]
-    fn table_barrier() {
-        B::table_barrier();
-    }
-
-    #[inline]
-    fn tlb_invalidate(instruction: Tlbi) {
-        B::tlb_invalidate(instruction);
-    }
-
-    #[inline]
-    fn tlb_barrier() {
-        B::tlb_barrier();
-    }
-
-    #[inline]
-    fn has_tlb_range() -> bool {
-        B::has_tlb_range()
-    }
-
-    #[inline]
-    fn observe(event: Event) {
-        B::observe(event);
-    }
+    crate::forward_machine!(B);
 }

@@ -291,6 +291,15 @@ pub(crate) fn settle<B: Backend>(bits: B::Storage) {
     compiler_fence(Ordering::SeqCst);
 }
 
+/// [`settled`] for code that has no section in hand: in an interrupt what is pending is the interrupted thread's.
+#[inline]
+pub(crate) fn settled_here<B: Backend>() {
+    let (bits, in_interrupt) = B::context();
+    if !in_interrupt {
+        settled::<B>(bits);
+    }
+}
+
 /// Takes what is pending off the books: the caller executes next what covers it.
 #[inline]
 pub(crate) fn settled<B: Backend>(bits: B::Storage) {

@@ -86,17 +86,22 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
 
     #[inline]
     fn settle(&mut self) {
-        // An inert section that was entered while the mode was paused flushes too: if the pause has ended, other sections
-        // may have deferred stores.
-        if !L::is_inert(&self.token) || !B::in_interrupt() {
+        if self.may_settle() {
             raw::settle::<B>(self.bits);
         }
+    }
+
+    /// Whether what is pending is this thread's to settle. An inert section that was entered while the mode was paused does
+    /// it too: if the pause has ended, other sections may have deferred stores.
+    #[inline]
+    fn may_settle(&self) -> bool {
+        !L::is_inert(&self.token) || !B::in_interrupt()
     }
 
     /// For a sequence of barriers that covers what is pending, and is executed by the caller next.
     #[inline]
     pub(crate) fn mark_settled(&mut self) {
-        if !L::is_inert(&self.token) || !B::in_interrupt() {
+        if self.may_settle() {
             raw::settled::<B>(self.bits);
         }
     }

@@ -306,21 +306,14 @@ pub fn flush_tlb_kernel_pgtable<B: Backend>(range: VirtualRange) {
 /// Removes everything of the kernel's regime from every TLB. As [`flush_tlb_kernel_range`].
 #[inline]
 pub fn flush_tlb_all<B: Backend>() {
-    settled_by::<B>(|| sequence::<B>(core::iter::once(Tlbi::All)));
+    raw::settled_here::<B>();
+    sequence::<B>(core::iter::once(Tlbi::All));
 }
 
 #[inline]
 pub(crate) fn flush<B: Backend>(range: VirtualRange, scope: Scope) {
-    settled_by::<B>(|| sequence::<B>(instructions(range, scope, B::has_tlb_range())));
-}
-
-#[inline]
-fn settled_by<B: Backend>(sequence: impl FnOnce()) {
-    let (bits, in_interrupt) = B::context();
-    if !in_interrupt {
-        raw::settled::<B>(bits);
-    }
-    sequence();
+    raw::settled_here::<B>();
+    sequence::<B>(instructions(range, scope, B::has_tlb_range()));
 }
 
 impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {

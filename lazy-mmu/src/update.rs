@@ -51,10 +51,7 @@ use crate::visible::{self, Visible};
 #[inline]
 pub fn write_sync<B: Backend, D: Descriptor>(slot: &AtomicU64, descriptor: D) {
     store::put::<B>(slot, descriptor.bits());
-    let (bits, in_interrupt) = B::context();
-    if !in_interrupt {
-        raw::settled::<B>(bits);
-    }
+    raw::settled_here::<B>();
     B::barrier();
 }
 
@@ -74,8 +71,8 @@ pub unsafe fn write_nosync<B: Backend, D: Descriptor>(slot: &AtomicU64, descript
 /// Clears the entry, and returns what it was (Linux: `ptep_get_and_clear`).
 ///
 /// One atomic exchange, so that an access flag or a dirty state that the hardware sets at the same time is either in the
-/// result, or was never set: the hardware does not change an invalid entry. For leaves and intermediate tables no pair is needed, and
-/// none becomes pending; a top-level entry is cleared by a store of [`TopLevel::INVALID`](crate::descriptor::TopLevel), or
+/// result, or was never set: the hardware does not change an invalid entry. For leaves and intermediate tables no pair is
+/// needed, and none becomes pending; a top-level entry is cleared by a store of [`TopLevel::INVALID`](crate::descriptor::TopLevel), or
 /// taken away by [`unmap_table`](LazyMmu::unmap_table).
 #[inline]
 pub fn get_and_clear<B: Backend>(slot: &AtomicU64) -> u64 {
@@ -125,19 +122,28 @@ pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
     wanted: D,
     software_bits: u64,
 ) -> bool {
-    let wanted = wanted.bits();
-    let (old, new) = update::<B>(slot, |old| with_access_flags(old, wanted, software_bits));
-    if old != new && D::leaf(new).needs_barrier() {
+    let (changed, needed) = add_access_flags::<B, D>(slot, wanted, software_bits);
+    if needed {
         store::note_store::<B>();
     }
-    old != new
+    changed
 }
 
-fn with_access_flags(old: u64, wanted: u64, software_bits: u64) -> u64 {
-    // READ_ONLY permits by being clear: it stays only if both have it.
-    let read_only = old & wanted & READ_ONLY;
-    let added = wanted & (ACCESSED | DBM | software_bits);
-    (old & !READ_ONLY) | read_only | added
+/// The change itself: whether there was one, and whether the pair is needed.
+#[inline]
+fn add_access_flags<B: Backend, D: LeafDescriptor>(
+    slot: &AtomicU64,
+    wanted: D,
+    software_bits: u64,
+) -> (bool, bool) {
+    let wanted = wanted.bits();
+    let (old, new) = update::<B>(slot, |old| {
+        // READ_ONLY permits by being clear: it stays only if both have it.
+        let read_only = old & wanted & READ_ONLY;
+        let added = wanted & (ACCESSED | DBM | software_bits);
+        (old & !READ_ONLY) | read_only | added
+    });
+    (old != new, old != new && D::leaf(new).needs_barrier())
 }
 
 /// Stores `new` if the entry is `current`; returns the old value, as an error if it was another.
@@ -221,12 +227,11 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         wanted: D,
         software_bits: u64,
     ) -> bool {
-        let wanted = wanted.bits();
-        let (old, new) = update::<B>(slot, |old| with_access_flags(old, wanted, software_bits));
-        if old != new && D::leaf(new).needs_barrier() {
+        let (changed, needed) = add_access_flags::<B, D>(slot, wanted, software_bits);
+        if needed {
             self.note_store();
         }
-        old != new
+        changed
     }
 
     /// [`compare_exchange`], deferred into this section.
@@ -284,8 +289,8 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     /// Linux does in arm64's `set_memory_valid`).
     ///
     /// Made valid: where the entries were invalid no TLB has them, and the pair at leave is all the synchronisation there
-    /// is; it is due whatever the entries' other bits say, which are those of page descriptors. Made invalid: the range is removed from the TLBs, which settles
-    /// what is pending.
+    /// is; it is due whatever the entries' other bits say, which are those of page descriptors. Made invalid: the range is
+    /// removed from the TLBs, which settles what is pending.
     ///
     /// # Panics
     ///

@@ -134,34 +134,30 @@ const CONFIGURATIONS: [Configuration; 4] = [
 
 /// The kernels of both builds.
 struct Kernels {
-    /// Where those with LSE are, and those without.
-    folders: [PathBuf; 2],
+    /// The target folders of the build with LSE, and of the one without. The program of EL2's own registers has one inside
+    /// each: it does not get into the way of the others' parts.
+    targets: [PathBuf; 2],
 }
 
 impl Kernels {
     fn build(shell: &Shell) -> Result<Self> {
         let target = shell.current_dir().join("target");
-        let no_lse = target.join("no-lse");
-        // The one program of the other register names; it does not get into the way of the others' parts.
-        for (target, lse) in [(&target, "+lse"), (&no_lse, "-lse")] {
+        let kernels = Self {
+            targets: [target.clone(), target.join("no-lse")],
+        };
+        for (target, lse) in kernels.targets.iter().zip(["+lse", "-lse"]) {
             build(shell, &target.join("el2"), lse, "el2")?;
+            build(shell, target, lse, "el1")?;
         }
-        Ok(Self {
-            folders: [
-                build(shell, &target, "+lse", "el1")?,
-                build(shell, &no_lse, "-lse", "el1")?,
-            ],
-        })
+        Ok(kernels)
     }
 
     fn get(&self, program: &str, configuration: Configuration) -> PathBuf {
-        let folder = &self.folders[usize::from(!configuration.lse)];
+        let mut path = self.targets[usize::from(!configuration.lse)].clone();
         if program == EL2_WITHOUT_VHE {
-            // Beside them: `target/el2/..` instead of `target/..`.
-            let target = folder.ancestors().nth(2).unwrap_or(folder);
-            return target.join("el2").join(TARGET).join("kernel").join(program);
+            path.push("el2");
         }
-        folder.join(program)
+        path.join(TARGET).join("kernel").join(program)
     }
 }
 
@@ -259,17 +255,16 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Builds all programs; returns the folder that they are in.
-fn build(shell: &Shell, target: &Path, lse: &str, level: &str) -> Result<PathBuf> {
-    cmd!(
+/// Builds all programs of one set of register names.
+fn build(shell: &Shell, target: &Path, lse: &str, level: &str) -> Result<()> {
+    Ok(cmd!(
         shell,
         "cargo build --locked -p lazy-mmu-qemu --bins --no-default-features --features {level} --profile kernel --target {TARGET} --target-dir {target}"
     )
     // This replaces the flags of .cargo/config.toml.
     .env("RUSTFLAGS", format!("-Ctarget-feature={lse}"))
     .env_remove("CARGO_ENCODED_RUSTFLAGS")
-    .run()?;
-    Ok(target.join(TARGET).join("kernel"))
+    .run()?)
 }
 
 /// The counts that the program printed are those of the hosted machine.
