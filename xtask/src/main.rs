@@ -1,13 +1,17 @@
 //! The project's own commands.
 //!
 //! `cargo xtask test` runs every test, and installs what it needs for that; `cargo xtask qemu` runs the kernels;
-//! `cargo xtask bench` measures.
+//! `cargo xtask verify` runs the long forms; `cargo xtask bench` measures.
 
 mod bench;
+mod counts;
 mod disassembly;
+mod nightly;
+mod programs;
 mod qemu;
 mod setup;
 mod test;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,6 +33,12 @@ enum Command {
     Test,
     /// Build the kernels, run them in QEMU, and compare their counts with the hosted machine's
     Qemu(qemu::Args),
+    /// Run the long forms of the tests: more programs, more interrupts, more sections; and Miri and AddressSanitizer
+    Verify(verify::Args),
+    /// Run the library's tests under Miri
+    Miri,
+    /// Run the host's tests under AddressSanitizer
+    Asan,
     /// Measure, and print the figures
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -50,6 +60,9 @@ fn run(args: &Args) -> Result<()> {
     shell.change_dir(workspace()?);
     match &args.command {
         Command::Test => test::run(&shell),
+        Command::Verify(args) => verify::run(&shell, args),
+        Command::Miri => nightly::miri(&shell).map(drop),
+        Command::Asan => nightly::address_sanitizer(&shell).map(drop),
         Command::Bench(what) => bench::run(&shell, what),
         Command::Qemu(args) => {
             setup::qemu_parts(&shell)?;

@@ -7,16 +7,24 @@
 #![cfg(all(target_arch = "aarch64", target_os = "none"))]
 
 pub mod access;
+#[cfg(feature = "el1")]
+pub mod arena;
 pub mod boot;
 pub mod exceptions;
 pub mod exclusive;
 pub mod interrupts;
+#[cfg(feature = "el1")]
+pub mod ledger;
 #[cfg(feature = "el1")]
 pub mod mapper;
 pub mod pool;
 pub mod program;
 #[cfg(feature = "el1")]
 pub mod rows;
+#[cfg(feature = "el1")]
+pub mod scheduler;
+#[cfg(feature = "el1")]
+pub mod smp;
 pub mod step;
 pub mod thread;
 #[cfg(feature = "el1")]
