@@ -1,10 +1,11 @@
 //! The project's own commands.
 //!
 //! `cargo xtask test` runs every test, and installs what it needs for that; `cargo xtask qemu` runs the kernels;
-//! `cargo xtask bench` measures.
+//! `cargo xtask litmus` asks the model checker what the barriers mean; `cargo xtask bench` measures.
 
 mod bench;
 mod disassembly;
+mod litmus;
 mod qemu;
 mod setup;
 mod test;
@@ -29,6 +30,8 @@ enum Command {
     Test,
     /// Build the kernels, run them in QEMU, and compare their counts with the hosted machine's
     Qemu(qemu::Args),
+    /// Let herd7, which must be installed, judge the litmus tests, and compare its verdicts with theirs
+    Litmus,
     /// Measure, and print the figures
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -50,6 +53,7 @@ fn run(args: &Args) -> Result<()> {
     shell.change_dir(workspace()?);
     match &args.command {
         Command::Test => test::run(&shell),
+        Command::Litmus => litmus::run(&shell),
         Command::Bench(what) => bench::run(&shell, what),
         Command::Qemu(args) => {
             setup::qemu_parts(&shell)?;
