@@ -1,11 +1,13 @@
 //! The project's own commands.
 //!
 //! `cargo xtask test` runs every test, and installs what it needs for that; `cargo xtask qemu` runs the kernels;
-//! `cargo xtask verify` runs the long forms; `cargo xtask bench` measures.
+//! `cargo xtask litmus` asks the model checker what the barriers mean; `cargo xtask verify` runs the long forms; `cargo xtask
+//! bench` measures.
 
 mod bench;
 mod counts;
 mod disassembly;
+mod litmus;
 mod nightly;
 mod programs;
 mod qemu;
@@ -39,6 +41,8 @@ enum Command {
     Miri,
     /// Run the host's tests under AddressSanitizer
     Asan,
+    /// Let herd7, which must be installed, judge the litmus tests, and compare its verdicts with theirs
+    Litmus,
     /// Measure, and print the figures
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -63,6 +67,7 @@ fn run(args: &Args) -> Result<()> {
         Command::Verify(args) => verify::run(&shell, args),
         Command::Miri => nightly::miri(&shell).map(drop),
         Command::Asan => nightly::address_sanitizer(&shell).map(drop),
+        Command::Litmus => litmus::run(&shell),
         Command::Bench(what) => bench::run(&shell, what),
         Command::Qemu(args) => {
             setup::qemu_parts(&shell)?;
