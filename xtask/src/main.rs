@@ -5,6 +5,7 @@
 
 mod bench;
 mod disassembly;
+mod mutants;
 mod qemu;
 mod setup;
 mod test;
@@ -29,6 +30,8 @@ enum Command {
     Test,
     /// Build the kernels, run them in QEMU, and compare their counts with the hosted machine's
     Qemu(qemu::Args),
+    /// Change the library one place at a time: a test must fail, or `xtask/mutants.txt` says why none can (an hour)
+    Mutants,
     /// Measure, and print the figures
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -51,6 +54,7 @@ fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Test => test::run(&shell),
         Command::Bench(what) => bench::run(&shell, what),
+        Command::Mutants => mutants::run(&shell).map(drop),
         Command::Qemu(args) => {
             setup::qemu_parts(&shell)?;
             qemu::run(&shell, args)

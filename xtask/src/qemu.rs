@@ -30,6 +30,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "on", value_name = "on|off")]
     debug_pagealloc: Switch,
 
+    /// Each program in one configuration only, without the timer's: what the mutants of the library are tested with
+    #[arg(long, conflicts_with_all = ["pages", "debug_pagealloc", "bless"])]
+    quick: bool,
+
     /// Write what the program prints by default into its expected output, instead of comparing
     #[arg(long)]
     bless: bool,
@@ -46,6 +50,7 @@ impl Args {
     const DEFAULT: Self = Self {
         pages: 64,
         debug_pagealloc: Switch::On,
+        quick: false,
         bless: false,
     };
 
@@ -141,15 +146,18 @@ struct Kernels {
 
 impl Kernels {
     fn build(shell: &Shell) -> Result<Self> {
-        let target = shell.current_dir().join("target");
-        let kernels = Self {
-            targets: [target.clone(), target.join("no-lse")],
-        };
-        for (target, lse) in kernels.targets.iter().zip(["+lse", "-lse"]) {
-            build(shell, &target.join("el2"), lse, "el2")?;
-            build(shell, target, lse, "el1")?;
-        }
+        let kernels = Self::build_lse(shell)?;
+        build_levels(shell, &kernels.targets[1], "-lse")?;
         Ok(kernels)
+    }
+
+    /// Only those with LSE.
+    fn build_lse(shell: &Shell) -> Result<Self> {
+        let target = shell.current_dir().join("target");
+        build_levels(shell, &target, "+lse")?;
+        Ok(Self {
+            targets: [target.clone(), target.join("no-lse")],
+        })
     }
 
     fn get(&self, program: &str, configuration: Configuration) -> PathBuf {
@@ -177,7 +185,28 @@ fn timer(kernels: &Kernels, sections: usize) -> Result<()> {
     Ok(())
 }
 
+/// Each program once, in the build with LSE.
+fn quick(shell: &Shell) -> Result<()> {
+    let kernels = Kernels::build_lse(shell)?;
+    disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
+    disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
+    for program in PROGRAMS {
+        let configuration = CONFIGURATIONS[usize::from(program == EL2_WITHOUT_VHE)];
+        let words = if program == NESTED_SECTIONS {
+            Args::DEFAULT.to_words().to_vec()
+        } else {
+            Vec::new()
+        };
+        let output = boot(&kernels, program, configuration, &words)?;
+        compare_with_file(&output, program)?;
+    }
+    Ok(())
+}
+
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
+    if args.quick {
+        return quick(shell);
+    }
     let kernels = Kernels::build(shell)?;
     disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
     disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
@@ -205,6 +234,7 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
         let args = Args {
             pages,
             debug_pagealloc,
+            quick: false,
             bless: false,
         };
         let output = boot(
@@ -253,6 +283,12 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
         PROGRAMS.len() - 2
     );
     Ok(())
+}
+
+/// Builds all programs.
+fn build_levels(shell: &Shell, target: &Path, lse: &str) -> Result<()> {
+    build(shell, &target.join("el2"), lse, "el2")?;
+    build(shell, target, lse, "el1")
 }
 
 /// Builds all programs of one set of register names.
