@@ -27,7 +27,8 @@ struct Stage {
     package: &'static str,
     /// The files whose mutants it is for; none: all.
     files: &'static [&'static str],
-    /// Arguments of cargo-mutants; those behind `-C` are `cargo test`'s.
+    /// Arguments of cargo-mutants; those behind `-C` are `cargo test`'s. Where another package has the tests, it is named
+    /// there: `--test-package` does not hold for the unmutated run.
     arguments: &'static [&'static str],
     environment: &'static [(&'static str, &'static str)],
 }
@@ -53,7 +54,11 @@ const STAGES: [Stage; 4] = [
         name: "the kernels in QEMU",
         package: "lazy-mmu",
         files: &["lazy-mmu/src/aarch64.rs", "lazy-mmu/src/backend.rs"],
-        arguments: &["--test-package=xtask", "--features=qemu", "-C=--test=qemu"],
+        arguments: &[
+            "-C=--package=xtask",
+            "--features=xtask/qemu",
+            "-C=--test=qemu",
+        ],
         environment: &[],
     },
     Stage {
@@ -68,7 +73,7 @@ const STAGES: [Stage; 4] = [
         name: "the expansion in the compiler",
         package: "lazy-mmu-macros",
         files: &[],
-        arguments: &["--test-package=ui-tests", "-C=--test=ui"],
+        arguments: &["-C=--package=ui-tests", "-C=--test=ui"],
         environment: &[],
     },
 ];
