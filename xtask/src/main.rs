@@ -31,7 +31,7 @@ enum Command {
     /// Build the kernels, run them in QEMU, and compare their counts with the hosted machine's
     Qemu(qemu::Args),
     /// Change the library one place at a time: a test must fail, or `xtask/mutants.txt` says why none can (an hour)
-    Mutants,
+    Mutants(mutants::Args),
     /// Measure, and print the figures
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -54,7 +54,7 @@ fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Test => test::run(&shell),
         Command::Bench(what) => bench::run(&shell, what),
-        Command::Mutants => mutants::run(&shell).map(drop),
+        Command::Mutants(args) => mutants::run(&shell, args).map(drop),
         Command::Qemu(args) => {
             setup::qemu_parts(&shell)?;
             qemu::run(&shell, args)

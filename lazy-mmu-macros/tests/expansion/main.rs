@@ -187,6 +187,63 @@ fn attributes_of_others_that_say_naked_do_not_refuse() {
     }
 }
 
+/// Whether the section is opened behind the `item` with which the body begins.
+fn item_stands_first(args: &str, body: &str) -> bool {
+    let output = expand::expand(parsed(args), parsed(&format!("fn f() {{ {body} rest }}")));
+    let tokens = flat(&output);
+    let place = |word| tokens.iter().position(|it| it == word);
+    place("item").expect("the item is there") < place("__section").expect("so is the section")
+}
+
+#[test]
+fn an_item_stands_before_the_section_unless_its_attribute_may_be_a_macro() {
+    for (attribute, first) in [
+        ("", true),
+        ("#[inline]", true),
+        ("#[inline(always)]", true),
+        ("#[doc = \"text\"]", true),
+        ("#[clippy::msrv = \"1.85\"]", true),
+        ("#[rustfmt::skip]", true),
+        ("#[lazy_mmu]", true),
+        ("#[lazy_mmu::lazy_mmu(mmu)]", true),
+        ("#[cfg_attr(test, inline, cold)]", true),
+        ("#[other]", false),
+        ("#[other(inline)]", false),
+        ("#[other::inline]", false),
+        ("#[inline::other]", false),
+        ("#[cfg_attr(inline, other)]", false),
+        ("#[cfg_attr(test, inline, other)]", false),
+        ("#[inline] #[other]", false),
+    ] {
+        let body = format!("{attribute} fn item() {{}}");
+        assert_eq!(item_stands_first("", &body), first, "{attribute}");
+    }
+}
+
+#[test]
+fn what_may_be_no_item_stands_behind_the_section() {
+    for (body, args, first) in [
+        ("macro_rules! item { () => {} }", "", true),
+        ("macro_rules! item { () => {} }", "mmu", false),
+        ("item! {}", "", false),
+        ("unsafe { item }", "", false),
+        ("unsafe fn item() {}", "", true),
+        ("const { item }", "", false),
+        ("const item: u8 = 0;", "", true),
+        ("async { item }", "", false),
+        ("async fn item() {}", "", true),
+        ("async move { item }", "", false),
+        ("; ; use item;", "", true),
+        ("use a; use item;", "", true),
+        ("use a; ; use item;", "", true),
+        ("let item = 1;", "", false),
+        ("item;", "", false),
+        ("(item)", "", false),
+    ] {
+        assert_eq!(item_stands_first(args, body), first, "{body}");
+    }
+}
+
 /// As a macro that was given the body as a fragment puts it.
 #[test]
 fn a_body_in_invisible_delimiters_is_a_body() {
