@@ -244,6 +244,24 @@ fn what_may_be_no_item_stands_behind_the_section() {
     }
 }
 
+/// As a macro that was given an item as a fragment puts it.
+#[test]
+fn an_item_in_invisible_delimiters_stands_before_the_section() {
+    let item = |tokens| TokenTree::from(Group::new(Delimiter::None, tokens));
+    let section = |body: TokenStream| {
+        let output = expand::expand(TokenStream::new(), quote!(fn f() { #body }));
+        flat(&output).iter().position(|it| it == "__section")
+    };
+    let fragment = item(quote!(
+        fn item() {}
+    ));
+    let plain = section(quote!(fn item() {}, rest));
+    assert_eq!(section(quote!(#fragment rest)), plain);
+    // One that cannot be split stays whole, behind the section.
+    let more = item(quote!(fn item() {}, more));
+    assert_eq!(section(quote!(#more rest)), section(quote!(rest)));
+}
+
 /// As a macro that was given the body as a fragment puts it.
 #[test]
 fn a_body_in_invisible_delimiters_is_a_body() {
