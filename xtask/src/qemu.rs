@@ -17,8 +17,8 @@ use xshell::{Shell, cmd};
 use crate::disassembly;
 use crate::setup::TARGET;
 
-/// How long a program may take before it counts as hung.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// How long a program may take before it counts as hung: the timer's, and the others, which take seconds.
+const PATIENCE: [Duration; 2] = [Duration::from_mins(10), Duration::from_mins(2)];
 
 #[derive(clap::Args, Clone, Copy)]
 pub(crate) struct Args {
@@ -447,7 +447,7 @@ fn boot_to_any_end(
         if let Some(status) = qemu.try_wait()? {
             break status;
         }
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > PATIENCE[usize::from(program != TIMER)] {
             qemu.kill()?;
             qemu.wait()?;
             bail!(
