@@ -1,7 +1,7 @@
 //! The project's own commands.
 //!
 //! `cargo xtask test` runs every test, and installs what it needs for that; `cargo xtask qemu` runs the kernels;
-//! `cargo xtask bench` measures.
+//! `cargo xtask bench` measures; `cargo xtask mutants` tests the tests.
 
 mod bench;
 mod disassembly;
