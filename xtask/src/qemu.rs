@@ -185,11 +185,18 @@ fn timer(kernels: &Kernels, sections: usize) -> Result<()> {
     Ok(())
 }
 
+/// What the compiler made of them.
+fn disassembly(kernels: &Kernels) -> Result<()> {
+    let other_writes = kernels.get("other_writes", CONFIGURATIONS[0]);
+    disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
+    disassembly::check(&other_writes)?;
+    disassembly::check_tlbi(&other_writes)
+}
+
 /// Each program once, in the build with LSE.
 fn quick(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build_lse(shell)?;
-    disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
-    disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
+    disassembly(&kernels)?;
     for program in PROGRAMS {
         let configuration = CONFIGURATIONS[usize::from(program == EL2_WITHOUT_VHE)];
         let words = if program == NESTED_SECTIONS {
@@ -208,8 +215,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
         return quick(shell);
     }
     let kernels = Kernels::build(shell)?;
-    disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
-    disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
+    disassembly(&kernels)?;
     if args.are_default() {
         everything(&kernels, args)?;
         timer(&kernels, TIMER_SECTIONS[1])
@@ -226,8 +232,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
 /// The short form for `cargo xtask test`.
 pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build(shell)?;
-    disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
-    disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
+    disassembly(&kernels)?;
     everything(&kernels, &Args::DEFAULT)?;
     timer(&kernels, TIMER_SECTIONS[0])?;
     for (pages, debug_pagealloc) in [(1, Switch::On), (512, Switch::On), (600, Switch::Off)] {
