@@ -68,11 +68,11 @@ const STAGES: [Stage; 4] = [
         arguments: &["-C=--test=expansion"],
         environment: &[],
     },
-    // What is said, and where: only the compiler shows it.
+    // The door to it, which the tests of the function go round.
     Stage {
-        name: "the expansion in the compiler",
+        name: "the attribute in the compiler",
         package: "lazy-mmu-macros",
-        files: &[],
+        files: &["lazy-mmu-macros/src/lib.rs"],
         arguments: &["-C=--package=ui-tests", "-C=--test=ui"],
         environment: &[],
     },
