@@ -281,3 +281,49 @@ fn compare(found: Vec<String>, mut listed: Vec<String>) -> Result<()> {
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_marked_in_its_line() {
+        assert_eq!(marked("    a | b;", 6, 7), "a «|» b;");
+        assert_eq!(marked("    a | b;", 4, 10), "«a | b;»");
+        assert_eq!(marked("é | b", 2, 3), "é «|» b");
+    }
+
+    #[test]
+    fn every_paragraph_of_the_list_has_its_reason() {
+        let list = "# What this is.\n\n# Why.\n# And why else.\na\nb\n\n# Another.\nc\n";
+        assert_eq!(read_list(list).unwrap(), ["a", "b", "c"]);
+        assert!(read_list("# Why.\na\n\nb\n").is_err());
+    }
+
+    #[test]
+    fn one_more_and_one_fewer_are_refused() {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        assert!(compare(words("a b a"), words("a a b")).is_ok());
+        assert!(compare(words("a b"), words("a")).is_err());
+        assert!(compare(words("a"), words("a b")).is_err());
+        assert!(compare(words("a a"), words("a b")).is_err());
+        assert!(compare(words("a a"), words("a")).is_err());
+    }
+
+    #[test]
+    fn the_checked_in_list_can_be_read() {
+        let list = crate::workspace().unwrap().join(LIST);
+        let entries = read_list(&fs::read_to_string(list).unwrap()).unwrap();
+        assert!(!entries.is_empty());
+        // Each is of a file, and quotes a line of it.
+        for entry in entries {
+            let [file, _, line] = entry.splitn(3, ": ").collect::<Vec<_>>()[..] else {
+                panic!("not `file: what: line`: {entry}");
+            };
+            let source = fs::read_to_string(crate::workspace().unwrap().join(file)).unwrap();
+            let line = line.trim_end_matches(HANGS).replace(['«', '»'], "");
+            let has = |it: &str| it.trim() == line;
+            assert!(source.lines().any(has), "{entry}");
+        }
+    }
+}
