@@ -422,16 +422,15 @@ mod tests {
 
     #[test]
     fn the_modes_flags_are_the_three_highest() {
-        assert_eq!(FLAGS, 0xe000_0000_0000_0000);
+        use crate::Bits;
+
+        let all = Bits::ACTIVE.union(Bits::PENDING).union(Bits::PAUSED);
         // SAFETY: no section depends on these bits.
-        unsafe {
-            Sim::current().set(
-                crate::Bits::ACTIVE
-                    .union(crate::Bits::PENDING)
-                    .union(crate::Bits::PAUSED),
-            )
-        };
+        unsafe { Sim::current().set(all) };
         assert_eq!(flags().load(core::sync::atomic::Ordering::Relaxed), FLAGS);
+        assert_eq!(FLAGS, 0xe000_0000_0000_0000);
+        // SAFETY: as above.
+        unsafe { Sim::current().clear(all) };
     }
 
     #[test]
