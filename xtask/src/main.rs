@@ -2,12 +2,13 @@
 //!
 //! `cargo xtask test` runs every test, and installs what it needs for that; `cargo xtask qemu` runs the kernels;
 //! `cargo xtask litmus` asks the model checker what the barriers mean; `cargo xtask verify` runs the long forms; `cargo xtask
-//! bench` measures.
+//! mutants` tests the tests; `cargo xtask bench` measures.
 
 mod bench;
 mod counts;
 mod disassembly;
 mod litmus;
+mod mutants;
 mod nightly;
 mod programs;
 mod qemu;
@@ -43,6 +44,8 @@ enum Command {
     Asan,
     /// Let herd7, which must be installed, judge the litmus tests, and compare its verdicts with theirs
     Litmus,
+    /// Change the library one place at a time: a test must fail, or `xtask/mutants.txt` says why none can (an hour)
+    Mutants(mutants::Args),
     /// Measure, and print the figures
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -69,6 +72,7 @@ fn run(args: &Args) -> Result<()> {
         Command::Asan => nightly::address_sanitizer(&shell).map(drop),
         Command::Litmus => litmus::run(&shell),
         Command::Bench(what) => bench::run(&shell, what),
+        Command::Mutants(args) => mutants::run(&shell, args).map(drop),
         Command::Qemu(args) => {
             setup::qemu_parts(&shell)?;
             qemu::run(&shell, args)

@@ -18,8 +18,9 @@ use crate::disassembly;
 use crate::programs;
 use crate::setup::TARGET;
 
-/// How long a program may take before it counts as hung.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// How long a program may take before it counts as hung; and where each takes seconds.
+const PATIENCE: Duration = Duration::from_mins(20);
+const LITTLE_PATIENCE: Duration = Duration::from_mins(2);
 
 #[derive(clap::Args, Clone, Copy)]
 pub(crate) struct Args {
@@ -30,6 +31,10 @@ pub(crate) struct Args {
     /// Whether free frames are unmapped from the linear map
     #[arg(long, value_enum, default_value = "on", value_name = "on|off")]
     debug_pagealloc: Switch,
+
+    /// Each program in one configuration only, without the timer's: what the mutants of the library are tested with
+    #[arg(long, conflicts_with_all = ["pages", "debug_pagealloc", "bless"])]
+    quick: bool,
 
     /// Write what the program prints by default into its expected output, instead of comparing
     #[arg(long)]
@@ -47,6 +52,7 @@ impl Args {
     const DEFAULT: Self = Self {
         pages: 64,
         debug_pagealloc: Switch::On,
+        quick: false,
         bless: false,
     };
 
@@ -150,15 +156,18 @@ pub(crate) struct Kernels {
 
 impl Kernels {
     pub(crate) fn build(shell: &Shell) -> Result<Self> {
-        let target = shell.current_dir().join("target");
-        let kernels = Self {
-            targets: [target.clone(), target.join("no-lse")],
-        };
-        for (target, lse) in kernels.targets.iter().zip(["+lse", "-lse"]) {
-            build(shell, &target.join("el2"), lse, "el2")?;
-            build(shell, target, lse, "el1")?;
-        }
+        let kernels = Self::build_lse(shell)?;
+        build_levels(shell, &kernels.targets[1], "-lse")?;
         Ok(kernels)
+    }
+
+    /// Only those with LSE.
+    fn build_lse(shell: &Shell) -> Result<Self> {
+        let target = shell.current_dir().join("target");
+        build_levels(shell, &target, "+lse")?;
+        Ok(Self {
+            targets: [target.clone(), target.join("no-lse")],
+        })
     }
 
     fn get(&self, program: &str, configuration: Configuration) -> PathBuf {
@@ -293,10 +302,35 @@ pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String>
     Ok(output)
 }
 
-pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
-    let kernels = Kernels::build(shell)?;
+/// What the compiler made of them.
+fn disassembly(kernels: &Kernels) -> Result<()> {
+    let other_writes = kernels.get("other_writes", CONFIGURATIONS[0]);
     disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
-    disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
+    disassembly::check(&other_writes)?;
+    disassembly::check_tlbi(&other_writes)
+}
+
+/// Each program once, in the build with LSE.
+fn quick(shell: &Shell) -> Result<()> {
+    let kernels = Kernels::build_lse(shell)?;
+    disassembly(&kernels)?;
+    for program in PROGRAMS {
+        let configuration = CONFIGURATIONS[usize::from(program == EL2_WITHOUT_VHE)];
+        let words = words(program, &Args::DEFAULT);
+        let mut qemu = Qemu::new(&kernels, program, configuration, &words);
+        qemu.patience = LITTLE_PATIENCE;
+        let output = qemu.boot()?;
+        compare_with_file(&output, program)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
+    if args.quick {
+        return quick(shell);
+    }
+    let kernels = Kernels::build(shell)?;
+    disassembly(&kernels)?;
     if args.are_default() {
         everything(&kernels, args)?;
         timer(&kernels, Sections::Short)?;
@@ -316,8 +350,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
 /// The short form for `cargo xtask test`.
 pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build(shell)?;
-    disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
-    disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
+    disassembly(&kernels)?;
     everything(&kernels, &Args::DEFAULT)?;
     timer(&kernels, Sections::Short)?;
     migration(&kernels, Sections::Short)?;
@@ -326,6 +359,7 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
         let args = Args {
             pages,
             debug_pagealloc,
+            quick: false,
             bless: false,
         };
         let output = boot(
@@ -339,15 +373,20 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
     refuses_bad_arguments(&kernels)
 }
 
+/// A program's command line.
+fn words(program: &str, args: &Args) -> Vec<String> {
+    match program {
+        NESTED_SECTIONS => args.to_words().to_vec(),
+        INTERRUPTS => vec![SCENARIO_PAGES.to_string()],
+        _ => Vec::new(),
+    }
+}
+
 /// Each program in each configuration.
 fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
     println!("the programs: {}", PROGRAMS.join(", "));
     for program in PROGRAMS {
-        let words = match program {
-            NESTED_SECTIONS => args.to_words().to_vec(),
-            INTERRUPTS => vec![SCENARIO_PAGES.to_string()],
-            _ => Vec::new(),
-        };
+        let words = words(program, args);
         let configurations = CONFIGURATIONS
             .into_iter()
             .filter(|it| program != EL2_WITHOUT_VHE || it.level == "el2")
@@ -375,6 +414,12 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
         PROGRAMS.len() - 3
     );
     Ok(())
+}
+
+/// Builds all programs.
+fn build_levels(shell: &Shell, target: &Path, lse: &str) -> Result<()> {
+    build(shell, &target.join("el2"), lse, "el2")?;
+    build(shell, target, lse, "el1")
 }
 
 /// Builds all programs of one set of register names.
@@ -496,6 +541,7 @@ struct Qemu<'a> {
     configuration: Configuration,
     arguments: &'a [String],
     time: Time,
+    patience: Duration,
     /// A file that QEMU loads, and the physical address.
     loaded: Option<(PathBuf, u64)>,
 }
@@ -513,6 +559,7 @@ impl<'a> Qemu<'a> {
             configuration,
             arguments,
             time: Time::Real,
+            patience: PATIENCE,
             loaded: None,
         }
     }
@@ -579,7 +626,7 @@ impl<'a> Qemu<'a> {
             if let Some(status) = qemu.try_wait()? {
                 break status;
             }
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > self.patience {
                 qemu.kill()?;
                 qemu.wait()?;
                 bail!(
