@@ -202,7 +202,7 @@ fn programs(kernels: &Kernels) -> Result<Vec<Count>> {
 
 /// Row S18 on the host.
 fn model(shell: &Shell) -> Result<Vec<Count>> {
-    const PROGRAMS: usize = 300_000;
+    const PROGRAMS: usize = 100_000;
 
     let output = cmd!(
         shell,

@@ -49,6 +49,8 @@ fn s18_random_programs_give_the_trace_of_the_reference_model() {
     let deepest = Cell::new(0);
     let mut runner = TestRunner::new(Config {
         cases: cases.max(AT_LEAST),
+        // Longer ones than 200 operations are rejected.
+        max_local_rejects: u32::MAX,
         failure_persistence: None,
         ..Config::default()
     });
