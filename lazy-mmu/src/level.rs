@@ -189,6 +189,9 @@ impl fmt::Debug for Root {
 #[derive(Debug)]
 pub struct DynamicSection<B: Backend> {
     bits: B::Storage,
+    /// Not in the root: nobody borrows it, so it stays in a register.
+    kind: Kind,
+    /// For the pauses alone.
     root: Root,
 }
 
@@ -199,7 +202,8 @@ impl<B: Backend> DynamicSection<B> {
         let (bits, in_interrupt) = B::context();
         Self {
             bits,
-            root: Root::entered(&raw::enter_at::<B>(bits, in_interrupt)),
+            kind: raw::enter_at::<B>(bits, in_interrupt).kind(),
+            root: Root::default(),
         }
     }
 
@@ -207,7 +211,7 @@ impl<B: Backend> DynamicSection<B> {
     #[inline]
     pub(crate) fn view(&mut self) -> DynamicToken<'_, B::Storage> {
         DynamicToken {
-            bits: if self.root.kind() == Some(Kind::Inert) {
+            bits: if self.kind == Kind::Inert {
                 Reach::Inert
             } else {
                 Reach::Thread(self.bits)
@@ -221,9 +225,7 @@ impl<B: Backend> Drop for DynamicSection<B> {
     #[inline]
     fn drop(&mut self) {
         self.root.resume::<B>(self.bits);
-        if let Some(kind) = self.root.kind() {
-            raw::leave_at::<B>(self.bits, kind);
-        }
+        raw::leave_at::<B>(self.bits, self.kind);
     }
 }
 

@@ -3,10 +3,13 @@
 //! `cargo xtask test` runs every test, and installs what it needs for that; `cargo xtask qemu` runs the kernels;
 //! `cargo xtask bench` measures.
 
+mod asm;
 mod bench;
 mod disassembly;
 mod qemu;
 mod setup;
+mod size;
+mod table;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -29,9 +32,14 @@ enum Command {
     Test,
     /// Build the kernels, run them in QEMU, and compare their counts with the hosted machine's
     Qemu(qemu::Args),
-    /// Measure, and print the figures
-    #[command(subcommand)]
-    Bench(bench::Bench),
+    /// Count the crate beside C and hand-written assembly: print the table, and write the picture
+    Bench(bench::Args),
+    /// Compare the golden assembly with what the compiler makes
+    Asm {
+        /// Write it instead
+        #[arg(long)]
+        bless: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -50,7 +58,11 @@ fn run(args: &Args) -> Result<()> {
     shell.change_dir(workspace()?);
     match &args.command {
         Command::Test => test::run(&shell),
-        Command::Bench(what) => bench::run(&shell, what),
+        Command::Bench(args) => bench::run(&shell, args),
+        Command::Asm { bless } => {
+            setup::qemu_parts(&shell)?;
+            qemu::assembly(&shell, *bless)
+        }
         Command::Qemu(args) => {
             setup::qemu_parts(&shell)?;
             qemu::run(&shell, args)

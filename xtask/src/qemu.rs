@@ -14,8 +14,8 @@ use lazy_mmu_examples::scenario::{MAX_PAGES, WAYS};
 use lazy_mmu_examples::trace::Line;
 use xshell::{Shell, cmd};
 
-use crate::disassembly;
 use crate::setup::TARGET;
+use crate::{asm, disassembly, size};
 
 /// How long a program may take before it counts as hung.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -68,7 +68,7 @@ impl Args {
 }
 
 /// The kernels, each with its expected output beside the package.
-const PROGRAMS: [&str; 7] = [
+const PROGRAMS: [&str; 9] = [
     NESTED_SECTIONS,
     "other_writes",
     "paging_crate",
@@ -76,7 +76,16 @@ const PROGRAMS: [&str; 7] = [
     "device_driver",
     EL2_WITHOUT_VHE,
     INTERRUPTS,
+    BUDGETS,
+    COMPARISON,
 ];
+
+/// The ones that count instructions, beside the C form's: built for EL1 with LSE only.
+pub(crate) const BUDGETS: &str = "budgets";
+pub(crate) const COMPARISON: &str = "comparison";
+
+/// The ones whose output depends on how they are built.
+const COUNTING: [&str; 3] = [INTERRUPTS, BUDGETS, COMPARISON];
 
 /// The one that counts interrupts at instruction boundaries, which the build decides; and that needs a GICv3.
 const INTERRUPTS: &str = "interrupts";
@@ -132,6 +141,9 @@ const CONFIGURATIONS: [Configuration; 4] = [
     },
 ];
 
+/// Of the build with LSE, which the C form has too.
+const LSE_FEATURES: &str = "el1,c-form";
+
 /// The kernels of both builds.
 struct Kernels {
     /// The target folders of the build with LSE, and of the one without. The program of EL2's own registers has one inside
@@ -140,6 +152,15 @@ struct Kernels {
 }
 
 impl Kernels {
+    /// The programs at EL1 with LSE only.
+    fn build_lse(shell: &Shell) -> Result<Self> {
+        let target = shell.current_dir().join("target");
+        build(shell, &target, "+lse", LSE_FEATURES)?;
+        Ok(Self {
+            targets: [target.clone(), target.join("no-lse")],
+        })
+    }
+
     fn build(shell: &Shell) -> Result<Self> {
         let target = shell.current_dir().join("target");
         let kernels = Self {
@@ -147,7 +168,8 @@ impl Kernels {
         };
         for (target, lse) in kernels.targets.iter().zip(["+lse", "-lse"]) {
             build(shell, &target.join("el2"), lse, "el2")?;
-            build(shell, target, lse, "el1")?;
+            let features = if lse == "+lse" { LSE_FEATURES } else { "el1" };
+            build(shell, target, lse, features)?;
         }
         Ok(kernels)
     }
@@ -181,6 +203,11 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     let kernels = Kernels::build(shell)?;
     disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
     disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
+    asm::check(&kernels.get(BUDGETS, CONFIGURATIONS[0]), args.bless)?;
+    size::check(
+        &kernels.get("size_lazy", CONFIGURATIONS[0]),
+        &kernels.get("size_eager", CONFIGURATIONS[0]),
+    )?;
     if args.are_default() {
         everything(&kernels, args)?;
         timer(&kernels, TIMER_SECTIONS[1])
@@ -199,6 +226,11 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build(shell)?;
     disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
     disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
+    asm::check(&kernels.get(BUDGETS, CONFIGURATIONS[0]), false)?;
+    size::check(
+        &kernels.get("size_lazy", CONFIGURATIONS[0]),
+        &kernels.get("size_eager", CONFIGURATIONS[0]),
+    )?;
     everything(&kernels, &Args::DEFAULT)?;
     timer(&kernels, TIMER_SECTIONS[0])?;
     for (pages, debug_pagealloc) in [(1, Switch::On), (512, Switch::On), (600, Switch::Off)] {
@@ -218,6 +250,18 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
     refuses_bad_arguments(&kernels)
 }
 
+/// The golden assembly alone.
+pub(crate) fn assembly(shell: &Shell, bless: bool) -> Result<()> {
+    let kernels = Kernels::build_lse(shell)?;
+    asm::check(&kernels.get(BUDGETS, CONFIGURATIONS[0]), bless)
+}
+
+/// What the program that counts the three forms prints.
+pub(crate) fn comparison(shell: &Shell) -> Result<String> {
+    let kernels = Kernels::build_lse(shell)?;
+    boot(&kernels, COMPARISON, CONFIGURATIONS[0], &[])
+}
+
 /// Each program in each configuration.
 fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
     println!("the programs: {}", PROGRAMS.join(", "));
@@ -230,7 +274,7 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
         let configurations = CONFIGURATIONS
             .into_iter()
             .filter(|it| program != EL2_WITHOUT_VHE || it.level == "el2")
-            .filter(|it| program != INTERRUPTS || (it.level == "el1" && it.lse));
+            .filter(|it| !COUNTING.contains(&program) || (it.level == "el1" && it.lse));
         for (number, configuration) in configurations.enumerate() {
             let output = boot(kernels, program, configuration, &words)?;
             println!("== {program}, {}", configuration.name);
@@ -250,16 +294,16 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
     }
     println!(
         "B26 B27 {} programs print the same at EL1 and at EL2, with LSE and without\n",
-        PROGRAMS.len() - 2
+        PROGRAMS.len() - COUNTING.len() - 1
     );
     Ok(())
 }
 
 /// Builds all programs of one set of register names.
-fn build(shell: &Shell, target: &Path, lse: &str, level: &str) -> Result<()> {
+fn build(shell: &Shell, target: &Path, lse: &str, features: &str) -> Result<()> {
     Ok(cmd!(
         shell,
-        "cargo build --locked -p lazy-mmu-qemu --bins --no-default-features --features {level} --profile kernel --target {TARGET} --target-dir {target}"
+        "cargo build --locked -p lazy-mmu-qemu --bins --no-default-features --features {features} --profile kernel --target {TARGET} --target-dir {target}"
     )
     // This replaces the flags of .cargo/config.toml.
     .env("RUSTFLAGS", format!("-Ctarget-feature={lse}"))

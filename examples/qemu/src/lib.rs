@@ -10,7 +10,11 @@ pub mod access;
 pub mod boot;
 pub mod exceptions;
 pub mod exclusive;
+#[cfg(feature = "c-form")]
+pub mod forms;
 pub mod interrupts;
+#[cfg(feature = "c-form")]
+pub mod live;
 #[cfg(feature = "el1")]
 pub mod mapper;
 pub mod pool;
@@ -23,5 +27,7 @@ pub mod thread;
 pub mod upper;
 #[cfg(feature = "el1")]
 pub mod virt;
+#[cfg(feature = "el1")]
+pub mod working_set;
 #[cfg(feature = "el1")]
 pub mod writes;
