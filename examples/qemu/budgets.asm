@@ -638,59 +638,56 @@ ours_attribute_mmu_byte:
    3  and w9, w9, #0xffff00
    4  and w10, w11, #0x4
    5  orr w9, w9, w10
-   6  and w10, w11, #0x1
-   7  cmp w9, #0x0
-   8  orr w12, w10, w9
-   9  cset w10, eq
-  10  cmp w12, #0x0
-  11  cset w9, eq
-  12  cbnz w12, -> 15
-  13  orr w11, w11, #0x1
-  14  strb w11, [x8, #0xc]
-  15  cbz x3, -> 51
-  16  lsl x11, x3, #0x3
-  17  and x12, x4, #0x1
-  18  tbz w10, #0x0, -> 25
-  19  mov w13, #0x3
-  20  b -> 38
-  21  subs x11, x11, #0x8
-  22  add x1, x1, #0x8
-  23  add x4, x4, #0x1, lsl #12
-  24  b.eq -> 51
-  25  lsr x13, x4, #0x36
-  26  str x4, [x1]
-  27  bic w13, w13, w4, lsr #6
-  28  tst x13, x12
-  29  b.eq -> 21
-  30  dsb ishst
-  31  isb
-  32  b -> 21
-  33  strb w13, [x8, #0xc]
-  34  subs x11, x11, #0x8
-  35  add x1, x1, #0x8
-  36  add x4, x4, #0x1, lsl #12
-  37  b.eq -> 51
-  38  lsr x14, x4, #0x36
-  39  str x4, [x1]
-  40  bic w14, w14, w4, lsr #6
-  41  tst x14, x12
-  42  b.eq -> 34
-  43  ldrb w14, [x8, #0xc]
-  44  tbnz w14, #0x1, -> 34
-  45  ldrb w14, [x8, #0xc]
-  46  cmp w14, #0x1
-  47  b.eq -> 33
-  48  dsb ishst
-  49  isb
-  50  b -> 34
-  51  cbz w10, -> 61
-  52  ldrb w10, [x8, #0xc]
-  53  tbz w10, #0x1, -> 58
-  54  and w10, w10, #0xfffffffd
-  55  strb w10, [x8, #0xc]
-  56  dsb ishst
-  57  isb
-  58  cbz w9, -> 61
-  59  and w9, w10, #0xfe
-  60  strb w9, [x8, #0xc]
-  61  ret
+   6  cmp w9, #0x0
+   7  cset w10, ne
+   8  orr w9, w11, w10
+   9  tbnz w9, #0x0, -> 12
+  10  orr w11, w11, #0x1
+  11  strb w11, [x8, #0xc]
+  12  cbz x3, -> 48
+  13  lsl x11, x3, #0x3
+  14  and x12, x4, #0x1
+  15  tbnz w10, #0x0, -> 22
+  16  mov w13, #0x3
+  17  b -> 35
+  18  subs x11, x11, #0x8
+  19  add x1, x1, #0x8
+  20  add x4, x4, #0x1, lsl #12
+  21  b.eq -> 48
+  22  lsr x13, x4, #0x36
+  23  str x4, [x1]
+  24  bic w13, w13, w4, lsr #6
+  25  tst x13, x12
+  26  b.eq -> 18
+  27  dsb ishst
+  28  isb
+  29  b -> 18
+  30  strb w13, [x8, #0xc]
+  31  subs x11, x11, #0x8
+  32  add x1, x1, #0x8
+  33  add x4, x4, #0x1, lsl #12
+  34  b.eq -> 48
+  35  lsr x14, x4, #0x36
+  36  str x4, [x1]
+  37  bic w14, w14, w4, lsr #6
+  38  tst x14, x12
+  39  b.eq -> 31
+  40  ldrb w14, [x8, #0xc]
+  41  tbnz w14, #0x1, -> 31
+  42  ldrb w14, [x8, #0xc]
+  43  cmp w14, #0x1
+  44  b.eq -> 30
+  45  dsb ishst
+  46  isb
+  47  b -> 31
+  48  tbnz w10, #0x0, -> 58
+  49  ldrb w10, [x8, #0xc]
+  50  tbz w10, #0x1, -> 55
+  51  and w10, w10, #0xfffffffd
+  52  strb w10, [x8, #0xc]
+  53  dsb ishst
+  54  isb
+  55  tbnz w9, #0x0, -> 58
+  56  and w9, w10, #0xfe
+  57  strb w9, [x8, #0xc]
+  58  ret

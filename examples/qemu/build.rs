@@ -53,7 +53,7 @@ fn c_form() {
                 )
             });
         assert!(status.success(), "{GCC} refuses c/lazy_mmu.c");
-        for program in ["budgets", "comparison"] {
+        for program in ["budgets", "comparison", "scale"] {
             println!("cargo::rustc-link-arg-bin={program}={object}");
         }
     }

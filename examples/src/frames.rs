@@ -87,6 +87,11 @@ impl<'m> Frames<'m> {
         self.map
     }
 
+    /// Lets the next search begin with the first frame, so that what is done again takes the same frames again.
+    pub fn rewind(&mut self) {
+        self.next = 0;
+    }
+
     /// How many frames are free.
     pub fn free(&self) -> usize {
         self.free

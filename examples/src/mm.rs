@@ -94,6 +94,11 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         &self.frames
     }
 
+    /// Lets the next allocation search from the first frame on ([`Frames::rewind`]).
+    pub fn rewind(&mut self) {
+        self.frames.rewind();
+    }
+
     /// Calls `f` for the entry of each page in `range`, in a section of its own.
     ///
     /// `f` gets the section, the entry and the page's virtual address. It may store through the section, and

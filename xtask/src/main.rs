@@ -1,16 +1,22 @@
 //! The project's own commands.
 //!
 //! `cargo xtask test` runs every test, and installs what it needs for that; `cargo xtask qemu` runs the kernels;
-//! `cargo xtask bench` measures.
+//! `cargo xtask litmus` asks the model checker what the barriers mean; `cargo xtask verify` runs the long forms; `cargo xtask
+//! bench` measures.
 
 mod asm;
 mod bench;
+mod counts;
 mod disassembly;
+mod litmus;
+mod nightly;
+mod programs;
 mod qemu;
 mod setup;
 mod size;
 mod table;
 mod test;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,6 +38,14 @@ enum Command {
     Test,
     /// Build the kernels, run them in QEMU, and compare their counts with the hosted machine's
     Qemu(qemu::Args),
+    /// Run the long forms of the tests: more programs, more interrupts, more sections; and Miri and AddressSanitizer
+    Verify(verify::Args),
+    /// Run the library's tests under Miri
+    Miri,
+    /// Run the host's tests under AddressSanitizer
+    Asan,
+    /// Let herd7, which must be installed, judge the litmus tests, and compare its verdicts with theirs
+    Litmus,
     /// Count the crate beside C and hand-written assembly: print the table, and write the picture
     Bench(bench::Args),
     /// Compare the golden assembly with what the compiler makes
@@ -58,6 +72,10 @@ fn run(args: &Args) -> Result<()> {
     shell.change_dir(workspace()?);
     match &args.command {
         Command::Test => test::run(&shell),
+        Command::Verify(args) => verify::run(&shell, args),
+        Command::Miri => nightly::miri(&shell).map(drop),
+        Command::Asan => nightly::address_sanitizer(&shell).map(drop),
+        Command::Litmus => litmus::run(&shell),
         Command::Bench(args) => bench::run(&shell, args),
         Command::Asm { bless } => {
             setup::qemu_parts(&shell)?;

@@ -15,7 +15,7 @@ use lazy_mmu_examples::trace::Line;
 use xshell::{Shell, cmd};
 
 use crate::setup::TARGET;
-use crate::{asm, disassembly, size};
+use crate::{asm, disassembly, programs, size};
 
 /// How long a program may take before it counts as hung.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -68,7 +68,7 @@ impl Args {
 }
 
 /// The kernels, each with its expected output beside the package.
-const PROGRAMS: [&str; 9] = [
+const PROGRAMS: [&str; 11] = [
     NESTED_SECTIONS,
     "other_writes",
     "paging_crate",
@@ -78,17 +78,28 @@ const PROGRAMS: [&str; 9] = [
     INTERRUPTS,
     BUDGETS,
     COMPARISON,
+    SCALE,
+    TASKS,
 ];
 
 /// The ones that count instructions, beside the C form's: built for EL1 with LSE only.
 pub(crate) const BUDGETS: &str = "budgets";
 pub(crate) const COMPARISON: &str = "comparison";
+/// And the one that does so on several CPUs, and for a million pages, for which the PMU counts: in virtual time.
+const SCALE: &str = "scale";
 
 /// The ones whose output depends on how they are built.
-const COUNTING: [&str; 3] = [INTERRUPTS, BUDGETS, COMPARISON];
+const COUNTING: [&str; 4] = [INTERRUPTS, BUDGETS, COMPARISON, SCALE];
 
 /// The one that counts interrupts at instruction boundaries, which the build decides; and that needs a GICv3.
 const INTERRUPTS: &str = "interrupts";
+
+/// How many pages its scenario maps, in `cargo xtask test` and in the long form.
+const SCENARIO_PAGES: usize = 2;
+const MANY_SCENARIO_PAGES: usize = 16;
+
+/// The one with threads and several CPUs, single-stepped.
+const TASKS: &str = "tasks";
 
 /// The one that is for EL2 only.
 const EL2_WITHOUT_VHE: &str = "el2_without_vhe";
@@ -145,7 +156,7 @@ const CONFIGURATIONS: [Configuration; 4] = [
 const LSE_FEATURES: &str = "el1,c-form";
 
 /// The kernels of both builds.
-struct Kernels {
+pub(crate) struct Kernels {
     /// The target folders of the build with LSE, and of the one without. The program of EL2's own registers has one inside
     /// each: it does not get into the way of the others' parts.
     targets: [PathBuf; 2],
@@ -161,7 +172,7 @@ impl Kernels {
         })
     }
 
-    fn build(shell: &Shell) -> Result<Self> {
+    pub(crate) fn build(shell: &Shell) -> Result<Self> {
         let target = shell.current_dir().join("target");
         let kernels = Self {
             targets: [target.clone(), target.join("no-lse")],
@@ -183,20 +194,131 @@ impl Kernels {
     }
 }
 
-/// Sections under the generic timer; what it prints depends on the machine's speed, and it checks itself.
+/// The programs whose counts depend on the machine's speed: they check themselves, and say so.
 const TIMER: &str = "timer";
-/// How many sections it runs: in `cargo xtask test`, and else.
-const TIMER_SECTIONS: [usize; 2] = [100_000, 1_000_000];
+const MIGRATION: &str = "migration";
 
-/// Runs the program of the generic timer.
-fn timer(kernels: &Kernels, sections: usize) -> Result<()> {
-    let output = boot(kernels, TIMER, CONFIGURATIONS[0], &[sections.to_string()])?;
-    println!("== {TIMER}, {}\n{output}", CONFIGURATIONS[0].name);
+/// Random programs of sections, which are given to it.
+const RANDOM_PROGRAMS: &str = "programs";
+/// How many in `cargo xtask test`.
+const FEW_PROGRAMS: usize = 100;
+/// And in the long form.
+pub(crate) const MANY_PROGRAMS: usize = 1_000;
+
+/// How many sections they run: in `cargo xtask test`, and in the long form.
+#[derive(Clone, Copy)]
+pub(crate) enum Sections {
+    Short = 100_000,
+    Long = 1_000_000,
+}
+
+/// Row C05, with more pages in its scenario than `cargo xtask test` has; returns what was printed.
+pub(crate) fn interrupts(kernels: &Kernels) -> Result<String> {
+    let words = [MANY_SCENARIO_PAGES.to_string()];
+    let output = boot(kernels, INTERRUPTS, CONFIGURATIONS[0], &words)?;
+    println!("== {INTERRUPTS}, {}\n{output}", CONFIGURATIONS[0].name);
+    Ok(output)
+}
+
+/// Runs the sections under the generic timer, in real and in virtual time; returns what was printed.
+pub(crate) fn timer(kernels: &Kernels, sections: Sections) -> Result<String> {
+    let words = [(sections as usize).to_string()];
+    let configuration = CONFIGURATIONS[0];
+    let mut printed = String::new();
+    for time in [Time::Real, Time::Virtual] {
+        let mut qemu = Qemu::new(kernels, TIMER, configuration, &words);
+        qemu.time = time;
+        let output = qemu.boot()?;
+        println!(
+            "== {TIMER}, {}, {}\n{output}",
+            configuration.name,
+            time.name()
+        );
+        ensure!(
+            output.matches("none lost").count() == 2,
+            "{TIMER}: two lines are expected"
+        );
+        ensure!(
+            time == Time::Real || !output.contains(" 0 of them inside"),
+            "{TIMER}: no interrupt inside a section"
+        );
+        printed.push_str(&output);
+    }
+    Ok(printed)
+}
+
+/// Runs the threads that migrate between CPUs: all CPUs at once, with LSE and without; and in virtual time, where a thread is
+/// preempted much more often. Returns what was printed.
+pub(crate) fn migration(kernels: &Kernels, sections: Sections) -> Result<String> {
+    let ways = [
+        (CONFIGURATIONS[0], Time::Real, ["2000", "64"]),
+        (CONFIGURATIONS[2], Time::Real, ["2000", "64"]),
+        // There it would wait long for the other CPU's turn; and the timer suffices.
+        (CONFIGURATIONS[0], Time::Virtual, ["1000", "0"]),
+    ];
+    let mut printed = String::new();
+    for (configuration, time, [ticks, forced]) in ways {
+        let words = [(sections as usize).to_string(), ticks.into(), forced.into()];
+        let mut qemu = Qemu::new(kernels, MIGRATION, configuration, &words);
+        qemu.time = time;
+        let output = qemu.boot()?;
+        println!(
+            "== {MIGRATION}, {}, {}\n{output}",
+            configuration.name,
+            time.name()
+        );
+        ensure!(
+            output.matches("none lost").count() == 1,
+            "{MIGRATION}: one line is expected"
+        );
+        printed.push_str(&output);
+    }
+    Ok(printed)
+}
+
+/// What time it is for the machine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Time {
+    /// The host's. Each CPU is a thread of the host's, so several run at once.
+    Real,
+    /// That of the instructions: one is a nanosecond. The CPUs take turns. The timer interrupts more often than the host's could.
+    Virtual,
+}
+
+impl Time {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Real => "in real time",
+            Self::Virtual => "in virtual time",
+        }
+    }
+
+    fn options(self) -> [&'static str; 2] {
+        match self {
+            Self::Real => ["-accel", "tcg,thread=multi"],
+            Self::Virtual => ["-icount", "shift=0,sleep=off"],
+        }
+    }
+}
+
+/// Row S18 with interrupts from the real stream: `count` random programs, compared with the reference model.
+pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String> {
+    let words = [count.to_string()];
+    let mut qemu = Qemu::new(kernels, RANDOM_PROGRAMS, CONFIGURATIONS[0], &words);
+    let lines = programs::lines(count);
+    let mut bytes = (lines.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(lines.bytes());
+    let file = qemu.kernel.with_extension("lines");
+    fs::write(&file, bytes)?;
+    // Where the program looks for them.
+    qemu.loaded = Some((file, 0x7000_0000));
+    let output = qemu.boot()?;
+    println!("== {RANDOM_PROGRAMS}, {}\n{output}", CONFIGURATIONS[0].name);
     ensure!(
         output.matches("none lost").count() == 2,
-        "{TIMER}: two lines are expected"
+        "{RANDOM_PROGRAMS}: two lines are expected"
     );
-    Ok(())
+    Ok(output)
 }
 
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
@@ -210,7 +332,10 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     )?;
     if args.are_default() {
         everything(&kernels, args)?;
-        timer(&kernels, TIMER_SECTIONS[1])
+        timer(&kernels, Sections::Short)?;
+        migration(&kernels, Sections::Short)?;
+        random_programs(&kernels, FEW_PROGRAMS)?;
+        Ok(())
     } else {
         for configuration in CONFIGURATIONS {
             let output = boot(&kernels, NESTED_SECTIONS, configuration, &args.to_words())?;
@@ -232,7 +357,9 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
         &kernels.get("size_eager", CONFIGURATIONS[0]),
     )?;
     everything(&kernels, &Args::DEFAULT)?;
-    timer(&kernels, TIMER_SECTIONS[0])?;
+    timer(&kernels, Sections::Short)?;
+    migration(&kernels, Sections::Short)?;
+    random_programs(&kernels, FEW_PROGRAMS)?;
     for (pages, debug_pagealloc) in [(1, Switch::On), (512, Switch::On), (600, Switch::Off)] {
         let args = Args {
             pages,
@@ -256,25 +383,29 @@ pub(crate) fn assembly(shell: &Shell, bless: bool) -> Result<()> {
     asm::check(&kernels.get(BUDGETS, CONFIGURATIONS[0]), bless)
 }
 
-/// What the program that counts the three forms prints.
-pub(crate) fn comparison(shell: &Shell) -> Result<String> {
+/// What the programs print that count the three forms: up to 512 pages, and up to a million and on several CPUs.
+pub(crate) fn comparison(shell: &Shell) -> Result<[String; 2]> {
     let kernels = Kernels::build_lse(shell)?;
-    boot(&kernels, COMPARISON, CONFIGURATIONS[0], &[])
+    Ok([
+        boot(&kernels, COMPARISON, CONFIGURATIONS[0], &[])?,
+        boot(&kernels, SCALE, CONFIGURATIONS[0], &[])?,
+    ])
 }
 
 /// Each program in each configuration.
 fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
     println!("the programs: {}", PROGRAMS.join(", "));
     for program in PROGRAMS {
-        let words = if program == NESTED_SECTIONS {
-            args.to_words().to_vec()
-        } else {
-            Vec::new()
+        let words = match program {
+            NESTED_SECTIONS => args.to_words().to_vec(),
+            INTERRUPTS => vec![SCENARIO_PAGES.to_string()],
+            _ => Vec::new(),
         };
         let configurations = CONFIGURATIONS
             .into_iter()
             .filter(|it| program != EL2_WITHOUT_VHE || it.level == "el2")
-            .filter(|it| !COUNTING.contains(&program) || (it.level == "el1" && it.lse));
+            .filter(|it| !COUNTING.contains(&program) || (it.level == "el1" && it.lse))
+            .filter(|it| program != TASKS || it.level == "el1");
         for (number, configuration) in configurations.enumerate() {
             let output = boot(kernels, program, configuration, &words)?;
             println!("== {program}, {}", configuration.name);
@@ -294,7 +425,7 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
     }
     println!(
         "B26 B27 {} programs print the same at EL1 and at EL2, with LSE and without\n",
-        PROGRAMS.len() - COUNTING.len() - 1
+        PROGRAMS.len() - COUNTING.len() - 2
     );
     Ok(())
 }
@@ -391,7 +522,8 @@ fn refuses_bad_arguments(kernels: &Kernels) -> Result<()> {
         &["--debug-pagealloc", "maybe"],
     ] {
         let words: Vec<String> = words.iter().map(|&it| it.into()).collect();
-        let (code, output) = boot_to_any_end(kernels, NESTED_SECTIONS, CONFIGURATIONS[0], &words)?;
+        let (code, output) =
+            Qemu::new(kernels, NESTED_SECTIONS, CONFIGURATIONS[0], &words).boot_to_any_end()?;
         ensure!(
             code == Some(2) && output.contains("usage:"),
             "{words:?}: ended with {code:?}, and printed\n{output}"
@@ -403,67 +535,117 @@ fn refuses_bad_arguments(kernels: &Kernels) -> Result<()> {
 /// Runs `program` in QEMU; returns what it printed.
 fn boot(
     kernels: &Kernels,
-    program: &str,
+    program: &'static str,
     configuration: Configuration,
     arguments: &[String],
 ) -> Result<String> {
-    let (code, output) = boot_to_any_end(kernels, program, configuration, arguments)?;
-    ensure!(
-        code == Some(0),
-        "{program}, {}: ended with {code:?}, and printed\n{output}",
-        configuration.name
-    );
-    Ok(output)
+    Qemu::new(kernels, program, configuration, arguments).boot()
 }
 
-/// Runs `program` in QEMU; returns its exit code and what it printed.
-fn boot_to_any_end(
-    kernels: &Kernels,
-    program: &str,
+/// A program, and the machine that runs it.
+struct Qemu<'a> {
+    program: &'static str,
+    kernel: PathBuf,
     configuration: Configuration,
-    arguments: &[String],
-) -> Result<(Option<i32>, String)> {
-    let kernel = kernels.get(program, configuration);
-    // The first word is the program's name; ours says at which Exception level it should find itself.
-    let mut semihosting = format!("enable=on,target=native,arg={}", configuration.level);
-    for argument in arguments {
-        semihosting.push_str(",arg=");
-        semihosting.push_str(argument);
-    }
-    let mut machine = configuration.machine.to_owned();
-    if [INTERRUPTS, TIMER].contains(&program) {
-        machine.push_str(",gic-version=3");
-    }
-    let log = kernel.with_extension(format!("{}.log", configuration.level));
-    let file = File::create(&log)?;
-    let mut qemu = Command::new("qemu-system-aarch64")
-        .args(["-machine", &machine])
-        .args(["-cpu", configuration.cpu, "-m", "1G"])
-        .args([
-            "-nic", "none", "-display", "none", "-serial", "none", "-monitor", "none",
-        ])
-        .args(["-semihosting-config", &semihosting])
-        .arg("-kernel")
-        .arg(&kernel)
-        .stdin(Stdio::null())
-        .stdout(file.try_clone()?)
-        .stderr(file)
-        .spawn()
-        .context("qemu-system-aarch64 cannot be started")?;
-    let start = Instant::now();
-    let status = loop {
-        if let Some(status) = qemu.try_wait()? {
-            break status;
+    arguments: &'a [String],
+    time: Time,
+    /// A file that QEMU loads, and the physical address.
+    loaded: Option<(PathBuf, u64)>,
+}
+
+impl<'a> Qemu<'a> {
+    fn new(
+        kernels: &Kernels,
+        program: &'static str,
+        configuration: Configuration,
+        arguments: &'a [String],
+    ) -> Self {
+        Self {
+            program,
+            kernel: kernels.get(program, configuration),
+            configuration,
+            arguments,
+            time: if program == SCALE {
+                Time::Virtual
+            } else {
+                Time::Real
+            },
+            loaded: None,
         }
-        if start.elapsed() > PATIENCE {
-            qemu.kill()?;
-            qemu.wait()?;
-            bail!(
-                "the program hangs; it printed\n{}",
-                fs::read_to_string(&log)?
-            );
+    }
+
+    /// Runs it; returns what it printed.
+    fn boot(&self) -> Result<String> {
+        let (code, output) = self.boot_to_any_end()?;
+        ensure!(
+            code == Some(0),
+            "{}, {}: ended with {code:?}, and printed\n{output}",
+            self.program,
+            self.configuration.name
+        );
+        Ok(output)
+    }
+
+    /// Runs it; returns its exit code and what it printed.
+    fn boot_to_any_end(&self) -> Result<(Option<i32>, String)> {
+        // The first word is the program's name; ours says at which Exception level it should find itself.
+        let level = self.configuration.level;
+        let mut semihosting = format!("enable=on,target=native,arg={level}");
+        for argument in self.arguments {
+            semihosting.push_str(",arg=");
+            semihosting.push_str(argument);
         }
-        sleep(Duration::from_millis(20));
-    };
-    Ok((status.code(), fs::read_to_string(&log)?))
+        let mut machine = self.configuration.machine.to_owned();
+        if [INTERRUPTS, TIMER, TASKS, MIGRATION, RANDOM_PROGRAMS, SCALE].contains(&self.program) {
+            machine.push_str(",gic-version=3");
+        }
+        let log = self.kernel.with_extension(format!("{level}.log"));
+        let file = File::create(&log)?;
+        let mut qemu = Command::new("qemu-system-aarch64")
+            .args(["-machine", &machine])
+            .args(["-cpu", self.configuration.cpu, "-m", "1G"])
+            .args([
+                "-nic", "none", "-display", "none", "-serial", "none", "-monitor", "none",
+            ])
+            .args(["-semihosting-config", &semihosting])
+            .args([
+                "-smp",
+                if [TASKS, MIGRATION, SCALE].contains(&self.program) {
+                    "4"
+                } else {
+                    "1"
+                },
+            ])
+            .args(self.time.options())
+            .args(self.loaded.iter().flat_map(|(file, address)| {
+                let file = file.display();
+                [
+                    "-device".to_owned(),
+                    format!("loader,file={file},addr={address:#x},force-raw=on"),
+                ]
+            }))
+            .arg("-kernel")
+            .arg(&self.kernel)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .context("qemu-system-aarch64 cannot be started")?;
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = qemu.try_wait()? {
+                break status;
+            }
+            if start.elapsed() > PATIENCE {
+                qemu.kill()?;
+                qemu.wait()?;
+                bail!(
+                    "the program hangs; it printed\n{}",
+                    fs::read_to_string(&log)?
+                );
+            }
+            sleep(Duration::from_millis(20));
+        };
+        Ok((status.code(), fs::read_to_string(&log)?))
+    }
 }

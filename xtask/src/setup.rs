@@ -51,6 +51,37 @@ fn target(shell: &Shell, name: &str) -> Result<()> {
         .with_context(|| format!("add it by hand: `rustup target add {name}`"))
 }
 
+/// Adds the nightly toolchain, and components of it.
+pub(crate) fn nightly(shell: &Shell, components: &[&str]) -> Result<()> {
+    let works = cmd!(shell, "rustup run nightly rustc --version")
+        .quiet()
+        .ignore_stdout()
+        .ignore_stderr()
+        .run();
+    if works.is_err() {
+        println!(
+            "a nightly toolchain is missing: `rustup toolchain install nightly --profile minimal`"
+        );
+        cmd!(shell, "rustup toolchain install nightly --profile minimal")
+            .run()
+            .context("add it by hand: `rustup toolchain install nightly --profile minimal`")?;
+    }
+    if !components.is_empty() {
+        cmd!(
+            shell,
+            "rustup component add --toolchain nightly {components...}"
+        )
+        .run()
+        .with_context(|| {
+            let components = components.join(" ");
+            format!(
+                "add them by hand: `rustup component add --toolchain nightly {components}`; not every nightly has them"
+            )
+        })?;
+    }
+    Ok(())
+}
+
 fn installed(shell: &Shell, what: &str) -> Result<String> {
     cmd!(shell, "rustup {what} list --installed")
         .quiet()

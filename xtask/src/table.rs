@@ -101,13 +101,17 @@ const NAMES: [(&str, &str); 11] = [
 ];
 
 pub(crate) fn run(shell: &Shell) -> Result<()> {
-    let output = qemu::comparison(shell)?;
+    let [output, scale] = qemu::comparison(shell)?;
     let lines = output
         .lines()
         .skip(1)
         .map(str::parse)
         .collect::<Result<Vec<Line>>>()?;
-    let text = table(&lines)?;
+    let mut text = table(&lines)?;
+    write!(
+        text,
+        "Scale: instructions in one section of so many pages (counted by the PMU), and on so many CPUs at once\n\n{scale}"
+    )?;
     println!("{text}");
     let docs = crate::workspace()?.join("docs");
     fs::write(docs.join("performance-table.md"), markdown(&text))?;
@@ -233,7 +237,7 @@ const SERIES: [Series; 8] = [
     ),
 ];
 
-/// Draws instructions and barrier pairs over the number of pages, both axes logarithmic.
+/// Draws the instructions of each page, and the barrier pairs, over the number of pages; the axes are logarithmic.
 fn picture(lines: &[Line], bits: &str, file: &Path) -> Result<()> {
     let root = SVGBackend::new(file, (1080, 620)).into_drawing_area();
     root.fill(&WHITE)?;
@@ -247,75 +251,78 @@ fn picture(lines: &[Line], bits: &str, file: &Path) -> Result<()> {
         ("sans-serif", 22),
     )?;
     let (left, right) = root.split_horizontally(540);
-    panel(
-        &left,
-        "instructions",
-        lines,
-        bits,
-        1.0..30_000.0,
-        |it| it.instructions,
-        true,
-    )?;
-    panel(
-        &right,
-        "barrier pairs (dsb ishst; isb)",
-        lines,
-        bits,
-        0.8..2_000.0,
-        |it| it.pairs,
-        false,
-    )?;
+    let instructions = Panel {
+        what: "instructions for each page",
+        range: 3.0..250.0,
+        value: |count, pages| f64::from(count.instructions) / f64::from(pages),
+        legend: true,
+    };
+    let pairs = Panel {
+        what: "barrier pairs (dsb ishst; isb) in all",
+        range: 0.8..2_000.0,
+        value: |count, _| f64::from(count.pairs),
+        legend: false,
+    };
+    instructions.draw(&left, lines, bits)?;
+    pairs.draw(&right, lines, bits)?;
     root.present()?;
     Ok(())
 }
 
-fn panel(
-    area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
-    what: &str,
-    lines: &[Line],
-    bits: &str,
+/// Half of the picture.
+struct Panel {
+    what: &'static str,
     range: std::ops::Range<f64>,
-    value: fn(Count) -> u32,
+    value: fn(Count, u32) -> f64,
     legend: bool,
-) -> Result<()> {
-    let mut chart = ChartBuilder::on(area)
-        .caption(what, ("sans-serif", 18))
-        .margin(12)
-        .x_label_area_size(42)
-        .y_label_area_size(62)
-        .build_cartesian_2d((0.9f64..600.0).log_scale(), range.log_scale())?;
-    chart
-        .configure_mesh()
-        .x_desc("pages")
-        .light_line_style(TRANSPARENT)
-        .x_label_formatter(&|it| format!("{it:.0}"))
-        .y_label_formatter(&|it| format!("{it:.0}"))
-        .draw()?;
-    for (name, operation, form, color) in SERIES {
-        let points: Vec<(f64, f64)> = lines
-            .iter()
-            .filter(|it| it.operation == operation && it.bits == bits)
-            .map(|it| (f64::from(it.pages), f64::from(value(form(it)))))
-            .collect();
+}
+
+impl Panel {
+    fn draw(
+        self,
+        area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+        lines: &[Line],
+        bits: &str,
+    ) -> Result<()> {
+        let mut chart = ChartBuilder::on(area)
+            .caption(self.what, ("sans-serif", 18))
+            .margin(12)
+            .x_label_area_size(42)
+            .y_label_area_size(62)
+            .build_cartesian_2d((0.9f64..600.0).log_scale(), self.range.log_scale())?;
         chart
-            .draw_series(LineSeries::new(
-                points.iter().copied(),
-                color.stroke_width(2),
-            ))?
-            .label(name)
-            .legend(move |(x, y)| {
-                PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(3))
-            });
-        chart.draw_series(points.iter().map(|&it| Circle::new(it, 3, color.filled())))?;
-    }
-    if legend {
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.85))
-            .border_style(BLACK.mix(0.3))
-            .label_font(("sans-serif", 13))
+            .configure_mesh()
+            .x_desc("pages")
+            .light_line_style(TRANSPARENT)
+            .x_label_formatter(&|it| format!("{it:.0}"))
+            .y_label_formatter(&|it| format!("{it:.0}"))
             .draw()?;
+        for (name, operation, form, color) in SERIES {
+            let points: Vec<(f64, f64)> = lines
+                .iter()
+                .filter(|it| it.operation == operation && it.bits == bits)
+                .map(|it| (f64::from(it.pages), (self.value)(form(it), it.pages)))
+                .collect();
+            chart
+                .draw_series(LineSeries::new(
+                    points.iter().copied(),
+                    color.stroke_width(2),
+                ))?
+                .label(name)
+                .legend(move |(x, y)| {
+                    PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(3))
+                });
+            chart.draw_series(points.iter().map(|&it| Circle::new(it, 3, color.filled())))?;
+        }
+        if self.legend {
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::UpperRight)
+                .background_style(WHITE.mix(0.85))
+                .border_style(BLACK.mix(0.3))
+                .label_font(("sans-serif", 13))
+                .draw()?;
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::qemu;
 use crate::setup::{self, TARGET};
+use crate::{litmus, qemu};
 
 /// A part's name, and what it does.
 type Part = (&'static str, fn(&Shell) -> Result<()>);
@@ -18,6 +18,7 @@ const PARTS: &[Part] = &[
     ("documentation", documentation),
     ("tests on the host", tests_on_the_host),
     ("features", features),
+    ("litmus tests", litmus::check),
     ("programs on the emulated CPU", programs_in_qemu),
 ];
 

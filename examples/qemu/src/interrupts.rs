@@ -11,8 +11,9 @@ use aarch64_cpu::registers::{CNTP_CTL_EL0, CNTP_TVAL_EL0, ReadWriteable, Writeab
 use arm_gic::gicv3::registers::{Gicd, GicrSgi};
 use arm_gic::gicv3::{GicCpuInterface, GicV3, SgiTarget, SgiTargetGroup};
 use arm_gic::{IntId, InterruptGroup, UniqueMmioPointer};
+use spin::mutex::SpinMutex;
 
-use crate::thread::{OTHER_THREAD, THREAD};
+use crate::thread;
 
 /// Where the `virt` board has the distributor and the redistributors.
 const DISTRIBUTOR: usize = 0x0800_0000;
@@ -31,12 +32,17 @@ static HANDLER: AtomicUsize = AtomicUsize::new(0);
 /// How many interrupts have been taken.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets the GIC up and unmasks interrupts; `handler` is called for each.
+/// What is called when a handler has returned; 0 if there is nothing.
+static ON_RETURN: AtomicUsize = AtomicUsize::new(0);
+
+static GIC: SpinMutex<Option<GicV3<'static>>> = SpinMutex::new(None);
+
+/// Sets the GIC up for `cpus` CPUs and unmasks interrupts of this one, the first; `handler` is called for each.
 ///
 /// # Panics
 ///
 /// If there is no GICv3.
-pub fn init(handler: fn()) {
+pub fn init(cpus: usize, handler: fn()) {
     HANDLER.store(handler as usize, Ordering::Relaxed);
     let distributor: NonNull<Gicd> =
         NonNull::new(with_exposed_provenance_mut(DISTRIBUTOR)).expect("it is not at 0");
@@ -45,30 +51,60 @@ pub fn init(handler: fn()) {
     // SAFETY: the identity map has the device there, as device memory, and nobody else uses it.
     let distributor = unsafe { UniqueMmioPointer::new(distributor) };
     // SAFETY: as above.
-    let gic = unsafe { GicV3::new(distributor, redistributors, 1) };
+    let gic = unsafe { GicV3::new(distributor, redistributors, cpus) };
     let mut gic = gic.expect("the board has a GICv3");
     gic.setup(0);
-    for interrupt in [SGI, TIMER] {
-        gic.set_interrupt_priority(interrupt, Some(0), 0x80)
-            .expect("there is such an interrupt");
-        gic.enable_interrupt(interrupt, Some(0), true)
-            .expect("there is such an interrupt");
+    *GIC.lock() = Some(gic);
+    init_cpu(0);
+}
+
+/// Unmasks interrupts of this CPU, whose number is `cpu`.
+///
+/// # Panics
+///
+/// If [`init`] has not been called, for as many CPUs.
+pub fn init_cpu(cpu: usize) {
+    {
+        let mut gic = GIC.lock();
+        let gic = gic.as_mut().expect("the GIC is set up");
+        gic.init_cpu(cpu);
+        for interrupt in [SGI, TIMER] {
+            gic.set_interrupt_priority(interrupt, Some(cpu), 0x80)
+                .expect("there is such an interrupt");
+            gic.enable_interrupt(interrupt, Some(cpu), true)
+                .expect("there is such an interrupt");
+        }
     }
+    GicCpuInterface::enable_group1(true);
     GicCpuInterface::set_priority_mask(0xff);
     arm_gic::irq_enable();
 }
 
-/// Sends an interrupt to this CPU. It is taken as soon as interrupts are not masked.
+/// Says what is called when a handler has returned, with interrupts still masked: what may run another thread.
+pub fn on_return(then: fn()) {
+    ON_RETURN.store(then as usize, Ordering::Relaxed);
+}
+
+/// Sends an interrupt to the first CPU. It is taken as soon as interrupts are not masked.
 ///
 /// # Panics
 ///
 /// If there is no such interrupt.
 pub fn send() {
+    send_to(0);
+}
+
+/// Sends an interrupt to the CPU with the number `cpu`.
+///
+/// # Panics
+///
+/// If there is no such interrupt.
+pub fn send_to(cpu: usize) {
     let target = SgiTarget::List {
         affinity3: 0,
         affinity2: 0,
         affinity1: 0,
-        target_list: 1,
+        target_list: 1 << cpu,
     };
     GicCpuInterface::send_sgi(SGI, target, SgiTargetGroup::CurrentGroup1)
         .expect("there is such an interrupt");
@@ -88,7 +124,7 @@ fn random() -> u64 {
     next >> 33
 }
 
-/// Lets the timer interrupt, each time at least `ticks` of its counter after the last, until `budget` interrupts have been taken; 0
+/// Lets the timer interrupt this CPU, each time at least `ticks` of its counter after the last, until `budget` interrupts have been taken; 0
 /// ticks stop it.
 pub fn set_timer(ticks: u64, budget: usize) {
     BUDGET.store(budget, Ordering::Relaxed);
@@ -128,7 +164,7 @@ pub(crate) fn on_interrupt() {
     });
     assert!(known, "a spurious interrupt");
     TAKEN.fetch_add(1, Ordering::Relaxed);
-    let threads = [&THREAD, &OTHER_THREAD];
+    let threads = thread::current();
     for thread in threads {
         thread.preempt_count.fetch_add(HARDIRQ, Ordering::Relaxed);
     }
@@ -138,5 +174,11 @@ pub(crate) fn on_interrupt() {
     handler();
     for thread in threads {
         thread.preempt_count.fetch_sub(HARDIRQ, Ordering::Relaxed);
+    }
+    let then = ON_RETURN.load(Ordering::Relaxed);
+    if then != 0 {
+        // SAFETY: `on_return` has stored the address of such a function.
+        let then: fn() = unsafe { core::mem::transmute(then) };
+        then();
     }
 }

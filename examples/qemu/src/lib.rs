@@ -7,20 +7,30 @@
 #![cfg(all(target_arch = "aarch64", target_os = "none"))]
 
 pub mod access;
+#[cfg(feature = "el1")]
+pub mod arena;
 pub mod boot;
 pub mod exceptions;
 pub mod exclusive;
 #[cfg(feature = "c-form")]
 pub mod forms;
 pub mod interrupts;
+#[cfg(feature = "el1")]
+pub mod ledger;
 #[cfg(feature = "c-form")]
 pub mod live;
 #[cfg(feature = "el1")]
 pub mod mapper;
+#[cfg(feature = "c-form")]
+pub mod pmu;
 pub mod pool;
 pub mod program;
 #[cfg(feature = "el1")]
 pub mod rows;
+#[cfg(feature = "el1")]
+pub mod scheduler;
+#[cfg(feature = "el1")]
+pub mod smp;
 pub mod step;
 pub mod thread;
 #[cfg(feature = "el1")]

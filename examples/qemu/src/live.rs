@@ -77,6 +77,11 @@ impl Live {
         })
     }
 
+    /// The table in `frame`.
+    pub fn table(&self, frame: Frame) -> &Table {
+        self.machine.table(frame)
+    }
+
     /// The descriptor of the first page.
     pub fn first(&self) -> u64 {
         self.first.kernel_page().0

@@ -8,19 +8,22 @@ use lazy_mmu::descriptor::Leaf;
 use lazy_mmu::{Backend, lazy_mmu, tlb};
 use lazy_mmu_examples::PageRange;
 
+use crate::arena::{Arena, WORD};
+
 /// Where the handler's entry is, what it maps, and where; and how often it has used its mapping.
 static SLOT: AtomicPtr<AtomicU64> = AtomicPtr::new(core::ptr::null_mut());
 static LEAF: AtomicU64 = AtomicU64::new(0);
 static ADDRESS: AtomicU64 = AtomicU64::new(0);
 static USED: AtomicUsize = AtomicUsize::new(0);
-/// What is in the frame that the handler maps.
-pub const WORD: u64 = 0x00c0_5c05;
 
-/// Says where the handler maps, what, and at which address; the page has [`WORD`] in it.
-pub fn init(slot: &'static AtomicU64, leaf: Leaf, address: u64) {
-    SLOT.store(core::ptr::from_ref(slot).cast_mut(), Ordering::Relaxed);
-    LEAF.store(leaf.0, Ordering::Relaxed);
-    ADDRESS.store(address, Ordering::Relaxed);
+/// Says that the handler maps page `number` of the arena; what, is its first frame.
+pub fn init(arena: &Arena, number: usize) {
+    SLOT.store(
+        core::ptr::from_ref(&arena.slots[number]).cast_mut(),
+        Ordering::Relaxed,
+    );
+    LEAF.store(arena.leaf(0).0, Ordering::Relaxed);
+    ADDRESS.store(arena.range.page(number), Ordering::Relaxed);
 }
 
 /// How often the handler has used its mapping since the last call.

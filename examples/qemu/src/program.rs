@@ -35,3 +35,17 @@ fn check_level() {
         other => panic!("the first word is {other}, neither el1 nor el2"),
     }
 }
+
+/// The number that is word `position` of the command line, counted from 0.
+///
+/// # Panics
+///
+/// If there is none.
+#[must_use]
+pub fn number(position: usize) -> usize {
+    let words = semihosting::experimental::env::args::<256>().expect("QEMU passes a command line");
+    let word = (&words).into_iter().nth(position);
+    word.and_then(Result::ok)
+        .and_then(|it| it.parse().ok())
+        .unwrap_or_else(|| panic!("word {position} of the command line is to be a number"))
+}

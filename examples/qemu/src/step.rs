@@ -3,7 +3,7 @@
 //! A barrier has no effect that software could observe under emulation; so it is counted where it is executed.
 //! `MDSCR_EL1.SS` and `KDE` are set and PSTATE.D is clear while a program is stepped: each instruction is then followed by
 //! a software step exception, whose handler looks at the next one (Arm ARM DDI 0487, "Software Step exceptions"). No
-//! timing is involved, and the counts are exact and repeatable.
+//! timing is involved, and the counts are exact and repeatable. One CPU steps at a time: what is noted stands in one place.
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -55,7 +55,7 @@ struct Log {
     register_reads: AtomicUsize,
 }
 
-// SAFETY: there is one CPU; the handler writes while the program is stepped, the program reads while it is not.
+// SAFETY: one CPU steps at a time; the handler writes while the program is stepped, the program reads while it is not.
 unsafe impl Sync for Log {}
 
 static LOG: Log = Log {
@@ -85,7 +85,7 @@ impl Log {
 /// What is watched.
 struct Watched(UnsafeCell<Tables>);
 
-// SAFETY: there is one CPU, and `watch` is not called while stepping.
+// SAFETY: one CPU steps at a time, and `watch` is not called while stepping.
 unsafe impl Sync for Watched {}
 
 /// Which memory holds translation tables.
@@ -251,7 +251,7 @@ pub enum Injection {
 
 struct Injected(UnsafeCell<Injection>);
 
-// SAFETY: there is one CPU, and `inject_at` is not called while stepping.
+// SAFETY: one CPU steps at a time, and `inject_at` is not called while stepping.
 unsafe impl Sync for Injected {}
 
 static INJECTION: Injected = Injected(UnsafeCell::new(Injection::None));

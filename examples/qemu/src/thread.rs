@@ -1,13 +1,15 @@
-//! The threads of these kernels: one, whose `thread_info` the backends read.
+//! The threads of these kernels: one, unless a program has a [scheduler](crate::scheduler); the backends read its
+//! `thread_info`.
 
 use core::mem::offset_of;
-use core::ptr::from_ref;
+use core::ptr::{from_ref, with_exposed_provenance};
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
-use aarch64_cpu::registers::{SP_EL0, TPIDR_EL1, Writeable};
+use aarch64_cpu::registers::{Readable, SP_EL0, TPIDR_EL1, Writeable};
 use lazy_mmu::aarch64::{Aarch64, ByteAt, FlagsAt, Kernel, PreemptCountAt, SpEl0, TpidrEl1};
 
 /// What SP_EL0 and TPIDR_EL1 point to.
+#[derive(Debug)]
 #[repr(C)]
 pub struct ThreadInfo {
     /// Flags of everybody. The mode's are 29 to 31.
@@ -19,7 +21,8 @@ pub struct ThreadInfo {
 }
 
 impl ThreadInfo {
-    const fn new() -> Self {
+    /// That of a new thread: no bit of the mode's is set, those of others are [`FOREIGN_FLAGS`].
+    pub(crate) const fn new() -> Self {
         Self {
             flags: AtomicU64::new(FOREIGN_FLAGS),
             preempt_count: AtomicU32::new(0),
@@ -38,18 +41,38 @@ pub static OTHER_THREAD: ThreadInfo = ThreadInfo::new();
 /// Flags of others, which must never change.
 pub const FOREIGN_FLAGS: u64 = 0x8000_0000_1000_0001;
 
-/// Loads the task pointers.
+/// Loads the task pointers with those of the one thread.
 pub fn init() {
-    SP_EL0.set(from_ref(&THREAD).expose_provenance() as u64);
-    TPIDR_EL1.set(from_ref(&OTHER_THREAD).expose_provenance() as u64);
+    set_current([&THREAD, &OTHER_THREAD]);
+}
+
+/// Loads the task pointers, SP_EL0 and TPIDR_EL1.
+pub fn set_current(infos: [&'static ThreadInfo; 2]) {
+    let [sp_el0, tpidr_el1] = infos.map(|it| from_ref(it).expose_provenance() as u64);
+    SP_EL0.set(sp_el0);
+    TPIDR_EL1.set(tpidr_el1);
+}
+
+/// What the task pointers point to, SP_EL0 and TPIDR_EL1.
+#[must_use]
+pub fn current() -> [&'static ThreadInfo; 2] {
+    [SP_EL0.get(), TPIDR_EL1.get()].map(|address| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "an address has the width of usize on aarch64"
+        )]
+        let info: *const ThreadInfo = with_exposed_provenance(address as usize);
+        // SAFETY: `set_current` has loaded it, before the first interrupt, with a reference to a static.
+        unsafe { &*info }
+    })
 }
 
 /// The kernel with the bits in its flags word, found through SP_EL0.
 #[derive(Debug)]
 pub struct Flags;
 
-// SAFETY: SP_EL0 points to THREAD from `init` on, and the thread lives forever; nobody else writes flags 29 to 31;
-// the preempt count is Linux's; there is one thread, so no context switch.
+// SAFETY: SP_EL0 points to the thread's `ThreadInfo` from `init` on, and the thread lives forever; nobody else writes
+// flags 29 to 31; the preempt count is Linux's; the scheduler, where there is one, executes `dsb ish` at a context switch.
 unsafe impl Kernel for Flags {
     type Task = SpEl0;
     type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 29, 30, 31>;
@@ -60,7 +83,7 @@ unsafe impl Kernel for Flags {
 #[derive(Debug)]
 pub struct Byte;
 
-// SAFETY: as above, with TPIDR_EL1 and OTHER_THREAD; nobody else writes the byte.
+// SAFETY: as above, with TPIDR_EL1; nobody else writes the byte.
 unsafe impl Kernel for Byte {
     type Task = TpidrEl1;
     type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;

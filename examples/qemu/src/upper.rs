@@ -5,7 +5,7 @@
 use core::arch::asm;
 
 use aarch64_cpu::asm::barrier;
-use aarch64_cpu::registers::{ReadWriteable, TCR_EL1, TTBR1_EL1, Writeable};
+use aarch64_cpu::registers::{ReadWriteable, Readable, TCR_EL1, TTBR1_EL1, Writeable};
 
 /// Lets the MMU walk the tables at the physical address `root`, for the addresses whose upper `t1sz` bits are set.
 pub fn activate(root: u64, t1sz: u64) {
@@ -13,6 +13,12 @@ pub fn activate(root: u64, t1sz: u64) {
     barrier::dsb(barrier::ISHST);
     TTBR1_EL1.set(root);
     set_size(t1sz);
+}
+
+/// The physical address of the tables that this CPU's MMU walks.
+#[must_use]
+pub fn root() -> u64 {
+    TTBR1_EL1.get()
 }
 
 /// Lets the MMU walk the tables of TTBR1, as they are, for the addresses whose upper `t1sz` bits are set.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::program::{End, Op};
+use super::program::{End, Op};
 
 /// What is open, from the outside in.
 #[derive(Clone, PartialEq, Eq, Debug)]

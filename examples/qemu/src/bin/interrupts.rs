@@ -5,7 +5,10 @@
 //! the tables and the program's barriers must be those of the run without an interrupt. Then two interrupts, at every pair
 //! of boundaries; and a synchronous exception instead, whose section is nested in the program's.
 //!
-//! Run it with `cargo xtask qemu`. What it prints stands in `interrupts.txt` beside the package.
+//! The last operation is the scenario for which sections nest: pages are mapped and zapped, with DEBUG_PAGEALLOC. How many pages
+//! is the first word behind the level.
+//!
+//! Run it with `cargo xtask qemu`. What it prints for two pages stands in `interrupts.txt` beside the package.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
@@ -19,24 +22,21 @@ fn main() {
 mod kernel {
     use core::hint::black_box;
     use core::marker::PhantomData;
-    use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+    use core::sync::atomic::{AtomicU64, Ordering};
 
     use aarch64_rt::entry;
+    use heapless::Vec;
     use lazy_mmu::descriptor::Leaf;
     use lazy_mmu::{Backend, Task, lazy_mmu, tlb};
-    use lazy_mmu_examples::frames::MemoryMap;
-    use lazy_mmu_examples::page::{USER_BASE, VMALLOC_BASE};
-    use lazy_mmu_examples::scenario::MEMORY_BASE;
+    use lazy_mmu_examples::page::USER_BASE;
     use lazy_mmu_examples::trace::Step;
-    use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
+    use lazy_mmu_examples::{Error, Machine, MemoryManager, PageRange};
+    use lazy_mmu_qemu::arena::Arena;
     use lazy_mmu_qemu::step::{Injection, Trace};
     use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu, OTHER_THREAD, THREAD};
     use lazy_mmu_qemu::virt::Virt;
     use lazy_mmu_qemu::{interrupts, mapper, program, step};
     use semihosting::println;
-
-    const FRAMES: usize = 2048;
-    static USES: [AtomicU8; FRAMES] = [const { AtomicU8::new(0) }; FRAMES];
 
     /// The entries that the programs change; the handler's is behind them.
     const PROGRAMS: usize = 8;
@@ -49,7 +49,7 @@ mod kernel {
 
     fn run() -> Result<(), Error> {
         // Which backend the handler uses is the same for both: it is in an interrupt, and has no bits.
-        interrupts::init(|| mapper::map_and_use::<Mmu>(true));
+        interrupts::init(1, || mapper::map_and_use::<Mmu>(true));
         let mut total = 0;
         total += everything::<Mmu>("flags word, SP_EL0", || mapper::map_and_use::<Mmu>(false))?;
         total += everything::<ByteMmu>("own byte, TPIDR_EL1", || {
@@ -253,23 +253,14 @@ mod kernel {
     /// Runs everything; returns the number of injections.
     fn everything<B: Backend>(storage: &str, fault: fn()) -> Result<usize, Error> {
         println!("# the bits in: {storage}");
-        let mut mm = boot::<B>()?;
-        let range = PageRange::new(VMALLOC_BASE, PAGES)?;
-        mm.build_tables(range)?;
-        let (table, first) = mm.leaf(range.start()).ok_or(Error::NotMapped {
-            address: range.start(),
-        })?;
-        let machine = mm.machine();
-        let frame = mm.allocate(1)?;
-        machine.write(frame.linear(), mapper::WORD)?;
-        let slots = slots(&machine, table, first);
+        let (mm, arena) = Arena::boot::<B>(PAGES, 1, true)?;
+        mapper::init(&arena, PROGRAMS);
         let env = Env {
-            slots,
-            leaf: frame.kernel_page(),
-            range,
+            slots: arena.slots,
+            leaf: arena.leaf(0),
+            range: arena.range,
             backend: PhantomData,
         };
-        mapper::init(&slots[PROGRAMS], env.leaf, range.page(PROGRAMS));
 
         let mut total = 0;
         for operation in operations::<B>() {
@@ -289,25 +280,8 @@ mod kernel {
             );
         }
         assert!(total > 5_000, "{total} injections");
-        total += scenario::<B>(mm)?;
+        total += Scenario::new(mm, program::number(1))?.everything(fault)?;
         Ok(total)
-    }
-
-    /// The entries from `first` on, which stay where they are.
-    fn slots<B: Backend>(machine: &Virt<B>, table: Frame, first: usize) -> &'static [AtomicU64] {
-        let slots = &machine.table(table)[first..first + PAGES];
-        // SAFETY: the table is live until the next memory manager is booted, and then nobody uses these any more.
-        unsafe { &*core::ptr::from_ref(slots) }
-    }
-
-    fn boot<B: Backend>() -> Result<MemoryManager<'static, Virt<B>>, Error> {
-        for used in &USES {
-            used.store(0, Ordering::Relaxed);
-        }
-        let map = MemoryMap::new(MEMORY_BASE, &USES);
-        // SAFETY: the RAM there is the frames', and in the identity map; memory managers are used one after another.
-        let machine = unsafe { Virt::new(map) };
-        MemoryManager::boot(machine, map, true)
     }
 
     /// One interrupt at each boundary, a run each; returns how many.
@@ -374,24 +348,9 @@ mod kernel {
             // came behind the last store; none else.
             let noted = step::noted_at_fault();
             let stored = undisturbed.steps()[..noted.min(undisturbed.noted)].contains(&Step::Store);
-            let without_pair = |steps: &[Step]| {
-                let mut rest = [Step::Store; 32];
-                let mut count = 0;
-                let mut steps = steps.iter().peekable();
-                while let Some(&step) = steps.next() {
-                    if step == Step::DsbIshst && steps.peek() == Some(&&Step::Isb) {
-                        steps.next();
-                    } else {
-                        rest[count] = step;
-                        count += 1;
-                    }
-                }
-                (rest, count)
-            };
             let same = run.steps() == undisturbed.steps();
-            let (left, all) = (without_pair(run.steps()), without_pair(undisturbed.steps()));
             assert!(
-                same || left == all,
+                same || without_pairs(run.steps()).eq(without_pairs(undisturbed.steps())),
                 "{}: a fault at {at}, the program did something else",
                 operation.0
             );
@@ -413,36 +372,128 @@ mod kernel {
         undisturbed.instructions
     }
 
-    /// The scenario for which sections nest: a page is mapped and zapped, with DEBUG_PAGEALLOC. An interrupt before every
-    /// instruction, in one run.
-    fn scenario<B: Backend>(mut mm: MemoryManager<'static, Virt<B>>) -> Result<usize, Error> {
-        const MANY: usize = 24;
-        let range = PageRange::new(USER_BASE, MANY)?;
-        mm.build_tables(range)?;
-        let free = mm.frames().free();
-        let mut run = |injection| {
+    /// All steps but those of pairs.
+    fn without_pairs(steps: &[Step]) -> impl Iterator<Item = Step> {
+        let mut steps = steps.iter().copied().peekable();
+        core::iter::from_fn(move || {
+            loop {
+                let step = steps.next()?;
+                if step != Step::DsbIshst || steps.next_if_eq(&Step::Isb).is_none() {
+                    return Some(step);
+                }
+            }
+        })
+    }
+
+    /// The scenario for which sections nest: pages are mapped and zapped, with DEBUG_PAGEALLOC.
+    struct Scenario<B: Backend> {
+        mm: MemoryManager<'static, Virt<B>>,
+        range: PageRange,
+    }
+
+    /// What the scenario has done and left.
+    struct Outcome {
+        steps: Vec<Step, 4096>,
+        instructions: usize,
+        left: Left,
+    }
+
+    /// What must be the same whatever is injected.
+    #[derive(PartialEq, Debug)]
+    struct Left {
+        flags: [u64; 2],
+        bytes: [u8; 2],
+        free: usize,
+        /// A sum over all entries of all tables.
+        tables: u64,
+    }
+
+    impl<B: Backend> Scenario<B> {
+        fn new(mut mm: MemoryManager<'static, Virt<B>>, pages: usize) -> Result<Self, Error> {
+            let range = PageRange::new(USER_BASE, pages)?;
+            mm.build_tables(range)?;
+            Ok(Self { mm, range })
+        }
+
+        fn run(&mut self, injection: Injection) -> Result<Outcome, Error> {
+            self.mm.rewind();
             step::inject_at(injection);
-            interrupts::taken();
             let (result, trace) = stepped(|| {
-                mm.populate_range(range)?;
-                mm.zap_range(range)
+                self.mm.populate_range(self.range)?;
+                self.mm.zap_range(self.range)
             });
             step::inject_at(Injection::None);
-            let counts = lazy_mmu_examples::trace::Counts::of(trace.steps);
-            result.map(|()| (counts, trace.instructions, interrupts::taken()))
-        };
-        let (undisturbed, instructions, none) = run(Injection::None)?;
-        let (disturbed, same, taken) = run(Injection::InterruptEverywhere)?;
-        assert_eq!((undisturbed, instructions, none), (disturbed, same, 0));
-        assert_eq!(taken, instructions, "an interrupt before each instruction");
-        assert_eq!(mm.frames().free(), free);
-        for thread in [&THREAD, &OTHER_THREAD] {
-            assert_eq!(thread.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
-            assert_eq!(thread.lazy_mmu.load(Ordering::Relaxed), 0);
+            result?;
+            let threads = [&THREAD, &OTHER_THREAD];
+            Ok(Outcome {
+                steps: Vec::from_slice(trace.steps).expect("it has room for so few pages"),
+                instructions: trace.instructions,
+                left: Left {
+                    flags: threads.map(|it| it.flags.load(Ordering::Relaxed)),
+                    bytes: threads.map(|it| it.lazy_mmu.load(Ordering::Relaxed)),
+                    free: self.mm.frames().free(),
+                    tables: self.sum_of_tables(),
+                },
+            })
         }
-        println!(
-            "C05 {MANY} pages mapped and zapped, with DEBUG_PAGEALLOC: {taken} interrupts, one before every instruction"
-        );
-        Ok(taken)
+
+        fn sum_of_tables(&self) -> u64 {
+            let (map, machine) = (self.mm.frames().map(), self.mm.machine());
+            let frames = (0..map.frames()).map(|number| map.base().add(number));
+            let tables = frames.filter(|&it| map.is_table(it));
+            let entries = tables.flat_map(|it| machine.table(it));
+            // The place of an entry counts too.
+            entries.fold(0, |sum: u64, entry| {
+                sum.rotate_left(5) ^ entry.load(Ordering::Relaxed)
+            })
+        }
+
+        /// An interrupt at each boundary, and a fault at each, a run each; and an interrupt at every boundary of one run. Returns
+        /// how many in all.
+        fn everything(mut self, fault: fn()) -> Result<usize, Error> {
+            let pages = self.range.pages();
+            let undisturbed = self.run(Injection::None)?;
+            let boundaries = undisturbed.instructions;
+            assert_eq!(undisturbed.left.flags, [FOREIGN_FLAGS; 2]);
+            for at in 0..boundaries {
+                interrupts::taken();
+                mapper::used();
+                let run = self.run(Injection::Interrupts([at, at]))?;
+                assert_eq!((interrupts::taken(), mapper::used()), (1, 1));
+                assert!(
+                    run.steps == undisturbed.steps && run.left == undisturbed.left,
+                    "the scenario: an interrupt at {at} of {boundaries}: {:?} instead of {:?}",
+                    run.left,
+                    undisturbed.left
+                );
+            }
+            for at in 0..boundaries {
+                mapper::used();
+                let run = self.run(Injection::Fault(at, fault))?;
+                assert_eq!(mapper::used(), 1);
+                assert_eq!(run.left, undisturbed.left, "the scenario: a fault at {at}");
+                // The handler has executed one pair for the program, or none.
+                let pairs = |steps| lazy_mmu_examples::trace::Counts::of(steps).pairs;
+                let missing = pairs(&undisturbed.steps).checked_sub(pairs(&run.steps));
+                assert!(
+                    matches!(missing, Some(0 | 1))
+                        && without_pairs(&run.steps).eq(without_pairs(&undisturbed.steps)),
+                    "the scenario: a fault at {at}, {missing:?} pairs are missing"
+                );
+            }
+            interrupts::taken();
+            let run = self.run(Injection::InterruptEverywhere)?;
+            assert_eq!(
+                interrupts::taken(),
+                boundaries,
+                "one before each instruction"
+            );
+            assert!(run.steps == undisturbed.steps && run.left == undisturbed.left);
+            println!(
+                "C05 {pages} pages mapped and zapped, with DEBUG_PAGEALLOC: {boundaries} interrupts at {boundaries} boundaries, \
+                 {boundaries} faults, and {boundaries} interrupts in one run"
+            );
+            Ok(3 * boundaries)
+        }
     }
 }

@@ -1,0 +1,93 @@
+//! What the programs that interrupt, preempt and migrate sections work on: a memory manager, the entries of one of its
+//! tables, and frames to map there.
+
+use core::arch::asm;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use lazy_mmu::Backend;
+use lazy_mmu::descriptor::Leaf;
+use lazy_mmu_examples::frames::MemoryMap;
+use lazy_mmu_examples::page::VMALLOC_BASE;
+use lazy_mmu_examples::scenario::MEMORY_BASE;
+use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
+
+use crate::virt::Virt;
+
+const FRAMES: usize = 2048;
+static USES: [AtomicU8; FRAMES] = [const { AtomicU8::new(0) }; FRAMES];
+
+/// What the first word of a frame is; the number of the frame is added.
+pub const WORD: u64 = 0x00c0_5c05;
+
+/// Entries of a live table, and frames.
+#[derive(Clone, Copy, Debug)]
+pub struct Arena {
+    /// The entries, in a row.
+    pub slots: &'static [AtomicU64],
+    /// What they translate.
+    pub range: PageRange,
+    first: Frame,
+}
+
+impl Arena {
+    /// Boots a memory manager, makes a table for `pages` pages, and allocates `frames` frames. The arena is good until the next
+    /// is booted.
+    ///
+    /// # Errors
+    ///
+    /// Those of the memory manager.
+    pub fn boot<B: Backend>(
+        pages: usize,
+        frames: usize,
+        debug_pagealloc: bool,
+    ) -> Result<(MemoryManager<'static, Virt<B>>, Self), Error> {
+        for used in &USES {
+            used.store(0, Ordering::Relaxed);
+        }
+        let map = MemoryMap::new(MEMORY_BASE, &USES);
+        // SAFETY: the RAM there is the frames', and in the identity map; memory managers are used one after another.
+        let machine = unsafe { Virt::new(map) };
+        let mut mm = MemoryManager::boot(machine, map, debug_pagealloc)?;
+        let range = PageRange::new(VMALLOC_BASE, pages)?;
+        mm.build_tables(range)?;
+        let (table, index) = mm.leaf(range.start()).ok_or(Error::NotMapped {
+            address: range.start(),
+        })?;
+        let first = mm.allocate(frames)?;
+        for number in 0..frames {
+            machine.write(first.add(number).linear(), WORD + number as u64)?;
+        }
+        let slots = &machine.table(table)[index..][..pages];
+        // SAFETY: the table is live until the next memory manager is booted, and then nobody uses these any more.
+        let slots = unsafe { &*core::ptr::from_ref(slots) };
+        let arena = Self {
+            slots,
+            range,
+            first,
+        };
+        Ok((mm, arena))
+    }
+
+    /// The descriptor that maps frame `number`, for the kernel.
+    #[must_use]
+    pub fn leaf(&self, number: usize) -> Leaf {
+        self.first.add(number).kernel_page()
+    }
+
+    /// Reads through the mapping of page `number`, which must show frame `frame`. A fault would be unexpected, and end the
+    /// program.
+    ///
+    /// # Panics
+    ///
+    /// If it shows something else.
+    pub fn check(&self, number: usize, frame: usize) {
+        let word: u64;
+        // SAFETY: the caller has mapped the page; if not, the abort's handler ends the program. The asm may read any memory, so
+        // the compiler has stored everything before.
+        unsafe {
+            asm!("ldr {word}, [{address}]", word = out(reg) word, address = in(reg) self.range.page(number),
+                options(nostack, preserves_flags, readonly));
+        }
+        assert_eq!(word, WORD + frame as u64, "page {number}");
+    }
+}

@@ -1,0 +1,166 @@
+//! Books of what is owed, kept beside the crate's bits: which stores of a thread have had their barrier pair, and on which
+//! CPU.
+//!
+//! A missing barrier has no effect under emulation, and with several CPUs nothing can be single-stepped. So the programs
+//! with threads have a backend that counts: what a thread stored that needs the pair, and up to where the pairs that were
+//! executed cover it. Before a thread uses a mapping, both must be the same. The books of a handler are its CPU's: what it
+//! does is not counted for the thread that it interrupted.
+
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use aarch64_cpu::asm::barrier;
+use lazy_mmu::descriptor::{Descriptor, Leaf};
+use lazy_mmu::tlb::Tlbi;
+use lazy_mmu::{Backend, Event};
+
+use crate::scheduler;
+
+/// What one thread, or the handlers of one CPU, have stored, and what of it is visible.
+#[derive(Debug, Default)]
+pub struct Books {
+    /// Stores that need the pair.
+    stored: AtomicU64,
+    /// How many of them are complete: a `dsb` has been executed behind them by the CPU that made them.
+    complete: AtomicU64,
+    /// How many of them have had their pair.
+    visible: AtomicU64,
+    /// The CPU that executed the last pair.
+    cpu: AtomicUsize,
+}
+
+impl Books {
+    /// Empty.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            stored: AtomicU64::new(0),
+            complete: AtomicU64::new(0),
+            visible: AtomicU64::new(0),
+            cpu: AtomicUsize::new(0),
+        }
+    }
+
+    fn store(&self) {
+        // Nobody else writes it.
+        let stored = self.stored.load(Ordering::Relaxed);
+        self.stored.store(stored + 1, Ordering::Relaxed);
+    }
+
+    /// Executes `pair`, which makes everything visible that is stored until now.
+    fn pair(&self, pair: impl FnOnce()) {
+        let stored = self.stored.load(Ordering::Relaxed);
+        pair();
+        self.complete.store(stored, Ordering::Relaxed);
+        self.visible.store(stored, Ordering::Relaxed);
+        self.cpu.store(crate::smp::cpu(), Ordering::Relaxed);
+    }
+
+    /// What a context switch owes: `dsb ish`.
+    pub(crate) fn leave_cpu(&self) {
+        barrier::dsb(barrier::ISH);
+        self.complete
+            .store(self.stored.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// The thread goes on, on another CPU than before, whose barriers complete nothing of what it has stored there.
+    ///
+    /// # Panics
+    ///
+    /// If something is not complete.
+    pub(crate) fn enter_another_cpu(&self) {
+        let stored = self.stored.load(Ordering::Relaxed);
+        let complete = self.complete.load(Ordering::Relaxed);
+        assert_eq!(
+            complete, stored,
+            "C12: a thread goes on with stores that its last CPU has not completed"
+        );
+    }
+
+    /// Before a mapping is used.
+    ///
+    /// # Panics
+    ///
+    /// If a pair is missing.
+    pub fn check_visible(&self) {
+        let stored = self.stored.load(Ordering::Relaxed);
+        let visible = self.visible.load(Ordering::Relaxed);
+        assert_eq!(visible, stored, "a pair is missing before an access");
+    }
+
+    /// How many stores wait for their pair.
+    #[must_use]
+    pub fn owed(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed) - self.visible.load(Ordering::Relaxed)
+    }
+
+    /// How many stores there were that need the pair.
+    #[must_use]
+    pub fn stored(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed)
+    }
+
+    /// The CPU that executed the last pair.
+    #[must_use]
+    pub fn cpu_of_last_pair(&self) -> usize {
+        self.cpu.load(Ordering::Relaxed)
+    }
+}
+
+/// The backend `B`, with books.
+#[derive(Debug)]
+pub struct Ledger<B>(PhantomData<B>);
+
+impl<B: Backend> Ledger<B> {
+    fn books() -> &'static Books {
+        if B::in_interrupt() {
+            scheduler::books_of_handlers()
+        } else {
+            scheduler::current().books()
+        }
+    }
+}
+
+// SAFETY: everything is `B`'s; the books have no effect on it.
+unsafe impl<B: Backend> Backend for Ledger<B> {
+    type Storage = B::Storage;
+
+    fn current() -> B::Storage {
+        B::current()
+    }
+
+    fn in_interrupt() -> bool {
+        B::in_interrupt()
+    }
+
+    fn barrier() {
+        Self::books().pair(B::barrier);
+    }
+
+    fn table_barrier() {
+        B::table_barrier();
+    }
+
+    fn tlb_invalidate(instruction: Tlbi) {
+        B::tlb_invalidate(instruction);
+    }
+
+    /// The end of an invalidation, which is a pair too for what was stored before its first barrier. Nothing is stored
+    /// between the two.
+    fn tlb_barrier() {
+        Self::books().pair(B::tlb_barrier);
+    }
+
+    fn has_tlb_range() -> bool {
+        B::has_tlb_range()
+    }
+
+    fn observe(event: Event) {
+        if let Event::Store { value, .. } = event
+            && Leaf(value).needs_barrier()
+        {
+            Self::books().store();
+        }
+        B::observe(event);
+    }
+}

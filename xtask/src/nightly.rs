@@ -1,0 +1,73 @@
+//! What needs a nightly compiler: Miri, and the host's tests under AddressSanitizer.
+
+use anyhow::{Context, Result, ensure};
+use xshell::{Shell, cmd};
+
+use crate::counts;
+use crate::setup;
+
+/// What Miri is told, besides its rule that all code be free of undefined behaviour.
+const MODELS: [(&str, &str); 2] = [
+    (
+        "Stacked Borrows, strict provenance",
+        "-Zmiri-strict-provenance",
+    ),
+    ("Tree Borrows", "-Zmiri-tree-borrows"),
+];
+
+/// The least number of tests that Miri runs, for each model, and that run under AddressSanitizer.
+const TESTS: [usize; 2] = [150, 190];
+
+/// The library's tests under Miri: guards, tokens, and both storages of the bits. Returns the number of tests for each model.
+pub(crate) fn miri(shell: &Shell) -> Result<Vec<(&'static str, usize)>> {
+    setup::nightly(shell, &["miri", "rust-src"])?;
+    let mut passed = Vec::new();
+    for (name, flags) in MODELS {
+        let output = cmd!(
+            shell,
+            "cargo +nightly miri test --locked -p lazy-mmu --lib --tests --target-dir target/miri"
+        )
+        .env("MIRIFLAGS", flags)
+        .read()?;
+        println!("{output}");
+        let tests = counts::passed_tests(&output)?;
+        println!("Miri, {name}: {tests} tests");
+        ensure!(
+            tests >= TESTS[0],
+            "{} tests are promised, and Miri ran {tests}",
+            TESTS[0]
+        );
+        passed.push((name, tests));
+    }
+    Ok(passed)
+}
+
+/// The tests of the library and of the memory manager under AddressSanitizer, documentation's examples included; but for row
+/// S18's, whose unwinding takes minutes there. Returns their number.
+pub(crate) fn address_sanitizer(shell: &Shell) -> Result<usize> {
+    setup::nightly(shell, &[])?;
+    let version = cmd!(shell, "rustc +nightly --version --verbose").read()?;
+    let host = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .context("rustc says which host it is for")?;
+    let output = cmd!(
+        shell,
+        "cargo +nightly test --locked -p lazy-mmu -p lazy-mmu-examples --target {host} --target-dir target/asan -- --skip s18_"
+    )
+    // Guards are forgotten on purpose, and what they hold with them.
+    .env("ASAN_OPTIONS", "detect_leaks=0")
+    .env("RUSTFLAGS", "-Zsanitizer=address")
+    .env("RUSTDOCFLAGS", "-Zsanitizer=address")
+    .env_remove("CARGO_ENCODED_RUSTFLAGS")
+    .read()?;
+    println!("{output}");
+    let tests = counts::passed_tests(&output)?;
+    println!("AddressSanitizer: {tests} tests");
+    ensure!(
+        tests >= TESTS[1],
+        "{} tests are promised, and {tests} ran",
+        TESTS[1]
+    );
+    Ok(tests)
+}
