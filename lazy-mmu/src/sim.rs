@@ -400,6 +400,40 @@ mod tests {
     }
 
     #[test]
+    fn an_invalidation_is_recorded_with_its_address() {
+        // Both halves of the address space, and the bits between that the operand has.
+        for address in [
+            0,
+            0x4000_1000,
+            0x007f_ffff_ffff_f000,
+            0xff80_0000_0000_0000,
+            0xffff_8000_0000_3000,
+        ] {
+            execute_tlbi(Tlbi::page(address, Scope::LastLevel));
+            execute_tlbi(Tlbi::page(address, Scope::AllLevels));
+            assert_eq!(
+                take_trace(),
+                [Event::Tlbi(address), Event::TlbiTable(address)]
+            );
+        }
+        execute_tlbi(Tlbi::All);
+        assert_eq!(take_trace(), [Event::TlbiAll]);
+    }
+
+    #[test]
+    fn the_modes_flags_are_the_three_highest() {
+        use crate::Bits;
+
+        let all = Bits::ACTIVE.union(Bits::PENDING).union(Bits::PAUSED);
+        // SAFETY: no section depends on these bits.
+        unsafe { Sim::current().set(all) };
+        assert_eq!(flags().load(core::sync::atomic::Ordering::Relaxed), FLAGS);
+        assert_eq!(FLAGS, 0xe000_0000_0000_0000);
+        // SAFETY: as above.
+        unsafe { Sim::current().clear(all) };
+    }
+
+    #[test]
     #[should_panic(expected = "no such task: task 1")]
     fn an_unknown_task_is_refused() {
         switch_to(TaskId(1));

@@ -361,6 +361,21 @@ mod tests {
         VirtualRange::new(granule, start, pages).unwrap()
     }
 
+    /// The instructions; one that makes no headway fails, and does not go on for ever.
+    fn instructions(
+        range: VirtualRange,
+        scope: Scope,
+        has_tlb_range: bool,
+    ) -> impl Iterator<Item = Tlbi> {
+        let limit = usize::try_from(MAX_TLBI_OPS).unwrap();
+        super::instructions(range, scope, has_tlb_range)
+            .enumerate()
+            .map(move |(number, instruction)| {
+                assert!(number < limit, "more than {limit} instructions");
+                instruction
+            })
+    }
+
     #[test]
     fn b20_operands_by_address() {
         // Worked by hand from the instruction's page: VA[55:12], nothing else.
@@ -490,6 +505,28 @@ mod tests {
             Err(BadRange::NoSuchLevel { level: 0 })
         );
         assert_eq!(VirtualRange::of_entry(Kib16, 2, 0).unwrap().pages(), 2048);
+    }
+
+    #[test]
+    fn bad_ranges_say_what_is_wrong() {
+        use std::string::ToString as _;
+
+        for (error, text) in [
+            (
+                VirtualRange::new(Granule::Kib16, 0x1000, 1).unwrap_err(),
+                "the address 0x1000 is not a multiple of 0x4000",
+            ),
+            (
+                VirtualRange::new(Granule::Kib4, 0xffff_ffff_ffff_f000, 2).unwrap_err(),
+                "2 pages from 0xfffffffffffff000 on run over the end of the address space",
+            ),
+            (
+                VirtualRange::of_entry(Granule::Kib64, 0, 0).unwrap_err(),
+                "the granule has no level 0",
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+        }
     }
 
     #[test]

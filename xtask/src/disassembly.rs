@@ -15,30 +15,29 @@ fn is_barrier(word: u32) -> bool {
     word & 0xffff_f01f == 0xd503_301f && matches!(word >> 5 & 0b111, 0b100..=0b110)
 }
 
-/// The TLBI instructions of a function, in order, with register 0 (Arm ARM, "SYS" and each instruction's page).
-const TLBI: [(&str, [u32; 5]); 2] = [
-    (
-        "b20_tlbi_of_el1",
-        // VAALE1IS, VAAE1IS, RVAALE1IS, RVAAE1IS, VMALLE1IS
-        [
-            0xd508_83e0,
-            0xd508_8360,
-            0xd508_82e0,
-            0xd508_8260,
-            0xd508_8300,
-        ],
-    ),
-    (
-        "b20_tlbi_of_el2",
-        // VALE2IS, VAE2IS, RVALE2IS, RVAE2IS, ALLE2IS
-        [
-            0xd50c_83a0,
-            0xd50c_8320,
-            0xd50c_82a0,
-            0xd50c_8220,
-            0xd50c_8300,
-        ],
-    ),
+/// VAALE1IS, VAAE1IS, RVAALE1IS, RVAAE1IS, VMALLE1IS (Arm ARM, "SYS" and each instruction's page), with register 0.
+const OF_EL1: [u32; 5] = [
+    0xd508_83e0,
+    0xd508_8360,
+    0xd508_82e0,
+    0xd508_8260,
+    0xd508_8300,
+];
+
+/// VALE2IS, VAE2IS, RVALE2IS, RVAE2IS, ALLE2IS.
+const OF_EL2: [u32; 5] = [
+    0xd50c_83a0,
+    0xd50c_8320,
+    0xd50c_82a0,
+    0xd50c_8220,
+    0xd50c_8300,
+];
+
+/// The TLBI instructions of a function, in order.
+const TLBI: [(&str, [u32; 5]); 3] = [
+    ("b20_tlbi_of_el1", OF_EL1),
+    ("b20_tlbi_of_el2", OF_EL2),
+    ("b20_tlbi_by_default", OF_EL1),
 ];
 
 /// Row B20, in a program that has these functions.

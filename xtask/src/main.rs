@@ -2,13 +2,14 @@
 //!
 //! `cargo xtask test` runs every test, and installs what it needs for that; `cargo xtask qemu` runs the kernels;
 //! `cargo xtask litmus` asks the model checker what the barriers mean; `cargo xtask verify` runs the long forms; `cargo xtask
-//! bench` measures.
+//! mutants` tests the tests; `cargo xtask bench` measures.
 
 mod asm;
 mod bench;
 mod counts;
 mod disassembly;
 mod litmus;
+mod mutants;
 mod nightly;
 mod programs;
 mod qemu;
@@ -46,6 +47,8 @@ enum Command {
     Asan,
     /// Let herd7, which must be installed, judge the litmus tests, and compare its verdicts with theirs
     Litmus,
+    /// Change the library one place at a time: a test must fail, or `xtask/mutants.txt` says why none can (an hour)
+    Mutants(mutants::Args),
     /// Count the crate beside C and hand-written assembly: print the table, and write the picture
     Bench(bench::Args),
     /// Compare the golden assembly with what the compiler makes
@@ -76,6 +79,7 @@ fn run(args: &Args) -> Result<()> {
         Command::Miri => nightly::miri(&shell).map(drop),
         Command::Asan => nightly::address_sanitizer(&shell).map(drop),
         Command::Litmus => litmus::run(&shell),
+        Command::Mutants(args) => mutants::run(&shell, args).map(drop),
         Command::Bench(args) => bench::run(&shell, args),
         Command::Asm { bless } => {
             setup::qemu_parts(&shell)?;

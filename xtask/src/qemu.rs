@@ -17,8 +17,9 @@ use xshell::{Shell, cmd};
 use crate::setup::TARGET;
 use crate::{asm, disassembly, programs, size};
 
-/// How long a program may take before it counts as hung.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// How long a program may take before it counts as hung; and where each takes seconds.
+const PATIENCE: Duration = Duration::from_mins(20);
+const LITTLE_PATIENCE: Duration = Duration::from_mins(2);
 
 #[derive(clap::Args, Clone, Copy)]
 pub(crate) struct Args {
@@ -29,6 +30,10 @@ pub(crate) struct Args {
     /// Whether free frames are unmapped from the linear map
     #[arg(long, value_enum, default_value = "on", value_name = "on|off")]
     debug_pagealloc: Switch,
+
+    /// Each program in one configuration only, without the timer's: what the mutants of the library are tested with
+    #[arg(long, conflicts_with_all = ["pages", "debug_pagealloc", "bless"])]
+    quick: bool,
 
     /// Write what the program prints by default into its expected output, instead of comparing
     #[arg(long)]
@@ -46,6 +51,7 @@ impl Args {
     const DEFAULT: Self = Self {
         pages: 64,
         debug_pagealloc: Switch::On,
+        quick: false,
         bless: false,
     };
 
@@ -163,26 +169,19 @@ pub(crate) struct Kernels {
 }
 
 impl Kernels {
-    /// The programs at EL1 with LSE only.
+    pub(crate) fn build(shell: &Shell) -> Result<Self> {
+        let kernels = Self::build_lse(shell)?;
+        build_levels(shell, &kernels.targets[1], "-lse")?;
+        Ok(kernels)
+    }
+
+    /// Only those with LSE.
     fn build_lse(shell: &Shell) -> Result<Self> {
         let target = shell.current_dir().join("target");
-        build(shell, &target, "+lse", LSE_FEATURES)?;
+        build_levels(shell, &target, "+lse")?;
         Ok(Self {
             targets: [target.clone(), target.join("no-lse")],
         })
-    }
-
-    pub(crate) fn build(shell: &Shell) -> Result<Self> {
-        let target = shell.current_dir().join("target");
-        let kernels = Self {
-            targets: [target.clone(), target.join("no-lse")],
-        };
-        for (target, lse) in kernels.targets.iter().zip(["+lse", "-lse"]) {
-            build(shell, &target.join("el2"), lse, "el2")?;
-            let features = if lse == "+lse" { LSE_FEATURES } else { "el1" };
-            build(shell, target, lse, features)?;
-        }
-        Ok(kernels)
     }
 
     fn get(&self, program: &str, configuration: Configuration) -> PathBuf {
@@ -321,15 +320,48 @@ pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String>
     Ok(output)
 }
 
-pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
-    let kernels = Kernels::build(shell)?;
+/// What the compiler made of them.
+fn disassembly(kernels: &Kernels) -> Result<()> {
+    let other_writes = kernels.get("other_writes", CONFIGURATIONS[0]);
     disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
-    disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
-    asm::check(&kernels.get(BUDGETS, CONFIGURATIONS[0]), args.bless)?;
+    disassembly::check(&other_writes)?;
+    disassembly::check_tlbi(&other_writes)
+}
+
+/// The golden assembly, and the size of the text.
+fn golden(kernels: &Kernels, bless: bool) -> Result<()> {
+    asm::check(&kernels.get(BUDGETS, CONFIGURATIONS[0]), bless)?;
     size::check(
         &kernels.get("size_lazy", CONFIGURATIONS[0]),
         &kernels.get("size_eager", CONFIGURATIONS[0]),
-    )?;
+    )
+}
+
+/// Each program once, in the build with LSE; but for those that count instructions, to which any change is one.
+fn quick(shell: &Shell) -> Result<()> {
+    let kernels = Kernels::build_lse(shell)?;
+    disassembly(&kernels)?;
+    for program in PROGRAMS
+        .into_iter()
+        .filter(|it| ![BUDGETS, COMPARISON, SCALE].contains(it))
+    {
+        let configuration = CONFIGURATIONS[usize::from(program == EL2_WITHOUT_VHE)];
+        let words = words(program, &Args::DEFAULT);
+        let mut qemu = Qemu::new(&kernels, program, configuration, &words);
+        qemu.patience = LITTLE_PATIENCE;
+        let output = qemu.boot()?;
+        compare_with_file(&output, program)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
+    if args.quick {
+        return quick(shell);
+    }
+    let kernels = Kernels::build(shell)?;
+    disassembly(&kernels)?;
+    golden(&kernels, args.bless)?;
     if args.are_default() {
         everything(&kernels, args)?;
         timer(&kernels, Sections::Short)?;
@@ -349,13 +381,8 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
 /// The short form for `cargo xtask test`.
 pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build(shell)?;
-    disassembly::check(&kernels.get(NESTED_SECTIONS, CONFIGURATIONS[0]))?;
-    disassembly::check_tlbi(&kernels.get("other_writes", CONFIGURATIONS[0]))?;
-    asm::check(&kernels.get(BUDGETS, CONFIGURATIONS[0]), false)?;
-    size::check(
-        &kernels.get("size_lazy", CONFIGURATIONS[0]),
-        &kernels.get("size_eager", CONFIGURATIONS[0]),
-    )?;
+    disassembly(&kernels)?;
+    golden(&kernels, false)?;
     everything(&kernels, &Args::DEFAULT)?;
     timer(&kernels, Sections::Short)?;
     migration(&kernels, Sections::Short)?;
@@ -364,6 +391,7 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
         let args = Args {
             pages,
             debug_pagealloc,
+            quick: false,
             bless: false,
         };
         let output = boot(
@@ -392,15 +420,20 @@ pub(crate) fn comparison(shell: &Shell) -> Result<[String; 2]> {
     ])
 }
 
+/// A program's command line.
+fn words(program: &str, args: &Args) -> Vec<String> {
+    match program {
+        NESTED_SECTIONS => args.to_words().to_vec(),
+        INTERRUPTS => vec![SCENARIO_PAGES.to_string()],
+        _ => Vec::new(),
+    }
+}
+
 /// Each program in each configuration.
 fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
     println!("the programs: {}", PROGRAMS.join(", "));
     for program in PROGRAMS {
-        let words = match program {
-            NESTED_SECTIONS => args.to_words().to_vec(),
-            INTERRUPTS => vec![SCENARIO_PAGES.to_string()],
-            _ => Vec::new(),
-        };
+        let words = words(program, args);
         let configurations = CONFIGURATIONS
             .into_iter()
             .filter(|it| program != EL2_WITHOUT_VHE || it.level == "el2")
@@ -428,6 +461,13 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
         PROGRAMS.len() - COUNTING.len() - 2
     );
     Ok(())
+}
+
+/// Builds all programs.
+fn build_levels(shell: &Shell, target: &Path, lse: &str) -> Result<()> {
+    build(shell, &target.join("el2"), lse, "el2")?;
+    let features = if lse == "+lse" { LSE_FEATURES } else { "el1" };
+    build(shell, target, lse, features)
 }
 
 /// Builds all programs of one set of register names.
@@ -549,6 +589,7 @@ struct Qemu<'a> {
     configuration: Configuration,
     arguments: &'a [String],
     time: Time,
+    patience: Duration,
     /// A file that QEMU loads, and the physical address.
     loaded: Option<(PathBuf, u64)>,
 }
@@ -570,6 +611,7 @@ impl<'a> Qemu<'a> {
             } else {
                 Time::Real
             },
+            patience: PATIENCE,
             loaded: None,
         }
     }
@@ -636,7 +678,7 @@ impl<'a> Qemu<'a> {
             if let Some(status) = qemu.try_wait()? {
                 break status;
             }
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > self.patience {
                 qemu.kill()?;
                 qemu.wait()?;
                 bail!(

@@ -23,6 +23,23 @@ pub(crate) fn qemu_parts(shell: &Shell) -> Result<()> {
     package(shell, "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu")
 }
 
+/// What `cargo xtask mutants` needs beside that.
+pub(crate) fn cargo_mutants(shell: &Shell) -> Result<()> {
+    if cmd!(shell, "cargo mutants --version")
+        .quiet()
+        .ignore_stdout()
+        .ignore_stderr()
+        .run()
+        .is_ok()
+    {
+        return Ok(());
+    }
+    println!("`cargo mutants` is missing: `cargo install cargo-mutants --locked`");
+    cmd!(shell, "cargo install cargo-mutants --locked")
+        .run()
+        .context("install it by hand: `cargo install cargo-mutants --locked`")
+}
+
 /// Adds a component of the workspace's toolchain. `rust-toolchain.toml` lists them too, but rustup adds those only where
 /// it may install by itself (`RUSTUP_AUTO_INSTALL`), and only together with the toolchain.
 fn component(shell: &Shell, name: &str) -> Result<()> {

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use xshell::{Shell, cmd};
 
 use crate::qemu::{self, Kernels, Sections};
-use crate::{counts, nightly, setup};
+use crate::{counts, mutants, nightly, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -36,6 +36,8 @@ enum Part {
     Miri,
     /// The host's tests under AddressSanitizer
     Asan,
+    /// The library and the macro, changed one place at a time: the tests must see it
+    Mutants,
 }
 
 /// What was counted, how often, and how often at least is promised.
@@ -113,6 +115,11 @@ impl Part {
             Self::Asan => {
                 let tests = nightly::address_sanitizer(shell)?;
                 Ok(vec![Count::new("tests", tests, 1)])
+            }
+            Self::Mutants => {
+                let figures = mutants::run(shell, &mutants::Args::default())?;
+                let mutants = counts::before(&figures, " mutants:")?;
+                Ok(vec![Count::new(figures, mutants, 1)])
             }
         }
     }

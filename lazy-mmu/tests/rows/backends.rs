@@ -5,8 +5,10 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::common::{KERNEL, slots, trace};
+use lazy_mmu::descriptor::{Granule, Table};
 use lazy_mmu::raw::{self, Kind};
 use lazy_mmu::sim::{self, Sim, SimOwnByte};
+use lazy_mmu::tlb::VirtualRange;
 use lazy_mmu::{Backend, Bits, Global, OwnByte, Storage, is_active, lazy_mmu, with, write};
 
 lazy_mmu::set_global_backend!(Sim);
@@ -51,6 +53,53 @@ fn k01_twenty_lines_make_a_backend() {
     });
     assert_eq!(BARRIERS.get(), 2);
     assert!(!is_active::<Mine>());
+}
+
+#[test]
+fn k01_off_aarch64_the_other_barriers_are_the_pairs() {
+    let page = VirtualRange::new(Granule::Kib4, 0xffff_8000_0000_0000, 1).unwrap();
+    BARRIERS.set(0);
+    with::<Mine, _>(|mmu| {
+        mmu.flush_tlb_kernel_range(page);
+    });
+    assert_eq!(BARRIERS.get(), 2, "before the invalidation, and behind it");
+    let [parent, child] = slots::<2>();
+    with::<Mine, _>(|mmu| {
+        // SAFETY: nothing walks them.
+        unsafe { mmu.split_block(&parent, std::slice::from_ref(&child), Table(3), |_| KERNEL) };
+        assert_eq!(BARRIERS.get(), 3, "before the parent");
+    });
+    assert_eq!(BARRIERS.get(), 4);
+}
+
+#[test]
+fn k01_a_kernel_says_whether_it_has_the_tlb_range_instructions() {
+    use lazy_mmu::aarch64::{Aarch64, ByteAt, Kernel, PreemptCountAt, TaskPointer};
+
+    struct Nowhere;
+    impl TaskPointer for Nowhere {
+        fn current() -> *mut u8 {
+            unreachable!("nobody asks")
+        }
+    }
+    struct With;
+    struct Without;
+    // SAFETY: no section is entered.
+    unsafe impl Kernel for With {
+        type Task = Nowhere;
+        type Bits = ByteAt<0>;
+        type Interrupt = PreemptCountAt<4, 1>;
+        const HAS_TLB_RANGE: bool = true;
+    }
+    // SAFETY: as above.
+    unsafe impl Kernel for Without {
+        type Task = Nowhere;
+        type Bits = ByteAt<0>;
+        type Interrupt = PreemptCountAt<4, 1>;
+    }
+    assert!(Aarch64::<With>::has_tlb_range());
+    assert!(!Aarch64::<Without>::has_tlb_range());
+    assert!(!Mine::has_tlb_range());
 }
 
 #[test]
@@ -139,4 +188,15 @@ fn k06_the_registered_backend_serves_code_that_names_none() {
         mmu.note_store();
     });
     assert_eq!(trace(), "(DIDI)");
+}
+
+#[test]
+fn k06_the_registered_backend_says_whether_this_is_an_interrupt_and_what_a_tlb_can() {
+    assert!(!Global::in_interrupt());
+    sim::interrupt(|| assert!(Global::in_interrupt()));
+    let two = VirtualRange::new(Granule::Kib4, 0xffff_8000_0000_0000, 2).unwrap();
+    with::<Global, _>(|mmu| {
+        mmu.flush_tlb_kernel_range(two);
+    });
+    assert_eq!(trace(), "{}(DTTdI)", "`Sim` has no range instructions");
 }

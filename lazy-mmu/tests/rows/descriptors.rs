@@ -1,9 +1,13 @@
 //! Rows B04 and B10 to B13: the rule of each kind, in each granule and regime; and what is no descriptor of the kind.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use lazy_mmu::descriptor::{
     ACCESSED, BadDescriptor, Descriptor, El2Leaf, Granule, KernelLeaf, Leaf, PAGE_LEVEL, Table,
     TopLevel, USER, UXN, VALID,
 };
+use lazy_mmu::sim::Sim;
+use lazy_mmu::with;
 
 use Granule::{Kib4, Kib16, Kib64};
 
@@ -124,6 +128,45 @@ fn b10_b12_b13_tables_and_the_top_level() {
         );
         assert_eq!(TopLevel::from_bits(granule, level, top.0), Ok(top));
     }
+}
+
+#[test]
+fn b10_b13_what_is_stored_is_the_descriptor() {
+    let slot = AtomicU64::new(0);
+    let stored = || slot.load(Ordering::Relaxed);
+    with::<Sim, _>(|mmu| {
+        mmu.write(&slot, Table(0x4000_0003));
+        assert_eq!(stored(), 0x4000_0003);
+        mmu.write(&slot, TopLevel(0x8000_0003));
+        assert_eq!(stored(), 0x8000_0003);
+        mmu.write(&slot, Leaf(0x4000_0703));
+        assert_eq!(stored(), 0x4000_0703);
+        mmu.write(&slot, El2Leaf(0x8000_0703));
+        assert_eq!(stored(), 0x8000_0703);
+    });
+}
+
+#[test]
+fn only_the_bits_that_are_reserved_are_reported() {
+    use BadDescriptor::{NoSuchLevel, Reserved};
+
+    const NT: u64 = 1 << 16;
+    for granule in GRANULES {
+        let page = Leaf::new(granule, 3, 0, ACCESSED | NT | VALID);
+        assert_eq!(page, Err(Reserved { bits: NT | VALID }));
+        let block = Leaf::new(granule, 2, 0, ACCESSED | NT | 1 << 17);
+        assert_eq!(block, Err(Reserved { bits: 1 << 17 }));
+        assert!(Leaf::new(granule, 2, 0, ACCESSED | NT).is_ok());
+        // There are no tables at the level of the pages, nor below it, an invalid entry or not.
+        for (level, bits) in [(3, 0), (3, 0b11), (4, 0), (4, 0b11)] {
+            let table = Table::from_bits(granule, level, bits);
+            assert_eq!(table, Err(NoSuchLevel { level }));
+        }
+    }
+    assert_eq!(
+        TopLevel::from_bits(Kib64, 0, 0b11),
+        Err(NoSuchLevel { level: 0 })
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod letters;
 mod attack;
 mod attribute;
 mod backends;
+mod debug;
 mod descriptors;
 mod hooks;
 mod interrupts;

@@ -249,6 +249,22 @@ for_both_storages! {
 }
 
 for_both_storages! {
+    fn s26_a_forgotten_pause_of_the_third_level_ends_with_it<B>() {
+        let mut handle = task::<B>();
+        let mut outer = handle.enter();
+        let mut second = outer.nest();
+        let mut third = second.nest();
+        mem::forget(third.pause());
+        assert!(!is_active::<B>());
+        third.leave();
+        assert!(is_active::<B>(), "the pause ended with its section");
+        second.leave();
+        outer.leave();
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
     fn s26_a_forgotten_pause_of_a_forgotten_section_is_healed<B>() {
         let mut handle = task::<B>();
         let mut outer = handle.enter();

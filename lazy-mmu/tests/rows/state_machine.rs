@@ -327,6 +327,10 @@ for_both_storages! {
         assert_eq!(without_sections, "SDISSDISDI");
         assert_eq!(bits::<B>(), Bits::EMPTY);
 
+        // Nor does an interrupt make a difference.
+        sim::interrupt(|| assert!(!Eager::<B>::in_interrupt()));
+        trace();
+
         // Nothing at all: no bits, no size.
         assert_eq!(size_of::<<Eager<B> as Backend>::Storage>(), 0);
     }

@@ -1,13 +1,14 @@
 //! Rows B14 to B16, B20, B21, B23 and B24: the writes that are not plain stores, and TLB invalidation.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use lazy_mmu::descriptor::{ACCESSED, DBM, Granule, Leaf, READ_ONLY, Table, TopLevel, UXN, VALID};
-use lazy_mmu::sim::{Sim, bits, interrupt, is_settled};
+use lazy_mmu::sim::{Event, Sim, bits, interrupt, is_settled, take_trace};
 use lazy_mmu::tlb::{self, VirtualRange};
 use lazy_mmu::{Bits, update, with, write};
 
-use crate::common::{KERNEL, slots, trace};
+use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
 
 const BASE: u64 = 0xffff_8000_0000_0000;
 
@@ -128,11 +129,62 @@ fn b15_what_adds_goes_by_the_rule() {
     assert_eq!(trace(), "SDI");
 }
 
+#[test]
+fn b15_what_is_set_already_stays_set() {
+    let [slot] = slots::<1>();
+    // Dirty by the hardware's bits and by the software's too.
+    slot.store(DIRTY | SOFTWARE_DIRTY, Ordering::Relaxed);
+    update::set_wrprotect::<Sim>(&slot, SOFTWARE_DIRTY);
+    let protected = (DIRTY | READ_ONLY | SOFTWARE_DIRTY) & !DBM;
+    assert_eq!(slot.load(Ordering::Relaxed), protected);
+
+    slot.store(UXN | VALID | ACCESSED, Ordering::Relaxed);
+    let wanted = Leaf(ACCESSED | DBM);
+    assert!(update::set_access_flags::<Sim, _>(&slot, wanted, 0));
+    let old = UXN | VALID | ACCESSED | DBM;
+    assert_eq!(slot.load(Ordering::Relaxed), old);
+    // The software's bits may be among the hardware's.
+    slot.store(UXN | VALID, Ordering::Relaxed);
+    assert!(update::set_access_flags::<Sim, _>(&slot, wanted, DBM));
+    assert_eq!(slot.load(Ordering::Relaxed), old);
+    trace();
+}
+
+#[test]
+fn b15_a_change_that_needs_no_pair_and_a_pair_without_a_change() {
+    let [kernel, user] = slots::<2>();
+    kernel.store(KERNEL.0 | ACCESSED, Ordering::Relaxed);
+    user.store(USERS.0, Ordering::Relaxed);
+    with::<Sim, _>(|mmu| {
+        assert!(!mmu.set_access_flags(&kernel, Leaf(ACCESSED), 0));
+        assert!(mmu.set_access_flags(&user, Leaf(ACCESSED), 0));
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE, "nothing is pending");
+    });
+    assert!(!update::set_access_flags::<Sim, _>(
+        &kernel,
+        Leaf(ACCESSED),
+        0
+    ));
+    user.store(USERS.0, Ordering::Relaxed);
+    assert!(update::set_access_flags::<Sim, _>(&user, Leaf(ACCESSED), 0));
+    assert_eq!(trace(), "(SS)SS");
+}
+
 /// Threads that set the access flag and make the leaf dirty, as the hardware does, while this one takes both away: what
 /// they set is seen once, none is lost.
 #[test]
 fn b15_hardware_updates_that_race_are_not_lost() {
     const ROUNDS: u64 = if cfg!(miri) { 50 } else { 20_000 };
+    /// How long the slowest host may take to let all of them run.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    /// Lets the walkers end, when an assertion fails too.
+    struct Stop<'d>(&'d AtomicBool);
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
     let [slot] = slots::<1>();
     let clean = (DIRTY | READ_ONLY) & !ACCESSED;
     slot.store(clean, Ordering::Relaxed);
@@ -163,12 +215,19 @@ fn b15_hardware_updates_that_race_are_not_lost() {
             taken[0] += u64::from(old & ACCESSED != 0);
             taken[1] += u64::from(old & (DBM | READ_ONLY) == DBM);
         };
+        let _stop = Stop(&done);
+        let start = Instant::now();
         let mut round = 0;
         // Until all have raced, however the host schedules them.
         while round < ROUNDS || taken.contains(&0) {
             round += 1;
             if round % 64 == 0 {
                 std::thread::yield_now();
+                take_trace();
+                assert!(
+                    start.elapsed() < PATIENCE,
+                    "one of them is never seen: {taken:?}"
+                );
             }
             match round % 3 {
                 0 => {
@@ -187,7 +246,6 @@ fn b15_hardware_updates_that_race_are_not_lost() {
                 }
             }
         }
-        done.store(true, Ordering::Relaxed);
     });
     // What is set still, and was not taken.
     let last = slot.load(Ordering::Relaxed);
@@ -210,18 +268,19 @@ fn b16_write_nosync_has_no_synchronisation() {
     assert_eq!(trace(), "S(S)");
 }
 
-#[test]
-fn b20_invalidation_is_complete_on_its_own() {
-    with::<Sim, _>(|mmu| {
-        mmu.flush_tlb_kernel_range(range(3));
-        mmu.flush_tlb_kernel_pgtable(range(1));
-        mmu.flush_tlb_all();
-        tlb::flush_tlb_kernel_range::<Sim>(range(1));
-        mmu.flush_tlb_kernel_range(range(513));
-    });
-    tlb::flush_tlb_kernel_pgtable::<Sim>(range(2));
-    tlb::flush_tlb_all::<Sim>();
-    assert_eq!(trace(), "(DTTTdIDtdIDAdIDTdIDAdI)DttdIDAdI");
+for_both_storages! {
+    fn b20_invalidation_is_complete_on_its_own<B>() {
+        with::<B, _>(|mmu| {
+            mmu.flush_tlb_kernel_range(range(3));
+            mmu.flush_tlb_kernel_pgtable(range(1));
+            mmu.flush_tlb_all();
+            tlb::flush_tlb_kernel_range::<B>(range(1));
+            mmu.flush_tlb_kernel_range(range(513));
+        });
+        tlb::flush_tlb_kernel_pgtable::<B>(range(2));
+        tlb::flush_tlb_all::<B>();
+        assert_eq!(trace(), "(DTTTdIDtdIDAdIDTdIDAdI)DttdIDAdI");
+    }
 }
 
 #[test]
@@ -514,6 +573,28 @@ fn b24_valid_needs_the_pair_only_and_invalid_an_invalidation() {
 }
 
 #[test]
+fn b24_what_is_observed_is_what_is_stored() {
+    let [slot] = slots::<1>();
+    with::<Sim, _>(|mmu| {
+        // Valid to valid and invalid to invalid too.
+        for (old, valid) in [
+            (DIRTY, true),
+            (DIRTY, false),
+            (DIRTY & !VALID, true),
+            (DIRTY & !VALID, false),
+        ] {
+            slot.store(old, Ordering::Relaxed);
+            take_trace();
+            mmu.set_memory_valid(std::slice::from_ref(&slot), range(1), valid);
+            let value = if valid { DIRTY } else { DIRTY & !VALID };
+            assert_eq!(slot.load(Ordering::Relaxed), value);
+            let slot = &raw const slot as usize;
+            assert_eq!(take_trace()[0], Event::Store { slot, value });
+        }
+    });
+}
+
+#[test]
 #[should_panic(expected = "3 entries cannot be the 2 pages of the range")]
 fn b24_a_range_of_another_length_is_refused() {
     with::<Sim, _>(|mmu| mmu.set_memory_valid(&slots::<3>(), range(2), true));
@@ -540,6 +621,18 @@ fn unmapping_a_range_that_no_entry_begins_at_is_refused() {
 fn unmapping_an_empty_range_is_refused() {
     let [slot] = slots::<1>();
     with::<Sim, _>(|mmu| mmu.break_before_make(&slot, range(0), |_| KERNEL));
+}
+
+#[test]
+fn unmapping_no_entries_is_invalidating_nothing() {
+    with::<Sim, _>(|mmu| mmu.unmap_range(&[], range(0)).invalidate(mmu));
+    assert_eq!(trace(), "(DdI)");
+}
+
+#[test]
+#[should_panic(expected = "0 entries of one level cannot translate the 1 pages from")]
+fn unmapping_no_entries_of_a_page_is_refused() {
+    with::<Sim, _>(|mmu| mmu.unmap_range(&[], range(1)).invalidate(mmu));
 }
 
 #[test]

@@ -50,12 +50,49 @@ mod kernel {
         all(Regime::El2, operand);
     }
 
+    #[unsafe(no_mangle)]
+    extern "C" fn b20_tlbi_by_default(operand: u64) {
+        for_each(operand, Smallest::tlb_invalidate);
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn b01_pair_by_default(_: u64) {
+        Smallest::barrier();
+    }
+
     #[used]
-    static KEPT: [extern "C" fn(u64); 2] = [b20_tlbi_of_el1, b20_tlbi_of_el2];
+    static KEPT: [extern "C" fn(u64); 4] = [
+        b20_tlbi_of_el1,
+        b20_tlbi_of_el2,
+        b20_tlbi_by_default,
+        b01_pair_by_default,
+    ];
+
+    /// A backend that says only what it must: on aarch64 everything else is given.
+    struct Smallest;
+
+    // SAFETY: nothing opens a section with it.
+    unsafe impl Backend for Smallest {
+        type Storage = <Mmu as Backend>::Storage;
+
+        fn current() -> Self::Storage {
+            Mmu::current()
+        }
+
+        fn in_interrupt() -> bool {
+            Mmu::in_interrupt()
+        }
+    }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "into each of the two")]
     fn all(regime: Regime, operand: u64) {
+        for_each(operand, |instruction| tlb_invalidate(regime, instruction));
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "into each of the three")]
+    fn for_each(operand: u64, execute: impl Fn(Tlbi)) {
         let [last, all] = [Scope::LastLevel, Scope::AllLevels];
         for instruction in [
             Tlbi::Page {
@@ -76,7 +113,7 @@ mod kernel {
             },
             Tlbi::All,
         ] {
-            tlb_invalidate(regime, instruction);
+            execute(instruction);
         }
     }
 

@@ -1,0 +1,59 @@
+//! What `{:?}` shows: the bits by their names, and no value that is not to be had yet.
+
+use lazy_mmu::descriptor::Granule;
+use lazy_mmu::sim::{Sim, bits};
+use lazy_mmu::tlb::VirtualRange;
+use lazy_mmu::{Bits, Task, with};
+
+use crate::common::{KERNEL, slots};
+
+#[test]
+fn the_bits_have_their_names() {
+    assert_eq!(format!("{:?}", Bits::EMPTY), "{}");
+    let all = Bits::ACTIVE.union(Bits::PENDING).union(Bits::PAUSED);
+    assert_eq!(format!("{all:?}"), "{ACTIVE, PENDING, PAUSED}");
+    assert_eq!(format!("{:?}", Bits::PAUSED), "{PAUSED}");
+}
+
+#[test]
+fn handles_guards_and_pauses_show_their_state() {
+    // SAFETY: the only handle of this thread.
+    let mut task = unsafe { Task::<Sim>::current() };
+    let shown = format!("{task:?}");
+    assert!(shown.starts_with("Task { bits: {}, open: "), "{shown}");
+    let mut section = task.enter();
+    section.note_store();
+    assert_eq!(
+        format!("{section:?}"),
+        "LazyMmu { inert: false, bits: {ACTIVE, PENDING}, .. }"
+    );
+    let pause = section.pause();
+    assert_eq!(format!("{pause:?}"), "Paused { outermost: true, .. }");
+    with::<Sim, _>(|mmu| {
+        assert_eq!(
+            format!("{mmu:?}"),
+            "LazyMmu { inert: true, bits: {ACTIVE, PAUSED}, .. }"
+        );
+    });
+    drop(pause);
+    drop(section);
+    assert_eq!(bits::<Sim>(), Bits::EMPTY);
+}
+
+#[test]
+fn what_is_not_to_be_had_yet_is_not_shown() {
+    let [slot] = slots::<1>();
+    let page = VirtualRange::new(Granule::Kib4, 0, 1).unwrap();
+    with::<Sim, _>(|mmu| {
+        let pending = mmu.write_pending(&slot, KERNEL, "secret");
+        assert_eq!(format!("{pending:?}"), "Pending { .. }");
+        assert_eq!(format!("{:?}", mmu.flush()), "Visible { .. }");
+        let unmapped = mmu.unmap(&slot, page);
+        let shown = format!("{unmapped:?}");
+        assert!(
+            shown.starts_with("Unmapped { range: VirtualRange {"),
+            "{shown}"
+        );
+        assert!(shown.ends_with("scope: LastLevel, .. }"), "{shown}");
+    });
+}

@@ -1,0 +1,329 @@
+//! `cargo xtask mutants`: whether the tests see it when the source is wrong.
+//!
+//! cargo-mutants changes one place at a time and runs the tests, which must fail. What no test sees stands in
+//! `mutants.txt`, with the reason; what is found must be that list, no more and no less.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use xshell::Shell;
+
+use crate::setup;
+
+/// The packages, and how many mutants there are at least of each.
+const PACKAGES: [(&str, usize); 2] = [("lazy-mmu", 710), ("lazy-mmu-macros", 128)];
+
+/// The list of those that no test sees.
+const LIST: &str = "xtask/mutants.txt";
+
+/// A test command, for the mutants of a package that the commands before it have not caught.
+struct Stage {
+    name: &'static str,
+    package: &'static str,
+    /// The files whose mutants it is for; none: all.
+    files: &'static [&'static str],
+    /// Arguments of cargo-mutants; those behind `-C` are `cargo test`'s. Where another package has the tests, it is named
+    /// there: `--test-package` does not hold for the unmutated run.
+    arguments: &'static [&'static str],
+    environment: &'static [(&'static str, &'static str)],
+}
+
+/// Tests this small are built in less time without optimization than they gain by it.
+const NOT_OPTIMIZED: &[(&str, &str)] = &[
+    ("CARGO_PROFILE_TEST_OPT_LEVEL", "0"),
+    ("CARGO_PROFILE_TEST_DEBUG", "0"),
+];
+
+/// In this order: the quick ones first, as each is for what the ones before it have left.
+const STAGES: [Stage; 4] = [
+    // All but the model, which needs half a minute: what it would find is to be a row's test.
+    Stage {
+        name: "the rows on the host",
+        package: "lazy-mmu",
+        files: &[],
+        arguments: &["-C=--lib", "-C=--test=rows", "-C=--test=global_*"],
+        environment: NOT_OPTIMIZED,
+    },
+    // What a host does not execute.
+    Stage {
+        name: "the kernels in QEMU",
+        package: "lazy-mmu",
+        files: &["lazy-mmu/src/aarch64.rs", "lazy-mmu/src/backend.rs"],
+        arguments: &[
+            "-C=--package=xtask",
+            "--features=xtask/qemu",
+            "-C=--test=qemu",
+        ],
+        environment: &[],
+    },
+    Stage {
+        name: "the expansion as a function",
+        package: "lazy-mmu-macros",
+        files: &[],
+        arguments: &["-C=--test=expansion"],
+        environment: &[],
+    },
+    // The door to it, which the tests of the function go round.
+    Stage {
+        name: "the attribute in the compiler",
+        package: "lazy-mmu-macros",
+        files: &["lazy-mmu-macros/src/lib.rs"],
+        arguments: &["-C=--package=ui-tests", "-C=--test=ui"],
+        environment: &[],
+    },
+];
+
+/// What became of a mutant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// A test failed.
+    Caught,
+    /// It does not compile.
+    Unviable,
+    /// The tests did not end.
+    Hangs,
+    /// The tests passed.
+    Survives,
+}
+
+/// A mutant, as the list has it, and what became of it.
+struct Mutant {
+    entry: String,
+    outcome: Outcome,
+}
+
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Only the mutants of this package
+    #[arg(long, value_parser = PACKAGES.map(|it| it.0))]
+    package: Option<String>,
+}
+
+/// Runs all of it; returns a line of figures.
+pub(crate) fn run(shell: &Shell, args: &Args) -> Result<String> {
+    let of_package = |it: &str| args.package.as_deref().is_none_or(|package| package == it);
+    let mut listed = read_list(&fs::read_to_string(shell.current_dir().join(LIST))?)?;
+    listed.retain(|it| it.split('/').next().is_some_and(of_package));
+    setup::qemu_parts(shell)?;
+    setup::cargo_mutants(shell)?;
+
+    let start = Instant::now();
+    let mut mutants: BTreeMap<String, Mutant> = BTreeMap::new();
+    for (package, promised) in PACKAGES.iter().filter(|it| of_package(it.0)) {
+        let before = mutants.len();
+        for (number, stage) in (0..).zip(STAGES.iter().filter(|it| it.package == *package)) {
+            println!("\n==> mutants of {package}: {}", stage.name);
+            mutants.extend(run_stage(shell, stage, number == 0)?);
+        }
+        let generated = mutants.len() - before;
+        ensure!(
+            generated >= *promised,
+            "{generated} mutants of {package}, and {promised} are promised"
+        );
+    }
+
+    let count = |outcome| mutants.values().filter(|it| it.outcome == outcome).count();
+    let figures = format!(
+        "{} mutants: {} caught, {} do not compile, {} do not end, {} survive ({} minutes)",
+        mutants.len(),
+        count(Outcome::Caught),
+        count(Outcome::Unviable),
+        count(Outcome::Hangs),
+        count(Outcome::Survives),
+        start.elapsed().as_secs().div_ceil(60),
+    );
+    println!("\n{figures}");
+    let found = mutants
+        .into_values()
+        .filter(|it| matches!(it.outcome, Outcome::Hangs | Outcome::Survives))
+        .map(|it| it.entry);
+    compare(found.collect(), listed)?;
+    println!("each that survives or does not end is listed with its reason, in {LIST}");
+    Ok(figures)
+}
+
+/// Runs cargo-mutants once; returns the mutants that it tested, by their names.
+fn run_stage(shell: &Shell, stage: &Stage, first: bool) -> Result<BTreeMap<String, Mutant>> {
+    let output = shell
+        .current_dir()
+        .join("target/mutants")
+        .join(stage.package);
+    if first {
+        shell.remove_path(&output)?;
+    }
+    shell.create_dir(&output)?;
+    // Not through `Shell`: some of its exit codes are no failures.
+    let status = Command::new("cargo")
+        .current_dir(shell.current_dir())
+        .args(["mutants", "--colors=never", "--iterate", "-C=--locked"])
+        .arg(format!("--package={}", stage.package))
+        .args(stage.files.iter().map(|it| format!("--file={it}")))
+        .args(stage.arguments)
+        // An unmutated run is short, and the machine may be busy with something else meanwhile.
+        .arg("--minimum-test-timeout=30")
+        .arg("--output")
+        .arg(&output)
+        .envs(stage.environment.iter().copied())
+        .status()
+        .context("cargo-mutants cannot be started")?;
+    // All caught; some missed; some did not end.
+    ensure!(
+        matches!(status.code(), Some(0 | 2 | 3)),
+        "cargo-mutants ended with {status}"
+    );
+    let outcomes = output.join("mutants.out/outcomes.json");
+    let outcomes: Value = serde_json::from_str(&fs::read_to_string(outcomes)?)?;
+    let outcomes = outcomes["outcomes"].as_array().context("no outcomes")?;
+    outcomes
+        .iter()
+        // The other scenario is the baseline.
+        .filter_map(|it| Some((it["scenario"].get("Mutant")?, &it["summary"])))
+        .map(|(mutant, summary)| mutant_of(shell.current_dir().as_path(), mutant, summary))
+        .collect()
+}
+
+fn mutant_of(workspace: &Path, mutant: &Value, summary: &Value) -> Result<(String, Mutant)> {
+    let outcome = match summary.as_str() {
+        Some("CaughtMutant") => Outcome::Caught,
+        Some("Unviable") => Outcome::Unviable,
+        Some("Timeout") => Outcome::Hangs,
+        Some("MissedMutant") => Outcome::Survives,
+        other => bail!("an outcome that is not known: {other:?}"),
+    };
+    let text = |value: &Value| value.as_str().map(str::to_owned).context("no string");
+    let name = text(&mutant["name"])?;
+    let file = text(&mutant["file"])?;
+    let number = |of: &str, what: &str| {
+        let number = mutant["span"][of][what].as_u64().context("no number")?;
+        usize::try_from(number).context("a place in a file")
+    };
+    // `file:line:column: what is replaced`
+    let what = name.splitn(4, ':').last().unwrap_or_default().trim();
+    let source = fs::read_to_string(workspace.join(&file))?;
+    let (line, end) = (number("start", "line")?, number("end", "line")?);
+    let text = source.lines().nth(line - 1).context("no such line")?;
+    let from = number("start", "column")? - 1;
+    let to = if end == line {
+        number("end", "column")? - 1
+    } else {
+        text.chars().count()
+    };
+    let mut entry = format!("{file}: {what}: {}", marked(text, from, to));
+    if outcome == Outcome::Hangs {
+        entry.push_str(HANGS);
+    }
+    Ok((name, Mutant { entry, outcome }))
+}
+
+/// Stands behind those that are known by not ending.
+const HANGS: &str = " (does not end)";
+
+/// A line with the place marked, which numbers would do only as long as nobody changes the file.
+fn marked(line: &str, from: usize, to: usize) -> String {
+    let mut marked = String::new();
+    for (at, character) in line.chars().enumerate() {
+        if at == from {
+            marked.push('«');
+        }
+        if at == to {
+            marked.push('»');
+        }
+        marked.push(character);
+    }
+    if line.chars().count() <= to {
+        marked.push('»');
+    }
+    marked.trim().to_owned()
+}
+
+/// The entries of the list: paragraphs, each with its reason in lines that begin with `#`, above the mutants.
+fn read_list(text: &str) -> Result<Vec<String>> {
+    let mut entries = Vec::new();
+    for paragraph in text.split("\n\n") {
+        let is_reason = |line: &&str| line.starts_with('#');
+        let reasons = paragraph.lines().take_while(is_reason).count();
+        let mutants = paragraph.lines().skip(reasons).filter(|it| !it.is_empty());
+        let before = entries.len();
+        entries.extend(mutants.map(str::to_owned));
+        ensure!(
+            reasons > 0 || entries.len() == before,
+            "{LIST}: no reason stands above\n{paragraph}"
+        );
+    }
+    Ok(entries)
+}
+
+/// Those found are those listed.
+fn compare(found: Vec<String>, mut listed: Vec<String>) -> Result<()> {
+    let mut unlisted = Vec::new();
+    for entry in found {
+        match listed.iter().position(|it| *it == entry) {
+            Some(at) => drop(listed.swap_remove(at)),
+            None => unlisted.push(entry),
+        }
+    }
+    for entry in &unlisted {
+        println!("no test fails, and it is not listed:\n  {entry}");
+    }
+    for entry in &listed {
+        println!("listed, and a test fails, or there is no such mutant:\n  {entry}");
+    }
+    ensure!(
+        unlisted.is_empty() && listed.is_empty(),
+        "{LIST} is not what was found: {} more, {} fewer",
+        unlisted.len(),
+        listed.len()
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_marked_in_its_line() {
+        assert_eq!(marked("    a | b;", 6, 7), "a «|» b;");
+        assert_eq!(marked("    a | b;", 4, 10), "«a | b;»");
+        assert_eq!(marked("é | b", 2, 3), "é «|» b");
+    }
+
+    #[test]
+    fn every_paragraph_of_the_list_has_its_reason() {
+        let list = "# What this is.\n\n# Why.\n# And why else.\na\nb\n\n# Another.\nc\n";
+        assert_eq!(read_list(list).unwrap(), ["a", "b", "c"]);
+        assert!(read_list("# Why.\na\n\nb\n").is_err());
+    }
+
+    #[test]
+    fn one_more_and_one_fewer_are_refused() {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        assert!(compare(words("a b a"), words("a a b")).is_ok());
+        assert!(compare(words("a b"), words("a")).is_err());
+        assert!(compare(words("a"), words("a b")).is_err());
+        assert!(compare(words("a a"), words("a b")).is_err());
+        assert!(compare(words("a a"), words("a")).is_err());
+    }
+
+    #[test]
+    fn the_checked_in_list_can_be_read() {
+        let list = crate::workspace().unwrap().join(LIST);
+        let entries = read_list(&fs::read_to_string(list).unwrap()).unwrap();
+        assert!(!entries.is_empty());
+        // Each is of a file, and quotes a line of it.
+        for entry in entries {
+            let [file, _, line] = entry.splitn(3, ": ").collect::<Vec<_>>()[..] else {
+                panic!("not `file: what: line`: {entry}");
+            };
+            let source = fs::read_to_string(crate::workspace().unwrap().join(file)).unwrap();
+            let line = line.trim_end_matches(HANGS).replace(['«', '»'], "");
+            let has = |it: &str| it.trim() == line;
+            assert!(source.lines().any(has), "{entry}");
+        }
+    }
+}
