@@ -5,43 +5,22 @@
 
 use core::marker::PhantomData;
 
-use lazy_mmu::{Backend, Bits, Storage};
+use lazy_mmu::raw::Kind;
+use lazy_mmu::tlb::Tlbi;
+use lazy_mmu::{Backend, Bits, Event, Storage};
 
 /// The backend `B` with tolerant nesting: each enter believes itself the outermost.
 #[derive(Debug)]
 pub struct Tolerant<B>(PhantomData<B>);
 
-/// The bits of `S`, but an enter does not learn that a section was open.
-#[derive(Clone, Copy, Debug)]
-pub struct Forgetful<S>(S);
-
-impl<S: Storage> Storage for Forgetful<S> {
-    #[inline]
-    fn load(self) -> Bits {
-        self.0.load()
-    }
-
-    #[inline]
-    unsafe fn set(self, bits: Bits) -> Bits {
-        // SAFETY: passed on.
-        unsafe { self.0.set(bits) }.difference(Bits::ACTIVE)
-    }
-
-    #[inline]
-    unsafe fn clear(self, bits: Bits) {
-        // SAFETY: passed on.
-        unsafe { self.0.clear(bits) };
-    }
-}
-
-// SAFETY: a pair is deferred only while ACTIVE is set, and each leave emits it before it clears ACTIVE; everything else
+// SAFETY: a pair is deferred only while ACTIVE is set, and each leave emits it before ACTIVE is cleared; everything else
 // is `B`'s.
 unsafe impl<B: Backend> Backend for Tolerant<B> {
-    type Storage = Forgetful<B::Storage>;
+    type Storage = B::Storage;
 
     #[inline]
     fn current() -> Self::Storage {
-        Forgetful(B::current())
+        B::current()
     }
 
     #[inline]
@@ -49,5 +28,43 @@ unsafe impl<B: Backend> Backend for Tolerant<B> {
         B::in_interrupt()
     }
 
-    lazy_mmu::forward_machine!(B);
+    #[inline]
+    fn barrier() {
+        B::barrier();
+    }
+
+    #[inline]
+    fn table_barrier() {
+        B::table_barrier();
+    }
+
+    #[inline]
+    fn tlb_invalidate(instruction: Tlbi) {
+        B::tlb_invalidate(instruction);
+    }
+
+    #[inline]
+    fn tlb_barrier() {
+        B::tlb_barrier();
+    }
+
+    #[inline]
+    fn has_tlb_range() -> bool {
+        B::has_tlb_range()
+    }
+
+    /// A nested section is taken for the outermost, and its leave ends the mode too: the pair has been executed when this is
+    /// told of it.
+    #[inline]
+    fn observe(event: Event) {
+        B::observe(match event {
+            Event::Enter(Kind::Nested) => Event::Enter(Kind::Outer),
+            Event::Leave(Kind::Nested) => {
+                // SAFETY: this is what was wrong with the old state machine: more stores are immediate, none less.
+                unsafe { Self::current().clear(Bits::ACTIVE) };
+                Event::Leave(Kind::Outer)
+            }
+            other => other,
+        });
+    }
 }

@@ -127,7 +127,7 @@ impl Args {
             Some(mmu) => quote_spanned! {hidden=>
                 let mut __section = #private::section::<#backend>();
                 let mut __view = #private::view(&mut __section);
-                let #mmu = &mut __view;
+                let #mmu = __view.section();
             },
         }
     }

@@ -121,11 +121,11 @@
 /// ```
 ///
 /// With `mmu` the statements are `let mut __section = ..;`, `let mut __view = ::lazy_mmu::__private::view(&mut __section);`
-/// and `let mmu = &mut __view;`, and with `paused` the statement is `let __pause = ::lazy_mmu::__private::pause::<Mmu>();`.
+/// and `let mmu = __view.section();`, and with `paused` the statement is `let __pause = ::lazy_mmu::__private::pause::<Mmu>();`.
 /// Paths are looked up there, inside the body: an item of the body that is called as the backend hides it.
 ///
 /// The names with two underscores are the macro's own: the body cannot name the guard, and so cannot forget it. What
-/// `mmu` refers to is a view of the section, whose drop does nothing.
+/// `mmu` refers to is a view of the section, which is never dropped.
 ///
 /// # Order of drops
 ///

@@ -110,6 +110,34 @@ pub trait Storage: Copy + 'static {
     ///
     /// As for [`set`](Self::set).
     unsafe fn clear(self, bits: Bits);
+
+    /// [`set`](Self::set), for a caller that has just looked, and seen the bits `seen`.
+    ///
+    /// Whatever came in between, an exception handler on behalf of the thread, has put back what it found, but that it may
+    /// have executed the pair and cleared PENDING; to set that again costs a pair, and loses none. So a storage that nobody
+    /// else writes need not look again. The default does, for nothing else is known of its memory.
+    ///
+    /// # Safety
+    ///
+    /// As for [`set`](Self::set); and `seen` is what the caller's last [`load`](Self::load), or change, left there.
+    #[inline]
+    unsafe fn set_seen(self, seen: Bits, bits: Bits) {
+        let _ = seen;
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.set(bits) };
+    }
+
+    /// [`clear`](Self::clear), in the same way.
+    ///
+    /// # Safety
+    ///
+    /// As for [`set_seen`](Self::set_seen).
+    #[inline]
+    unsafe fn clear_seen(self, seen: Bits, bits: Bits) {
+        let _ = seen;
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.clear(bits) };
+    }
 }
 
 /// Bits number `ACTIVE`, `PENDING` and `PAUSED` of a 64-bit flags word that others write too.
@@ -259,6 +287,17 @@ impl Storage for OwnByte {
         let before = self.load();
         self.byte()
             .store(before.difference(bits).0, Ordering::Relaxed);
+    }
+
+    #[inline]
+    unsafe fn set_seen(self, seen: Bits, bits: Bits) {
+        self.byte().store(seen.union(bits).0, Ordering::Relaxed);
+    }
+
+    #[inline]
+    unsafe fn clear_seen(self, seen: Bits, bits: Bits) {
+        self.byte()
+            .store(seen.difference(bits).0, Ordering::Relaxed);
     }
 }
 

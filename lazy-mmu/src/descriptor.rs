@@ -14,6 +14,7 @@
 //! |---|---|---|
 //! | EL1&0, and EL2&0 (a host with FEAT_VHE: HCR_EL2.E2H is 1) | [`Leaf`] | VALID and UXN are set, and USER is clear |
 //! | EL2 (HCR_EL2.E2H is 0) | [`El2Leaf`] | VALID is set |
+//! | each | [`KernelLeaf`] | always: its author says so by the type |
 //!
 //! In EL2 bit 6 is AP\[1\] all the same, but RES1: software sets it, and it says nothing of a user; bit 54 is XN,
 //! which is clear in mappings of code (Arm ARM DDI 0487, "Attribute fields in VMSAv8-64 Block and Page descriptors"). The
@@ -91,7 +92,37 @@ impl Descriptor for Leaf {
 
     #[inline]
     fn needs_barrier(self) -> bool {
-        self.0 & (VALID | USER | UXN) == VALID | UXN
+        // UXN and USER moved to where VALID is: three instructions, where a comparison under a mask has two constants that no
+        // instruction holds.
+        const { assert!(VALID == 1) };
+        let uxn = self.0 >> UXN.trailing_zeros();
+        let user = self.0 >> USER.trailing_zeros();
+        self.0 & uxn & !user & VALID != 0
+    }
+}
+
+/// A leaf of which its author knows that it is a valid kernel one: it always needs the pair, and no bit of it is looked at.
+///
+/// For a loop that maps kernel pages and nothing else, where the look at the bits of each would be a third of its
+/// instructions. An invalid or a user's leaf in it costs a pair too many, and loses nothing; [`Leaf`] is for those.
+///
+/// ```
+/// use lazy_mmu::descriptor::{Descriptor, KernelLeaf, UXN, VALID};
+///
+/// assert!(KernelLeaf(0x4000_0000 | UXN | VALID).needs_barrier());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KernelLeaf(pub u64);
+
+impl Descriptor for KernelLeaf {
+    #[inline]
+    fn bits(self) -> u64 {
+        self.0
+    }
+
+    #[inline]
+    fn needs_barrier(self) -> bool {
+        true
     }
 }
 
@@ -166,6 +197,13 @@ pub trait LeafDescriptor: Descriptor {
 }
 
 impl LeafDescriptor for Leaf {
+    #[inline]
+    fn leaf(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
+impl LeafDescriptor for KernelLeaf {
     #[inline]
     fn leaf(bits: u64) -> Self {
         Self(bits)
@@ -421,6 +459,9 @@ macro_rules! constructors {
 constructors! {
     Leaf: leaf, checked_leaf,
         "A valid page (level 3) or block (above) of the EL1&0 or EL2&0 regime.",
+        "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to what the entry maps, [`TooLarge`](BadDescriptor::TooLarge);";
+    KernelLeaf: leaf, checked_leaf,
+        "A valid page (level 3) or block (above) for kernel addresses, of whichever regime.",
         "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to what the entry maps, [`TooLarge`](BadDescriptor::TooLarge);";
     El2Leaf: leaf, checked_leaf,
         "A valid page (level 3) or block (above) of the EL2 regime.",

@@ -285,6 +285,38 @@ impl Storage for Place {
             Layout::Off => {}
         }
     }
+
+    #[inline]
+    unsafe fn set_seen(self, seen: Bits, bits: Bits) {
+        match layout() {
+            Layout::OwnByte => {
+                // SAFETY: this arm's layout.
+                let byte = unsafe { self.byte() };
+                // SAFETY: the caller's promise is the same.
+                unsafe { byte.set_seen(seen, bits) };
+            }
+            _ => {
+                // SAFETY: the caller's promise is the same.
+                unsafe { self.set(bits) };
+            }
+        }
+    }
+
+    #[inline]
+    unsafe fn clear_seen(self, seen: Bits, bits: Bits) {
+        match layout() {
+            Layout::OwnByte => {
+                // SAFETY: this arm's layout.
+                let byte = unsafe { self.byte() };
+                // SAFETY: the caller's promise is the same.
+                unsafe { byte.clear_seen(seen, bits) };
+            }
+            _ => {
+                // SAFETY: the caller's promise is the same.
+                unsafe { self.clear(bits) };
+            }
+        }
+    }
 }
 
 // SAFETY: it forwards to the registered backend, whose author has promised the same. That storage is one of three,

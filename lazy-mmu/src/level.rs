@@ -2,8 +2,11 @@
 //!
 //! Separate from the guard because `Drop` cannot be implemented for one level only: the guard asks its level.
 
+use core::fmt;
+use core::mem;
+
 use crate::backend::Backend;
-use crate::pause::OpenPause;
+use crate::bits::Storage;
 use crate::raw::{self, Kind, State};
 
 /// How a section was entered: [`Outer`], [`Nested`] or [`Dynamic`]. Sealed.
@@ -49,224 +52,369 @@ impl Level for Dynamic {
     type Nested = Dynamic;
 }
 
-/// What a task's handle keeps of its open section, in case the guard is forgotten. The guard borrows it.
-#[derive(Debug, Default)]
-pub struct OpenSection {
-    state: Option<State>,
-    pause: OpenPause,
-}
+/// What the root of a lineage keeps, in a byte: which token it was entered with, if it is open, and whether a section of the
+/// lineage was paused and that pause is still on.
+///
+/// For a section that is entered through a task's handle it lies in the handle, in case the guard is forgotten; for one that
+/// is entered by the closure form or the attribute beside its token, which cannot be forgotten. The guards borrow it.
+#[derive(Default, PartialEq, Eq)]
+pub struct Root(u8);
 
-impl OpenSection {
-    /// Remembers the token of a section that has been entered.
+impl Root {
+    /// No section is open.
+    const CLOSED: u8 = 0;
+    /// The lower bits: the token's [`Kind`], or [`CLOSED`](Self::CLOSED).
+    const KIND: u8 = 0b011;
+    const PAUSED: u8 = 0b100;
+
+    const OUTER: Self = Self(Kind::Outer as u8);
+
+    /// That of a section that was entered with `state`.
     #[inline]
-    pub(crate) fn enter(&mut self, state: State) {
-        self.state = Some(state);
+    fn entered(state: &State) -> Self {
+        Self(state.kind() as u8)
     }
 
-    /// Whether there is a section that has not been left.
+    /// The token of the section that has not been left.
+    #[inline]
+    fn kind(&self) -> Option<Kind> {
+        match self.0 & Self::KIND {
+            Self::CLOSED => None,
+            it if it == Kind::Outer as u8 => Some(Kind::Outer),
+            it if it == Kind::Nested as u8 => Some(Kind::Nested),
+            _ => Some(Kind::Inert),
+        }
+    }
+
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        self.state.is_some()
+        self.0 & Self::KIND != Self::CLOSED
     }
 
-    /// Leaves the section, if there is one.
+    /// Whether a section of the lineage was paused, and that pause is still on.
     #[inline]
-    pub(crate) fn leave<B: Backend>(&mut self, bits: B::Storage) {
-        if let Some(state) = self.state.take() {
-            self.pause.resume::<B>(bits);
-            if state.kind() == Kind::Inert {
-                // It was entered while the mode was paused. If the pause has ended meanwhile its stores may have been
-                // deferred into a section further up; they must not wait for that one.
-                raw::settle::<B>(bits);
+    pub(crate) fn is_paused(&self) -> bool {
+        self.0 & Self::PAUSED != 0
+    }
+
+    /// Notes that a pause has begun.
+    #[inline]
+    pub(crate) fn pause(&mut self) {
+        self.0 |= Self::PAUSED;
+    }
+
+    /// Ends the pause, if there is one.
+    #[inline]
+    pub(crate) fn resume<B: Backend>(&mut self, bits: B::Storage) {
+        if self.is_paused() {
+            self.0 &= !Self::PAUSED;
+            raw::resume_at::<B>(bits, Kind::Outer);
+        }
+    }
+
+    /// Enters a section through a task's handle. If the guard of one that was entered before has been forgotten, it is left
+    /// first.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the common way is six instructions")]
+    pub(crate) fn enter<B: Backend>(&mut self, bits: B::Storage) {
+        let idle = raw::enter_if_idle::<B>(bits, || {
+            // Nothing is to be done for a forgotten guard: its section did not begin the mode, and what did has ended. But
+            // for the record.
+            if let Some(kind) = self.kind() {
+                raw::observe_leave::<B>(kind);
             }
-            raw::leave_at::<B>(bits, state.kind());
+        });
+        *self = if idle.is_some() {
+            Self::OUTER
+        } else {
+            // In line, though it is rare: a call would make every function that enters save registers.
+            rare();
+            mem::take(self).leave_slowly::<B>(bits);
+            // No look at the interrupt state: the handle of a task is not used in one.
+            Self::entered(&raw::enter_at::<B>(bits, false))
+        };
+    }
+
+    /// Leaves the section of a task's handle, if there is one.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as for `enter`")]
+    pub(crate) fn leave<B: Backend>(&mut self, bits: B::Storage) {
+        let left = mem::take(self);
+        if left == Self::OUTER {
+            // By far the most common: it began the mode, and is not paused.
+            raw::leave_at::<B>(bits, Kind::Outer);
+        } else {
+            left.leave_out_of_line::<B>(bits);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave_out_of_line<B: Backend>(self, bits: B::Storage) {
+        self.leave_slowly::<B>(bits);
+    }
+
+    /// [`leave`](Self::leave), whatever the token is.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "for `enter`, which must not call")]
+    fn leave_slowly<B: Backend>(mut self, bits: B::Storage) {
+        let Some(kind) = self.kind() else { return };
+        self.resume::<B>(bits);
+        if kind == Kind::Inert {
+            // It was entered while the mode was paused. If the pause has ended meanwhile its stores may have been
+            // deferred into a section further up; they must not wait for that one.
+            raw::settle::<B>(bits);
+        }
+        raw::leave_at::<B>(bits, kind);
+    }
+}
+
+/// Tells the compiler to lay out the way that it is on apart from the common one.
+#[cold]
+#[inline]
+fn rare() {}
+
+impl fmt::Debug for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Root")
+            .field("open", &self.kind())
+            .field("paused", &self.is_paused())
+            .finish()
+    }
+}
+
+/// The section of the closure form or of the attribute: its token, and what its lineage remembers. Its drop leaves.
+///
+/// Not for users, who could forget it. What they get is a [view](Self::view).
+#[derive(Debug)]
+pub struct DynamicSection<B: Backend> {
+    bits: B::Storage,
+    /// Not in the root: nobody borrows it, so it stays in a register.
+    kind: Kind,
+    /// For the pauses alone.
+    root: Root,
+}
+
+impl<B: Backend> DynamicSection<B> {
+    /// Enters in whatever context this is.
+    #[inline]
+    pub(crate) fn enter() -> Self {
+        let (bits, in_interrupt) = B::context();
+        Self {
+            bits,
+            kind: raw::enter_at::<B>(bits, in_interrupt).kind(),
+            root: Root::default(),
+        }
+    }
+
+    /// The token of a guard that stands for this section.
+    #[inline]
+    pub(crate) fn view(&mut self) -> DynamicToken<'_, B::Storage> {
+        DynamicToken {
+            bits: if self.kind == Kind::Inert {
+                Reach::Inert
+            } else {
+                Reach::Thread(self.bits)
+            },
+            root: Some(&mut self.root),
+        }
+    }
+}
+
+impl<B: Backend> Drop for DynamicSection<B> {
+    #[inline]
+    fn drop(&mut self) {
+        self.root.resume::<B>(self.bits);
+        raw::leave_at::<B>(self.bits, self.kind);
+    }
+}
+
+/// What the guard of an [`Outer`] section carries.
+#[derive(Debug)]
+pub struct OuterToken<'a, S> {
+    bits: S,
+    root: &'a mut Root,
+}
+
+impl<'a, S: Storage> OuterToken<'a, S> {
+    #[inline]
+    pub(crate) fn new(bits: S, root: &'a mut Root) -> Self {
+        Self { bits, root }
+    }
+}
+
+/// What the guard of a [`Nested`] section carries: no token, only where a pause is remembered.
+#[derive(Debug)]
+pub struct NestedToken<'a, S> {
+    bits: S,
+    root: Option<&'a mut Root>,
+}
+
+/// The thread's bits, as a section that may be inert has them.
+///
+/// Not an `Option`, which rustc would explain, with the standard library's source, to who sends a section to another thread.
+/// It is of the same size: one word, if the storage's handle is a pointer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reach<S> {
+    /// Stores rely on these.
+    Thread(S),
+    /// It is inert: its stores are immediate.
+    Inert,
+}
+
+impl<S> Reach<S> {
+    #[inline]
+    pub(crate) fn new(bits: Option<S>) -> Self {
+        match bits {
+            Some(bits) => Self::Thread(bits),
+            None => Self::Inert,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn bits(self) -> Option<S> {
+        match self {
+            Self::Thread(bits) => Some(bits),
+            Self::Inert => None,
         }
     }
 }
 
 /// What the guard of a [`Dynamic`] section carries.
 #[derive(Debug)]
-pub struct DynamicToken<'a> {
-    state: State,
-    pause: DynamicPause<'a>,
-    /// It belongs to another guard, which leaves.
-    view: bool,
-}
-
-/// Where a [`Dynamic`] section remembers its pause.
-#[derive(Debug)]
-enum DynamicPause<'a> {
-    /// It was entered by the closure form or the attribute: in its guard, which cannot be forgotten.
-    Own(OpenPause),
-    /// It was made by `nest`, or is a view: where the section does that it was made from.
-    Around(Option<&'a mut OpenPause>),
-}
-
-impl DynamicToken<'_> {
-    #[inline]
-    pub(crate) fn new(state: State) -> Self {
-        Self {
-            state,
-            pause: DynamicPause::Own(OpenPause::default()),
-            view: false,
-        }
-    }
-
-    /// The same section's token for a guard that does not leave.
-    #[inline]
-    pub(crate) fn view(&mut self) -> DynamicToken<'_> {
-        DynamicToken {
-            state: raw::state(self.state.kind()),
-            pause: DynamicPause::Around(<Dynamic as sealed::Sealed>::open_pause(self)),
-            view: true,
-        }
-    }
+pub struct DynamicToken<'a, S> {
+    bits: Reach<S>,
+    root: Option<&'a mut Root>,
 }
 
 pub(crate) mod sealed {
     use super::{
-        Backend, Dynamic, DynamicPause, DynamicToken, Kind, Level, Nested, OpenPause, OpenSection,
-        Outer, raw,
+        Backend, Dynamic, DynamicToken, Kind, Level, Nested, NestedToken, Outer, OuterToken, Reach,
+        Root, Storage, raw,
     };
 
     /// What a guard needs of its level.
     pub trait Sealed: Sized {
-        /// What the guard carries.
-        type Token<'a>;
+        /// What the guard carries, two words at most if the storage's handle is a pointer.
+        type Token<'a, S: Storage>;
 
-        /// Whether the section had no effect on the thread, so that its stores must not rely on the thread's bits.
-        fn is_inert(token: &Self::Token<'_>) -> bool;
-
-        /// Whether dropping the guard emits what is due.
-        fn drop_flushes(token: &Self::Token<'_>) -> bool;
+        /// The thread's bits; `None` if the section had no effect on the thread, so that its stores must not rely on them.
+        fn bits<S: Storage>(token: &Self::Token<'_, S>) -> Option<S>;
 
         /// Where the section remembers that it was paused, in case the pause is forgotten.
         ///
         /// That is at the root of the lineage, for a section that is forgotten too remembers nothing. `None` if a
         /// forgotten pause was in effect when this section was entered: it lasts longer, so there is nothing to remember.
-        fn open_pause<'t>(token: &'t mut Self::Token<'_>) -> Option<&'t mut OpenPause>;
+        fn root<'t, S: Storage>(token: &'t mut Self::Token<'_, S>) -> Option<&'t mut Root>;
 
         /// The token of a section nested in this one.
-        fn nest<'n>(
-            token: &'n mut Self::Token<'_>,
-        ) -> <<Self as Level>::Nested as Sealed>::Token<'n>
+        fn nest<'n, S: Storage>(
+            token: &'n mut Self::Token<'_, S>,
+        ) -> <<Self as Level>::Nested as Sealed>::Token<'n, S>
         where
             Self: Level;
 
         /// Leaves the section; called once, by the guard's drop.
-        fn leave<B: Backend>(bits: B::Storage, token: &mut Self::Token<'_>);
+        fn leave<B: Backend>(token: &mut Self::Token<'_, B::Storage>);
     }
 
     /// The memory of the pauses of a section nested in one that remembers them here.
     #[inline]
-    fn unless_open(pause: &mut OpenPause) -> Option<&mut OpenPause> {
-        if pause.is_open() { None } else { Some(pause) }
+    fn unless_paused(root: &mut Root) -> Option<&mut Root> {
+        if root.is_paused() { None } else { Some(root) }
     }
 
     impl Sealed for Outer {
-        type Token<'a> = &'a mut OpenSection;
+        type Token<'a, S: Storage> = OuterToken<'a, S>;
 
-        /// Never: a task's handle is not used in an interrupt. And where the mode was paused, the bits say it.
+        /// Always: a task's handle is not used in an interrupt. And where the mode was paused, the bits say it.
         #[inline]
-        fn is_inert(_: &Self::Token<'_>) -> bool {
-            false
+        fn bits<S: Storage>(token: &OuterToken<'_, S>) -> Option<S> {
+            Some(token.bits)
         }
 
         #[inline]
-        fn drop_flushes(_: &Self::Token<'_>) -> bool {
-            true
+        fn root<'t, S: Storage>(token: &'t mut OuterToken<'_, S>) -> Option<&'t mut Root> {
+            Some(token.root)
         }
 
         #[inline]
-        fn open_pause<'t>(token: &'t mut Self::Token<'_>) -> Option<&'t mut OpenPause> {
-            Some(&mut token.pause)
+        fn nest<'n, S: Storage>(token: &'n mut OuterToken<'_, S>) -> NestedToken<'n, S> {
+            NestedToken {
+                bits: token.bits,
+                root: unless_paused(token.root),
+            }
         }
 
         #[inline]
-        fn nest<'n>(token: &'n mut Self::Token<'_>) -> <Nested as Sealed>::Token<'n> {
-            unless_open(&mut token.pause)
-        }
-
-        #[inline]
-        fn leave<B: Backend>(bits: B::Storage, token: &mut Self::Token<'_>) {
-            token.leave::<B>(bits);
+        fn leave<B: Backend>(token: &mut OuterToken<'_, B::Storage>) {
+            token.root.leave::<B>(token.bits);
         }
     }
 
     impl Sealed for Nested {
-        /// No token: only where a pause is remembered.
-        type Token<'a> = Option<&'a mut OpenPause>;
+        type Token<'a, S: Storage> = NestedToken<'a, S>;
 
-        /// Never: it is borrowed from a section that is not.
+        /// Always: it is borrowed from a section that has them.
         #[inline]
-        fn is_inert(_: &Self::Token<'_>) -> bool {
-            false
+        fn bits<S: Storage>(token: &NestedToken<'_, S>) -> Option<S> {
+            Some(token.bits)
         }
 
         #[inline]
-        fn drop_flushes(_: &Self::Token<'_>) -> bool {
-            true
+        fn root<'t, S: Storage>(token: &'t mut NestedToken<'_, S>) -> Option<&'t mut Root> {
+            token.root.as_deref_mut()
         }
 
         #[inline]
-        fn open_pause<'t>(token: &'t mut Self::Token<'_>) -> Option<&'t mut OpenPause> {
-            token.as_deref_mut()
-        }
-
-        #[inline]
-        fn nest<'n>(token: &'n mut Self::Token<'_>) -> <Nested as Sealed>::Token<'n> {
-            token.as_deref_mut().and_then(unless_open)
-        }
-
-        #[inline]
-        fn leave<B: Backend>(bits: B::Storage, token: &mut Self::Token<'_>) {
-            if let Some(pause) = token {
-                pause.resume::<B>(bits);
+        fn nest<'n, S: Storage>(token: &'n mut NestedToken<'_, S>) -> NestedToken<'n, S> {
+            NestedToken {
+                bits: token.bits,
+                root: token.root.as_deref_mut().and_then(unless_paused),
             }
-            raw::leave_at::<B>(bits, Kind::Nested);
+        }
+
+        #[inline]
+        fn leave<B: Backend>(token: &mut NestedToken<'_, B::Storage>) {
+            if let Some(root) = &mut token.root {
+                root.resume::<B>(token.bits);
+            }
+            raw::leave_at::<B>(token.bits, Kind::Nested);
         }
     }
 
     impl Sealed for Dynamic {
-        type Token<'a> = DynamicToken<'a>;
+        type Token<'a, S: Storage> = DynamicToken<'a, S>;
 
         #[inline]
-        fn is_inert(token: &DynamicToken<'_>) -> bool {
-            token.state.kind() == Kind::Inert
+        fn bits<S: Storage>(token: &DynamicToken<'_, S>) -> Option<S> {
+            token.bits.bits()
         }
 
         #[inline]
-        fn drop_flushes(token: &DynamicToken<'_>) -> bool {
-            !token.view && !Self::is_inert(token)
-        }
-
-        #[inline]
-        fn open_pause<'t>(token: &'t mut DynamicToken<'_>) -> Option<&'t mut OpenPause> {
-            match &mut token.pause {
-                DynamicPause::Own(pause) => Some(pause),
-                DynamicPause::Around(pause) => pause.as_deref_mut(),
-            }
+        fn root<'t, S: Storage>(token: &'t mut DynamicToken<'_, S>) -> Option<&'t mut Root> {
+            token.root.as_deref_mut()
         }
 
         /// Nested, or inert in an inert one: there a PENDING may belong to the thread that was interrupted.
         #[inline]
-        fn nest<'n>(token: &'n mut DynamicToken<'_>) -> <Dynamic as Sealed>::Token<'n> {
+        fn nest<'n, S: Storage>(token: &'n mut DynamicToken<'_, S>) -> DynamicToken<'n, S> {
             DynamicToken {
-                state: raw::state(token.state.kind().max(Kind::Nested)),
-                pause: DynamicPause::Around(Self::open_pause(token).and_then(unless_open)),
-                view: false,
+                bits: token.bits,
+                root: token.root.as_deref_mut().and_then(unless_paused),
             }
         }
 
         #[inline]
-        fn leave<B: Backend>(bits: B::Storage, token: &mut DynamicToken<'_>) {
-            if token.view {
-                return;
+        fn leave<B: Backend>(token: &mut DynamicToken<'_, B::Storage>) {
+            let (bits, kind) = match token.bits {
+                Reach::Thread(bits) => (bits, Kind::Nested),
+                Reach::Inert => (B::current(), Kind::Inert),
+            };
+            if let Some(root) = &mut token.root {
+                root.resume::<B>(bits);
             }
-            if let Some(pause) = Self::open_pause(token) {
-                pause.resume::<B>(bits);
-            }
-            raw::leave_at::<B>(bits, token.state.kind());
+            raw::leave_at::<B>(bits, kind);
         }
     }
 }

@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 
 use crate::backend::Backend;
 use crate::global::Global;
-use crate::level::Level;
+use crate::level::{Level, Root};
 use crate::raw::{self, BoundToThread};
 use crate::section::LazyMmu;
 
@@ -28,28 +28,9 @@ pub struct Paused<'a, B: Backend = Global> {
     /// Whether this is the outermost pause, whose end reactivates.
     outermost: bool,
     /// Where that is remembered, in case this is forgotten.
-    memory: Option<&'a mut OpenPause>,
+    memory: Option<&'a mut Root>,
     brand: PhantomData<fn(&'a ()) -> &'a ()>,
     _thread: BoundToThread,
-}
-
-/// What a lineage of sections remembers: whether one of them was paused, and that pause is still on.
-#[derive(Debug, Default)]
-pub struct OpenPause(bool);
-
-impl OpenPause {
-    #[inline]
-    pub(crate) fn is_open(&self) -> bool {
-        self.0
-    }
-
-    /// Ends the pause, if there is one.
-    #[inline]
-    pub(crate) fn resume<B: Backend>(&mut self, bits: B::Storage) {
-        if core::mem::take(&mut self.0) {
-            raw::resume_at::<B>(bits, raw::Kind::Outer);
-        }
-    }
 }
 
 impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
@@ -75,11 +56,14 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     /// ```
     #[inline]
     pub fn pause(&mut self) -> Paused<'_, B> {
-        let (bits, inert, open) = self.pause_parts();
+        let (bits, root) = self.pause_parts();
         // An inert section may stand in an interrupt, whose pause must not touch the thread's bits; or it was entered
         // while the mode was paused, and that pause may have ended.
-        let in_interrupt = inert && B::in_interrupt();
-        open_pause::<B>(bits, in_interrupt, open)
+        let (bits, in_interrupt) = match bits {
+            Some(bits) => (bits, false),
+            None => B::context(),
+        };
+        open_pause::<B>(bits, in_interrupt, root)
     }
 
     /// Runs `f` with the mode paused, and resumes when it returns or panics. See [`pause`](Self::pause).
@@ -133,11 +117,11 @@ pub fn pause<'a, B: Backend>() -> Paused<'a, B> {
 fn open_pause<B: Backend>(
     bits: B::Storage,
     in_interrupt: bool,
-    mut memory: Option<&mut OpenPause>,
+    mut memory: Option<&mut Root>,
 ) -> Paused<'_, B> {
     let outermost = raw::pause_at::<B>(bits, in_interrupt) == raw::Kind::Outer;
-    if let Some(open) = memory.as_deref_mut().filter(|_| outermost) {
-        open.0 = true;
+    if let Some(root) = memory.as_deref_mut().filter(|_| outermost) {
+        root.pause();
     }
     Paused {
         bits,
@@ -155,7 +139,7 @@ impl<B: Backend> Drop for Paused<'_, B> {
             return;
         }
         match &mut self.memory {
-            Some(open) => open.resume::<B>(self.bits),
+            Some(root) => root.resume::<B>(self.bits),
             None => raw::resume_at::<B>(self.bits, raw::Kind::Outer),
         }
     }

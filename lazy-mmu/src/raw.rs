@@ -114,7 +114,8 @@ impl BoundToThread {
 #[repr(u8)]
 pub enum Kind {
     /// The thread was in no section: this is the outermost, and its leave ends the mode.
-    Outer,
+    // From 1 on, so that "none" is 0, which costs one instruction less to find out.
+    Outer = 1,
     /// The thread was in a section: leave flushes, and the mode goes on.
     Nested,
     /// The mode could not be entered (interrupt, or paused): stores are immediate, leave does nothing.
@@ -197,16 +198,19 @@ pub unsafe fn resume<B: Backend>(state: PauseState) {
     resume_at::<B>(B::current(), state.kind);
 }
 
+/// Sets `which` of bits that were `seen` just now.
 #[inline]
-fn set(bits: impl Storage, which: Bits) -> Bits {
-    // SAFETY: this is the state machine.
-    unsafe { bits.set(which) }
+fn set(bits: impl Storage, seen: Bits, which: Bits) {
+    // SAFETY: this is the state machine, and it has just looked.
+    unsafe { bits.set_seen(seen, which) };
 }
 
+/// Clears `which` of bits that were `seen` just now; returns what is left of them.
 #[inline]
-fn clear(bits: impl Storage, which: Bits) {
-    // SAFETY: this is the state machine.
-    unsafe { bits.clear(which) };
+fn clear(bits: impl Storage, seen: Bits, which: Bits) -> Bits {
+    // SAFETY: this is the state machine, and it has just looked.
+    unsafe { bits.clear_seen(seen, which) };
+    seen.difference(which)
 }
 
 #[inline]
@@ -214,31 +218,55 @@ pub(crate) fn enter_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Stat
     let now = bits.load();
     let kind = if in_interrupt || now.contains(Bits::PAUSED) {
         Kind::Inert
+    } else if now.contains(Bits::ACTIVE) {
+        Kind::Nested
     } else {
-        // The hooks enclose the time in which the bits say that the mode is on: what an exception handler does in between
-        // is enclosed too.
-        if B::HAS_HOOKS && !now.contains(Bits::ACTIVE) {
-            B::mode_begins();
-        }
-        if set(bits, Bits::ACTIVE).contains(Bits::ACTIVE) {
-            Kind::Nested
-        } else {
-            Kind::Outer
-        }
+        begin::<B>(bits, now);
+        Kind::Outer
     };
     B::observe(Event::Enter(kind));
     state(kind)
 }
 
+/// Enters if the thread is idle: no bit is set. The short way of [`enter_at`], for what is no interrupt. `before` is called
+/// before, if it is.
+#[inline]
+pub(crate) fn enter_if_idle<B: Backend>(bits: B::Storage, before: impl FnOnce()) -> Option<State> {
+    let now = bits.load();
+    (now == Bits::EMPTY).then(|| {
+        before();
+        begin::<B>(bits, now);
+        B::observe(Event::Enter(Kind::Outer));
+        state(Kind::Outer)
+    })
+}
+
+/// Tells of the leave of a section for which nothing is to be done.
+#[inline]
+pub(crate) fn observe_leave<B: Backend>(kind: Kind) {
+    B::observe(Event::Leave(kind));
+}
+
+/// The mode begins.
+#[inline]
+fn begin<B: Backend>(bits: B::Storage, now: Bits) {
+    // The hooks enclose the time in which the bits say that the mode is on: what an exception handler does in between
+    // is enclosed too.
+    if B::HAS_HOOKS {
+        B::mode_begins();
+    }
+    set(bits, now, Bits::ACTIVE);
+}
+
 #[inline]
 pub(crate) fn leave_at<B: Backend>(bits: B::Storage, kind: Kind) {
     if kind != Kind::Inert {
-        settle::<B>(bits);
+        let now = settle::<B>(bits);
         // The pair first, then the mode: a thread is never outside with a barrier still owed.
         if kind == Kind::Outer {
-            clear(bits, Bits::ACTIVE);
+            let now = clear(bits, now, Bits::ACTIVE);
             // While it is paused the mode has ended already.
-            if B::HAS_HOOKS && !bits.load().contains(Bits::PAUSED) {
+            if B::HAS_HOOKS && !now.contains(Bits::PAUSED) {
                 B::mode_ends();
             }
         }
@@ -249,14 +277,16 @@ pub(crate) fn leave_at<B: Backend>(bits: B::Storage, kind: Kind) {
 /// Pauses; the kind is the pause's: `Outer` is the one whose resume reactivates.
 #[inline]
 pub(crate) fn pause_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Kind {
+    let now = bits.load();
     let kind = if in_interrupt {
         Kind::Inert
-    } else if set(bits, Bits::PAUSED).contains(Bits::PAUSED) {
+    } else if now.contains(Bits::PAUSED) {
         Kind::Nested
     } else {
+        set(bits, now, Bits::PAUSED);
         // With nothing pending a store while paused is one that is emitted at once.
-        settle::<B>(bits);
-        if B::HAS_HOOKS && bits.load().contains(Bits::ACTIVE) {
+        let now = settle::<B>(bits);
+        if B::HAS_HOOKS && now.contains(Bits::ACTIVE) {
             B::mode_ends();
         }
         Kind::Outer
@@ -268,27 +298,30 @@ pub(crate) fn pause_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Kind
 #[inline]
 pub(crate) fn resume_at<B: Backend>(bits: B::Storage, kind: Kind) {
     if kind == Kind::Outer {
-        if B::HAS_HOOKS && bits.load().contains(Bits::ACTIVE) {
+        let now = bits.load();
+        if B::HAS_HOOKS && now.contains(Bits::ACTIVE) {
             B::mode_begins();
         }
-        clear(bits, Bits::PAUSED);
+        clear(bits, now, Bits::PAUSED);
     }
     B::observe(Event::Resume(kind));
 }
 
-/// Emits the pair if a store awaits it: the flush of a section that is not inert.
+/// Emits the pair if a store awaits it: the flush of a section that is not inert. Returns the bits that are set then.
 #[inline]
-pub(crate) fn settle<B: Backend>(bits: B::Storage) {
+pub(crate) fn settle<B: Backend>(bits: B::Storage) -> Bits {
     // The look first: with nothing pending, which is common, there is no read-modify-write.
-    if bits.load().contains(Bits::PENDING) {
+    let mut now = bits.load();
+    if now.contains(Bits::PENDING) {
         // Cleared first, then the pair: an exception handler in between finds nothing pending, and what it
         // stores itself it flushes itself.
-        clear(bits, Bits::PENDING);
+        now = clear(bits, now, Bits::PENDING);
         B::barrier();
     }
     // If an exception handler has flushed in our place, there was no barrier here that would keep the compiler from
     // using what it read before.
     compiler_fence(Ordering::SeqCst);
+    now
 }
 
 /// [`settled`] for code that has no section in hand: in an interrupt what is pending is the interrupted thread's.
@@ -304,8 +337,9 @@ pub(crate) fn settled_here<B: Backend>() {
 #[inline]
 pub(crate) fn settled<B: Backend>(bits: B::Storage) {
     // As in `settle`.
-    if bits.load().contains(Bits::PENDING) {
-        clear(bits, Bits::PENDING);
+    let now = bits.load();
+    if now.contains(Bits::PENDING) {
+        clear(bits, now, Bits::PENDING);
     }
     compiler_fence(Ordering::SeqCst);
 }
@@ -318,12 +352,14 @@ pub(crate) fn defer<B: Backend>(bits: B::Storage) {
     // The descriptor was stored before, and the compiler leaves it there: an exception handler that flushes between
     // the store and the look has covered the store; between the look and the store it would not have.
     compiler_fence(Ordering::SeqCst);
-    let now = bits.load();
-    if now.contains(Bits::PENDING) {
+    if bits.load().contains(Bits::PENDING) {
         return;
     }
-    if now.defers() {
-        set(bits, Bits::PENDING);
+    // Looked at anew: so the look above, which is the one of every store but the first, is a load and a test of one bit.
+    let now = bits.load();
+    // It defers, and PENDING is clear.
+    if now == Bits::ACTIVE {
+        set(bits, now, Bits::PENDING);
     } else {
         B::barrier();
     }

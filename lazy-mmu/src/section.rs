@@ -2,14 +2,14 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::{Backend, Event};
 use crate::bits::Storage as _;
 use crate::descriptor::Descriptor;
 use crate::global::Global;
-use crate::level::{Dynamic, DynamicToken, Level, OpenSection, Outer};
-use crate::pause::OpenPause;
+use crate::level::{Dynamic, DynamicSection, Level, Outer, OuterToken, Root};
 use crate::raw::{self, BoundToThread, Kind};
 use crate::store;
 use crate::visible::{self, Visible};
@@ -26,8 +26,7 @@ use crate::visible::{self, Visible};
 /// shared with another thread: the bits that it changes are its own thread's. `'a` is invariant.
 #[must_use = "a section lasts as long as its guard: bind it to a name (`let _ = ..` closes the section at once)"]
 pub struct LazyMmu<'a, L: Level, B: Backend = Global> {
-    bits: B::Storage,
-    token: L::Token<'a>,
+    token: L::Token<'a, B::Storage>,
     brand: PhantomData<fn(&'a ()) -> &'a ()>,
     _thread: BoundToThread,
 }
@@ -54,12 +53,12 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     /// ```
     #[inline]
     pub fn nest(&mut self) -> LazyMmu<'_, L::Nested, B> {
-        B::observe(Event::Enter(if L::is_inert(&self.token) {
+        B::observe(Event::Enter(if self.is_inert() {
             Kind::Inert
         } else {
             Kind::Nested
         }));
-        guard(self.bits, L::nest(&mut self.token))
+        guard(L::nest(&mut self.token))
     }
 
     /// Emits the pair now, if a store awaits it; the section stays open.
@@ -77,46 +76,54 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     /// Leaves the section, as dropping the guard does, and returns the proof that all stores before it are visible.
     #[inline]
     pub fn leave(mut self) -> Visible<'a, 'a, B> {
-        if !L::drop_flushes(&self.token) {
+        if self.is_inert() {
             self.settle();
         }
         drop(self);
         visible::proof()
     }
 
+    /// Whether the section had no effect on the thread.
     #[inline]
-    fn settle(&mut self) {
-        if self.may_settle() {
-            raw::settle::<B>(self.bits);
+    fn is_inert(&self) -> bool {
+        L::bits(&self.token).is_none()
+    }
+
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        if let Some(bits) = self.bits_to_settle() {
+            raw::settle::<B>(bits);
         }
     }
 
-    /// Whether what is pending is this thread's to settle. An inert section that was entered while the mode was paused does
-    /// it too: if the pause has ended, other sections may have deferred stores.
+    /// The thread's bits, if what is pending there is this section's to settle. An inert section that was entered while the
+    /// mode was paused does it too: if the pause has ended, other sections may have deferred stores.
     #[inline]
-    fn may_settle(&self) -> bool {
-        !L::is_inert(&self.token) || !B::in_interrupt()
+    fn bits_to_settle(&self) -> Option<B::Storage> {
+        L::bits(&self.token).or_else(|| {
+            let (bits, in_interrupt) = B::context();
+            (!in_interrupt).then_some(bits)
+        })
     }
 
     /// For a sequence of barriers that covers what is pending, and is executed by the caller next.
     #[inline]
     pub(crate) fn mark_settled(&mut self) {
-        if self.may_settle() {
-            raw::settled::<B>(self.bits);
+        if let Some(bits) = self.bits_to_settle() {
+            raw::settled::<B>(bits);
         }
     }
 
-    /// For a mapping that is pending: the bits that say whether it still is, and whether it never was.
+    /// For a mapping that is pending: the bits that say whether it still is; `None` if it never was.
     #[inline]
-    pub(crate) fn bits_and_whether_immediate(&self) -> (B::Storage, bool) {
-        (self.bits, L::is_inert(&self.token))
+    pub(crate) fn bits(&self) -> Option<B::Storage> {
+        L::bits(&self.token)
     }
 
-    /// For a pause: the bits, whether the section is inert, and where it remembers its pause.
+    /// For a pause: the bits, unless the section is inert, and where it remembers its pause.
     #[inline]
-    pub(crate) fn pause_parts(&mut self) -> (B::Storage, bool, Option<&mut OpenPause>) {
-        let inert = L::is_inert(&self.token);
-        (self.bits, inert, L::open_pause(&mut self.token))
+    pub(crate) fn pause_parts(&mut self) -> (Option<B::Storage>, Option<&mut Root>) {
+        (L::bits(&self.token), L::root(&mut self.token))
     }
 
     /// Stores `descriptor` in `slot`, and defers the pair if it needs one.
@@ -189,12 +196,20 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
             section: self,
             needed: false,
         };
-        for (i, slot) in slots.iter().enumerate() {
+        let mut slots = slots.iter().enumerate();
+        // Until one needs the pair, each is asked; from then on the loop is that of the stores alone.
+        while !decide.needed {
+            let Some((i, slot)) = slots.next() else {
+                return;
+            };
             let descriptor = descriptor(i);
             // A descriptor that panics does so before its store.
             let needed = descriptor.needs_barrier();
             store::put::<B>(slot, descriptor.bits());
-            decide.needed |= needed;
+            decide.needed = needed;
+        }
+        for (i, slot) in slots {
+            store::put::<B>(slot, descriptor(i).bits());
         }
     }
 
@@ -204,10 +219,9 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     /// may have stored already.
     #[inline]
     pub fn note_store(&mut self) {
-        if L::is_inert(&self.token) {
-            B::barrier();
-        } else {
-            raw::defer::<B>(self.bits);
+        match L::bits(&self.token) {
+            Some(bits) => raw::defer::<B>(bits),
+            None => B::barrier(),
         }
     }
 
@@ -225,50 +239,33 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
 
 /// The guard of a section that has been entered.
 #[inline]
-fn guard<L: Level, B: Backend>(bits: B::Storage, token: L::Token<'_>) -> LazyMmu<'_, L, B> {
+fn guard<L: Level, B: Backend>(token: L::Token<'_, B::Storage>) -> LazyMmu<'_, L, B> {
     LazyMmu {
-        bits,
         token,
         brand: PhantomData,
         _thread: BoundToThread::HERE,
     }
 }
 
-/// Enters for the task's handle that keeps `open`.
+/// Enters for the task's handle that keeps `root`.
 #[inline]
-pub(crate) fn enter_outer<B: Backend>(
-    bits: B::Storage,
-    open: &mut OpenSection,
-) -> LazyMmu<'_, Outer, B> {
-    // No look at the interrupt state: the handle of a task is not used in one.
-    open.enter(raw::enter_at::<B>(bits, false));
-    guard(bits, open)
-}
-
-/// Enters in whatever context this is.
-///
-/// Not for users, who could forget the guard. The closure form and the attribute do not let them have it.
-#[inline]
-pub(crate) fn enter_dynamic<'a, B: Backend>() -> LazyMmu<'a, Dynamic, B> {
-    let (bits, in_interrupt) = B::context();
-    guard(
-        bits,
-        DynamicToken::new(raw::enter_at::<B>(bits, in_interrupt)),
-    )
+pub(crate) fn enter_outer<B: Backend>(bits: B::Storage, root: &mut Root) -> LazyMmu<'_, Outer, B> {
+    root.enter::<B>(bits);
+    guard(OuterToken::new(bits, root))
 }
 
 impl<L: Level, B: Backend> Drop for LazyMmu<'_, L, B> {
     #[inline]
     fn drop(&mut self) {
-        L::leave::<B>(self.bits, &mut self.token);
+        L::leave::<B>(&mut self.token);
     }
 }
 
 impl<L: Level, B: Backend> fmt::Debug for LazyMmu<'_, L, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LazyMmu")
-            .field("inert", &L::is_inert(&self.token))
-            .field("bits", &self.bits.load())
+            .field("inert", &self.is_inert())
+            .field("bits", &self.bits().unwrap_or_else(B::current).load())
             .finish_non_exhaustive()
     }
 }
@@ -277,19 +274,35 @@ impl<L: Level, B: Backend> fmt::Debug for LazyMmu<'_, L, B> {
 ///
 /// Not for users: who has it could forget it. The expansion binds it to a variable that the function's body cannot name.
 #[inline]
-pub fn section<B: Backend>() -> LazyMmu<'static, Dynamic, B> {
-    enter_dynamic()
+pub fn section<B: Backend>() -> DynamicSection<B> {
+    DynamicSection::enter()
 }
 
-/// What an attributed function's body gets of its section: a guard whose drop does nothing.
+/// What an attributed function's body gets of its section, and a closure too: a guard that is never dropped.
 ///
 /// The body has a mutable reference to it, and the borrow checker may let it be exchanged for a nested guard of another
-/// section; so it is not the one on which the leave depends.
+/// section; so it is not the one on which the leave depends. (What is exchanged for it is then a nested guard that is
+/// forgotten, which loses nothing.)
+pub struct View<'a, B: Backend>(ManuallyDrop<LazyMmu<'a, Dynamic, B>>);
+
+impl<'a, B: Backend> View<'a, B> {
+    /// The section, for the body.
+    #[inline]
+    pub fn section(&mut self) -> &mut LazyMmu<'a, Dynamic, B> {
+        &mut self.0
+    }
+}
+
+impl<B: Backend> fmt::Debug for View<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A view of an attributed function's section.
 #[inline]
-pub fn view<'a, B: Backend>(
-    section: &'a mut LazyMmu<'static, Dynamic, B>,
-) -> LazyMmu<'a, Dynamic, B> {
-    guard(section.bits, section.token.view())
+pub fn view<B: Backend>(section: &mut DynamicSection<B>) -> View<'_, B> {
+    View(ManuallyDrop::new(guard(section.view())))
 }
 
 /// Runs `f` in a section of its own, and leaves it when `f` returns or panics.
@@ -313,5 +326,5 @@ pub fn view<'a, B: Backend>(
 /// ```
 #[inline]
 pub fn with<B: Backend, R>(f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> R) -> R {
-    f(&mut enter_dynamic())
+    f(view(&mut section()).section())
 }

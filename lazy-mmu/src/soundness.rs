@@ -48,8 +48,8 @@
 //! * **Proofs of another section whose brand is as long**: a closure's brand is its own, but those of `nest`, of a handle's
 //!   section and of the attribute are borrows, and code that holds two lineages at once may have two that the compiler takes
 //!   for one. So redeeming looks whether the pair is owed still, and emits it if so. With the right proof it never is.
-//! * **The attribute's section, exchanged** for a nested one of a parameter's: what the body has is a view, whose drop does
-//!   nothing; the guard that leaves has no name.
+//! * **The attribute's section, exchanged** for a nested one of a parameter's: what the body has is a view, which
+//!   is never dropped; the guard that leaves has no name.
 //!
 //! # What neither can, and whose duty it is
 //!

@@ -5,7 +5,7 @@ use core::fmt;
 use crate::backend::Backend;
 use crate::bits::{Bits, Storage as _};
 use crate::global::Global;
-use crate::level::{OpenSection, Outer};
+use crate::level::{Outer, Root};
 use crate::raw::BoundToThread;
 use crate::section::{LazyMmu, enter_outer};
 
@@ -21,7 +21,7 @@ use crate::section::{LazyMmu, enter_outer};
 /// deferred into it.
 pub struct Task<B: Backend = Global> {
     bits: B::Storage,
-    open: OpenSection,
+    root: Root,
     _thread: BoundToThread,
 }
 
@@ -38,7 +38,7 @@ impl<B: Backend> Task<B> {
     pub unsafe fn current() -> Self {
         Self {
             bits: B::current(),
-            open: OpenSection::default(),
+            root: Root::default(),
             _thread: BoundToThread::HERE,
         }
     }
@@ -58,8 +58,7 @@ impl<B: Backend> Task<B> {
     /// ```
     #[inline]
     pub fn enter(&mut self) -> LazyMmu<'_, Outer, B> {
-        self.heal();
-        enter_outer(self.bits, &mut self.open)
+        enter_outer(self.bits, &mut self.root)
     }
 
     /// Checks that this thread is in no section, has nothing pending, and is not paused: for the places where a kernel
@@ -90,17 +89,17 @@ impl<B: Backend> Task<B> {
     /// Leaves in the place of a guard that was forgotten.
     #[inline]
     fn heal(&mut self) {
-        if self.open.is_open() {
-            heal::<B>(self.bits, &mut self.open);
+        if self.root.is_open() {
+            heal::<B>(self.bits, &mut self.root);
         }
     }
 }
 
-/// Out of line: it is rare, and the way into a section should be short.
+/// Out of line: it is rare.
 #[cold]
 #[inline(never)]
-fn heal<B: Backend>(bits: B::Storage, open: &mut OpenSection) {
-    open.leave::<B>(bits);
+fn heal<B: Backend>(bits: B::Storage, root: &mut Root) {
+    root.leave::<B>(bits);
 }
 
 /// [`Task::check_idle`] for code that has no handle: the exit path of a task, say, when everything that had one is gone.
@@ -169,7 +168,7 @@ impl<B: Backend> fmt::Debug for Task<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Task")
             .field("bits", &self.bits.load())
-            .field("open", &self.open)
+            .field("root", &self.root)
             .finish_non_exhaustive()
     }
 }

@@ -24,7 +24,7 @@ use crate::backend::Backend;
 use crate::bits::{Bits, Storage as _};
 use crate::descriptor::Descriptor;
 use crate::global::Global;
-use crate::level::{Dynamic, Level};
+use crate::level::{Dynamic, Level, Reach};
 use crate::raw::BoundToThread;
 use crate::section::{self, LazyMmu};
 
@@ -41,9 +41,8 @@ type Brand<'id> = PhantomData<fn(&'id ()) -> &'id ()>;
 #[must_use = "the mapping is of no use before `get` redeems it against the proof that `flush` or `leave` returns"]
 pub struct Pending<'id, T, B: Backend = Global> {
     value: T,
-    bits: B::Storage,
-    /// Its section was inert: the stores were immediate.
-    immediate: bool,
+    /// Inert: the stores were immediate.
+    bits: Reach<B::Storage>,
     brand: Brand<'id>,
     _thread: BoundToThread,
 }
@@ -64,7 +63,8 @@ impl<'id, T, B: Backend> Pending<'id, T, B> {
     #[inline]
     pub fn get(self, proof: &Visible<'_, 'id, B>) -> T {
         let _ = proof;
-        if !self.immediate && self.bits.load().contains(Bits::PENDING) {
+        let owed = |bits: B::Storage| bits.load().contains(Bits::PENDING);
+        if self.bits.bits().is_some_and(owed) {
             // A proof with the same brand, but of another section; or a store that somebody else has made since. The bit
             // stays: the section that owes the pair emits it for whatever it stored.
             B::barrier();
@@ -117,11 +117,9 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     /// ```
     #[inline]
     pub fn pending<T>(&mut self, value: T) -> Pending<'id, T, B> {
-        let (bits, immediate) = self.bits_and_whether_immediate();
         Pending {
             value,
-            bits,
-            immediate,
+            bits: Reach::new(self.bits()),
             brand: PhantomData,
             _thread: BoundToThread::HERE,
         }
@@ -164,9 +162,10 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
 pub fn visible<B: Backend, T>(
     f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> Pending<'id, T, B>,
 ) -> T {
-    let mut section = section::enter_dynamic();
-    let pending = f(&mut section);
-    pending.get(&section.leave())
+    let mut section = section::section();
+    let mut view = section::view(&mut section);
+    let pending = f(view.section());
+    pending.get(&view.section().flush())
 }
 
 /// [`visible`] for an `f` that may fail.
@@ -178,7 +177,8 @@ pub fn visible<B: Backend, T>(
 pub fn try_visible<B: Backend, T, E>(
     f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> Result<Pending<'id, T, B>, E>,
 ) -> Result<T, E> {
-    let mut section = section::enter_dynamic();
-    let pending = f(&mut section)?;
-    Ok(pending.get(&section.leave()))
+    let mut section = section::section();
+    let mut view = section::view(&mut section);
+    let pending = f(view.section())?;
+    Ok(pending.get(&view.section().flush()))
 }

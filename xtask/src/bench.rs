@@ -11,8 +11,16 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use xshell::{Shell, cmd};
 
+use crate::{setup, table};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<Bench>,
+}
+
 #[derive(Subcommand)]
-pub(crate) enum Bench {
+enum Bench {
     /// Compile 5,000 functions with and without the attribute, and the macro crate beside `tracing-attributes`
     Macro {
         /// How often each is built.
@@ -21,10 +29,17 @@ pub(crate) enum Bench {
     },
 }
 
-pub(crate) fn run(shell: &Shell, bench: &Bench) -> Result<()> {
-    let Bench::Macro { rounds } = bench;
-    functions(shell, *rounds)?;
-    cold_builds(shell, *rounds)
+pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
+    match &args.what {
+        None => {
+            setup::qemu_parts(shell)?;
+            table::run(shell)
+        }
+        Some(Bench::Macro { rounds }) => {
+            functions(shell, *rounds)?;
+            cold_builds(shell, *rounds)
+        }
+    }
 }
 
 /// How many functions the generated crates have.

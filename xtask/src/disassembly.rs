@@ -64,7 +64,7 @@ pub(crate) fn check_tlbi(program: &Path) -> Result<()> {
 }
 
 /// The instructions of a function.
-fn code(file: &object::File<'_>, symbol: &object::Symbol<'_, '_>) -> Result<Vec<u32>> {
+pub(crate) fn code(file: &object::File<'_>, symbol: &object::Symbol<'_, '_>) -> Result<Vec<u32>> {
     let section = symbol
         .section_index()
         .context("a function lies in a section")?;

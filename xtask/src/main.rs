@@ -4,6 +4,7 @@
 //! `cargo xtask litmus` asks the model checker what the barriers mean; `cargo xtask verify` runs the long forms; `cargo xtask
 //! mutants` tests the tests; `cargo xtask bench` measures.
 
+mod asm;
 mod bench;
 mod counts;
 mod disassembly;
@@ -13,6 +14,8 @@ mod nightly;
 mod programs;
 mod qemu;
 mod setup;
+mod size;
+mod table;
 mod test;
 mod verify;
 
@@ -46,9 +49,14 @@ enum Command {
     Litmus,
     /// Change the library one place at a time: a test must fail, or `xtask/mutants.txt` says why none can (an hour)
     Mutants(mutants::Args),
-    /// Measure, and print the figures
-    #[command(subcommand)]
-    Bench(bench::Bench),
+    /// Count the crate beside C and hand-written assembly: print the table, and write the picture
+    Bench(bench::Args),
+    /// Compare the golden assembly with what the compiler makes
+    Asm {
+        /// Write it instead
+        #[arg(long)]
+        bless: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -71,8 +79,12 @@ fn run(args: &Args) -> Result<()> {
         Command::Miri => nightly::miri(&shell).map(drop),
         Command::Asan => nightly::address_sanitizer(&shell).map(drop),
         Command::Litmus => litmus::run(&shell),
-        Command::Bench(what) => bench::run(&shell, what),
         Command::Mutants(args) => mutants::run(&shell, args).map(drop),
+        Command::Bench(args) => bench::run(&shell, args),
+        Command::Asm { bless } => {
+            setup::qemu_parts(&shell)?;
+            qemu::assembly(&shell, *bless)
+        }
         Command::Qemu(args) => {
             setup::qemu_parts(&shell)?;
             qemu::run(&shell, args)

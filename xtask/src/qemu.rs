@@ -14,9 +14,8 @@ use lazy_mmu_examples::scenario::{MAX_PAGES, WAYS};
 use lazy_mmu_examples::trace::Line;
 use xshell::{Shell, cmd};
 
-use crate::disassembly;
-use crate::programs;
 use crate::setup::TARGET;
+use crate::{asm, disassembly, programs, size};
 
 /// How long a program may take before it counts as hung; and where each takes seconds.
 const PATIENCE: Duration = Duration::from_mins(20);
@@ -75,7 +74,7 @@ impl Args {
 }
 
 /// The kernels, each with its expected output beside the package.
-const PROGRAMS: [&str; 8] = [
+const PROGRAMS: [&str; 11] = [
     NESTED_SECTIONS,
     "other_writes",
     "paging_crate",
@@ -83,8 +82,20 @@ const PROGRAMS: [&str; 8] = [
     "device_driver",
     EL2_WITHOUT_VHE,
     INTERRUPTS,
+    BUDGETS,
+    COMPARISON,
+    SCALE,
     TASKS,
 ];
+
+/// The ones that count instructions, beside the C form's: built for EL1 with LSE only.
+pub(crate) const BUDGETS: &str = "budgets";
+pub(crate) const COMPARISON: &str = "comparison";
+/// And the one that does so on several CPUs, and for a million pages, for which the PMU counts: in virtual time.
+const SCALE: &str = "scale";
+
+/// The ones whose output depends on how they are built.
+const COUNTING: [&str; 4] = [INTERRUPTS, BUDGETS, COMPARISON, SCALE];
 
 /// The one that counts interrupts at instruction boundaries, which the build decides; and that needs a GICv3.
 const INTERRUPTS: &str = "interrupts";
@@ -146,6 +157,9 @@ const CONFIGURATIONS: [Configuration; 4] = [
         cpu: "cortex-a76",
     },
 ];
+
+/// Of the build with LSE, which the C form has too.
+const LSE_FEATURES: &str = "el1,c-form";
 
 /// The kernels of both builds.
 pub(crate) struct Kernels {
@@ -222,6 +236,10 @@ pub(crate) fn timer(kernels: &Kernels, sections: Sections) -> Result<String> {
         ensure!(
             output.matches("none lost").count() == 2,
             "{TIMER}: two lines are expected"
+        );
+        ensure!(
+            time == Time::Real || !output.contains(" 0 of them inside"),
+            "{TIMER}: no interrupt inside a section"
         );
         printed.push_str(&output);
     }
@@ -310,11 +328,23 @@ fn disassembly(kernels: &Kernels) -> Result<()> {
     disassembly::check_tlbi(&other_writes)
 }
 
-/// Each program once, in the build with LSE.
+/// The golden assembly, and the size of the text.
+fn golden(kernels: &Kernels, bless: bool) -> Result<()> {
+    asm::check(&kernels.get(BUDGETS, CONFIGURATIONS[0]), bless)?;
+    size::check(
+        &kernels.get("size_lazy", CONFIGURATIONS[0]),
+        &kernels.get("size_eager", CONFIGURATIONS[0]),
+    )
+}
+
+/// Each program once, in the build with LSE; but for those that count instructions, to which any change is one.
 fn quick(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build_lse(shell)?;
     disassembly(&kernels)?;
-    for program in PROGRAMS {
+    for program in PROGRAMS
+        .into_iter()
+        .filter(|it| ![BUDGETS, COMPARISON, SCALE].contains(it))
+    {
         let configuration = CONFIGURATIONS[usize::from(program == EL2_WITHOUT_VHE)];
         let words = words(program, &Args::DEFAULT);
         let mut qemu = Qemu::new(&kernels, program, configuration, &words);
@@ -331,6 +361,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     }
     let kernels = Kernels::build(shell)?;
     disassembly(&kernels)?;
+    golden(&kernels, args.bless)?;
     if args.are_default() {
         everything(&kernels, args)?;
         timer(&kernels, Sections::Short)?;
@@ -351,6 +382,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
 pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build(shell)?;
     disassembly(&kernels)?;
+    golden(&kernels, false)?;
     everything(&kernels, &Args::DEFAULT)?;
     timer(&kernels, Sections::Short)?;
     migration(&kernels, Sections::Short)?;
@@ -373,6 +405,21 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
     refuses_bad_arguments(&kernels)
 }
 
+/// The golden assembly alone.
+pub(crate) fn assembly(shell: &Shell, bless: bool) -> Result<()> {
+    let kernels = Kernels::build_lse(shell)?;
+    asm::check(&kernels.get(BUDGETS, CONFIGURATIONS[0]), bless)
+}
+
+/// What the programs print that count the three forms: up to 512 pages, and up to a million and on several CPUs.
+pub(crate) fn comparison(shell: &Shell) -> Result<[String; 2]> {
+    let kernels = Kernels::build_lse(shell)?;
+    Ok([
+        boot(&kernels, COMPARISON, CONFIGURATIONS[0], &[])?,
+        boot(&kernels, SCALE, CONFIGURATIONS[0], &[])?,
+    ])
+}
+
 /// A program's command line.
 fn words(program: &str, args: &Args) -> Vec<String> {
     match program {
@@ -390,7 +437,7 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
         let configurations = CONFIGURATIONS
             .into_iter()
             .filter(|it| program != EL2_WITHOUT_VHE || it.level == "el2")
-            .filter(|it| program != INTERRUPTS || (it.level == "el1" && it.lse))
+            .filter(|it| !COUNTING.contains(&program) || (it.level == "el1" && it.lse))
             .filter(|it| program != TASKS || it.level == "el1");
         for (number, configuration) in configurations.enumerate() {
             let output = boot(kernels, program, configuration, &words)?;
@@ -411,7 +458,7 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
     }
     println!(
         "B26 B27 {} programs print the same at EL1 and at EL2, with LSE and without\n",
-        PROGRAMS.len() - 3
+        PROGRAMS.len() - COUNTING.len() - 2
     );
     Ok(())
 }
@@ -419,14 +466,15 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
 /// Builds all programs.
 fn build_levels(shell: &Shell, target: &Path, lse: &str) -> Result<()> {
     build(shell, &target.join("el2"), lse, "el2")?;
-    build(shell, target, lse, "el1")
+    let features = if lse == "+lse" { LSE_FEATURES } else { "el1" };
+    build(shell, target, lse, features)
 }
 
 /// Builds all programs of one set of register names.
-fn build(shell: &Shell, target: &Path, lse: &str, level: &str) -> Result<()> {
+fn build(shell: &Shell, target: &Path, lse: &str, features: &str) -> Result<()> {
     Ok(cmd!(
         shell,
-        "cargo build --locked -p lazy-mmu-qemu --bins --no-default-features --features {level} --profile kernel --target {TARGET} --target-dir {target}"
+        "cargo build --locked -p lazy-mmu-qemu --bins --no-default-features --features {features} --profile kernel --target {TARGET} --target-dir {target}"
     )
     // This replaces the flags of .cargo/config.toml.
     .env("RUSTFLAGS", format!("-Ctarget-feature={lse}"))
@@ -558,7 +606,11 @@ impl<'a> Qemu<'a> {
             kernel: kernels.get(program, configuration),
             configuration,
             arguments,
-            time: Time::Real,
+            time: if program == SCALE {
+                Time::Virtual
+            } else {
+                Time::Real
+            },
             patience: PATIENCE,
             loaded: None,
         }
@@ -586,7 +638,7 @@ impl<'a> Qemu<'a> {
             semihosting.push_str(argument);
         }
         let mut machine = self.configuration.machine.to_owned();
-        if [INTERRUPTS, TIMER, TASKS, MIGRATION, RANDOM_PROGRAMS].contains(&self.program) {
+        if [INTERRUPTS, TIMER, TASKS, MIGRATION, RANDOM_PROGRAMS, SCALE].contains(&self.program) {
             machine.push_str(",gic-version=3");
         }
         let log = self.kernel.with_extension(format!("{level}.log"));
@@ -600,7 +652,7 @@ impl<'a> Qemu<'a> {
             .args(["-semihosting-config", &semihosting])
             .args([
                 "-smp",
-                if [TASKS, MIGRATION].contains(&self.program) {
+                if [TASKS, MIGRATION, SCALE].contains(&self.program) {
                     "4"
                 } else {
                     "1"

@@ -18,7 +18,9 @@ pub(crate) fn everything(shell: &Shell) -> Result<()> {
 /// What `cargo xtask qemu` needs.
 pub(crate) fn qemu_parts(shell: &Shell) -> Result<()> {
     target(shell, TARGET)?;
-    qemu(shell)
+    package(shell, "qemu-system-aarch64", "qemu-system-arm")?;
+    // For the C form of the protocol, which is counted beside the crate.
+    package(shell, "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu")
 }
 
 /// What `cargo xtask mutants` needs beside that.
@@ -104,36 +106,35 @@ fn installed(shell: &Shell, what: &str) -> Result<String> {
         .context("`rustup` is needed to find out what is installed: see https://rustup.rs")
 }
 
-/// Installs QEMU through apt, as root on a machine that has it.
-fn qemu(shell: &Shell) -> Result<()> {
-    const PACKAGE: &str = "qemu-system-arm";
-    if has(shell, "qemu-system-aarch64") {
+/// Installs the package of `program` through apt, as root on a machine that has it.
+fn package(shell: &Shell, program: &str, package: &str) -> Result<()> {
+    if has(shell, program) {
         return Ok(());
     }
     if !has(shell, "apt-get") {
         bail!(
-            "`qemu-system-aarch64` is missing: install QEMU for Arm with this system's package manager \
-             (Debian and Ubuntu: `apt-get install {PACKAGE}`; macOS: `brew install qemu`)"
+            "`{program}` is missing: install it with this system's package manager \
+             (Debian and Ubuntu: `apt-get install {package}`)"
         );
     }
     if cmd!(shell, "id -u").quiet().read()?.trim() != "0" {
         bail!(
-            "`qemu-system-aarch64` is missing, and only root may install it: \
-             `sudo apt-get update && sudo apt-get install --no-install-recommends {PACKAGE}`"
+            "`{program}` is missing, and only root may install it: \
+             `sudo apt-get update && sudo apt-get install --no-install-recommends {package}`"
         );
     }
-    println!("`qemu-system-aarch64` is missing: `apt-get install {PACKAGE}`");
+    println!("`{program}` is missing: `apt-get install {package}`");
     let install = || -> Result<()> {
         cmd!(shell, "apt-get update").run()?;
         cmd!(
             shell,
-            "apt-get install --yes --no-install-recommends {PACKAGE}"
+            "apt-get install --yes --no-install-recommends {package}"
         )
         .env("DEBIAN_FRONTEND", "noninteractive")
         .run()?;
         Ok(())
     };
-    install().with_context(|| format!("install it by hand: `apt-get install {PACKAGE}`"))
+    install().with_context(|| format!("install it by hand: `apt-get install {package}`"))
 }
 
 /// Whether a program can be found.

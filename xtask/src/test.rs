@@ -56,9 +56,14 @@ fn lints_on_aarch64(shell: &Shell) -> Result<()> {
         "cargo clippy --locked -p lazy-mmu -p lazy-mmu-qemu --bins --lib --target {TARGET} -- -D warnings"
     )
     .run()?;
-    Ok(cmd!(
+    cmd!(
         shell,
         "cargo clippy --locked -p lazy-mmu-qemu --bins --lib --no-default-features --features el2 --target {TARGET} -- -D warnings"
+    )
+    .run()?;
+    Ok(cmd!(
+        shell,
+        "cargo clippy --locked -p lazy-mmu-qemu --bins --lib --features c-form --target {TARGET} -- -D warnings"
     )
     .run()?)
 }

@@ -12,11 +12,17 @@ pub mod arena;
 pub mod boot;
 pub mod exceptions;
 pub mod exclusive;
+#[cfg(feature = "c-form")]
+pub mod forms;
 pub mod interrupts;
 #[cfg(feature = "el1")]
 pub mod ledger;
+#[cfg(feature = "c-form")]
+pub mod live;
 #[cfg(feature = "el1")]
 pub mod mapper;
+#[cfg(feature = "c-form")]
+pub mod pmu;
 pub mod pool;
 pub mod program;
 #[cfg(feature = "el1")]
@@ -31,5 +37,7 @@ pub mod thread;
 pub mod upper;
 #[cfg(feature = "el1")]
 pub mod virt;
+#[cfg(feature = "el1")]
+pub mod working_set;
 #[cfg(feature = "el1")]
 pub mod writes;

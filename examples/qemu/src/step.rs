@@ -47,6 +47,12 @@ struct Log {
     instructions: AtomicUsize,
     /// Atomic read-modify-write instructions among them.
     atomics: AtomicUsize,
+    /// Loads.
+    loads: AtomicUsize,
+    /// Calls.
+    calls: AtomicUsize,
+    /// Reads of system registers.
+    register_reads: AtomicUsize,
 }
 
 // SAFETY: one CPU steps at a time; the handler writes while the program is stepped, the program reads while it is not.
@@ -57,7 +63,24 @@ static LOG: Log = Log {
     noted: AtomicUsize::new(0),
     instructions: AtomicUsize::new(0),
     atomics: AtomicUsize::new(0),
+    loads: AtomicUsize::new(0),
+    calls: AtomicUsize::new(0),
+    register_reads: AtomicUsize::new(0),
 };
+
+impl Log {
+    /// What is counted, beside the steps that are noted.
+    fn counters(&self) -> [&AtomicUsize; 6] {
+        [
+            &self.noted,
+            &self.instructions,
+            &self.atomics,
+            &self.loads,
+            &self.calls,
+            &self.register_reads,
+        ]
+    }
+}
 
 /// What is watched.
 struct Watched(UnsafeCell<Tables>);
@@ -108,6 +131,12 @@ pub struct Trace {
     pub instructions: usize,
     /// How many of them were atomic read-modify-writes; a pair of `ldxr` and `stxr` is one.
     pub atomics: usize,
+    /// How many were loads, and nothing else.
+    pub loads: usize,
+    /// How many were calls (BL, BLR).
+    pub calls: usize,
+    /// How many read a system register (MRS).
+    pub register_reads: usize,
 }
 
 /// Steps through `program`.
@@ -121,9 +150,9 @@ pub fn trace<R>(program: impl FnOnce() -> R) -> (R, Trace) {
 pub fn start() {
     // So that the first instruction that is stepped over is the same each time.
     mask();
-    LOG.noted.store(0, Ordering::Relaxed);
-    LOG.instructions.store(0, Ordering::Relaxed);
-    LOG.atomics.store(0, Ordering::Relaxed);
+    for counter in LOG.counters() {
+        counter.store(0, Ordering::Relaxed);
+    }
     // The OS lock masks debug exceptions, and is locked after reset.
     OSLAR_EL1.set(0);
     MDSCR_EL1.modify(MDSCR_EL1::SS::SET + MDSCR_EL1::KDE::SET);
@@ -155,6 +184,9 @@ pub fn stop() -> Trace {
         steps: &steps[..noted],
         instructions: LOG.instructions.load(Ordering::Relaxed),
         atomics: LOG.atomics.load(Ordering::Relaxed),
+        loads: LOG.loads.load(Ordering::Relaxed),
+        calls: LOG.calls.load(Ordering::Relaxed),
+        register_reads: LOG.register_reads.load(Ordering::Relaxed),
     }
 }
 
@@ -182,7 +214,14 @@ pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
             Step::Tlbi
         }),
         _ if is_load_or_store(word) => watch_access(word, state, saved),
-        _ => None,
+        _ => {
+            if is_call(word) {
+                LOG.calls.fetch_add(1, Ordering::Relaxed);
+            } else if is_register_read(word) {
+                LOG.register_reads.fetch_add(1, Ordering::Relaxed);
+            }
+            None
+        }
     };
     if let Some(step) = step {
         note(step);
@@ -283,6 +322,16 @@ fn is_tlbi(word: u32) -> bool {
     word & 0xfff8_f000 == 0xd508_8000
 }
 
+/// BL or BLR.
+fn is_call(word: u32) -> bool {
+    word & 0xfc00_0000 == 0x9400_0000 || word & 0xffff_fc1f == 0xd63f_0000
+}
+
+/// MRS.
+fn is_register_read(word: u32) -> bool {
+    word & 0xfff0_0000 == 0xd530_0000
+}
+
 /// The encoding group "Loads and Stores" (Arm ARM DDI 0487, the A64 encoding index): bit 27 set, bit 25 clear.
 fn is_load_or_store(word: u32) -> bool {
     word & 0x0a00_0000 == 0x0800_0000
@@ -306,6 +355,7 @@ fn watch_access(word: u32, state: &RegisterStateRef<'_>, saved: &CalleeSaved) ->
         LOG.atomics.fetch_add(1, Ordering::Relaxed);
     }
     if access == Access::Load {
+        LOG.loads.fetch_add(1, Ordering::Relaxed);
         return None;
     }
     let operand = instruction

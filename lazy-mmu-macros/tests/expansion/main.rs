@@ -69,7 +69,7 @@ fn the_expansion_is_what_the_documentation_shows() {
                 fn map(pages: &[Page]) -> Result<(), Error> {
                     let mut __section = ::lazy_mmu::__private::section::<::lazy_mmu::Global>();
                     let mut __view = ::lazy_mmu::__private::view(&mut __section);
-                    let mmu = &mut __view;
+                    let mmu = __view.section();
                     body
                 }
             },

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lazy_mmu::descriptor::{
-    ACCESSED, BadDescriptor, Descriptor, El2Leaf, Granule, Leaf, PAGE_LEVEL, Table, TopLevel, USER,
-    UXN, VALID,
+    ACCESSED, BadDescriptor, Descriptor, El2Leaf, Granule, KernelLeaf, Leaf, PAGE_LEVEL, Table,
+    TopLevel, USER, UXN, VALID,
 };
 use lazy_mmu::sim::Sim;
 use lazy_mmu::with;
@@ -90,6 +90,26 @@ fn b04_b11_a_leaf_of_el1_needs_the_pair_iff_it_is_a_valid_kernel_leaf() {
         }
     }
     assert!(!Leaf::INVALID.needs_barrier() && !El2Leaf::INVALID.needs_barrier());
+}
+
+#[test]
+fn b04_b08_no_other_bit_of_a_leaf_counts() {
+    let rule = |bits: u64| bits & (VALID | USER | UXN) == VALID | UXN;
+    for others in [0, !0, 0x5555_5555_5555_5555, 0xaaaa_aaaa_aaaa_aaaa] {
+        for number in 0..64 {
+            for combination in 0..8 {
+                let chosen = [VALID, USER, UXN]
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(i, _)| combination >> i & 1 != 0)
+                    .fold(0, |bits, (_, bit)| bits | bit);
+                let bits = ((others ^ 1 << number) & !(VALID | USER | UXN)) | chosen;
+                assert_eq!(Leaf(bits).needs_barrier(), rule(bits), "{bits:#x}");
+                // One whose author knows it for a valid kernel leaf is not looked at.
+                assert!(KernelLeaf(bits).needs_barrier());
+            }
+        }
+    }
 }
 
 #[test]

@@ -267,6 +267,30 @@ for_both_storages! {
 }
 
 for_both_storages! {
+    fn s21_a_forgotten_guard_below_another_section_is_healed<B>() {
+        let [slot] = slots();
+        let mut handle = task::<B>();
+        // Its own token says Nested, or Inert; what began the mode has ended when the handle is used again.
+        with::<B, _>(|_| mem::forget(handle.enter()));
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+        let mut section = handle.enter();
+        section.write(&slot, KERNEL);
+        section.leave();
+        assert_eq!(trace(), "(<)>(SDI)");
+        lazy_mmu::paused::<B, _>(|| mem::forget(handle.enter()));
+        handle.enter().leave();
+        assert_eq!(trace(), "|[/]()");
+        // Or it is still there.
+        with::<B, _>(|_| {
+            mem::forget(handle.enter());
+            handle.enter().write(&slot, KERNEL);
+        });
+        assert_eq!(trace(), "(<><SDI>)");
+        assert_eq!(handle.check_idle(), Ok(()));
+    }
+}
+
+for_both_storages! {
     fn s23_a_panic_inside_a_section_leaves_it<B>() {
         let table = slots::<4>();
         let result = panic::catch_unwind(AssertUnwindSafe(|| {

@@ -2,7 +2,7 @@
 //! progress.
 //!
 //! The first word behind the name is the number of sections. What is printed depends on the machine's speed: the program
-//! itself checks that nothing is lost, and that it was interrupted inside its sections.
+//! itself checks that nothing is lost, and that it was interrupted.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
@@ -65,10 +65,8 @@ mod kernel {
         interrupts::set_timer(0, 0);
         let (taken, inside) = (interrupts::taken(), INSIDE.load(Ordering::Relaxed));
         assert_eq!(mapper::used(), taken, "each handler has used its mapping");
-        assert!(
-            taken > sections / 5000 && inside > 0,
-            "only {taken} interrupts, {inside} of them in a section"
-        );
+        // How many come inside a section is a matter of the host's luck in real time; `cargo xtask` wants some in virtual time.
+        assert!(taken > sections / 5000, "only {taken} interrupts");
         for thread in [&THREAD, &OTHER_THREAD] {
             assert_eq!(thread.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
             assert_eq!(thread.lazy_mmu.load(Ordering::Relaxed), 0);

@@ -1,0 +1,141 @@
+//! `cargo xtask asm`: the golden assembly. A few representative functions of the program `budgets`, as text beside the
+//! package, so that what the compiler makes of a section is read, and a change of it is made knowingly.
+//!
+//! The text does not depend on where the linker puts things: branches inside a function go to its numbered lines, those out
+//! of it to a symbol, without the compiler's hash.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use object::{Object, ObjectSymbol, SymbolKind};
+use yaxpeax_arch::{Decoder, U8Reader};
+use yaxpeax_arm::armv8::a64::InstDecoder;
+
+use crate::disassembly::code;
+
+/// The functions: a loop of single writes, a range, a nested section, the attribute without and with `mmu`.
+const FUNCTIONS: [&str; 10] = [
+    "ours_enter_leave_byte",
+    "ours_one_byte",
+    "ours_map_byte",
+    "ours_map_kernel_byte",
+    "ours_map_kernel_word",
+    "ours_range_byte",
+    "ours_nested_byte",
+    "ours_nested_store_byte",
+    "ours_attribute_byte",
+    "ours_attribute_mmu_byte",
+];
+
+/// Where the text lies.
+const FILE: &str = "examples/qemu/budgets.asm";
+
+/// Compares the functions of `program` with the file, or writes it.
+pub(crate) fn check(program: &Path, bless: bool) -> Result<()> {
+    let text = text(program)?;
+    let file = crate::workspace()?.join(FILE);
+    if bless {
+        fs::write(&file, &text)?;
+        println!("{FILE} is written: read what became of it");
+        return Ok(());
+    }
+    let golden = fs::read_to_string(&file).with_context(|| format!("{FILE} cannot be read"))?;
+    for (number, (is, should)) in text.lines().zip(golden.lines()).enumerate() {
+        ensure!(
+            is == should,
+            "{FILE}:{}: expected\n  {should}\nthe compiler made\n  {is}\n\
+             If that is meant: `cargo xtask asm --bless`, and read what became of it.",
+            number + 1
+        );
+    }
+    ensure!(text == golden, "{FILE} has another number of lines");
+    println!(
+        "golden assembly: {} functions are as in {FILE}",
+        FUNCTIONS.len()
+    );
+    Ok(())
+}
+
+fn text(program: &Path) -> Result<String> {
+    let bytes = fs::read(program)?;
+    let file = object::File::parse(&*bytes)?;
+    let symbols: HashMap<u64, String> = file
+        .symbols()
+        .filter(|it| it.kind() == SymbolKind::Text)
+        .filter_map(|it| Some((it.address(), short(it.name().ok()?))))
+        .collect();
+    let mut text = String::from(
+        "# What rustc makes of the functions in src/forms.rs, for the kernel's profile, with LSE.\n\
+         # `cargo xtask test` compares it; `cargo xtask asm --bless` writes it.\n",
+    );
+    for name in FUNCTIONS {
+        let symbol = file
+            .symbol_by_name(name)
+            .with_context(|| format!("no function {name} in {}", program.display()))?;
+        writeln!(text, "\n{name}:")?;
+        let words = code(&file, &symbol)?;
+        for (number, word) in words.iter().enumerate() {
+            let address = symbol.address() + 4 * number as u64;
+            let line = instruction(*word, address, &symbol, &symbols)?;
+            writeln!(text, "{number:>4}  {line}")?;
+        }
+    }
+    Ok(text)
+}
+
+/// One instruction, with the target of a branch as a line of the same function, or as a symbol.
+fn instruction(
+    word: u32,
+    address: u64,
+    function: &object::Symbol<'_, '_>,
+    symbols: &HashMap<u64, String>,
+) -> Result<String> {
+    let decoded = InstDecoder::default()
+        .decode(&mut U8Reader::new(&word.to_le_bytes()))
+        .map_err(|error| anyhow::anyhow!("{word:#010x}: {error}"))?;
+    let line = decoded.to_string();
+    // A target is printed as `$+0x1c`, relative to the instruction.
+    let Some((rest, offset)) = line.split_once('$') else {
+        return Ok(line);
+    };
+    let (sign, digits) = offset.split_at(1);
+    let Ok(distance) = u64::from_str_radix(digits.trim_start_matches("0x"), 16) else {
+        bail!("a target that is not understood: {line}");
+    };
+    let target = match sign {
+        "+" => address.wrapping_add(distance),
+        "-" => address.wrapping_sub(distance),
+        _ => bail!("a target that is not understood: {line}"),
+    };
+    let start = function.address();
+    if (start..start + function.size()).contains(&target) {
+        Ok(format!("{rest}-> {}", (target - start) / 4))
+    } else {
+        let name = symbols.get(&target).map_or("elsewhere", String::as_str);
+        Ok(format!("{rest}{name}"))
+    }
+}
+
+/// A symbol's last part, without the compiler's hash.
+fn short(name: &str) -> String {
+    let Some(mangled) = name.strip_prefix("_ZN") else {
+        return name.into();
+    };
+    let mut rest = mangled;
+    let mut parts = Vec::new();
+    while let Some(digits) = rest.find(|it: char| !it.is_ascii_digit()) {
+        let Ok(length) = rest[..digits].parse::<usize>() else {
+            break;
+        };
+        let Some(part) = rest.get(digits..digits + length) else {
+            break;
+        };
+        parts.push(part);
+        rest = &rest[digits + length..];
+    }
+    parts.pop();
+    parts.last().map_or(name, |it| it).into()
+}
