@@ -132,7 +132,7 @@ fn interrupts(kernels: &Kernels) -> Result<Vec<Count>> {
         Count::new(
             "injections",
             counts::before(&output, " injections in all")?,
-            110_000,
+            95_000,
         ),
         Count::new(
             "boundaries of the DEBUG_PAGEALLOC scenario, of both storages",
