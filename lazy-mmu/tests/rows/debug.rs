@@ -20,7 +20,10 @@ fn handles_guards_and_pauses_show_their_state() {
     // SAFETY: the only handle of this thread.
     let mut task = unsafe { Task::<Sim>::current() };
     let shown = format!("{task:?}");
-    assert!(shown.starts_with("Task { bits: {}, open: "), "{shown}");
+    assert!(
+        shown.starts_with("Task { bits: {}, root: Root { open: None, paused: false }"),
+        "{shown}"
+    );
     let mut section = task.enter();
     section.note_store();
     assert_eq!(

@@ -143,6 +143,8 @@ fn b10_b13_what_is_stored_is_the_descriptor() {
         assert_eq!(stored(), 0x4000_0703);
         mmu.write(&slot, El2Leaf(0x8000_0703));
         assert_eq!(stored(), 0x8000_0703);
+        mmu.write(&slot, KernelLeaf(0x4000_0783));
+        assert_eq!(stored(), 0x4000_0783);
     });
 }
 
