@@ -16,7 +16,7 @@ use xshell::Shell;
 use crate::setup;
 
 /// The packages, and how many mutants there are at least of each.
-const PACKAGES: [(&str, usize); 2] = [("lazy-mmu", 710), ("lazy-mmu-macros", 128)];
+const PACKAGES: [(&str, usize); 2] = [("lazy-mmu", 750), ("lazy-mmu-macros", 128)];
 
 /// The list of those that no test sees.
 const LIST: &str = "xtask/mutants.txt";

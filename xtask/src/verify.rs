@@ -153,7 +153,7 @@ fn timer(kernels: &Kernels) -> Result<Vec<Count>> {
         Count::new(
             "interrupts inside a section",
             counts::sum_before(&output, " of them inside a section")?,
-            100_000,
+            90_000,
         ),
     ])
 }

@@ -492,3 +492,20 @@ for_both_storages! {
         assert_eq!(trace(), "({[<[S]DIDI>]})");
     }
 }
+
+for_both_storages! {
+    fn s21_a_forgotten_section_that_was_entered_while_paused_is_healed_too<B>() {
+        let [slot] = slots();
+        let mut handle = task::<B>();
+        with::<B, _>(|outer| {
+            outer.paused(|| std::mem::forget(handle.enter()));
+            // Its token is inert. By its handle's next use what it may have deferred has its pair.
+            write::<B, _>(&slot, KERNEL);
+            assert!(!sim::is_settled(&slot));
+            assert!(handle.check_idle().is_err(), "the outer one is open");
+            assert!(sim::is_settled(&slot));
+        });
+        trace();
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
