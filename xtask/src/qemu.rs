@@ -202,7 +202,7 @@ const RANDOM_PROGRAMS: &str = "programs";
 /// How many in `cargo xtask test`.
 const FEW_PROGRAMS: usize = 100;
 /// And in the long form.
-pub(crate) const MANY_PROGRAMS: usize = 1_000;
+pub(crate) const MANY_PROGRAMS: usize = 500;
 
 /// How many sections they run: in `cargo xtask test`, and in the long form.
 #[derive(Clone, Copy)]

@@ -195,7 +195,7 @@ fn programs(kernels: &Kernels) -> Result<Vec<Count>> {
         Count::new(
             "interrupts",
             counts::sum_before(&output, " interrupts, one before")?,
-            3_000_000,
+            1_000_000,
         ),
     ])
 }

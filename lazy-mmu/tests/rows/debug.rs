@@ -41,6 +41,13 @@ fn handles_guards_and_pauses_show_their_state() {
     drop(pause);
     drop(section);
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
+    // What the attribute's body has.
+    let mut section = lazy_mmu::__private::section::<Sim>();
+    let view = lazy_mmu::__private::view(&mut section);
+    assert_eq!(
+        format!("{view:?}"),
+        "LazyMmu { inert: false, bits: {ACTIVE}, .. }"
+    );
 }
 
 #[test]
