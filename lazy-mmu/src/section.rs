@@ -295,7 +295,7 @@ impl<'a, B: Backend> View<'a, B> {
 
 impl<B: Backend> fmt::Debug for View<'_, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        fmt::Debug::fmt(&*self.0, f)
     }
 }
 
