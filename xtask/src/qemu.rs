@@ -214,9 +214,7 @@ pub(crate) enum Sections {
 /// Row C05, with more pages in its scenario than `cargo xtask test` has; returns what was printed.
 pub(crate) fn interrupts(kernels: &Kernels) -> Result<String> {
     let words = [MANY_SCENARIO_PAGES.to_string()];
-    let output = boot(kernels, INTERRUPTS, CONFIGURATIONS[0], &words)?;
-    println!("== {INTERRUPTS}, {}\n{output}", CONFIGURATIONS[0].name);
-    Ok(output)
+    Qemu::new(kernels, INTERRUPTS, CONFIGURATIONS[0], &words).boot_self_checking(1)
 }
 
 /// Runs the sections under the generic timer, in real and in virtual time; returns what was printed.
@@ -227,16 +225,7 @@ pub(crate) fn timer(kernels: &Kernels, sections: Sections) -> Result<String> {
     for time in [Time::Real, Time::Virtual] {
         let mut qemu = Qemu::new(kernels, TIMER, configuration, &words);
         qemu.time = time;
-        let output = qemu.boot()?;
-        println!(
-            "== {TIMER}, {}, {}\n{output}",
-            configuration.name,
-            time.name()
-        );
-        ensure!(
-            output.matches("none lost").count() == 2,
-            "{TIMER}: two lines are expected"
-        );
+        let output = qemu.boot_self_checking(2)?;
         ensure!(
             time == Time::Real || !output.contains(" 0 of them inside"),
             "{TIMER}: no interrupt inside a section"
@@ -260,17 +249,7 @@ pub(crate) fn migration(kernels: &Kernels, sections: Sections) -> Result<String>
         let words = [(sections as usize).to_string(), ticks.into(), forced.into()];
         let mut qemu = Qemu::new(kernels, MIGRATION, configuration, &words);
         qemu.time = time;
-        let output = qemu.boot()?;
-        println!(
-            "== {MIGRATION}, {}, {}\n{output}",
-            configuration.name,
-            time.name()
-        );
-        ensure!(
-            output.matches("none lost").count() == 1,
-            "{MIGRATION}: one line is expected"
-        );
-        printed.push_str(&output);
+        printed.push_str(&qemu.boot_self_checking(1)?);
     }
     Ok(printed)
 }
@@ -311,13 +290,16 @@ pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String>
     fs::write(&file, bytes)?;
     // Where the program looks for them.
     qemu.loaded = Some((file, 0x7000_0000));
-    let output = qemu.boot()?;
-    println!("== {RANDOM_PROGRAMS}, {}\n{output}", CONFIGURATIONS[0].name);
-    ensure!(
-        output.matches("none lost").count() == 2,
-        "{RANDOM_PROGRAMS}: two lines are expected"
-    );
-    Ok(output)
+    qemu.boot_self_checking(2)
+}
+
+/// What `cargo xtask test` runs too: each program in each configuration, and the short forms of those that check themselves.
+fn short_forms(kernels: &Kernels, args: &Args) -> Result<()> {
+    everything(kernels, args)?;
+    timer(kernels, Sections::Short)?;
+    migration(kernels, Sections::Short)?;
+    random_programs(kernels, FEW_PROGRAMS)?;
+    Ok(())
 }
 
 /// What the compiler made of them.
@@ -363,11 +345,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     disassembly(&kernels)?;
     golden(&kernels, args.bless)?;
     if args.are_default() {
-        everything(&kernels, args)?;
-        timer(&kernels, Sections::Short)?;
-        migration(&kernels, Sections::Short)?;
-        random_programs(&kernels, FEW_PROGRAMS)?;
-        Ok(())
+        short_forms(&kernels, args)
     } else {
         for configuration in CONFIGURATIONS {
             let output = boot(&kernels, NESTED_SECTIONS, configuration, &args.to_words())?;
@@ -383,10 +361,7 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build(shell)?;
     disassembly(&kernels)?;
     golden(&kernels, false)?;
-    everything(&kernels, &Args::DEFAULT)?;
-    timer(&kernels, Sections::Short)?;
-    migration(&kernels, Sections::Short)?;
-    random_programs(&kernels, FEW_PROGRAMS)?;
+    short_forms(&kernels, &Args::DEFAULT)?;
     for (pages, debug_pagealloc) in [(1, Switch::On), (512, Switch::On), (600, Switch::Off)] {
         let args = Args {
             pages,
@@ -624,6 +599,24 @@ impl<'a> Qemu<'a> {
             "{}, {}: ended with {code:?}, and printed\n{output}",
             self.program,
             self.configuration.name
+        );
+        Ok(output)
+    }
+
+    /// Runs it, and shows what it printed, in which it says `lines` times that nothing was lost; returns that.
+    fn boot_self_checking(&self, lines: usize) -> Result<String> {
+        let output = self.boot()?;
+        println!(
+            "== {}, {}, {}\n{output}",
+            self.program,
+            self.configuration.name,
+            self.time.name()
+        );
+        let found = output.matches("none lost").count();
+        ensure!(
+            found == lines,
+            "{}: it says {found} times that nothing was lost, and {lines} are expected",
+            self.program
         );
         Ok(output)
     }

@@ -109,17 +109,19 @@ impl Part {
             Self::Miri => {
                 let tests = nightly::miri(shell)?.into_iter();
                 Ok(tests
-                    .map(|(model, tests)| Count::new(format!("tests, {model}"), tests, 1))
+                    .map(|(model, tests)| {
+                        Count::new(format!("tests, {model}"), tests, nightly::MIRI_TESTS)
+                    })
                     .collect())
             }
             Self::Asan => {
                 let tests = nightly::address_sanitizer(shell)?;
-                Ok(vec![Count::new("tests", tests, 1)])
+                Ok(vec![Count::new("tests", tests, nightly::ASAN_TESTS)])
             }
             Self::Mutants => {
                 let figures = mutants::run(shell, &mutants::Args::default())?;
                 let mutants = counts::before(&figures, " mutants:")?;
-                Ok(vec![Count::new(figures, mutants, 1)])
+                Ok(vec![Count::new(figures, mutants, mutants::promised())])
             }
         }
     }

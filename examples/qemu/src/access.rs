@@ -56,3 +56,17 @@ pub fn write(address: u64, value: u64) -> Result<(), Fault> {
         }
     })
 }
+
+/// Reads the 64-bit word at the virtual address `address`, a multiple of 8, which is mapped: a fault would be unexpected, and end
+/// the program.
+#[must_use]
+pub fn read_mapped(address: u64) -> u64 {
+    let word: u64;
+    // SAFETY: a load from mapped memory; if it is not, the abort's handler ends the program. The asm may read any memory, so the
+    // compiler has stored everything before.
+    unsafe {
+        asm!("ldr {word}, [{address}]", word = out(reg) word, address = in(reg) address,
+            options(nostack, preserves_flags, readonly));
+    }
+    word
+}

@@ -1,7 +1,6 @@
 //! What the programs that interrupt, preempt and migrate sections work on: a memory manager, the entries of one of its
 //! tables, and frames to map there.
 
-use core::arch::asm;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use lazy_mmu::Backend;
@@ -11,6 +10,7 @@ use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::scenario::MEMORY_BASE;
 use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
 
+use crate::access;
 use crate::virt::Virt;
 
 const FRAMES: usize = 2048;
@@ -81,13 +81,7 @@ impl Arena {
     ///
     /// If it shows something else.
     pub fn check(&self, number: usize, frame: usize) {
-        let word: u64;
-        // SAFETY: the caller has mapped the page; if not, the abort's handler ends the program. The asm may read any memory, so
-        // the compiler has stored everything before.
-        unsafe {
-            asm!("ldr {word}, [{address}]", word = out(reg) word, address = in(reg) self.range.page(number),
-                options(nostack, preserves_flags, readonly));
-        }
+        let word = access::read_mapped(self.range.page(number));
         assert_eq!(word, WORD + frame as u64, "page {number}");
     }
 }

@@ -1,13 +1,13 @@
 //! What an interrupt's or a fault's handler does in the programs that interrupt sections: it maps a page, uses it, and takes
 //! the mapping away again.
 
-use core::arch::asm;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use lazy_mmu::descriptor::Leaf;
 use lazy_mmu::{Backend, lazy_mmu, tlb};
 use lazy_mmu_examples::PageRange;
 
+use crate::access;
 use crate::arena::{Arena, WORD};
 
 /// Where the handler's entry is, what it maps, and where; and how often it has used its mapping.
@@ -60,12 +60,6 @@ pub fn map_and_use<B: Backend>(in_interrupt: bool) {
 
 /// Reads through the handler's mapping. A fault would be unexpected, and end the program.
 fn read() {
-    let word: u64;
-    let address = ADDRESS.load(Ordering::Relaxed);
-    // SAFETY: the caller has mapped the page.
-    unsafe {
-        asm!("ldr {word}, [{address}]", word = out(reg) word, address = in(reg) address,
-            options(nostack, preserves_flags, readonly));
-    }
+    let word = access::read_mapped(ADDRESS.load(Ordering::Relaxed));
     assert_eq!(word, WORD);
 }
