@@ -88,11 +88,18 @@ impl fmt::Debug for Bits {
 ///
 /// * Every change of the bits is one that no exception handler, interrupt handler or other CPU can undo, given who
 ///   else writes that memory.
+/// * [`nobodys`](Self::nobodys) can be a handle of a static of the same layout, with all bits clear.
 /// * Relaxed atomic accesses suffice: the bits are read by their own thread only, and a context switch orders
 ///   what it must (see [`Backend`](crate::Backend)). They must be atomic accesses, though, and not those of a
 ///   [`Cell`](core::cell::Cell): an exception handler on the same thread may change the bits between any two
 ///   instructions, and the compiler must not move a look at a `Cell` out of a loop of stores.
-pub trait Storage: Copy + 'static {
+pub trait Storage: Copy + PartialEq + 'static {
+    /// The bits of nobody: always [empty](Bits::EMPTY), changed by nobody, and equal to no thread's.
+    ///
+    /// A section that has no effect on the thread has these: so its stores look as those do that are made in no section, and are
+    /// followed by their pair at once.
+    fn nobodys() -> Self;
+
     /// The bits as they are.
     fn load(self) -> Bits;
 
@@ -148,7 +155,7 @@ pub trait Storage: Copy + 'static {
 /// # Panics
 ///
 /// At compile time, when two of the numbers are equal or one is over 63.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct SharedWord<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32>(NonNull<FlagsWord>);
 
 impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> SharedWord<ACTIVE, PENDING, PAUSED> {
@@ -196,6 +203,23 @@ impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> SharedWord<ACTIVE
     }
 }
 
+/// The flags word of nobody, for [`Storage::nobodys`].
+#[inline]
+pub(crate) fn nobodys_word() -> &'static FlagsWord {
+    #[cfg(not(loom))]
+    {
+        static WORD: FlagsWord = FlagsWord::new(0);
+        &WORD
+    }
+    #[cfg(loom)]
+    {
+        loom::lazy_static! {
+            static ref WORD: FlagsWord = FlagsWord::new(0);
+        }
+        &WORD
+    }
+}
+
 /// `bits` as a mask, by their numbers.
 #[inline]
 pub(crate) const fn bits_to_word(bits: Bits, active: u32, pending: u32, paused: u32) -> u64 {
@@ -221,6 +245,11 @@ impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> Storage
     for SharedWord<ACTIVE, PENDING, PAUSED>
 {
     #[inline]
+    fn nobodys() -> Self {
+        Self(NonNull::from(nobodys_word()))
+    }
+
+    #[inline]
     fn load(self) -> Bits {
         Self::from_word(self.word().load(Ordering::Relaxed))
     }
@@ -242,7 +271,7 @@ impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> Storage
 /// No atomic read-modify-write is needed, only plain load and store instructions: other CPUs do not know the byte,
 /// and an interrupt handler leaves it alone, because its sections are inert. A synchronous exception handler does
 /// write it, between any two instructions, but puts back what it found; see [`raw`](crate::raw) for its duty.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct OwnByte(NonNull<AtomicU8>);
 
 impl OwnByte {
@@ -270,6 +299,12 @@ impl OwnByte {
 }
 
 impl Storage for OwnByte {
+    #[inline]
+    fn nobodys() -> Self {
+        static BYTE: AtomicU8 = AtomicU8::new(0);
+        Self(NonNull::from(&BYTE))
+    }
+
     #[inline]
     fn load(self) -> Bits {
         Bits(self.byte().load(Ordering::Relaxed))

@@ -15,11 +15,17 @@ pub struct Eager<B>(PhantomData<B>);
 /// No bits: a thread that is paused forever.
 ///
 /// That is all the state machine need know to make each section inert and each store immediate.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Off;
 
 impl Storage for Off {
+    /// The same: each section is one that has no effect on the thread.
+    #[inline]
+    fn nobodys() -> Self {
+        Self
+    }
+
     #[inline]
     fn load(self) -> Bits {
         Bits::PAUSED

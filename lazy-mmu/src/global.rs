@@ -6,7 +6,9 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, Ordering};
 
 use crate::backend::{Backend, Event};
-use crate::bits::{Bits, FlagsWord, OwnByte, SharedWord, Storage, bits_to_word, word_to_bits};
+use crate::bits::{
+    Bits, FlagsWord, OwnByte, SharedWord, Storage, bits_to_word, nobodys_word, word_to_bits,
+};
 use crate::eager::Off;
 use crate::tlb::Tlbi;
 
@@ -150,7 +152,7 @@ pub enum Layout {
 }
 
 /// One thread's bits, as the registered backend gave them: only its `context` makes one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Place(NonNull<()>);
 
 /// A storage that a registered backend can have. Sealed by being private.
@@ -223,6 +225,12 @@ impl Place {
 }
 
 impl Storage for Place {
+    /// A word of zeros, whatever the layout.
+    #[inline]
+    fn nobodys() -> Self {
+        Self(NonNull::from(nobodys_word()).cast())
+    }
+
     #[inline]
     fn load(self) -> Bits {
         match layout() {

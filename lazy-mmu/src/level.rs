@@ -128,11 +128,24 @@ impl Root {
             Self::OUTER
         } else {
             // In line, though it is rare: a call would make every function that enters save registers.
-            rare();
-            mem::take(self).leave_slowly::<B>(bits);
-            // No look at the interrupt state: the handle of a task is not used in one.
-            Self::entered(&raw::enter_at::<B>(bits, false))
+            raw::rare();
+            mem::take(self).enter_again::<B>(bits)
         };
+    }
+
+    /// Enters where the thread is not idle: in a section of a caller's, or paused, or after a guard of this handle that was
+    /// forgotten.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "for `enter`, which must not call")]
+    fn enter_again<B: Backend>(mut self, bits: B::Storage) -> Self {
+        if let Some(kind) = self.kind() {
+            self.resume::<B>(bits);
+            if raw::stands_in::<B>(bits, kind) {
+                return self;
+            }
+        }
+        // No look at the interrupt state: the handle of a task is not used in one.
+        Self::entered(&raw::enter_at::<B>(bits, false))
     }
 
     /// Leaves the section of a task's handle, if there is one.
@@ -142,7 +155,7 @@ impl Root {
         let left = mem::take(self);
         if left == Self::OUTER {
             // By far the most common: it began the mode, and is not paused.
-            raw::leave_at::<B>(bits, Kind::Outer);
+            raw::leave_at::<B>(bits, Kind::Outer, || {});
         } else {
             left.leave_out_of_line::<B>(bits);
         }
@@ -165,14 +178,9 @@ impl Root {
             // deferred into a section further up; they must not wait for that one.
             raw::settle::<B>(bits);
         }
-        raw::leave_at::<B>(bits, kind);
+        raw::leave_at::<B>(bits, kind, || {});
     }
 }
-
-/// Tells the compiler to lay out the way that it is on apart from the common one.
-#[cold]
-#[inline]
-fn rare() {}
 
 impl fmt::Debug for Root {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -188,9 +196,9 @@ impl fmt::Debug for Root {
 /// Not for users, who could forget it. What they get is a [view](Self::view).
 #[derive(Debug)]
 pub struct DynamicSection<B: Backend> {
-    bits: B::Storage,
-    /// Not in the root: nobody borrows it, so it stays in a register.
-    kind: Kind,
+    bits: Reach<B::Storage>,
+    /// Whether it began the mode. Not in the root: nobody borrows it, so it stays in a register.
+    outermost: bool,
     /// For the pauses alone.
     root: Root,
 }
@@ -200,9 +208,11 @@ impl<B: Backend> DynamicSection<B> {
     #[inline]
     pub(crate) fn enter() -> Self {
         let (bits, in_interrupt) = B::context();
+        let state = raw::enter_at::<B>(bits, in_interrupt);
+        let kind = state.kind();
         Self {
-            bits,
-            kind: raw::enter_at::<B>(bits, in_interrupt).kind(),
+            bits: Reach::new((kind != Kind::Inert).then_some(bits)),
+            outermost: kind == Kind::Outer,
             root: Root::default(),
         }
     }
@@ -211,11 +221,7 @@ impl<B: Backend> DynamicSection<B> {
     #[inline]
     pub(crate) fn view(&mut self) -> DynamicToken<'_, B::Storage> {
         DynamicToken {
-            bits: if self.kind == Kind::Inert {
-                Reach::Inert
-            } else {
-                Reach::Thread(self.bits)
-            },
+            bits: self.bits,
             root: Some(&mut self.root),
         }
     }
@@ -224,9 +230,24 @@ impl<B: Backend> DynamicSection<B> {
 impl<B: Backend> Drop for DynamicSection<B> {
     #[inline]
     fn drop(&mut self) {
-        self.root.resume::<B>(self.bits);
-        raw::leave_at::<B>(self.bits, self.kind);
+        leave_dynamic::<B>(self.bits, self.outermost, mem::take(&mut self.root));
     }
+}
+
+/// Out of line: a function with such a section ends with a jump to this.
+#[inline(never)]
+fn leave_dynamic<B: Backend>(bits: Reach<B::Storage>, outermost: bool, mut root: Root) {
+    let thread = bits.bits();
+    if root.is_paused() {
+        raw::rare();
+        root.resume::<B>(thread.unwrap_or_else(B::current));
+    }
+    let kind = match thread {
+        None => Kind::Inert,
+        Some(_) if outermost => Kind::Outer,
+        Some(_) => Kind::Nested,
+    };
+    raw::leave_at::<B>(bits.of_store(), kind, || {});
 }
 
 /// What the guard of an [`Outer`] section carries.
@@ -250,33 +271,26 @@ pub struct NestedToken<'a, S> {
     root: Option<&'a mut Root>,
 }
 
-/// The thread's bits, as a section that may be inert has them.
-///
-/// Not an `Option`, which rustc would explain, with the standard library's source, to who sends a section to another thread.
-/// It is of the same size: one word, if the storage's handle is a pointer.
+/// The thread's bits, or, in a section that is inert, [nobody's](Storage::nobodys).
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Reach<S> {
-    /// Stores rely on these.
-    Thread(S),
-    /// It is inert: its stores are immediate.
-    Inert,
-}
+pub(crate) struct Reach<S>(S);
 
-impl<S> Reach<S> {
+impl<S: Storage> Reach<S> {
     #[inline]
     pub(crate) fn new(bits: Option<S>) -> Self {
-        match bits {
-            Some(bits) => Self::Thread(bits),
-            None => Self::Inert,
-        }
+        Self(bits.unwrap_or_else(S::nobodys))
     }
 
+    /// `None` in a section that is inert.
     #[inline]
     pub(crate) fn bits(self) -> Option<S> {
-        match self {
-            Self::Thread(bits) => Some(bits),
-            Self::Inert => None,
-        }
+        (self.0 != S::nobodys()).then_some(self.0)
+    }
+
+    /// The bits on which a store relies.
+    #[inline]
+    pub(crate) fn of_store(self) -> S {
+        self.0
     }
 }
 
@@ -289,8 +303,8 @@ pub struct DynamicToken<'a, S> {
 
 pub(crate) mod sealed {
     use super::{
-        Backend, Dynamic, DynamicToken, Kind, Level, Nested, NestedToken, Outer, OuterToken, Reach,
-        Root, Storage, raw,
+        Backend, Dynamic, DynamicToken, Kind, Level, Nested, NestedToken, Outer, OuterToken, Root,
+        Storage, raw,
     };
 
     /// What a guard needs of its level.
@@ -300,6 +314,9 @@ pub(crate) mod sealed {
 
         /// The thread's bits; `None` if the section had no effect on the thread, so that its stores must not rely on them.
         fn bits<S: Storage>(token: &Self::Token<'_, S>) -> Option<S>;
+
+        /// The bits on which a store relies: those, or [nobody's](Storage::nobodys).
+        fn bits_of_store<S: Storage>(token: &Self::Token<'_, S>) -> S;
 
         /// Where the section remembers that it was paused, in case the pause is forgotten.
         ///
@@ -334,6 +351,11 @@ pub(crate) mod sealed {
         }
 
         #[inline]
+        fn bits_of_store<S: Storage>(token: &OuterToken<'_, S>) -> S {
+            token.bits
+        }
+
+        #[inline]
         fn root<'t, S: Storage>(token: &'t mut OuterToken<'_, S>) -> Option<&'t mut Root> {
             Some(token.root)
         }
@@ -362,6 +384,11 @@ pub(crate) mod sealed {
         }
 
         #[inline]
+        fn bits_of_store<S: Storage>(token: &NestedToken<'_, S>) -> S {
+            token.bits
+        }
+
+        #[inline]
         fn root<'t, S: Storage>(token: &'t mut NestedToken<'_, S>) -> Option<&'t mut Root> {
             token.root.as_deref_mut()
         }
@@ -376,10 +403,11 @@ pub(crate) mod sealed {
 
         #[inline]
         fn leave<B: Backend>(token: &mut NestedToken<'_, B::Storage>) {
-            if let Some(root) = &mut token.root {
-                root.resume::<B>(token.bits);
-            }
-            raw::leave_at::<B>(token.bits, Kind::Nested);
+            raw::leave_at::<B>(token.bits, Kind::Nested, || {
+                if let Some(root) = &mut token.root {
+                    root.resume::<B>(token.bits);
+                }
+            });
         }
     }
 
@@ -389,6 +417,11 @@ pub(crate) mod sealed {
         #[inline]
         fn bits<S: Storage>(token: &DynamicToken<'_, S>) -> Option<S> {
             token.bits.bits()
+        }
+
+        #[inline]
+        fn bits_of_store<S: Storage>(token: &DynamicToken<'_, S>) -> S {
+            token.bits.of_store()
         }
 
         #[inline]
@@ -407,14 +440,17 @@ pub(crate) mod sealed {
 
         #[inline]
         fn leave<B: Backend>(token: &mut DynamicToken<'_, B::Storage>) {
-            let (bits, kind) = match token.bits {
-                Reach::Thread(bits) => (bits, Kind::Nested),
-                Reach::Inert => (B::current(), Kind::Inert),
+            let mut resume = |bits| {
+                if let Some(root) = &mut token.root {
+                    root.resume::<B>(bits);
+                }
             };
-            if let Some(root) = &mut token.root {
-                root.resume::<B>(bits);
+            if let Some(bits) = token.bits.bits() {
+                raw::leave_at::<B>(bits, Kind::Nested, || resume(bits));
+            } else {
+                resume(B::current());
+                raw::leave_at::<B>(token.bits.of_store(), Kind::Inert, || {});
             }
-            raw::leave_at::<B>(bits, kind);
         }
     }
 }

@@ -36,7 +36,7 @@
 //! | operation | |
 //! |---|---|
 //! | enter | in an interrupt, or `PAUSED`: *Inert*. Else `ACTIVE` is set: it was set before → *Nested*, it was not → *Outer* |
-//! | leave | *Inert*: nothing. Else, if `PENDING`: clear it, then the barrier pair. Then *Outer*: clear `ACTIVE` |
+//! | leave | *Inert*: nothing. *Nested*: if `PENDING`, clear it, then the barrier pair. *Outer*: if `PENDING`, the pair; then clear `PENDING` and `ACTIVE`, at once |
 //! | store | the descriptor first. Then, if it needs the pair: `PENDING` set → done; `ACTIVE` and not `PAUSED` → set `PENDING`; else the pair at once. Through an *Inert* section, and without a section in an interrupt: the pair at once |
 //! | pause | in an interrupt: *Inert*. Else `PAUSED` is set: it was set before → *Nested*; it was not → flush, *Outer* |
 //! | resume | *Outer*: clear `PAUSED` |
@@ -148,7 +148,7 @@ pub unsafe fn enter<B: Backend>() -> State {
     reason = "the state is consumed: it must not be left twice"
 )]
 pub unsafe fn leave<B: Backend>(state: State) {
-    leave_at::<B>(B::current(), state.kind);
+    leave_at::<B>(B::current(), state.kind, || {});
 }
 
 /// What [`pause`] did; the matching [`resume`] consumes it. As [`State`], but of a pause.
@@ -247,6 +247,26 @@ pub(crate) fn observe_leave<B: Backend>(kind: Kind) {
     B::observe(Event::Leave(kind));
 }
 
+/// Leaves a section that was entered as `kind`, and whose guard was forgotten. Returns whether another one now has its place,
+/// because both begin the mode: then nothing has ended that would begin again.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "for an enter, which must not call")]
+pub(crate) fn stands_in<B: Backend>(bits: B::Storage, kind: Kind) -> bool {
+    // An inert one too: if the pause in which it was entered has ended, its stores may have been deferred into a section
+    // further up, and must not wait for that one.
+    let now = settle::<B>(bits);
+    let goes_on = kind == Kind::Outer && now == Bits::ACTIVE;
+    if kind == Kind::Outer && !goes_on {
+        // Somebody else has paused the mode, so it has ended.
+        clear(bits, now, Bits::ACTIVE);
+    }
+    B::observe(Event::Leave(kind));
+    if goes_on {
+        B::observe(Event::Enter(kind));
+    }
+    goes_on
+}
+
 /// The mode begins.
 #[inline]
 fn begin<B: Backend>(bits: B::Storage, now: Bits) {
@@ -258,13 +278,28 @@ fn begin<B: Backend>(bits: B::Storage, now: Bits) {
     set(bits, now, Bits::ACTIVE);
 }
 
+/// Leaves the section that was entered as `kind`. `paused` is called if the mode is paused, for the guard of a nested section
+/// that may have to end that.
 #[inline]
-pub(crate) fn leave_at<B: Backend>(bits: B::Storage, kind: Kind) {
+pub(crate) fn leave_at<B: Backend>(bits: B::Storage, kind: Kind, paused: impl FnOnce()) {
     if kind != Kind::Inert {
-        let now = settle::<B>(bits);
-        // The pair first, then the mode: a thread is never outside with a barrier still owed.
+        let mut now = bits.load();
+        if now.contains(Bits::PENDING) {
+            if kind == Kind::Nested {
+                // As in `settle`.
+                now = clear(bits, now, Bits::PENDING);
+            }
+            B::barrier();
+        } else if now.contains(Bits::PAUSED) {
+            // Not before the look at PENDING, which is the common one: while the mode is paused nothing is pending.
+            paused();
+        }
+        // As in `settle`.
+        compiler_fence(Ordering::SeqCst);
         if kind == Kind::Outer {
-            let now = clear(bits, now, Bits::ACTIVE);
+            // The pair first, then the mode: a thread is never outside with a barrier still owed. Both bits at once: an
+            // exception handler in between has found that the mode is on, and what it stored itself it has flushed itself.
+            now = clear(bits, now, Bits::ACTIVE.union(Bits::PENDING));
             // While it is paused the mode has ended already.
             if B::HAS_HOOKS && !now.contains(Bits::PAUSED) {
                 B::mode_ends();
@@ -344,23 +379,26 @@ pub(crate) fn settled<B: Backend>(bits: B::Storage) {
     compiler_fence(Ordering::SeqCst);
 }
 
-/// Defers the pair of a store that has been made, or emits it where the mode does not defer.
-///
-/// Not for inert sections: these may stand in an interrupt, whose pair must not wait for the interrupted thread.
+/// Defers the pair of a store that has been made. If the mode does not defer returns false: it is to be emitted now.
 #[inline]
-pub(crate) fn defer<B: Backend>(bits: B::Storage) {
+pub(crate) fn deferred(bits: impl Storage) -> bool {
     // The descriptor was stored before, and the compiler leaves it there: an exception handler that flushes between
     // the store and the look has covered the store; between the look and the store it would not have.
     compiler_fence(Ordering::SeqCst);
     if bits.load().contains(Bits::PENDING) {
-        return;
+        return true;
     }
     // Looked at anew: so the look above, which is the one of every store but the first, is a load and a test of one bit.
     let now = bits.load();
     // It defers, and PENDING is clear.
-    if now == Bits::ACTIVE {
+    let defers = now == Bits::ACTIVE;
+    if defers {
         set(bits, now, Bits::PENDING);
-    } else {
-        B::barrier();
     }
+    defers
 }
+
+/// Tells the compiler to lay out the way that it is on apart from the common one.
+#[cold]
+#[inline]
+pub(crate) fn rare() {}

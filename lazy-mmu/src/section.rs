@@ -219,9 +219,9 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     /// may have stored already.
     #[inline]
     pub fn note_store(&mut self) {
-        match L::bits(&self.token) {
-            Some(bits) => raw::defer::<B>(bits),
-            None => B::barrier(),
+        if !raw::deferred(L::bits_of_store(&self.token)) {
+            raw::rare();
+            B::barrier();
         }
     }
 

@@ -53,10 +53,8 @@ pub unsafe fn write_ptr<B: Backend, D: Descriptor>(slot: *mut u64, descriptor: D
 #[inline]
 pub fn note_store<B: Backend>() {
     let (bits, in_interrupt) = B::context();
-    if in_interrupt {
+    if in_interrupt || !raw::deferred(bits) {
         B::barrier();
-    } else {
-        raw::defer::<B>(bits);
     }
 }
 

@@ -63,8 +63,7 @@ impl<'id, T, B: Backend> Pending<'id, T, B> {
     #[inline]
     pub fn get(self, proof: &Visible<'_, 'id, B>) -> T {
         let _ = proof;
-        let owed = |bits: B::Storage| bits.load().contains(Bits::PENDING);
-        if self.bits.bits().is_some_and(owed) {
+        if self.bits.of_store().load().contains(Bits::PENDING) {
             // A proof with the same brand, but of another section; or a store that somebody else has made since. The bit
             // stays: the section that owes the pair emits it for whatever it stored.
             B::barrier();

@@ -128,10 +128,13 @@ fn k04_exceptions_where_the_mode_changes() {
     }
 
     /// The bits, with an exception behind each change.
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, PartialEq)]
     struct Interrupted(Flags);
 
     impl Storage for Interrupted {
+        fn nobodys() -> Self {
+            Self(Storage::nobodys())
+        }
         fn load(self) -> Bits {
             self.0.load()
         }

@@ -213,11 +213,21 @@ fn s19_the_pair_first_then_the_mode_is_cleared() {
     }
 
     let [slot] = slots();
-    with::<Looking, _>(|mmu| mmu.write(&slot, KERNEL));
+    with::<Looking, _>(|mmu| {
+        let mut nested = mmu.nest();
+        nested.write(&slot, KERNEL);
+        nested.leave();
+        assert_eq!(
+            AT_BARRIER.take(),
+            Some(Bits::ACTIVE),
+            "the mode goes on, so what is stored from here on is another leave's"
+        );
+        mmu.write(&slot, KERNEL);
+    });
     assert_eq!(
-        AT_BARRIER.get(),
-        Some(Bits::ACTIVE),
-        "active still, pending no more"
+        AT_BARRIER.take(),
+        Some(Bits::ACTIVE.union(Bits::PENDING)),
+        "active still; both end at once"
     );
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
 }
