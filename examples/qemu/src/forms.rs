@@ -92,12 +92,22 @@ fn map_pagealloc<B: Backend>(
     mut first: u64,
 ) {
     let mut mmu = task.enter();
-    for (slots, linear) in slots.chunks(RESERVE).zip(linear.chunks(RESERVE)) {
+    let mut done = 0;
+    while done < slots.len() {
+        let part = done..done + RESERVE.min(slots.len() - done);
+        // SAFETY: both are equally long, and it is a part of that.
+        let (slots, linear) = unsafe {
+            (
+                slots.get_unchecked(part.clone()),
+                linear.get_unchecked(part.clone()),
+            )
+        };
         allocate::<B>(linear, first);
         for (slot, descriptor) in pages(slots, first) {
             mmu.write(slot, Leaf(descriptor));
         }
         first = first.wrapping_add(PAGE * slots.len() as u64);
+        done = part.end;
     }
 }
 
