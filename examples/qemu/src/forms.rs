@@ -95,13 +95,10 @@ fn map_pagealloc<B: Backend>(
     let mut done = 0;
     while done < slots.len() {
         let part = done..done + RESERVE.min(slots.len() - done);
-        // SAFETY: both are equally long, and it is a part of that.
-        let (slots, linear) = unsafe {
-            (
-                slots.get_unchecked(part.clone()),
-                linear.get_unchecked(part.clone()),
-            )
-        };
+        // SAFETY: a part of what there is.
+        let slots = unsafe { slots.get_unchecked(part.clone()) };
+        // SAFETY: `linear` is of the same length.
+        let linear = unsafe { linear.get_unchecked(part.clone()) };
         allocate::<B>(linear, first);
         for (slot, descriptor) in pages(slots, first) {
             mmu.write(slot, Leaf(descriptor));
