@@ -7,7 +7,7 @@ use core::mem;
 
 use crate::backend::Backend;
 use crate::bits::Storage;
-use crate::raw::{self, Kind, State};
+use crate::raw::{self, BoundToThread, Kind, State};
 
 /// How a section was entered: [`Outer`], [`Nested`] or [`Dynamic`]. Sealed.
 #[diagnostic::on_unimplemented(
@@ -201,6 +201,7 @@ pub struct DynamicSection<B: Backend> {
     outermost: bool,
     /// For the pauses alone.
     root: Root,
+    _thread: BoundToThread,
 }
 
 impl<B: Backend> DynamicSection<B> {
@@ -214,6 +215,7 @@ impl<B: Backend> DynamicSection<B> {
             bits: Reach::new((kind != Kind::Inert).then_some(bits)),
             outermost: kind == Kind::Outer,
             root: Root::default(),
+            _thread: BoundToThread::HERE,
         }
     }
 

@@ -38,7 +38,7 @@
 //! | enter | in an interrupt, or `PAUSED`: *Inert*. Else `ACTIVE` is set: it was set before → *Nested*, it was not → *Outer* |
 //! | leave | *Inert*: nothing. *Nested*: if `PENDING`, clear it, then the barrier pair. *Outer*: if `PENDING`, the pair; then clear `PENDING` and `ACTIVE`, at once |
 //! | store | the descriptor first. Then, if it needs the pair: `PENDING` set → done; `ACTIVE` and not `PAUSED` → set `PENDING`; else the pair at once. Through an *Inert* section, and without a section in an interrupt: the pair at once |
-//! | pause | in an interrupt: *Inert*. Else `PAUSED` is set: it was set before → *Nested*; it was not → flush, *Outer* |
+//! | pause | in an interrupt: *Inert*. Else, if `PAUSED` is set: *Nested*. Else flush, then set `PAUSED`: *Outer* |
 //! | resume | *Outer*: clear `PAUSED` |
 //! | flush | in an interrupt, through an *Inert* section or without one: nothing. Else, if `PENDING`: clear it, then the pair |
 //!
@@ -54,7 +54,11 @@
 //! An *interrupt* handler neither sees nor changes the bits of the thread that it interrupted. A *synchronous
 //! exception* handler runs on behalf of the thread: its section is Nested in the thread's, and flushes when it is
 //! left. Such a handler must open a section for its stores: a deferred store without one, made just where the
-//! thread is leaving its outermost section, would have nobody left to emit its pair.
+//! thread is leaving its outermost section, would have nobody left to emit its pair, nor would anything tell of it.
+//!
+//! What a handler flushes is what it has stored itself. A store that the thread was just making, or a pair that it was just
+//! about to execute, when the exception came, is the thread's own to complete: for that the handler's flush, and its proof
+//! ([`Visible`](crate::Visible)), do not stand.
 
 use core::sync::atomic::{Ordering, compiler_fence};
 
@@ -318,9 +322,9 @@ pub(crate) fn pause_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Kind
     } else if now.contains(Bits::PAUSED) {
         Kind::Nested
     } else {
-        set(bits, now, Bits::PAUSED);
-        // With nothing pending a store while paused is one that is emitted at once.
+        // Settled first: where PENDING is set a store relies on it, though it is made while the mode is paused.
         let now = settle::<B>(bits);
+        set(bits, now, Bits::PAUSED);
         if B::HAS_HOOKS && now.contains(Bits::ACTIVE) {
             B::mode_ends();
         }

@@ -49,6 +49,8 @@ pub struct Pending<'id, T, B: Backend = Global> {
 
 /// The proof that all stores which its section, or anyone on this thread, made before it have had their barrier pair.
 ///
+/// In the handler of a synchronous exception it is of the handler's own stores; see [`raw`](crate::raw#exception-handlers).
+///
 /// It holds for this thread: another CPU that learns of the mapping needs an `isb` of its own, or an exception entry or
 /// return, before it uses it. So the proof cannot be sent there.
 pub struct Visible<'v, 'id, B: Backend = Global> {

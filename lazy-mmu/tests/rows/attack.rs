@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::common::{KERNEL, for_both_storages, slots, trace};
 use lazy_mmu::sim::{self, Sim, bits, is_settled};
-use lazy_mmu::{Backend, Bits, Dynamic, LazyMmu, Task, is_active, lazy_mmu, with};
+use lazy_mmu::{Backend, Bits, Dynamic, Eager, LazyMmu, Task, is_active, lazy_mmu, with};
 
 fn task<B: Backend>() -> Task<B> {
     // SAFETY: each test makes one handle for its thread and backend at a time, and forgets none.
@@ -177,4 +177,16 @@ for_both_storages! {
         assert_eq!(bits::<B>(), Bits::EMPTY);
         trace();
     }
+}
+
+/// The section of the attribute stays on its thread, though the handle of its bits could be sent.
+#[test]
+fn s22_an_attributed_functions_section_cannot_be_sent() {
+    /// Ambiguous for what is `Send`.
+    trait UnlessSend<A> {}
+    impl<T> UnlessSend<()> for T {}
+    impl<T: Send> UnlessSend<u8> for T {}
+    fn not_send<A>(_: impl UnlessSend<A>) {}
+
+    not_send(lazy_mmu::__private::section::<Eager<Sim>>());
 }

@@ -10,6 +10,7 @@ mod attribute;
 mod backends;
 mod debug;
 mod descriptors;
+mod exceptions;
 mod hooks;
 mod interrupts;
 mod pause;

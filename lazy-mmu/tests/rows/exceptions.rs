@@ -1,0 +1,264 @@
+//! Synchronous exceptions, on behalf of the thread, before and after each look at its bits, each change of them and each
+//! barrier. (The QEMU programs have them at each instruction; here each store that a handler makes is followed to its pair.)
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::mem;
+use std::sync::atomic::AtomicU64;
+
+use lazy_mmu::sim::{bits, is_settled, take_trace};
+use lazy_mmu::{Backend, Bits, Storage, Task, flush, lazy_mmu, paused, tlb, with, write};
+
+use crate::common::{KERNEL, for_both_storages};
+
+thread_local! {
+    /// How many points have been passed; at which one the exception comes; and what its handler does then.
+    static PASSED: Cell<usize> = const { Cell::new(0) };
+    static AT: Cell<usize> = const { Cell::new(0) };
+    static HANDLER: Cell<Option<fn()>> = const { Cell::new(None) };
+}
+
+/// A point at which an exception may come.
+fn point() {
+    let passed = PASSED.get();
+    PASSED.set(passed + 1);
+    if passed == AT.get() {
+        if let Some(handler) = HANDLER.take() {
+            handler();
+        }
+    }
+}
+
+/// Bits with such points around each access.
+#[derive(Clone, Copy, PartialEq)]
+struct Accessed<S>(S);
+
+fn around<R>(access: impl FnOnce() -> R) -> R {
+    point();
+    let result = access();
+    point();
+    result
+}
+
+impl<S: Storage> Storage for Accessed<S> {
+    fn nobodys() -> Self {
+        Self(S::nobodys())
+    }
+    fn load(self) -> Bits {
+        around(|| self.0.load())
+    }
+    unsafe fn set(self, bits: Bits) -> Bits {
+        // SAFETY: passed on.
+        around(|| unsafe { self.0.set(bits) })
+    }
+    unsafe fn clear(self, bits: Bits) {
+        // SAFETY: passed on.
+        around(|| unsafe { self.0.clear(bits) });
+    }
+    unsafe fn set_seen(self, seen: Bits, bits: Bits) {
+        // SAFETY: passed on.
+        around(|| unsafe { self.0.set_seen(seen, bits) });
+    }
+    unsafe fn clear_seen(self, seen: Bits, bits: Bits) {
+        // SAFETY: passed on.
+        around(|| unsafe { self.0.clear_seen(seen, bits) });
+    }
+}
+
+/// The backend `B` with such points.
+struct Excepted<B>(PhantomData<B>);
+
+// SAFETY: all that it does is `B`'s.
+unsafe impl<B: Backend> Backend for Excepted<B> {
+    type Storage = Accessed<B::Storage>;
+    fn current() -> Self::Storage {
+        Accessed(B::current())
+    }
+    fn in_interrupt() -> bool {
+        B::in_interrupt()
+    }
+    fn barrier() {
+        around(B::barrier);
+    }
+    fn table_barrier() {
+        around(B::table_barrier);
+    }
+    fn tlb_invalidate(instruction: tlb::Tlbi) {
+        around(|| B::tlb_invalidate(instruction));
+    }
+    fn tlb_barrier() {
+        around(B::tlb_barrier);
+    }
+    fn observe(event: lazy_mmu::Event) {
+        B::observe(event);
+        point();
+    }
+}
+
+/// What the programs and the handlers store in, in turn; all must be settled in the end.
+type Slots = [AtomicU64; 4];
+
+#[lazy_mmu(backend = B)]
+fn map<B: Backend>(slot: &AtomicU64) {
+    write::<B, _>(slot, KERNEL);
+}
+
+/// What a handler may do: it keeps its duty, that is, it opens a section for its stores, or pauses.
+fn handlers<B: Backend>() -> [fn(); 6] {
+    [
+        || {
+            let slot = AtomicU64::new(0);
+            map::<B>(&slot);
+            assert!(is_settled(&slot), "the section that stored it was left");
+        },
+        || {
+            let slot = AtomicU64::new(0);
+            with::<B, _>(|mmu| {
+                mmu.write(&slot, KERNEL);
+                mmu.flush();
+                assert!(is_settled(&slot), "flushed");
+                mmu.nest().write(&slot, KERNEL);
+                assert!(is_settled(&slot), "the nested section was left");
+                mmu.write(&slot, KERNEL);
+            });
+            assert!(is_settled(&slot), "left");
+        },
+        || {
+            let slot = AtomicU64::new(0);
+            paused::<B, _>(|| {
+                write::<B, _>(&slot, KERNEL);
+                assert!(is_settled(&slot), "paused");
+                map::<B>(&slot);
+                assert!(is_settled(&slot), "paused");
+            });
+        },
+        || {
+            let slot = AtomicU64::new(0);
+            with::<B, _>(|mmu| {
+                mmu.write(&slot, KERNEL);
+                mem::forget(mmu.pause());
+                write::<B, _>(&slot, KERNEL);
+                assert!(is_settled(&slot), "paused");
+            });
+            assert!(is_settled(&slot));
+        },
+        || tlb::flush_tlb_all::<B>(),
+        || flush::<B>(),
+    ]
+}
+
+fn task<B: Backend>() -> Task<B> {
+    // SAFETY: each program makes one, and the handlers none.
+    unsafe { Task::current() }
+}
+
+fn programs<B: Backend>() -> [fn(&Slots); 7] {
+    [
+        |[a, b, c, _]| {
+            with::<B, _>(|mmu| {
+                mmu.write(a, KERNEL);
+                mmu.nest().write(b, KERNEL);
+                mmu.write(c, KERNEL);
+                map::<B>(a);
+                mmu.flush();
+                mmu.write(b, KERNEL);
+            });
+        },
+        |[a, b, c, d]| {
+            let mut task = task::<B>();
+            let mut section = task.enter();
+            section.write(a, KERNEL);
+            let pause = section.pause();
+            write::<B, _>(b, KERNEL);
+            drop(pause);
+            section.write_range(std::slice::from_ref(c), |_| KERNEL);
+            drop(section);
+            write::<B, _>(d, KERNEL);
+        },
+        // A guard is forgotten, and its handle used again.
+        |[a, b, ..]| {
+            let mut task = task::<B>();
+            let mut section = task.enter();
+            section.write(a, KERNEL);
+            mem::forget(section);
+            task.enter().write(b, KERNEL);
+            assert!(is_settled(a) && is_settled(b));
+        },
+        // The same, with somebody else's pause, and with one of its own that was forgotten.
+        |[a, b, ..]| {
+            let mut task = task::<B>();
+            let mut section = task.enter();
+            section.write(a, KERNEL);
+            mem::forget(section);
+            paused::<B, _>(|| task.enter().write(b, KERNEL));
+            let mut section = task.enter();
+            mem::forget(section.pause());
+            mem::forget(section);
+            task.enter().write(b, KERNEL);
+        },
+        // A nested guard and its pause are forgotten.
+        |[a, b, c, _]| {
+            with::<B, _>(|mmu| {
+                let mut nested = mmu.nest();
+                nested.write(a, KERNEL);
+                mem::forget(nested.pause());
+                nested.write(b, KERNEL);
+                mem::forget(nested);
+                mmu.write(c, KERNEL);
+            });
+        },
+        // A nested guard's forgotten pause ends with it.
+        |[a, b, c, _]| {
+            let mut task = task::<B>();
+            let mut section = task.enter();
+            let mut nested = section.nest();
+            nested.write(a, KERNEL);
+            mem::forget(nested.pause());
+            nested.write(b, KERNEL);
+            drop(nested);
+            section.write(c, KERNEL);
+        },
+        |[a, b, ..]| {
+            with::<B, _>(|mmu| {
+                mmu.write(a, KERNEL);
+                tlb::flush_tlb_all::<B>();
+                let mapping = mmu.write_pending(b, KERNEL, b);
+                let proof = mmu.flush();
+                mapping.get(&proof);
+            });
+        },
+    ]
+}
+
+/// How many points a program has with its exception at point `at`.
+fn run<B: Backend>(program: fn(&Slots), at: usize, handler: Option<fn()>) -> usize {
+    let slots: Slots = [const { AtomicU64::new(0) }; 4];
+    PASSED.set(0);
+    AT.set(at);
+    HANDLER.set(handler);
+    program(&slots);
+    let passed = PASSED.get();
+    assert!(HANDLER.take().is_none(), "it has had its turn");
+    assert_eq!(bits::<B>(), Bits::EMPTY, "at {at}");
+    for (number, slot) in slots.iter().enumerate() {
+        assert!(is_settled(slot), "slot {number}, exception at {at}");
+    }
+    take_trace();
+    passed
+}
+
+for_both_storages! {
+    fn c05_exceptions_at_each_access_of_the_bits<B>() {
+        let mut runs = 0;
+        for program in programs::<Excepted<B>>() {
+            let points = run::<B>(program, 0, None);
+            for handler in handlers::<Excepted<B>>() {
+                for at in 0..points {
+                    run::<B>(program, at, Some(handler));
+                    runs += 1;
+                }
+            }
+        }
+        assert!(runs > 1000, "{runs}");
+    }
+}
