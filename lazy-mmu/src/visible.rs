@@ -41,7 +41,7 @@ type Brand<'id> = PhantomData<fn(&'id ()) -> &'id ()>;
 #[must_use = "the mapping is of no use before `get` redeems it against the proof that `flush` or `leave` returns"]
 pub struct Pending<'id, T, B: Backend = Global> {
     value: T,
-    /// Inert: the stores were immediate.
+    /// Nobody's, if the section is inert: its stores were immediate.
     bits: Reach<B::Storage>,
     brand: Brand<'id>,
     _thread: BoundToThread,

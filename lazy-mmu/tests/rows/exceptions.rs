@@ -259,6 +259,7 @@ for_both_storages! {
                 }
             }
         }
+        println!("{runs} exceptions");
         assert!(runs > 1000, "{runs}");
     }
 }
