@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
 use lazy_mmu::raw::{self, Kind, State};
 use lazy_mmu::sim::{self, Sim, bits};
-use lazy_mmu::{Backend, Bits, Eager, Task, is_active, with, write};
+use lazy_mmu::{Backend, Bits, Eager, Task, is_active, paused, with, write};
 
 /// A bare enter; the tests here pass every state to `leave`, in order.
 fn enter<B: Backend>() -> State {
@@ -266,6 +266,14 @@ for_both_storages! {
         handle.enter().leave();
         assert_eq!(trace(), "(SDI)()");
         assert!(!is_active::<B>());
+
+        // Used while somebody else has paused the mode, the handle leaves, and enters as anybody does then.
+        mem::forget(handle.enter());
+        paused::<B, _>(|| {
+            handle.enter().leave();
+            assert_eq!(bits::<B>(), Bits::PAUSED);
+        });
+        assert_eq!(trace(), "(|)[]/");
 
         let mut section = handle.enter();
         section.write(&slot, KERNEL);
