@@ -633,3 +633,120 @@ ours_attribute_mmu_byte:
   42  mov w1, w8
   43  mov w2, wzr
   44  b leave_dynamic
+
+leave_out_of_line, of ours_enter_leave_byte:
+   0  and w8, w0, #0x3
+   1  sub w9, w8, #0x1
+   2  cmp w9, #0x2
+   3  and w9, w0, #0xff
+   4  b.hs -> 11
+   5  tbnz w9, #0x2, -> 16
+   6  ldrb w9, [x1]
+   7  tbnz w9, #0x1, -> 21
+   8  cmp w8, #0x1
+   9  b.eq -> 29
+  10  ret
+  11  cbz w8, -> 10
+  12  tbnz w9, #0x2, -> 32
+  13  ldrb w8, [x1]
+  14  tbnz w8, #0x1, -> 37
+  15  ret
+  16  ldrb w9, [x1]
+  17  and w9, w9, #0xfffffffb
+  18  strb w9, [x1]
+  19  ldrb w9, [x1]
+  20  tbz w9, #0x1, -> 8
+  21  cmp w8, #0x2
+  22  b.ne -> 25
+  23  and w9, w9, #0xfffffffd
+  24  strb w9, [x1]
+  25  dsb ishst
+  26  isb
+  27  cmp w8, #0x1
+  28  b.ne -> 10
+  29  and w8, w9, #0xfc
+  30  strb w8, [x1]
+  31  ret
+  32  ldrb w8, [x1]
+  33  and w8, w8, #0xfffffffb
+  34  strb w8, [x1]
+  35  ldrb w8, [x1]
+  36  tbz w8, #0x1, -> 15
+  37  and w8, w8, #0xfffffffd
+  38  strb w8, [x1]
+  39  dsb ishst
+  40  isb
+  41  ret
+
+leave_out_of_line, of ours_map_kernel_word:
+   0  and w8, w0, #0x3
+   1  sub w9, w8, #0x1
+   2  cmp w9, #0x2
+   3  and w9, w0, #0xff
+   4  b.hs -> 11
+   5  tbnz w9, #0x2, -> 16
+   6  ldr x9, [x1]
+   7  tbnz w9, #0x1e, -> 21
+   8  cmp w8, #0x1
+   9  b.eq -> 29
+  10  ret
+  11  cbz w8, -> 10
+  12  tbnz w9, #0x2, -> 32
+  13  ldr x8, [x1]
+  14  tbnz w8, #0x1e, -> 37
+  15  ret
+  16  mov w9, #0x80000000
+  17  ldr xzr, [x1]
+  18  ldclr x9, x9, [x1]
+  19  ldr x9, [x1]
+  20  tbz w9, #0x1e, -> 8
+  21  cmp w8, #0x2
+  22  b.ne -> 25
+  23  mov w9, #0x40000000
+  24  ldclr x9, x9, [x1]
+  25  dsb ishst
+  26  isb
+  27  cmp w8, #0x1
+  28  b.ne -> 10
+  29  mov w8, #0x60000000
+  30  ldclr x8, x8, [x1]
+  31  ret
+  32  mov w8, #0x80000000
+  33  ldr xzr, [x1]
+  34  ldclr x8, x8, [x1]
+  35  ldr x8, [x1]
+  36  tbz w8, #0x1e, -> 15
+  37  mov w8, #0x40000000
+  38  ldclr x8, x8, [x1]
+  39  dsb ishst
+  40  isb
+  41  ret
+
+leave_dynamic, of ours_attribute_byte:
+   0  nop
+   1  adr x8, elsewhere
+   2  tbnz w2, #0x2, -> 16
+   3  cmp x0, x8
+   4  b.eq -> 15
+   5  ldrb w8, [x0]
+   6  tbz w8, #0x1, -> 12
+   7  tbnz w1, #0x0, -> 10
+   8  and w8, w8, #0xfffffffd
+   9  strb w8, [x0]
+  10  dsb ishst
+  11  isb
+  12  cbz w1, -> 15
+  13  and w8, w8, #0xfc
+  14  strb w8, [x0]
+  15  ret
+  16  cmp x0, x8
+  17  mov x9, x0
+  18  b.ne -> 21
+  19  mrs x9, s3_0_c13_c0_4
+  20  add x9, x9, #0xc
+  21  ldrb w10, [x9]
+  22  and w10, w10, #0xfffffffb
+  23  strb w10, [x9]
+  24  cmp x0, x8
+  25  b.ne -> 5
+  26  b -> 15

@@ -71,19 +71,59 @@ fn text(program: &Path) -> Result<String> {
         "# What rustc makes of the functions in src/forms.rs, for the kernel's profile, with LSE.\n\
          # `cargo xtask test` compares it; `cargo xtask asm --bless` writes it.\n",
     );
+    let mut out_of_line = Vec::new();
     for name in FUNCTIONS {
         let symbol = file
             .symbol_by_name(name)
             .with_context(|| format!("no function {name} in {}", program.display()))?;
         writeln!(text, "\n{name}:")?;
-        let words = code(&file, &symbol)?;
-        for (number, word) in words.iter().enumerate() {
-            let address = symbol.address() + 4 * number as u64;
-            let line = instruction(*word, address, &symbol, &symbols)?;
-            writeln!(text, "{number:>4}  {line}")?;
+        for line in function(&file, &symbol, &symbols)? {
+            writeln!(text, "{}", line.text)?;
+            // What the crate has out of line, once for each place of the bits, under the name of who gets there first.
+            if let Some(target) = line.elsewhere
+                && symbols
+                    .get(&target)
+                    .is_some_and(|it| it.starts_with("leave"))
+                && out_of_line.iter().all(|(it, _)| *it != target)
+            {
+                out_of_line.push((target, name));
+            }
+        }
+    }
+    for (address, user) in out_of_line {
+        let symbol = file
+            .symbols()
+            .find(|it| it.kind() == SymbolKind::Text && it.address() == address)
+            .context("a branch to no function")?;
+        writeln!(text, "\n{}, of {user}:", symbols[&address])?;
+        for line in function(&file, &symbol, &symbols)? {
+            writeln!(text, "{}", line.text)?;
         }
     }
     Ok(text)
+}
+
+/// A line of the text.
+struct Line {
+    text: String,
+    /// The target, if it is a branch out of the function.
+    elsewhere: Option<u64>,
+}
+
+/// The lines of one function, numbered.
+fn function(
+    file: &object::File<'_>,
+    symbol: &object::Symbol<'_, '_>,
+    symbols: &HashMap<u64, String>,
+) -> Result<Vec<Line>> {
+    let words = code(file, symbol)?;
+    let lines = words.iter().enumerate().map(|(number, word)| {
+        let address = symbol.address() + 4 * number as u64;
+        let mut line = instruction(*word, address, symbol, symbols)?;
+        line.text.insert_str(0, &format!("{number:>4}  "));
+        Ok(line)
+    });
+    lines.collect()
 }
 
 /// One instruction, with the target of a branch as a line of the same function, or as a symbol.
@@ -92,14 +132,20 @@ fn instruction(
     address: u64,
     function: &object::Symbol<'_, '_>,
     symbols: &HashMap<u64, String>,
-) -> Result<String> {
+) -> Result<Line> {
     let decoded = InstDecoder::default()
         .decode(&mut U8Reader::new(&word.to_le_bytes()))
         .map_err(|error| anyhow::anyhow!("{word:#010x}: {error}"))?;
     let line = decoded.to_string();
+    let inside = |text| {
+        Ok(Line {
+            text,
+            elsewhere: None,
+        })
+    };
     // A target is printed as `$+0x1c`, relative to the instruction.
     let Some((rest, offset)) = line.split_once('$') else {
-        return Ok(line);
+        return inside(line);
     };
     let (sign, digits) = offset.split_at(1);
     let Ok(distance) = u64::from_str_radix(digits.trim_start_matches("0x"), 16) else {
@@ -112,10 +158,13 @@ fn instruction(
     };
     let start = function.address();
     if (start..start + function.size()).contains(&target) {
-        Ok(format!("{rest}-> {}", (target - start) / 4))
+        inside(format!("{rest}-> {}", (target - start) / 4))
     } else {
         let name = symbols.get(&target).map_or("elsewhere", String::as_str);
-        Ok(format!("{rest}{name}"))
+        Ok(Line {
+            text: format!("{rest}{name}"),
+            elsewhere: Some(target),
+        })
     }
 }
 
