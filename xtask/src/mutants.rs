@@ -104,7 +104,7 @@ struct Mutant {
 
 impl Mutant {
     /// Its entry, if it must stand in the list.
-    fn to_be_listed(self, listed: &[String]) -> Option<String> {
+    fn into_listed(self, listed: &[String]) -> Option<String> {
         match self.outcome {
             Outcome::Hangs | Outcome::Survives => Some(self.entry),
             // A loop that does not end may use up the memory before the time, and be killed: then a test has failed.
@@ -157,7 +157,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<String> {
     println!("\n{figures}");
     let found = mutants
         .into_values()
-        .filter_map(|it| it.to_be_listed(&listed));
+        .filter_map(|it| it.into_listed(&listed));
     compare(found.collect(), listed)?;
     println!("each that survives or does not end is listed with its reason, in {LIST}");
     Ok(figures)
@@ -329,16 +329,16 @@ mod tests {
     #[test]
     fn one_that_does_not_end_may_be_killed() {
         let listed = [format!("a{HANGS}"), "b".to_owned()];
-        let to_be_listed = |entry: &str, outcome| {
+        let into_listed = |entry: &str, outcome| {
             let entry = entry.to_owned();
-            Mutant { entry, outcome }.to_be_listed(&listed)
+            Mutant { entry, outcome }.into_listed(&listed)
         };
         assert_eq!(
-            to_be_listed("a", Outcome::Caught).as_deref(),
+            into_listed("a", Outcome::Caught).as_deref(),
             Some(&*listed[0])
         );
-        assert_eq!(to_be_listed("b", Outcome::Caught), None);
-        assert_eq!(to_be_listed("c", Outcome::Survives).as_deref(), Some("c"));
+        assert_eq!(into_listed("b", Outcome::Caught), None);
+        assert_eq!(into_listed("c", Outcome::Survives).as_deref(), Some("c"));
     }
 
     #[test]
