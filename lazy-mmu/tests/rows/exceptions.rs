@@ -249,17 +249,19 @@ fn run<B: Backend>(program: fn(&Slots), at: usize, handler: Option<fn()>) -> usi
 
 for_both_storages! {
     fn c05_exceptions_at_each_access_of_the_bits<B>() {
+        // Miri takes a twentieth of a second for each.
+        const STEP: usize = if cfg!(miri) { 19 } else { 1 };
         let mut runs = 0;
         for program in programs::<Excepted<B>>() {
             let points = run::<B>(program, 0, None);
             for handler in handlers::<Excepted<B>>() {
-                for at in 0..points {
+                for at in (0..points).step_by(STEP) {
                     run::<B>(program, at, Some(handler));
                     runs += 1;
                 }
             }
         }
         println!("{runs} exceptions");
-        assert!(runs > 1000, "{runs}");
+        assert!(runs > 2000 / STEP, "{runs}");
     }
 }
