@@ -114,10 +114,10 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
         }
     }
 
-    /// For a mapping that is pending: the bits that say whether it still is; `None` if it never was.
+    /// The bits on which a store relies, and which say whether a mapping is still pending.
     #[inline]
-    pub(crate) fn bits(&self) -> Option<B::Storage> {
-        L::bits(&self.token)
+    pub(crate) fn bits_of_store(&self) -> B::Storage {
+        L::bits_of_store(&self.token)
     }
 
     /// For a pause: the bits, unless the section is inert, and where it remembers its pause.
@@ -219,7 +219,7 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     /// may have stored already.
     #[inline]
     pub fn note_store(&mut self) {
-        if !raw::deferred(L::bits_of_store(&self.token)) {
+        if !raw::deferred(self.bits_of_store()) {
             raw::rare();
             B::barrier();
         }
@@ -265,7 +265,10 @@ impl<L: Level, B: Backend> fmt::Debug for LazyMmu<'_, L, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LazyMmu")
             .field("inert", &self.is_inert())
-            .field("bits", &self.bits().unwrap_or_else(B::current).load())
+            .field(
+                "bits",
+                &L::bits(&self.token).unwrap_or_else(B::current).load(),
+            )
             .finish_non_exhaustive()
     }
 }

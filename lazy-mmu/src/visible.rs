@@ -24,7 +24,7 @@ use crate::backend::Backend;
 use crate::bits::{Bits, Storage as _};
 use crate::descriptor::Descriptor;
 use crate::global::Global;
-use crate::level::{Dynamic, Level, Reach};
+use crate::level::{Dynamic, Level};
 use crate::raw::BoundToThread;
 use crate::section::{self, LazyMmu};
 
@@ -42,7 +42,7 @@ type Brand<'id> = PhantomData<fn(&'id ()) -> &'id ()>;
 pub struct Pending<'id, T, B: Backend = Global> {
     value: T,
     /// Nobody's, if the section is inert: its stores were immediate.
-    bits: Reach<B::Storage>,
+    bits: B::Storage,
     brand: Brand<'id>,
     _thread: BoundToThread,
 }
@@ -65,7 +65,7 @@ impl<'id, T, B: Backend> Pending<'id, T, B> {
     #[inline]
     pub fn get(self, proof: &Visible<'_, 'id, B>) -> T {
         let _ = proof;
-        if self.bits.of_store().load().contains(Bits::PENDING) {
+        if self.bits.load().contains(Bits::PENDING) {
             // A proof with the same brand, but of another section; or a store that somebody else has made since. The bit
             // stays: the section that owes the pair emits it for whatever it stored.
             B::barrier();
@@ -120,7 +120,7 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     pub fn pending<T>(&mut self, value: T) -> Pending<'id, T, B> {
         Pending {
             value,
-            bits: Reach::new(self.bits()),
+            bits: self.bits_of_store(),
             brand: PhantomData,
             _thread: BoundToThread::HERE,
         }
