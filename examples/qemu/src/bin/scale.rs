@@ -8,10 +8,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(not(target_os = "none"))]
-fn main() {
-    eprintln!("this is a kernel: run it with `cargo xtask qemu`");
-    std::process::exit(2);
-}
+include!("../host.rs");
 
 #[cfg(target_os = "none")]
 mod kernel {
