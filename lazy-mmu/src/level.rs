@@ -34,8 +34,8 @@ pub struct Outer;
 #[non_exhaustive]
 pub struct Nested;
 
-/// Entered where the context is not known at compile time: by [`with`](crate::with) and by the attribute. The
-/// guard carries the token of its own enter, which may be [inert](Kind::Inert).
+/// Entered where the context is not known at compile time: by [`with`](crate::with) and by the attribute. They keep
+/// what its enter did, which may be [inert](Kind::Inert); the guard is a view of the section.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Dynamic;
