@@ -132,10 +132,6 @@ impl<B: Backend> Machine for Host<'_, B> {
         }
         Ok(())
     }
-
-    fn publish(&self) {
-        sim::execute(Event::DmbIshst);
-    }
 }
 
 /// What one operation did, in one of the three ways.

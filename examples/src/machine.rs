@@ -46,12 +46,6 @@ pub trait Machine: Copy {
     ///
     /// The fault that the access took.
     fn zero(&self, frame: Frame) -> Result<(), Fault>;
-
-    /// Orders the stores that fill a table before the store that links it: `dmb ishst`.
-    ///
-    /// A walker is an observer like any other, so a memory barrier will do (Arm ARM DDI 0487, "Ordering of memory
-    /// accesses from translation table walks"; Linux has `smp_wmb()` in `pmd_install`).
-    fn publish(&self);
 }
 
 /// An access to memory that the MMU refused.

@@ -176,8 +176,7 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         let child = self.allocate(1)?;
         self.machine.zero(child)?;
         self.frames.set_use(child, Use::Table)?;
-        // A walker that sees the link sees the zeros.
-        self.machine.publish();
+        // The store of the link is ordered after the zeros.
         if level == 0 {
             mmu.write(slot, child.top_level());
         } else {

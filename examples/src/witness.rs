@@ -60,8 +60,4 @@ impl<M: Machine> Machine for Witness<'_, M> {
     fn zero(&self, frame: Frame) -> Result<(), Fault> {
         self.machine.zero(frame)
     }
-
-    fn publish(&self) {
-        self.machine.publish();
-    }
 }

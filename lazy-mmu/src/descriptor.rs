@@ -1,35 +1,46 @@
 //! Which stores need the barrier pair: the rule for each kind of translation table descriptor.
 //!
-//! Separate from the stores because the rules come from the architecture and from Linux's arm64 page-table code, while
-//! how a store is made and deferred is the same for all of them. This is not a paging crate: a descriptor is its 64
-//! bits, made by whomever (`Leaf(bits)`), wrapped in the kind that says where in the tables it stands. The constructors
-//! check what would make the rule, or the walk, go wrong, no more.
+//! Separate from the stores because the rules come from the architecture and from Linux's arm64 page-table
+//! code, while a store is made and deferred in the same way for all of them. This is not a paging crate: a
+//! descriptor is its 64 bits, wrapped in the kind that says where in the tables it stands. The constructors
+//! check the format; `Leaf(bits)` and its like take bits from elsewhere unchecked.
 //!
-//! # Regimes
+//! # Leaves
 //!
-//! The rules for tables are the same in every translation regime; that for leaves depends on whether the regime has an
-//! unprivileged level, whose faults are spurious and can be handled:
+//! A leaf needs the pair if a fault at its address cannot be handled. A fault at a user's address can: the
+//! handler finds the valid entry and returns. So the rule depends on how a regime marks a user's leaf:
 //!
 //! | regime | leaf | needs the pair iff |
 //! |---|---|---|
-//! | EL1&0, and EL2&0 (a host with FEAT_VHE: HCR_EL2.E2H is 1) | [`Leaf`] | VALID and UXN are set, and USER is clear |
+//! | EL1&0, and EL2&0 (HCR_EL2.E2H is 1) | [`Leaf`] | VALID is set and USER is clear |
+//! | the same, in a kernel that sets UXN on all its mappings | [`UxnLeaf`] | also, UXN is set |
 //! | EL2 (HCR_EL2.E2H is 0) | [`El2Leaf`] | VALID is set |
-//! | each | [`KernelLeaf`] | always: its author says so by the type |
+//! | each | [`KernelLeaf`] | always: the caller asserts a valid kernel mapping |
 //!
-//! In EL2 bit 6 is AP\[1\] all the same, but RES1: software sets it, and it says nothing of a user; bit 54 is XN,
-//! which is clear in mappings of code (Arm ARM DDI 0487, "Attribute fields in VMSAv8-64 Block and Page descriptors"). The
-//! EL1&0 rule would find no kernel leaf there at all. EL2&0 has the format of EL1&0.
+//! # Tables
+//!
+//! [`Table`] and [`TopLevel`] have the same rules in every regime. A walker that finds a table must find it
+//! filled, so the store of a valid table descriptor first executes a barrier: it is ordered after all earlier
+//! stores of its thread, in a section too ([`Descriptor::points_to_table`]).
 
-use core::fmt;
+mod attributes;
+mod format;
 
 pub use crate::granule::{Granule, PAGE_LEVEL};
+pub use attributes::{
+    ACCESSED, CONTIGUOUS, DBM, EL2_DATA, EL2_TEXT, INNER_SHAREABLE, KERNEL_DATA, KERNEL_READ_ONLY,
+    KERNEL_TEXT, NON_GLOBAL, OUTER_SHAREABLE, PXN, READ_ONLY, TABLE_OR_PAGE, USER, USER_DATA,
+    USER_READ_ONLY, USER_TEXT, UXN, VALID, memory_type,
+};
+pub use format::BadDescriptor;
 
-/// A 64-bit translation table descriptor that knows whether making it visible needs the pair `dsb ishst; isb`.
+use format::{address, checked_leaf, checked_table, leaf, table};
+
+/// A 64-bit translation table descriptor that knows whether its store needs the pair `dsb ishst; isb`.
 ///
-/// The decision looks at the new value only: what stood in the entry before does not matter, valid to valid counts.
-/// The reason: without the `dsb` the walk may still find the old entry, and without the `isb` an instruction
-/// that was fetched early may have taken the fault already. A kernel cannot handle such a fault at a kernel address,
-/// so entries for kernel addresses need the pair; for user addresses the fault is spurious, and the handler returns.
+/// The decision looks at the new value only: the entry's old value does not matter, valid to valid counts.
+/// Without the `dsb` a walk may still find the old entry. Without the `isb` an instruction that was
+/// fetched early may already have taken the fault.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whether its store needs the barrier pair",
     label = "no `Descriptor`",
@@ -41,154 +52,88 @@ pub trait Descriptor: Copy {
 
     /// Whether the store must be followed by the pair before the mapping is used.
     fn needs_barrier(self) -> bool;
+
+    /// Whether a walker that finds the descriptor goes on to a next-level table. The store of such a descriptor
+    /// is ordered after the earlier stores of its thread, which have filled that table.
+    ///
+    /// The barrier is [`Backend::table_barrier`](crate::Backend::table_barrier): `dsb ishst`. A `dmb ishst` orders
+    /// the two stores for observers that read memory, and Linux relies on that for walkers too (`pmd_install`).
+    /// The manual guarantees that a walk observes a store only after a `dsb` (Arm ARM DDI 0487, "Ordering of
+    /// memory accesses from translation table walks"), so this crate executes one.
+    fn points_to_table(self) -> bool;
 }
-
-/// Bit 0 of every descriptor: the entry is valid (Arm ARM DDI 0487, "Translation table descriptor formats").
-pub const VALID: u64 = 1 << 0;
-/// AP\[1\], bit 6 of a leaf in the EL1&0 regime: accessible at EL0 (Linux: `PTE_USER`).
-pub const USER: u64 = 1 << 6;
-/// UXN, bit 54 of a leaf in the EL1&0 regime: not executable at EL0 (Linux: `PTE_UXN`).
-pub const UXN: u64 = 1 << 54;
-/// Bit 1: in a valid entry at levels 0 to 2, it is a table and not a block; at level 3 it is set in every valid entry.
-pub const TABLE_OR_PAGE: u64 = 1 << 1;
-/// AP\[2\], bit 7 of a leaf: read-only; with [`DBM`] and hardware management of dirty state, clean (Linux:
-/// `PTE_RDONLY`).
-pub const READ_ONLY: u64 = 1 << 7;
-/// AF, bit 10 of a leaf: accessed since it was cleared (Linux: `PTE_AF`).
-pub const ACCESSED: u64 = 1 << 10;
-/// DBM, bit 51 of a leaf: the hardware may make it writable (FEAT_HAFDBS; Linux: `PTE_DBM`, which is its `PTE_WRITE`).
-pub const DBM: u64 = 1 << 51;
-
-/// The cleared entry, at every level.
-const CLEARED: u64 = 0;
-/// What a leaf may have beside its type and its address: bits 2 to 11 and 50 to 63.
-const ATTRIBUTES: u64 = 0xfffc_0000_0000_0ffc;
-/// The same of a table descriptor, whose bit 50 is reserved.
-const TABLE_ATTRIBUTES: u64 = 0xfff8_0000_0000_0ffc;
-/// nT, bit 16 of a block: it is being changed with FEAT_BBM, and may not be cached.
-const NT: u64 = 1 << 16;
 
 /// A leaf of the EL1&0 or EL2&0 regime: a page descriptor (level 3) or a block descriptor (levels 1 and 2).
 ///
-/// It needs the pair iff it is a *valid kernel* leaf: [`VALID`] and [`UXN`] set, [`USER`] clear. USER alone does
-/// not tell a kernel leaf: an execute-only user leaf has USER clear too, but its UXN is clear (Linux, arm64:
-/// `pte_valid_not_user`).
+/// It needs the pair iff [`VALID`] is set and [`USER`] is clear. An execute-only user leaf has USER clear too, so it
+/// costs a pair that nobody needs; [`UxnLeaf`] is for kernels to which that matters.
 ///
 /// ```
-/// use lazy_mmu::descriptor::{Descriptor, Leaf, USER, UXN, VALID};
+/// use lazy_mmu::descriptor::{Descriptor, KERNEL_DATA, KERNEL_TEXT, Leaf, USER_DATA};
 ///
-/// assert!(Leaf(0x4000_0000 | UXN | VALID).needs_barrier());
-/// assert!(!Leaf(0x4000_0000 | UXN | USER | VALID).needs_barrier());
+/// assert!(Leaf::page(0x4000_0000, KERNEL_DATA).needs_barrier());
+/// assert!(Leaf::page(0x4000_0000, KERNEL_TEXT).needs_barrier());
+/// assert!(!Leaf::page(0x4000_0000, USER_DATA).needs_barrier());
 /// assert!(!Leaf::INVALID.needs_barrier());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Leaf(pub u64);
 
-impl Descriptor for Leaf {
-    #[inline]
-    fn bits(self) -> u64 {
-        self.0
-    }
-
-    #[inline]
-    fn needs_barrier(self) -> bool {
-        // UXN and USER moved to where VALID is: three instructions, where a comparison under a mask has two constants that no
-        // instruction holds.
-        const { assert!(VALID == 1) };
-        let uxn = self.0 >> UXN.trailing_zeros();
-        let user = self.0 >> USER.trailing_zeros();
-        self.0 & uxn & !user & VALID != 0
-    }
-}
-
-/// A leaf of which its author knows that it is a valid kernel one: it always needs the pair, and no bit of it is looked at.
+/// A leaf of the EL1&0 or EL2&0 regime, in a kernel that sets [`UXN`] on **every** kernel mapping, its text too.
 ///
-/// For a loop that maps kernel pages and nothing else, where the look at the bits of each would be a third of its
-/// instructions. An invalid or a user's leaf in it costs a pair too many, and loses nothing; [`Leaf`] is for those.
+/// It needs the pair iff [`VALID`] and [`UXN`] are set and [`USER`] is clear (Linux, arm64: `pte_valid_not_user`). In
+/// such a kernel this tells an execute-only user leaf (USER and UXN clear) from a kernel leaf. Linux is such a
+/// kernel; most others leave UXN clear in mappings of text, and would lose the pair of these without a sign.
 ///
 /// ```
-/// use lazy_mmu::descriptor::{Descriptor, KernelLeaf, UXN, VALID};
+/// use lazy_mmu::descriptor::{Descriptor, KERNEL_TEXT, PXN, UxnLeaf, UXN};
 ///
-/// assert!(KernelLeaf(0x4000_0000 | UXN | VALID).needs_barrier());
+/// assert!(UxnLeaf::page(0x4000_0000, KERNEL_TEXT).needs_barrier());
+/// let execute_only = KERNEL_TEXT & !UXN | PXN;
+/// assert!(!UxnLeaf::page(0x4000_0000, execute_only).needs_barrier());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UxnLeaf(pub u64);
+
+/// A leaf that the caller asserts is a valid kernel mapping: it always needs the pair, and its bits are not read.
+///
+/// For a loop that maps kernel pages and nothing else. An invalid or a user's leaf in it costs a pair that nobody
+/// needs, but loses nothing.
+///
+/// ```
+/// use lazy_mmu::descriptor::{Descriptor, KERNEL_DATA, KernelLeaf};
+///
+/// assert!(KernelLeaf::page(0x4000_0000, KERNEL_DATA).needs_barrier());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KernelLeaf(pub u64);
-
-impl Descriptor for KernelLeaf {
-    #[inline]
-    fn bits(self) -> u64 {
-        self.0
-    }
-
-    #[inline]
-    fn needs_barrier(self) -> bool {
-        true
-    }
-}
 
 /// A leaf of a regime that has no unprivileged level: EL2 without FEAT_VHE.
 ///
 /// It needs the pair iff it is [`VALID`]: every mapping is the kernel's.
 ///
 /// ```
-/// use lazy_mmu::descriptor::{Descriptor, El2Leaf, Leaf, USER, VALID};
+/// use lazy_mmu::descriptor::{Descriptor, EL2_DATA, El2Leaf, Leaf};
 ///
-/// // AP[1], where a user's leaf has USER, is RES1 at EL2.
-/// let bits = 0x4000_0000 | USER | VALID;
-/// assert!(El2Leaf(bits).needs_barrier());
-/// assert!(!Leaf(bits).needs_barrier());
+/// let page = El2Leaf::page(0x4000_0000, EL2_DATA);
+/// assert!(page.needs_barrier());
+/// // AP[1], which is USER in the EL1&0 regime, is RES1 at EL2.
+/// assert!(!Leaf(page.0).needs_barrier());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct El2Leaf(pub u64);
 
-impl Descriptor for El2Leaf {
-    #[inline]
-    fn bits(self) -> u64 {
-        self.0
-    }
-
-    #[inline]
-    fn needs_barrier(self) -> bool {
-        self.0 & VALID != 0
-    }
-}
-
 /// A table descriptor at an intermediate level: the address of a next-level table.
 ///
 /// It needs the pair iff it is [`VALID`], for user and for kernel addresses alike (Linux, arm64: `set_pmd`, `set_pud`).
-/// The next-level table must have been filled, and that ordered before this store, by whoever makes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Table(pub u64);
 
-impl Descriptor for Table {
-    #[inline]
-    fn bits(self) -> u64 {
-        self.0
-    }
-
-    #[inline]
-    fn needs_barrier(self) -> bool {
-        self.0 & VALID != 0
-    }
-}
-
 /// An entry of the top-level table. It always needs the pair, also when cleared (Linux, arm64: `set_pgd`, `set_p4d`).
 ///
-/// (One that is taken away by [`unmap_table`](crate::LazyMmu::unmap_table) has the barriers of its invalidation instead.)
+/// (One that [`unmap_table`](crate::LazyMmu::unmap_table) takes away has the barriers of its invalidation instead.)
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TopLevel(pub u64);
-
-impl Descriptor for TopLevel {
-    #[inline]
-    fn bits(self) -> u64 {
-        self.0
-    }
-
-    #[inline]
-    fn needs_barrier(self) -> bool {
-        true
-    }
-}
 
 /// A leaf of some regime: its rule is its type's.
 pub trait LeafDescriptor: Descriptor {
@@ -196,216 +141,59 @@ pub trait LeafDescriptor: Descriptor {
     fn leaf(bits: u64) -> Self;
 }
 
-impl LeafDescriptor for Leaf {
-    #[inline]
-    fn leaf(bits: u64) -> Self {
-        Self(bits)
-    }
-}
-
-impl LeafDescriptor for KernelLeaf {
-    #[inline]
-    fn leaf(bits: u64) -> Self {
-        Self(bits)
-    }
-}
-
-impl LeafDescriptor for El2Leaf {
-    #[inline]
-    fn leaf(bits: u64) -> Self {
-        Self(bits)
-    }
-}
-
-/// What is wrong with the bits of a descriptor, or with what it should be made of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum BadDescriptor {
-    /// The output address is not a multiple of what the descriptor maps, or of the table's size.
-    Unaligned {
-        /// The address.
-        address: u64,
-        /// What it must be a multiple of, in bytes.
-        align: u64,
-    },
-    /// The output address has more than 48 bits.
-    TooLarge {
-        /// The address.
-        address: u64,
-    },
-    /// The granule has no descriptors of this kind at this level.
-    NoSuchLevel {
-        /// The level.
-        level: u8,
-    },
-    /// A table descriptor where a leaf is expected.
-    IsTable {
-        /// The descriptor.
-        bits: u64,
-    },
-    /// A block or page descriptor where a table is expected.
-    IsLeaf {
-        /// The descriptor.
-        bits: u64,
-    },
-    /// Bits that are reserved there, or (in attributes) the type's or the address's.
-    Reserved {
-        /// Those bits.
-        bits: u64,
-    },
-}
-
-impl fmt::Display for BadDescriptor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unaligned { address, align } => {
-                write!(
-                    f,
-                    "the output address {address:#x} is not a multiple of {align:#x}"
-                )
+/// `kind: whether its bits need the pair, whether they point to a table`
+macro_rules! rules {
+    ($($kind:ident: $needs_barrier:expr, $points_to_table:expr;)*) => {$(
+        impl Descriptor for $kind {
+            #[inline]
+            fn bits(self) -> u64 {
+                self.0
             }
-            Self::TooLarge { address } => {
-                write!(f, "the output address {address:#x} has more than 48 bits")
+
+            #[inline]
+            fn needs_barrier(self) -> bool {
+                let rule: fn(u64) -> bool = $needs_barrier;
+                rule(self.0)
             }
-            Self::NoSuchLevel { level } => {
-                write!(
-                    f,
-                    "there are no such descriptors at level {level} with this granule"
-                )
+
+            #[inline]
+            fn points_to_table(self) -> bool {
+                let rule: fn(u64) -> bool = $points_to_table;
+                rule(self.0)
             }
-            Self::IsTable { bits } => write!(f, "{bits:#x} is a table descriptor, and no leaf"),
-            Self::IsLeaf { bits } => write!(f, "{bits:#x} is a leaf, and no table descriptor"),
-            Self::Reserved { bits } => write!(f, "the bits {bits:#x} are reserved there"),
         }
-    }
+    )*};
 }
 
-impl core::error::Error for BadDescriptor {}
-
-/// The output address, if it can be that of a descriptor for `size` bytes.
-const fn output_address(address: u64, size: u64) -> Result<u64, BadDescriptor> {
-    if address >> 48 != 0 {
-        Err(BadDescriptor::TooLarge { address })
-    } else if address & (size - 1) != 0 {
-        let align = size;
-        Err(BadDescriptor::Unaligned { address, align })
-    } else {
-        Ok(address)
-    }
+/// Whether VALID is set, and `set`, and not `clear`. The bits are moved to where VALID is: fewer instructions than a
+/// comparison under a mask, whose constants no instruction holds.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "two instructions or three")]
+fn valid_with(bits: u64, set: u64, clear: u64) -> bool {
+    bits & bits >> set.trailing_zeros() & !(bits >> clear.trailing_zeros()) & VALID != 0
 }
 
-/// The bits of a leaf that maps what an entry at `level` translates.
-const fn leaf(
-    granule: Granule,
-    level: u8,
-    address: u64,
-    attributes: u64,
-) -> Result<u64, BadDescriptor> {
-    let (Some(size), true) = (
-        granule.entry_size(level),
-        level == PAGE_LEVEL || granule.has_blocks(level),
-    ) else {
-        return Err(BadDescriptor::NoSuchLevel { level });
-    };
-    let (kind, more) = if level == PAGE_LEVEL {
-        (TABLE_OR_PAGE, 0)
-    } else {
-        (0, NT)
-    };
-    if attributes & !(ATTRIBUTES | more) != 0 {
-        let bits = attributes & !(ATTRIBUTES | more);
-        return Err(BadDescriptor::Reserved { bits });
-    }
-    match output_address(address, size) {
-        Ok(address) => Ok(address | attributes | kind | VALID),
-        Err(error) => Err(error),
-    }
+rules! {
+    Leaf: |bits| valid_with(bits, VALID, USER), |_| false;
+    UxnLeaf: |bits| valid_with(bits, UXN, USER), |_| false;
+    KernelLeaf: |_| true, |_| false;
+    El2Leaf: |bits| bits & VALID != 0, |_| false;
+    Table: |bits| bits & VALID != 0, |bits| bits & VALID != 0;
+    TopLevel: |_| true, |bits| bits & VALID != 0;
 }
 
-/// `bits`, if they are a leaf at `level`; an invalid entry is one at every level that there is.
-const fn checked_leaf(granule: Granule, level: u8, bits: u64) -> Result<u64, BadDescriptor> {
-    let Some(size) = granule.entry_size(level) else {
-        return Err(BadDescriptor::NoSuchLevel { level });
-    };
-    if bits & VALID == 0 {
-        return Ok(bits);
-    }
-    let (more, is_page) = if level == PAGE_LEVEL {
-        (0, true)
-    } else {
-        (NT, false)
-    };
-    if (bits & TABLE_OR_PAGE != 0) != is_page {
-        return Err(if is_page {
-            // Valid without bit 1 is reserved at level 3.
-            BadDescriptor::Reserved { bits: VALID }
-        } else {
-            BadDescriptor::IsTable { bits }
-        });
-    }
-    if !is_page && !granule.has_blocks(level) {
-        return Err(BadDescriptor::NoSuchLevel { level });
-    }
-    let address = (1 << 48) - size;
-    let reserved = bits & !(ATTRIBUTES | more | address | TABLE_OR_PAGE | VALID);
-    if reserved == 0 {
-        Ok(bits)
-    } else {
-        Err(BadDescriptor::Reserved { bits: reserved })
-    }
-}
-
-/// The bits of a descriptor that points to a next-level table.
-const fn table(
-    granule: Granule,
-    level: u8,
-    address: u64,
-    attributes: u64,
-) -> Result<u64, BadDescriptor> {
-    if level >= PAGE_LEVEL || granule.entry_size(level).is_none() {
-        return Err(BadDescriptor::NoSuchLevel { level });
-    }
-    if attributes & !TABLE_ATTRIBUTES != 0 {
-        let bits = attributes & !TABLE_ATTRIBUTES;
-        return Err(BadDescriptor::Reserved { bits });
-    }
-    match output_address(address, granule.page_size()) {
-        Ok(address) => Ok(address | attributes | TABLE_OR_PAGE | VALID),
-        Err(error) => Err(error),
-    }
-}
-
-/// `bits`, if they are a table descriptor at `level`, or invalid.
-const fn checked_table(granule: Granule, level: u8, bits: u64) -> Result<u64, BadDescriptor> {
-    if level >= PAGE_LEVEL || granule.entry_size(level).is_none() {
-        return Err(BadDescriptor::NoSuchLevel { level });
-    }
-    if bits & VALID == 0 {
-        return Ok(bits);
-    }
-    if bits & TABLE_OR_PAGE == 0 {
-        return Err(BadDescriptor::IsLeaf { bits });
-    }
-    let address = (1 << 48) - granule.page_size();
-    let reserved = bits & !(TABLE_ATTRIBUTES | address | TABLE_OR_PAGE | VALID);
-    if reserved == 0 {
-        Ok(bits)
-    } else {
-        Err(BadDescriptor::Reserved { bits: reserved })
-    }
-}
-
-/// What the kinds have in common, in terms of the functions above.
+/// What the kinds have in common, in terms of the functions of `format`.
 macro_rules! constructors {
     ($($kind:ident: $make:ident, $check:ident, $what:literal, $address:literal;)*) => {$(
         impl $kind {
             /// The cleared entry.
-            pub const INVALID: Self = Self(CLEARED);
+            pub const INVALID: Self = Self(0);
 
             #[doc = $what]
             ///
-            /// `address` is a physical one, in bytes; `attributes` are the bits 2 to 11 and 50 to 63 of the descriptor (of a
-            /// table 51 to 63, of a block nT, bit 16, too).
+            /// `address` is a physical address, in bytes. `attributes` are the bits 2 to 11 and 50 to 63 of the
+            /// descriptor, of a table 51 to 63; of a block also nT, bit 16; with
+            /// [LPA2](Granule::Kib4Lpa2) not bits 9:8.
             ///
             /// # Errors
             ///
@@ -423,11 +211,11 @@ macro_rules! constructors {
                 }
             }
 
-            /// Somebody else's descriptor, checked. An invalid one is of every kind.
+            /// Checks a descriptor from elsewhere. Bits with VALID clear are accepted by every kind.
             ///
             /// # Errors
             ///
-            /// [`BadDescriptor`], if the bits are no descriptor of this kind at `level`, or have reserved bits set.
+            /// [`BadDescriptor`], if the bits are not a descriptor of this kind at `level`, or have reserved bits set.
             pub const fn from_bits(
                 granule: Granule,
                 level: u8,
@@ -439,37 +227,110 @@ macro_rules! constructors {
                 }
             }
 
-            /// Whether the walk goes on, or ends in a mapping; an invalid entry faults.
+            /// Whether the entry is valid: the walk goes on, or ends in a mapping. An invalid entry faults.
             #[inline]
             pub const fn is_valid(self) -> bool {
                 self.0 & VALID != 0
             }
 
-            /// The physical address in the descriptor, in bytes; of no meaning in an invalid one.
+            /// The physical address in a valid descriptor, in bytes.
             #[inline]
             pub const fn address(self, granule: Granule) -> u64 {
-                // nT is inside the address field of a block, and no part of the address.
-                let more = if self.0 & TABLE_OR_PAGE == 0 { NT } else { 0 };
-                self.0 & ((1 << 48) - granule.page_size()) & !more
+                address(granule, self.0)
             }
         }
     )*};
 }
 
+/// What the kinds of leaves have in common.
+macro_rules! leaves {
+    ($($kind:ident, $what:literal;)*) => {
+        constructors! {$(
+            $kind: leaf, checked_leaf, $what,
+                "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to what the entry maps, [`TooLarge`](BadDescriptor::TooLarge);";
+        )*}
+        $(
+            impl $kind {
+                /// A valid page of the 4 KiB granule: a leaf at level 3.
+                ///
+                /// `address` is the physical address, in bytes; `attributes` are as for [`new`](Self::new), for
+                /// example a set such as [`KERNEL_DATA`] with a [`memory_type`].
+                ///
+                /// # Panics
+                ///
+                /// If `address` is not a multiple of 4096, or has more than 48 bits, or if `attributes` has other bits.
+                #[inline]
+                pub const fn page(address: u64, attributes: u64) -> Self {
+                    match leaf(Granule::Kib4, PAGE_LEVEL, address, attributes) {
+                        Ok(bits) => Self(bits),
+                        Err(_) => bad_page(),
+                    }
+                }
+            }
+
+            impl LeafDescriptor for $kind {
+                #[inline]
+                fn leaf(bits: u64) -> Self {
+                    Self(bits)
+                }
+            }
+        )*
+    };
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+const fn bad_page() -> ! {
+    panic!(
+        "a page's address is a multiple of 4096 with at most 48 bits, and its attributes are the bits 2 to 11 and 50 to 63"
+    )
+}
+
+leaves! {
+    Leaf, "A valid page (level 3) or block (above) of the EL1&0 or EL2&0 regime.";
+    UxnLeaf, "A valid page (level 3) or block (above) of the EL1&0 or EL2&0 regime.";
+    KernelLeaf, "A valid page (level 3) or block (above) for kernel addresses, of any regime.";
+    El2Leaf, "A valid page (level 3) or block (above) of the EL2 regime.";
+}
+
 constructors! {
-    Leaf: leaf, checked_leaf,
-        "A valid page (level 3) or block (above) of the EL1&0 or EL2&0 regime.",
-        "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to what the entry maps, [`TooLarge`](BadDescriptor::TooLarge);";
-    KernelLeaf: leaf, checked_leaf,
-        "A valid page (level 3) or block (above) for kernel addresses, of whichever regime.",
-        "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to what the entry maps, [`TooLarge`](BadDescriptor::TooLarge);";
-    El2Leaf: leaf, checked_leaf,
-        "A valid page (level 3) or block (above) of the EL2 regime.",
-        "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to what the entry maps, [`TooLarge`](BadDescriptor::TooLarge);";
     Table: table, checked_table,
         "A valid table descriptor.",
         "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to a page, [`TooLarge`](BadDescriptor::TooLarge);";
     TopLevel: table, checked_table,
         "A valid table descriptor of the top-level table.",
         "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to a page, [`TooLarge`](BadDescriptor::TooLarge);";
+}
+
+/// A table descriptor of the 4 KiB granule.
+macro_rules! tables {
+    ($($kind:ident, $doc:literal;)*) => {$(
+        impl $kind {
+            #[doc = $doc]
+            ///
+            /// # Panics
+            ///
+            /// If `address` is not a multiple of 4096, or has more than 48 bits.
+            #[inline]
+            pub const fn at(address: u64) -> Self {
+                match table(Granule::Kib4, 2, address, 0) {
+                    Ok(bits) => Self(bits),
+                    Err(_) => bad_table(),
+                }
+            }
+        }
+    )*};
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+const fn bad_table() -> ! {
+    panic!("a table's address is a multiple of 4096 with at most 48 bits")
+}
+
+tables! {
+    Table, "A valid descriptor of the table at the physical address `address`, in bytes, of the 4 KiB granule.";
+    TopLevel, "A valid top-level descriptor of the table at the physical address `address`, in bytes, of the 4 KiB granule.";
 }

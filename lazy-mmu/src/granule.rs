@@ -1,14 +1,24 @@
 //! The three translation granules, as far as descriptors and TLB operands depend on them.
 
-/// A translation granule of VMSAv8-64, with 48-bit addresses (Arm ARM DDI 0487, "Translation granules").
+/// A translation granule of VMSAv8-64, and how wide the output addresses of its descriptors are
+/// (Arm ARM DDI 0487, "Translation granules").
+///
+/// A kernel uses one for its tables. The variants `..Lpa2` are for TCR_ELx.DS = 1 (FEAT_LPA2): they have
+/// output addresses of 52 bits, whose bits 51:50 stand in bits 9:8 of a descriptor, where SH stands
+/// otherwise. So the same 64 bits mean another address, and another shareability. Virtual addresses of 48
+/// bits are covered, which are levels 0 to 3.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Granule {
-    /// 4 KiB pages, 512 entries a table, levels 0 to 3.
+    /// 4 KiB pages, 512 entries a table, levels 0 to 3; output addresses of 48 bits.
     Kib4,
-    /// 16 KiB pages, 2048 entries a table, levels 0 to 3.
+    /// 16 KiB pages, 2048 entries a table, levels 0 to 3; output addresses of 48 bits.
     Kib16,
-    /// 64 KiB pages, 8192 entries a table, levels 1 to 3.
+    /// 64 KiB pages, 8192 entries a table, levels 1 to 3; output addresses of 48 bits.
     Kib64,
+    /// [`Kib4`](Self::Kib4) with output addresses of 52 bits, and with blocks at level 0.
+    Kib4Lpa2,
+    /// [`Kib16`](Self::Kib16) with output addresses of 52 bits, and with blocks at level 1.
+    Kib16Lpa2,
 }
 
 /// The level whose valid leaves are pages.
@@ -18,8 +28,8 @@ impl Granule {
     /// log2 of the bytes in a page: 12, 14 or 16.
     pub const fn page_shift(self) -> u32 {
         match self {
-            Self::Kib4 => 12,
-            Self::Kib16 => 14,
+            Self::Kib4 | Self::Kib4Lpa2 => 12,
+            Self::Kib16 | Self::Kib16Lpa2 => 14,
             Self::Kib64 => 16,
         }
     }
@@ -37,8 +47,8 @@ impl Granule {
     /// The first level of a table walk for 48-bit addresses: 0, with 64 KiB pages 1.
     pub const fn first_level(self) -> u8 {
         match self {
-            Self::Kib4 | Self::Kib16 => 0,
             Self::Kib64 => 1,
+            _ => 0,
         }
     }
 
@@ -52,21 +62,45 @@ impl Granule {
         Some(1 << (self.page_shift() + below * (self.page_shift() - 3)))
     }
 
-    /// Whether there are block descriptors at `level`: at 1 and 2 with 4 KiB pages, at 2 with the others.
-    ///
-    /// (Those of FEAT_LPA and FEAT_LPA2, for 52-bit addresses, are not counted.)
+    /// Whether there are block descriptors at `level`: at 1 and 2 with 4 KiB pages, at 2 with the others;
+    /// with LPA2 at the level above too. (Blocks of 64 KiB pages at level 1, of FEAT_LPA, are not covered.)
     pub const fn has_blocks(self, level: u8) -> bool {
         match self {
             Self::Kib4 => matches!(level, 1 | 2),
             Self::Kib16 | Self::Kib64 => level == 2,
+            Self::Kib4Lpa2 => matches!(level, 0..=2),
+            Self::Kib16Lpa2 => matches!(level, 1 | 2),
         }
+    }
+
+    /// How many entries at `level` one contiguous group has; `None` if leaves cannot be contiguous there
+    /// (Arm ARM DDI 0487, "The Contiguous bit").
+    pub const fn contiguous_entries(self, level: u8) -> Option<usize> {
+        match (self, level) {
+            (Self::Kib4 | Self::Kib4Lpa2, 1..=PAGE_LEVEL) => Some(16),
+            (Self::Kib16 | Self::Kib16Lpa2, PAGE_LEVEL) => Some(128),
+            (Self::Kib16 | Self::Kib16Lpa2 | Self::Kib64, 2) | (Self::Kib64, PAGE_LEVEL) => {
+                Some(32)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the descriptors have the format of FEAT_LPA2: TCR_ELx.DS is 1.
+    pub const fn is_lpa2(self) -> bool {
+        matches!(self, Self::Kib4Lpa2 | Self::Kib16Lpa2)
+    }
+
+    /// The bits of an output address: 48, with LPA2 52.
+    pub const fn address_bits(self) -> u32 {
+        if self.is_lpa2() { 52 } else { 48 }
     }
 
     /// TG in the operand of a TLB range invalidation.
     pub(crate) const fn tlbi_tg(self) -> u64 {
         match self {
-            Self::Kib4 => 0b01,
-            Self::Kib16 => 0b10,
+            Self::Kib4 | Self::Kib4Lpa2 => 0b01,
+            Self::Kib16 | Self::Kib16Lpa2 => 0b10,
             Self::Kib64 => 0b11,
         }
     }

@@ -81,6 +81,7 @@
 #![no_std]
 
 pub mod aarch64;
+pub mod contiguous;
 pub mod descriptor;
 pub mod raw;
 #[cfg(feature = "sim")]
@@ -111,9 +112,9 @@ pub use global::Global;
 pub use level::{Dynamic, Level, Nested, Outer};
 pub use pause::{Paused, paused};
 pub use section::{LazyMmu, with};
-pub use store::{flush, is_active, note_store, write, write_ptr};
+pub use store::{flush, is_active, note_store, note_stores, write, write_ptr};
 pub use task::{NotIdle, Task, check_idle};
-pub use unmap::Unmapped;
+pub use unmap::{AfterInvalidation, Unmapped};
 pub use visible::{Pending, Visible, try_visible, visible};
 
 #[cfg(feature = "macros")]

@@ -11,7 +11,7 @@ use crate::descriptor::Descriptor;
 use crate::global::Global;
 use crate::level::{Dynamic, DynamicSection, Level, Outer, OuterToken, Root};
 use crate::raw::{self, BoundToThread, Kind};
-use crate::store;
+use crate::store::{self, OnDrop};
 use crate::visible::{self, Visible};
 
 /// An open lazy MMU section: stores of descriptors made while it lives are deferred, and its drop emits the barrier
@@ -128,13 +128,12 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
 
     /// Stores `descriptor` in `slot`, and defers the pair if it needs one.
     ///
-    /// The store is one 64-bit access, never torn, made at once: only its barriers wait.
+    /// The store is one 64-bit access, never torn, made at once: only its barriers wait. The store of a valid
+    /// table descriptor is ordered after all earlier stores of the thread
+    /// ([`Descriptor::points_to_table`]).
     #[inline]
     pub fn write<D: Descriptor>(&mut self, slot: &AtomicU64, descriptor: D) {
-        // A descriptor that panics does so before the store.
-        let needed = descriptor.needs_barrier();
-        store::put::<B>(slot, descriptor.bits());
-        if needed {
+        if store::put_descriptor::<B, D>(slot, descriptor) {
             self.note_store();
         }
     }
@@ -143,8 +142,8 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     ///
     /// # Safety
     ///
-    /// `slot` is valid for a 64-bit write, and aligned to 8 bytes; whatever else accesses it at the same time does so
-    /// with 64-bit atomic accesses, or is the hardware.
+    /// `slot` is valid for reads and writes of 64 bits, and aligned to 8 bytes. Whatever else accesses it at the
+    /// same time does so with 64-bit atomic accesses, or is the hardware.
     #[inline]
     pub unsafe fn write_ptr<D: Descriptor>(&mut self, slot: *mut u64, descriptor: D) {
         // SAFETY: the caller promises what `from_ptr` asks for.
@@ -202,27 +201,30 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
             let Some((i, slot)) = slots.next() else {
                 return;
             };
-            let descriptor = descriptor(i);
-            // A descriptor that panics does so before its store.
-            let needed = descriptor.needs_barrier();
-            store::put::<B>(slot, descriptor.bits());
-            decide.needed = needed;
+            decide.needed = store::put_descriptor::<B, D>(slot, descriptor(i));
         }
         for (i, slot) in slots {
-            store::put::<B>(slot, descriptor(i).bits());
+            store::put_descriptor::<B, D>(slot, descriptor(i));
         }
     }
 
-    /// Defers the pair for descriptors that somebody else has stored before this call: another paging crate, say.
+    /// Defers the pair for descriptors that other code has stored before this call.
     ///
-    /// It does not know them, so it counts them as needing the pair. Call it before an error of that crate's is passed on: it
-    /// may have stored already.
+    /// Code that can return early or panic after its store belongs in [`note_stores`](Self::note_stores).
     #[inline]
     pub fn note_store(&mut self) {
         if !raw::deferred(self.bits_of_store()) {
             raw::rare();
             B::barrier();
         }
+    }
+
+    /// [`note_stores`](crate::note_stores()), deferred into this section: runs `f`, which stores descriptors by other
+    /// means than this crate, and defers the pair for these stores on every way out.
+    #[inline]
+    pub fn note_stores<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let _note = OnDrop(|| self.note_store());
+        f()
     }
 
     /// The entry as last written: by this section, by another CPU, or by the hardware (access flag, dirty state).

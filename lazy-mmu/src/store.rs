@@ -13,26 +13,25 @@ use crate::raw;
 /// Stores `descriptor` in `slot`; then, if it needs the barrier pair, emits or defers that.
 ///
 /// Inside a section of the calling thread the pair is deferred to the section's leave (or its next flush); outside
-/// any section, in an interrupt, and while the mode is paused, it is emitted before this returns.
+/// any section, in an interrupt, and while the mode is paused, it is emitted before this returns. The store of a
+/// valid table descriptor is ordered after all earlier stores of the thread
+/// ([`Descriptor::points_to_table`]).
 ///
 /// The store is one 64-bit access, never torn, as a walker that reads the entry concurrently demands (Arm ARM
 /// DDI 0487, "Translation table walk properties").
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
-/// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 /// use lazy_mmu::sim::{Event, Sim, take_trace};
 ///
 /// let slot = AtomicU64::new(0);
-/// lazy_mmu::write::<Sim, _>(&slot, Leaf(0x4000_0000 | UXN | VALID));
+/// lazy_mmu::write::<Sim, _>(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
 /// assert!(matches!(take_trace()[..], [Event::Store { .. }, Event::DsbIshst, Event::Isb]));
 /// ```
 #[inline]
 pub fn write<B: Backend, D: Descriptor>(slot: &AtomicU64, descriptor: D) {
-    // A descriptor that panics does so before the store.
-    let needed = descriptor.needs_barrier();
-    put::<B>(slot, descriptor.bits());
-    if needed {
+    if put_descriptor::<B, D>(slot, descriptor) {
         note_store::<B>();
     }
 }
@@ -41,20 +40,58 @@ pub fn write<B: Backend, D: Descriptor>(slot: &AtomicU64, descriptor: D) {
 ///
 /// # Safety
 ///
-/// `slot` is valid for a 64-bit write, and aligned to 8 bytes; whatever else accesses it at the same time does so with
-/// 64-bit atomic accesses, or is the hardware.
+/// `slot` is valid for reads and writes of 64 bits, and aligned to 8 bytes. Whatever else accesses it at the same
+/// time does so with 64-bit atomic accesses, or is the hardware.
 #[inline]
 pub unsafe fn write_ptr<B: Backend, D: Descriptor>(slot: *mut u64, descriptor: D) {
     // SAFETY: the caller promises what `from_ptr` asks for.
     write::<B, D>(unsafe { AtomicU64::from_ptr(slot) }, descriptor);
 }
 
-/// Emits or defers the barrier pair for a descriptor that somebody else has stored before: another paging crate, say.
+/// Emits or defers the barrier pair for descriptors that other code has stored before this call.
+///
+/// Code that can return early or panic after its store belongs in [`note_stores`].
 #[inline]
 pub fn note_store<B: Backend>() {
     let (bits, in_interrupt) = B::context();
     if in_interrupt || !raw::deferred(bits) {
         B::barrier();
+    }
+}
+
+/// Runs `f`, which stores descriptors by other means than this crate (another paging crate, say), and emits or defers
+/// the barrier pair for these stores on every way out: return, error, panic.
+///
+/// The crate does not know the descriptors, so it counts them as needing the pair. `f` orders the store that links a
+/// table after the stores that fill it.
+///
+/// ```
+/// use core::sync::atomic::{AtomicU64, Ordering};
+/// use lazy_mmu::sim::{Sim, pairs, take_trace};
+///
+/// /// Another crate's mapper, which fails after it has mapped the first page.
+/// fn map_range(table: &[AtomicU64]) -> Result<(), &'static str> {
+///     table[0].store(0x0060_0000_4000_0703, Ordering::Relaxed);
+///     Err("no frame for the second")
+/// }
+///
+/// let table = [const { AtomicU64::new(0) }; 512];
+/// assert!(lazy_mmu::note_stores::<Sim, _>(|| map_range(&table)).is_err());
+/// assert_eq!(pairs(&take_trace()), 1); // the first page can be used
+/// ```
+#[inline]
+pub fn note_stores<B: Backend, R>(f: impl FnOnce() -> R) -> R {
+    let _note = OnDrop(note_store::<B>);
+    f()
+}
+
+/// Calls the function when it is dropped: on return, and when a panic unwinds.
+pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    #[inline]
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
 
@@ -79,6 +116,21 @@ pub fn is_active<B: Backend>() -> bool {
 
     let (bits, in_interrupt) = B::context();
     !in_interrupt && bits.load().defers()
+}
+
+/// Stores `descriptor`; returns whether it needs the pair.
+#[inline]
+pub(crate) fn put_descriptor<B: Backend, D: Descriptor>(slot: &AtomicU64, descriptor: D) -> bool {
+    // A descriptor that panics does so before the store.
+    let needed = descriptor.needs_barrier();
+    let links = descriptor.points_to_table();
+    let bits = descriptor.bits();
+    if links {
+        // A walker that finds the table must find it filled, by whichever stores of this thread.
+        B::table_barrier();
+    }
+    put::<B>(slot, bits);
+    needed
 }
 
 /// The store itself: one 64-bit access.

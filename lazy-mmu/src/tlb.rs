@@ -12,7 +12,7 @@
 use core::fmt;
 
 use crate::backend::Backend;
-use crate::descriptor::Granule;
+use crate::descriptor::{Granule, PAGE_LEVEL};
 use crate::level::Level;
 use crate::raw;
 use crate::section::LazyMmu;
@@ -200,12 +200,12 @@ pub enum Tlbi {
     All,
 }
 
-/// More pages than this are not invalidated one by one: then everything is. (Linux, arm64, has such a limit too,
-/// `MAX_DVM_OPS`: the entries of a table, which are so many with pages of 4 KiB.)
+/// More instructions than this are not executed one by one: then everything is invalidated. (Linux, arm64, has such a
+/// limit too, `MAX_DVM_OPS`: the entries of a table, which are so many with pages of 4 KiB.)
 pub const MAX_TLBI_OPS: u64 = 512;
 
 impl Tlbi {
-    /// The instruction for the page at `address`.
+    /// The instruction for the page or block at `address`.
     pub const fn page(address: u64, scope: Scope) -> Self {
         Self::Page {
             operand: (address >> 12) & ((1 << 44) - 1),
@@ -223,42 +223,61 @@ impl Tlbi {
     }
 }
 
-/// The instructions that invalidate `range`. By address, page by page, and everything if there are more than
-/// [`MAX_TLBI_OPS`] pages; with `has_tlb_range` by ranges and at most one address, and everything if there are more pages than
-/// one of them reaches, 2 Mi.
+/// The instructions that invalidate `range`, which leaves at `level` translated. The unit is the leaf: one instruction for
+/// a block. With [`Scope::AllLevels`] the unit is the page, whatever the level, because a table may have been there.
+///
+/// By address, one instruction a unit, and everything if that were more than [`MAX_TLBI_OPS`]. With `has_tlb_range`, by
+/// ranges and at most one address, for more than one unit and up to the 2 Mi pages that one range instruction reaches.
+/// (With [LPA2](Granule::Kib4Lpa2) not by ranges, whose operands are others there.)
+///
+/// # Panics
+///
+/// If the range's granule has no such level.
 pub fn instructions(
     range: VirtualRange,
+    level: u8,
     scope: Scope,
     has_tlb_range: bool,
 ) -> impl Iterator<Item = Tlbi> {
     /// The pages that the largest range instruction reaches.
     const MOST: u64 = 32 << 16;
 
-    let shift = range.granule.page_shift();
-    let mut address = range.start;
-    let mut pages = range.pages;
-    let mut all = pages > if has_tlb_range { MOST } else { MAX_TLBI_OPS };
+    let VirtualRange {
+        granule,
+        start,
+        pages,
+    } = range;
+    let shift = granule.page_shift();
+    let unit = match scope {
+        Scope::LastLevel => level,
+        Scope::AllLevels => PAGE_LEVEL,
+    };
+    let unit = granule.entry_size(unit).expect("a level of the granule") >> shift;
+    let by_range = has_tlb_range && !granule.is_lpa2() && pages > unit && pages <= MOST;
+    let mut all = !by_range && pages.div_ceil(unit) > MAX_TLBI_OPS;
+    let mut address = start;
+    let mut left = pages;
     core::iter::from_fn(move || {
         if core::mem::take(&mut all) {
-            pages = 0;
+            left = 0;
             return Some(Tlbi::All);
         }
-        if pages == 0 {
+        if left == 0 {
             return None;
         }
-        let (instruction, done) = if has_tlb_range && pages > 1 {
+        let (instruction, done) = if by_range && left > 1 {
             // The largest unit of 2, 64, 2048 or 65536 pages that fits, as often as it does.
-            let scale = u64::from((pages.ilog2() - 1) / 5).min(3);
-            let unit = 5 * scale + 1;
-            let num = (pages >> unit).min(32) - 1;
-            let instruction = Tlbi::range(range.granule, address, num, scale, scope);
-            (instruction, (num + 1) << unit)
+            let scale = u64::from((left.ilog2() - 1) / 5).min(3);
+            let log2 = 5 * scale + 1;
+            let num = (left >> log2).min(32) - 1;
+            let instruction = Tlbi::range(granule, address, num, scale, scope);
+            (instruction, (num + 1) << log2)
         } else {
-            (Tlbi::page(address, scope), 1)
+            (Tlbi::page(address, scope), unit)
         };
         // Past the last page there may be no address.
         address = address.wrapping_add(done << shift);
-        pages -= done;
+        left = left.saturating_sub(done);
         Some(instruction)
     })
 }
@@ -273,7 +292,7 @@ fn sequence<B: Backend>(instructions: impl Iterator<Item = Tlbi>) {
     B::tlb_barrier();
 }
 
-/// Removes the leaves of `range` from every TLB, by code that has no section in hand; complete when it returns.
+/// Removes the leaves of `range` from every TLB, page by page, by code that has no section in hand; complete when it returns.
 ///
 /// What the calling thread has pending is settled by it. (In an interrupt the pending bit is the interrupted thread's, and
 /// stays.)
@@ -293,14 +312,14 @@ fn sequence<B: Backend>(instructions: impl Iterator<Item = Tlbi>) {
 /// ```
 #[inline]
 pub fn flush_tlb_kernel_range<B: Backend>(range: VirtualRange) {
-    flush::<B>(range, Scope::LastLevel);
+    flush::<B>(range, PAGE_LEVEL, Scope::LastLevel);
 }
 
 /// As [`flush_tlb_kernel_range`], and removes what walks have cached of the tables above: for a range whose table is taken
 /// away.
 #[inline]
 pub fn flush_tlb_kernel_pgtable<B: Backend>(range: VirtualRange) {
-    flush::<B>(range, Scope::AllLevels);
+    flush::<B>(range, PAGE_LEVEL, Scope::AllLevels);
 }
 
 /// Removes everything of the kernel's regime from every TLB. As [`flush_tlb_kernel_range`].
@@ -311,25 +330,25 @@ pub fn flush_tlb_all<B: Backend>() {
 }
 
 #[inline]
-pub(crate) fn flush<B: Backend>(range: VirtualRange, scope: Scope) {
+pub(crate) fn flush<B: Backend>(range: VirtualRange, level: u8, scope: Scope) {
     raw::settled_here::<B>();
-    sequence::<B>(instructions(range, scope, B::has_tlb_range()));
+    sequence::<B>(instructions(range, level, scope, B::has_tlb_range()));
 }
 
 impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
-    /// Removes the leaves of `range` from every TLB; complete when it returns.
+    /// Removes the leaves of `range` from every TLB, page by page; complete when it returns.
     ///
     /// It settles what is pending: the result is the same proof as that of [`flush`](Self::flush).
     #[inline]
     pub fn flush_tlb_kernel_range(&mut self, range: VirtualRange) -> Visible<'_, 'id, B> {
-        self.flush_tlb(range, Scope::LastLevel)
+        self.flush_tlb(range, PAGE_LEVEL, Scope::LastLevel)
     }
 
     /// As [`flush_tlb_kernel_range`](Self::flush_tlb_kernel_range), and removes what walks have cached of the tables
     /// above: for a range whose table is taken away.
     #[inline]
     pub fn flush_tlb_kernel_pgtable(&mut self, range: VirtualRange) -> Visible<'_, 'id, B> {
-        self.flush_tlb(range, Scope::AllLevels)
+        self.flush_tlb(range, PAGE_LEVEL, Scope::AllLevels)
     }
 
     /// Removes everything of the kernel's regime from every TLB. As
@@ -342,9 +361,14 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     }
 
     #[inline]
-    pub(crate) fn flush_tlb(&mut self, range: VirtualRange, scope: Scope) -> Visible<'_, 'id, B> {
+    pub(crate) fn flush_tlb(
+        &mut self,
+        range: VirtualRange,
+        level: u8,
+        scope: Scope,
+    ) -> Visible<'_, 'id, B> {
         self.mark_settled();
-        sequence::<B>(instructions(range, scope, B::has_tlb_range()));
+        sequence::<B>(instructions(range, level, scope, B::has_tlb_range()));
         visible::proof()
     }
 }
@@ -368,7 +392,7 @@ mod tests {
         has_tlb_range: bool,
     ) -> impl Iterator<Item = Tlbi> {
         let limit = usize::try_from(MAX_TLBI_OPS).unwrap();
-        super::instructions(range, scope, has_tlb_range)
+        super::instructions(range, PAGE_LEVEL, scope, has_tlb_range)
             .enumerate()
             .map(move |(number, instruction)| {
                 assert!(number < limit, "more than {limit} instructions");
@@ -466,6 +490,47 @@ mod tests {
         assert_eq!(all(0), []);
         assert_eq!(all(MAX_TLBI_OPS).len(), 512);
         assert_eq!(all(MAX_TLBI_OPS + 1), [Tlbi::All]);
+    }
+
+    #[test]
+    fn b30_the_unit_is_the_entry() {
+        use Granule::{Kib4, Kib4Lpa2, Kib16, Kib64};
+        let many = |granule: Granule, level, blocks: u64, scope, has_tlb_range| -> Vec<Tlbi> {
+            let size = granule.entry_size(level).unwrap();
+            let pages = blocks * (size >> granule.page_shift());
+            super::instructions(range(granule, 0, pages), level, scope, has_tlb_range).collect()
+        };
+        let last = Scope::LastLevel;
+        for (granule, level) in [(Kib4, 1), (Kib4, 2), (Kib4Lpa2, 0), (Kib16, 2), (Kib64, 2)] {
+            let size = granule.entry_size(level).unwrap();
+            for has_tlb_range in [false, true] {
+                // A block: one instruction, by its address.
+                let one = many(granule, level, 1, last, has_tlb_range);
+                assert_eq!(one, [Tlbi::page(0, last)]);
+            }
+            let three = [0, size, 2 * size].map(|at| Tlbi::page(at, last));
+            assert_eq!(many(granule, level, 3, last, false), three);
+            // The limit counts instructions.
+            assert_eq!(many(granule, level, MAX_TLBI_OPS, last, false).len(), 512);
+            assert_eq!(
+                many(granule, level, MAX_TLBI_OPS + 1, last, false),
+                [Tlbi::All]
+            );
+        }
+        // 3 * 512 pages are 24 * 64: SCALE 1, NUM 23.
+        let operand = 0x4000_0000_0000 | 1 << 44 | 23 << 39;
+        let scope = last;
+        assert_eq!(
+            many(Kib4, 2, 3, last, true),
+            [Tlbi::Range { operand, scope }]
+        );
+        // Beyond the reach of a range instruction by address again: 9 blocks of 1 GiB.
+        assert_eq!(many(Kib4, 1, 9, last, true).len(), 9);
+        // Where a table may have been, every page below it.
+        assert_eq!(many(Kib4, 2, 1, Scope::AllLevels, false).len(), 512);
+        assert_eq!(many(Kib4, 1, 1, Scope::AllLevels, false), [Tlbi::All]);
+        // LPA2 has other operands for ranges, so there are none.
+        assert_eq!(many(Kib4Lpa2, 3, 2, last, true).len(), 2);
     }
 
     #[test]

@@ -10,8 +10,11 @@
 //! | [`write_nosync`] | nobody at all | none: the caller's |
 //! | [`get_and_clear`], [`set_wrprotect`], [`test_and_clear_young`] | the hardware (AF, dirty), and each other | none: they take away, and the TLB invalidation that follows is the caller's |
 //! | [`set_access_flags`], [`compare_exchange`] | the same | as the new value needs: deferred in a section |
-//! | [`LazyMmu::split_block`] | the hardware that walks the block | `dsb ishst` before the parent; the pair deferred |
+//! | [`LazyMmu::link_table`] | nobody | `dsb ishst` before the parent; the pair deferred |
+//! | [`LazyMmu::split_block`] | the hardware (AF, dirty), and each other | the same |
 //! | [`LazyMmu::set_memory_valid`] | the hardware | valid: the pair deferred; invalid: a TLB invalidation |
+//!
+//! All of them but the first two refuse an entry of a [contiguous group](crate::contiguous), which changes as a whole.
 //!
 //! `set_wrprotect`, `test_and_clear_young` and `set_access_flags` leave an invalid entry as it is: what software keeps there
 //! is its own.
@@ -22,7 +25,11 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::{Backend, Event};
-use crate::descriptor::{ACCESSED, DBM, Descriptor, LeafDescriptor, READ_ONLY, Table, VALID};
+use crate::contiguous;
+use crate::descriptor::{
+    ACCESSED, CONTIGUOUS, DBM, Descriptor, LeafDescriptor, PAGE_LEVEL, READ_ONLY, TABLE_OR_PAGE,
+    Table, VALID,
+};
 use crate::level::Level;
 use crate::raw;
 use crate::section::LazyMmu;
@@ -50,7 +57,7 @@ use crate::visible::{self, Visible};
 /// ```
 #[inline]
 pub fn write_sync<B: Backend, D: Descriptor>(slot: &AtomicU64, descriptor: D) {
-    store::put::<B>(slot, descriptor.bits());
+    store::put_descriptor::<B, D>(slot, descriptor);
     raw::settled_here::<B>();
     B::barrier();
 }
@@ -74,8 +81,19 @@ pub unsafe fn write_nosync<B: Backend, D: Descriptor>(slot: &AtomicU64, descript
 /// result, or was never set: the hardware does not change an invalid entry. For leaves and intermediate tables no pair is
 /// needed, and none becomes pending; a top-level entry is cleared by a store of [`TopLevel::INVALID`](crate::descriptor::TopLevel), or
 /// taken away by [`unmap_table`](LazyMmu::unmap_table).
+///
+/// # Panics
+///
+/// If the entry is in a [contiguous group](crate::contiguous); nothing was changed.
 #[inline]
 pub fn get_and_clear<B: Backend>(slot: &AtomicU64) -> u64 {
+    contiguous::refuse_member(slot.load(Ordering::Relaxed));
+    clear::<B>(slot)
+}
+
+/// [`get_and_clear`], of an entry that may be in a contiguous group.
+#[inline]
+pub(crate) fn clear<B: Backend>(slot: &AtomicU64) -> u64 {
     let old = slot.swap(0, Ordering::Relaxed);
     changed::<B>(slot, 0);
     old
@@ -87,15 +105,26 @@ pub fn get_and_clear<B: Backend>(slot: &AtomicU64) -> u64 {
 /// `software_dirty`, the kernel's own bit of the descriptor (Linux: bit 55), and both DBM and the write permission go. A
 /// kernel without one gives 0, and takes the dirty state from the result. No pair is needed, and none becomes pending; a
 /// TLB that still lets writes through is the caller's matter.
+///
+/// # Panics
+///
+/// If the entry is in a [contiguous group](crate::contiguous); nothing was changed.
 #[inline]
 pub fn set_wrprotect<B: Backend>(slot: &AtomicU64, software_dirty: u64) -> u64 {
-    update::<B>(slot, |old| {
+    contiguous::refuse_member(slot.load(Ordering::Relaxed));
+    wrprotect::<B>(slot, software_dirty)
+}
+
+/// [`set_wrprotect`], of an entry that may be in a contiguous group.
+#[inline]
+pub(crate) fn wrprotect<B: Backend>(slot: &AtomicU64, software_dirty: u64) -> u64 {
+    update::<B, ()>(slot, |old| {
         let dirty = if old & (DBM | READ_ONLY) == DBM {
             software_dirty
         } else {
             0
         };
-        (old | READ_ONLY | dirty) & !DBM
+        ((old | READ_ONLY | dirty) & !DBM, ())
     })
     .0
 }
@@ -104,9 +133,20 @@ pub fn set_wrprotect<B: Backend>(slot: &AtomicU64, software_dirty: u64) -> u64 {
 /// set).
 ///
 /// The other bits stay as the hardware has them. No pair is needed, and none becomes pending.
+///
+/// # Panics
+///
+/// If the entry is in a [contiguous group](crate::contiguous); nothing was changed.
 #[inline]
 pub fn test_and_clear_young<B: Backend>(slot: &AtomicU64) -> u64 {
-    update::<B>(slot, |old| old & !ACCESSED).0
+    contiguous::refuse_member(slot.load(Ordering::Relaxed));
+    clear_young::<B>(slot)
+}
+
+/// [`test_and_clear_young`], of an entry that may be in a contiguous group.
+#[inline]
+pub(crate) fn clear_young<B: Backend>(slot: &AtomicU64) -> u64 {
+    update::<B, ()>(slot, |old| (old & !ACCESSED, ())).0
 }
 
 /// Adds what `wanted` permits to a valid leaf: the access flag, the write permission, DBM, and those of its bits that are in
@@ -116,12 +156,18 @@ pub fn test_and_clear_young<B: Backend>(slot: &AtomicU64) -> u64 {
 /// as the rule of the new leaf says, which is of the same kind as `wanted`; for user leaves, which Linux changes in this
 /// way, none is. A TLB may hold the narrower permission, and the fault is then spurious: the caller invalidates where that
 /// cannot be handled.
+///
+/// # Panics
+///
+/// If the entry is in a [contiguous group](crate::contiguous), or if a method of the descriptor's panics; nothing was
+/// changed.
 #[inline]
 pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
     slot: &AtomicU64,
     wanted: D,
     software_bits: u64,
 ) -> bool {
+    contiguous::refuse_member(slot.load(Ordering::Relaxed));
     let (changed, needed) = add_access_flags::<B, D>(slot, wanted, software_bits);
     if needed {
         store::note_store::<B>();
@@ -131,19 +177,23 @@ pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
 
 /// The change itself: whether there was one, and whether the pair is needed.
 #[inline]
-fn add_access_flags<B: Backend, D: LeafDescriptor>(
+pub(crate) fn add_access_flags<B: Backend, D: LeafDescriptor>(
     slot: &AtomicU64,
     wanted: D,
     software_bits: u64,
 ) -> (bool, bool) {
     let wanted = wanted.bits();
-    let (old, new) = update::<B>(slot, |old| {
+    let (_, decided) = update::<B, _>(slot, |old| {
         // READ_ONLY permits by being clear: it stays only if both have it.
         let read_only = old & wanted & READ_ONLY;
         let added = wanted & (ACCESSED | DBM | software_bits);
-        (old & !READ_ONLY) | read_only | added
+        let new = (old & !READ_ONLY) | read_only | added;
+        // Asked before the exchange: a descriptor that panics must not leave a change without its pair.
+        (new, (new != old, D::leaf(new).needs_barrier()))
     });
-    (old != new, old != new && D::leaf(new).needs_barrier())
+    // An invalid entry was not changed.
+    let (changed, needed) = decided.unwrap_or_default();
+    (changed, changed && needed)
 }
 
 /// Stores `new` if the entry is `current`; returns the old value, as an error if it was another.
@@ -154,6 +204,10 @@ fn add_access_flags<B: Backend, D: LeafDescriptor>(
 /// # Errors
 ///
 /// The entry's value, if that is not `current`: nothing was stored.
+///
+/// # Panics
+///
+/// If `current` is in a [contiguous group](crate::contiguous); nothing was changed.
 #[inline]
 pub fn compare_exchange<B: Backend, D: Descriptor>(
     slot: &AtomicU64,
@@ -175,25 +229,32 @@ fn exchange<B: Backend, D: Descriptor>(
     new: D,
 ) -> Result<(u64, bool), u64> {
     // A descriptor that panics does so before the store.
-    let (current, needed, new) = (current.bits(), new.needs_barrier(), new.bits());
+    let (current, needed) = (current.bits(), new.needs_barrier());
+    let (links, new) = (new.points_to_table(), new.bits());
+    contiguous::refuse_member(current);
+    if links {
+        // As in `put_descriptor`.
+        B::table_barrier();
+    }
     let old = slot.compare_exchange(current, new, Ordering::Relaxed, Ordering::Relaxed)?;
     changed::<B>(slot, new);
     Ok((old, needed))
 }
 
-/// Replaces a valid entry by `change` of it; returns the old one and the new one. An invalid one stays.
+/// Replaces a valid entry by `change` of it. Returns the old one, and what `change` said beside the new one. An invalid
+/// entry stays.
 #[inline]
-fn update<B: Backend>(slot: &AtomicU64, change: impl Fn(u64) -> u64) -> (u64, u64) {
+fn update<B: Backend, T>(slot: &AtomicU64, change: impl Fn(u64) -> (u64, T)) -> (u64, Option<T>) {
     let mut old = slot.load(Ordering::Relaxed);
     loop {
         if old & VALID == 0 {
-            return (old, old);
+            return (old, None);
         }
-        let new = change(old);
+        let (new, said) = change(old);
         match slot.compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => {
                 changed::<B>(slot, new);
-                return (old, new);
+                return (old, Some(said));
             }
             Err(now) => old = now,
         }
@@ -213,13 +274,17 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         slot: &AtomicU64,
         descriptor: D,
     ) -> Visible<'_, 'id, B> {
-        store::put::<B>(slot, descriptor.bits());
+        store::put_descriptor::<B, D>(slot, descriptor);
         self.mark_settled();
         B::barrier();
         visible::proof()
     }
 
     /// [`set_access_flags`], deferred into this section.
+    ///
+    /// # Panics
+    ///
+    /// As that function.
     #[inline]
     pub fn set_access_flags<D: LeafDescriptor>(
         &mut self,
@@ -227,6 +292,7 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         wanted: D,
         software_bits: u64,
     ) -> bool {
+        contiguous::refuse_member(slot.load(Ordering::Relaxed));
         let (changed, needed) = add_access_flags::<B, D>(slot, wanted, software_bits);
         if needed {
             self.note_store();
@@ -239,6 +305,10 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     /// # Errors
     ///
     /// The entry's value, if that is not `current`: nothing was stored.
+    ///
+    /// # Panics
+    ///
+    /// If `current` is in a [contiguous group](crate::contiguous); nothing was changed.
     #[inline]
     pub fn compare_exchange<D: Descriptor>(
         &mut self,
@@ -253,15 +323,56 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         Ok(old)
     }
 
-    /// Replaces the block in `parent` by a table: fills `children`, the entries of that table, with what `child` gives, then
-    /// `dsb ishst`, then stores `table` in `parent` (Linux, arm64: `split_pmd`, `split_pud`).
+    /// Fills `children`, the entries of a table that is not linked yet, with `child(i)`, and links the table: stores
+    /// `table` in `parent`, ordered after the children. The pair is deferred.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::descriptor::{KERNEL_DATA, Leaf, Table};
+    /// use lazy_mmu::sim::Sim;
+    ///
+    /// let parent = AtomicU64::new(0);
+    /// let children = [const { AtomicU64::new(0) }; 512];
+    /// let frame_of_children = 0x4800_0000;
+    /// lazy_mmu::with::<Sim, _>(|mmu| {
+    ///     mmu.link_table(&parent, Table::at(frame_of_children), &children, |i| {
+    ///         Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA)
+    ///     });
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `child` does, or a method of a descriptor: the parent is as it was.
+    #[inline]
+    pub fn link_table<D: Descriptor>(
+        &mut self,
+        parent: &AtomicU64,
+        table: impl Descriptor,
+        children: &[AtomicU64],
+        child: impl FnMut(usize) -> D,
+    ) {
+        self.write_range(children, child);
+        self.write(parent, table);
+    }
+
+    /// Replaces the valid block in `parent` by a table: fills `children`, the entries of that table, with
+    /// `child(block, i)`, and exchanges the block for `table` (Linux, arm64: `split_pmd`, `split_pud`). Returns the block.
+    ///
+    /// The exchange is atomic. If the hardware has changed the block meanwhile (accessed, dirty), or other code has, `child`
+    /// is called again for every entry, with the new block; so nothing of that is lost.
     ///
     /// Where the children translate what the block did, to the same addresses, no TLB invalidation is needed; the pair of the
-    /// parent's store is deferred. The barrier in between is not: a walker that finds the table must find it filled.
+    /// parent's store is deferred. The barrier between the children and the parent is not.
+    ///
+    /// # Errors
+    ///
+    /// The parent's value, if it is not a valid block, or no longer: other code has split it, say. The parent was not
+    /// changed; children may have been filled.
     ///
     /// # Safety
     ///
-    /// * `children` are the entries of the table to which `table` points; no walker reaches them before.
+    /// * `children` are the entries of the table to which `table` points, a valid descriptor; no walker reaches them before.
     /// * They translate the block's range as the block did, or nobody uses that range until it has been invalidated: a TLB may
     ///   hold the block, though nobody has used it.
     /// * Every CPU that runs by these tables tolerates the change from a block to a table without break-before-make: FEAT_BBM
@@ -269,20 +380,27 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     ///
     /// # Panics
     ///
-    /// If `child` does: the parent is as it was.
+    /// If `child` does, or if the block is in a [contiguous group](crate::contiguous): the parent is as it was.
     #[inline]
     pub unsafe fn split_block<D: Descriptor>(
         &mut self,
         parent: &AtomicU64,
         children: &[AtomicU64],
         table: Table,
-        mut child: impl FnMut(usize) -> D,
-    ) {
-        for (i, slot) in children.iter().enumerate() {
-            store::put::<B>(slot, child(i).bits());
+        mut child: impl FnMut(u64, usize) -> D,
+    ) -> Result<u64, u64> {
+        let mut block = parent.load(Ordering::Relaxed);
+        while block & (VALID | TABLE_OR_PAGE) == VALID {
+            contiguous::refuse_member(block);
+            for (i, slot) in children.iter().enumerate() {
+                store::put_descriptor::<B, D>(slot, child(block, i));
+            }
+            match self.compare_exchange(parent, Table(block), table) {
+                Err(now) => block = now,
+                done => return done,
+            }
         }
-        B::table_barrier();
-        self.write(parent, table);
+        Err(block)
     }
 
     /// Sets or clears VALID in each of `slots`, which are the pages of `range` in the linear map; the other bits stay (for what
@@ -294,7 +412,8 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     ///
     /// # Panics
     ///
-    /// If `range` has another number of pages than there are slots; nothing was changed.
+    /// If `range` has another number of pages than there are slots, or cuts a [contiguous group](crate::contiguous), valid
+    /// or not; nothing was changed.
     #[inline]
     pub fn set_memory_valid(&mut self, slots: &[AtomicU64], range: VirtualRange, valid: bool) {
         assert!(
@@ -303,6 +422,7 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
             slots.len(),
             range.pages()
         );
+        contiguous::refuse_cut(slots, range, PAGE_LEVEL, CONTIGUOUS);
         for slot in slots {
             // Atomically: in a valid entry the hardware may set the access flag or the dirty state meanwhile.
             let new = if valid {

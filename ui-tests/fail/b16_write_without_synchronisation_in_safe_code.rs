@@ -9,5 +9,5 @@ use lazy_mmu::sim::Sim;
 fn main() {
     let slot = AtomicU64::new(0);
     lazy_mmu::update::write_nosync::<Sim, _>(&slot, Leaf::INVALID);
-    lazy_mmu::with::<Sim, _>(|mmu| mmu.split_block(&slot, &[], Table::INVALID, |_| Leaf::INVALID));
+    lazy_mmu::with::<Sim, _>(|mmu| mmu.split_block(&slot, &[], Table::INVALID, |_, _| Leaf::INVALID));
 }

@@ -10,6 +10,6 @@ fn main() {
     let slot = AtomicU64::new(0);
     // SAFETY: nothing walks it.
     lazy_mmu::with::<Sim, _>(|mmu| unsafe {
-        mmu.split_block(&slot, &[], Leaf(0x4000_0003), |_| Leaf::INVALID);
+        mmu.split_block(&slot, &[], Leaf(0x4000_0003), |_, _| Leaf::INVALID);
     });
 }

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use lazy_mmu::descriptor::{Descriptor, Leaf, USER, UXN, VALID};
+use lazy_mmu::descriptor::{Descriptor, Leaf, PXN, USER, UXN, UxnLeaf, VALID};
 use lazy_mmu::tlb::flush_tlb_kernel_range;
 use lazy_mmu::{Backend, Eager, Task};
 use lazy_mmu_examples::page::VMALLOC_BASE;
@@ -152,20 +152,29 @@ impl<B: Backend> Rows<'_, B> {
     }
 
     fn b04_leaf_rule(&self) {
-        for bits in 0..8u64 {
-            let (valid, user, uxn) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
-            let mut leaf = self.frame.kernel_page().0 & !(VALID | USER | UXN);
-            for (set, bit) in [(valid, VALID), (user, USER), (uxn, UXN)] {
-                leaf |= if set { bit } else { 0 };
+        let expected = |needs: bool| if needs { "S D I" } else { "S" };
+        for combination in 0..16 {
+            let rule = [VALID, USER, UXN, PXN];
+            let mut leaf = self.frame.kernel_page().0 & !(VALID | USER | UXN | PXN);
+            for (number, bit) in rule.into_iter().enumerate() {
+                leaf |= if combination >> number & 1 != 0 {
+                    bit
+                } else {
+                    0
+                };
             }
-            let needs = valid && uxn && !user;
-            Self::expect(if needs { "S D I" } else { "S" }, || {
+            let needs = leaf & (VALID | USER) == VALID;
+            Self::expect(expected(needs), || {
                 lazy_mmu::with::<B, _>(|mmu| mmu.write(&self.slots[0], Leaf(leaf)));
+            });
+            Self::expect(expected(needs && leaf & UXN != 0), || {
+                lazy_mmu::with::<B, _>(|mmu| mmu.write(&self.slots[0], UxnLeaf(leaf)));
             });
             self.clear();
         }
         println!(
-            "B04 B05 B06 B07 the leaf rule, all 8 combinations of VALID, USER, UXN: 1 of them S D I, 7 S"
+            "B04 B05 B06 B07 the leaf rule, all 16 combinations of VALID, USER, UXN, PXN: 4 of them S D I, 12 S; \
+             Linux's rule: 2 of them S D I, 14 S"
         );
     }
 
@@ -309,5 +318,9 @@ impl Descriptor for Always {
 
     fn needs_barrier(self) -> bool {
         true
+    }
+
+    fn points_to_table(self) -> bool {
+        false
     }
 }

@@ -4,7 +4,6 @@ use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use aarch64_cpu::asm::barrier;
 use lazy_mmu::Backend;
 use lazy_mmu_examples::Frame;
 use lazy_mmu_examples::frames::MemoryMap;
@@ -79,9 +78,5 @@ impl<B: Backend> Machine for Virt<B> {
             word.store(0, Ordering::Relaxed);
         }
         Ok(())
-    }
-
-    fn publish(&self) {
-        barrier::dmb(barrier::ISHST);
     }
 }

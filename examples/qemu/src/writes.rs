@@ -124,21 +124,25 @@ impl<B: Backend> Rows<'_, B> {
 
     fn b10_b12_b13_tables(&self) {
         let table = self.table.address();
-        let link = Table::new(Granule::Kib4, 2, table, 0).expect("it is a table's address");
-        Self::expect("S D I", || {
+        let link = Table::at(table);
+        Self::expect("D S D I", || {
             lazy_mmu::with::<B, _>(|mmu| mmu.write(self.level_2, link));
         });
         Self::expect("S", || {
             lazy_mmu::with::<B, _>(|mmu| mmu.write(self.level_2, Table::INVALID));
         });
-        let link = TopLevel::new(Granule::Kib4, 0, table, 0).expect("it is a table's address");
-        for link in [link, TopLevel::INVALID] {
-            Self::expect("S D I", || {
+        for (link, expected) in [
+            (TopLevel::at(table), "D S D I"),
+            (TopLevel::INVALID, "S D I"),
+        ] {
+            Self::expect(expected, || {
                 lazy_mmu::with::<B, _>(|mmu| mmu.write(self.top, link));
             });
         }
         tlb::flush_tlb_all::<B>();
-        println!("B10 B12 B13 a table: S D I, cleared: S; at the top level: S D I, cleared: S D I");
+        println!(
+            "B10 B12 B13 a table: D S D I, cleared: S; at the top level: D S D I, cleared: S D I"
+        );
     }
 
     /// The block that holds `frame`, at `GAP`.
@@ -293,14 +297,14 @@ impl<B: Backend> Rows<'_, B> {
         lazy_mmu::write::<B, _>(slot, self.frame.kernel_page());
         assert_eq!(self.machine.read(address)?, 20);
         self.machine.write(self.other.linear(), 21)?;
-        let (old, _) = Self::expect("S D t d I S D I", || {
+        let (old, _) = Self::expect("S D T d I S D I", || {
             lazy_mmu::with::<B, _>(|mmu| {
                 mmu.break_before_make(slot, self.page(0), |_| self.other.kernel_page())
             })
         });
         assert_eq!(frame_of(old), self.frame);
         assert_eq!(self.machine.read(address)?, 21);
-        println!("B20 unmap, and the frame back: S D T d I; break-before-make: S D t d I S D I");
+        println!("B20 unmap, and the frame back: S D T d I; break-before-make: S D T d I S D I");
         self.clear();
         Ok(())
     }
@@ -308,19 +312,16 @@ impl<B: Backend> Rows<'_, B> {
     fn b23_a_block_is_split(&self) -> Result<(), Error> {
         lazy_mmu::write::<B, _>(self.level_2, self.block());
         self.machine.write(self.in_block(), 0x23)?;
-        let table =
-            Table::new(Granule::Kib4, 2, self.table.address(), 0).expect("a table's address");
+        let table = Table::at(self.table.address());
         let first = self.block().address(Granule::Kib4);
         self.clear();
         // The table is that of `range` too, where nobody looks meanwhile.
         Self::expect("S*512 D S D I", || {
             lazy_mmu::with::<B, _>(|mmu| {
+                let child = |_, i| Frame::containing(first).add(i).kernel_page();
                 // SAFETY: the children map what the block maps; the one CPU here has no conflict abort.
-                unsafe {
-                    mmu.split_block(self.level_2, self.slots, table, |i| {
-                        Frame::containing(first).add(i).kernel_page()
-                    });
-                }
+                let old = unsafe { mmu.split_block(self.level_2, self.slots, table, child) };
+                old.expect("it is a block");
             });
         });
         tlb::flush_tlb_all::<B>();

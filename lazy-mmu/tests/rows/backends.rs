@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::common::{KERNEL, slots, trace};
-use lazy_mmu::descriptor::{Granule, Table};
+use lazy_mmu::descriptor::{Granule, KERNEL_DATA, Table, VALID};
 use lazy_mmu::raw::{self, Kind};
 use lazy_mmu::sim::{self, Sim, SimOwnByte};
 use lazy_mmu::tlb::VirtualRange;
@@ -64,9 +64,18 @@ fn k01_off_aarch64_the_other_barriers_are_the_pairs() {
     });
     assert_eq!(BARRIERS.get(), 2, "before the invalidation, and behind it");
     let [parent, child] = slots::<2>();
+    parent.store(0x4000_0000 | KERNEL_DATA | VALID, Ordering::Relaxed);
     with::<Mine, _>(|mmu| {
         // SAFETY: nothing walks them.
-        unsafe { mmu.split_block(&parent, std::slice::from_ref(&child), Table(3), |_| KERNEL) };
+        let old = unsafe {
+            mmu.split_block(
+                &parent,
+                std::slice::from_ref(&child),
+                Table::at(0),
+                |_, _| KERNEL,
+            )
+        };
+        assert!(old.is_ok());
         assert_eq!(BARRIERS.get(), 3, "before the parent");
     });
     assert_eq!(BARRIERS.get(), 4);

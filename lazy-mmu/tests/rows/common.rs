@@ -2,15 +2,15 @@
 
 use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{Leaf, USER, UXN, VALID};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf, USER_DATA};
 use lazy_mmu::sim;
 
 use crate::letters::letters;
 
 /// A valid kernel page: needs the pair.
-pub(crate) const KERNEL: Leaf = Leaf(0x4000_0000 | UXN | VALID);
+pub(crate) const KERNEL: Leaf = Leaf::page(0x4000_0000, KERNEL_DATA);
 /// A valid user page: does not.
-pub(crate) const USERS: Leaf = Leaf(0x4000_0000 | UXN | USER | VALID);
+pub(crate) const USERS: Leaf = Leaf::page(0x4000_0000, USER_DATA);
 
 /// `N` entries of a table.
 pub(crate) fn slots<const N: usize>() -> [AtomicU64; N] {

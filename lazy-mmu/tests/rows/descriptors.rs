@@ -3,15 +3,16 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lazy_mmu::descriptor::{
-    ACCESSED, BadDescriptor, Descriptor, El2Leaf, Granule, KernelLeaf, Leaf, PAGE_LEVEL, Table,
-    TopLevel, USER, UXN, VALID,
+    ACCESSED, BadDescriptor, Descriptor, El2Leaf, Granule, INNER_SHAREABLE, KERNEL_DATA,
+    KernelLeaf, Leaf, PAGE_LEVEL, Table, TopLevel, USER, UXN, UxnLeaf, VALID, memory_type,
 };
 use lazy_mmu::sim::Sim;
 use lazy_mmu::with;
 
-use Granule::{Kib4, Kib16, Kib64};
+use Granule::{Kib4, Kib4Lpa2, Kib16, Kib16Lpa2, Kib64};
 
 const GRANULES: [Granule; 3] = [Kib4, Kib16, Kib64];
+const LPA2: [Granule; 2] = [Kib4Lpa2, Kib16Lpa2];
 
 /// Every level of every granule.
 fn levels() -> impl Iterator<Item = (Granule, u8)> {
@@ -75,12 +76,12 @@ fn b04_b11_a_leaf_of_el1_needs_the_pair_iff_it_is_a_valid_kernel_leaf() {
             let attributes = if user { USER } else { 0 } | if uxn { UXN } else { 0 } | ACCESSED;
             let address = granule.entry_size(level).unwrap();
             let leaf = Leaf::new(granule, level, address, attributes).unwrap();
-            assert_eq!(
-                leaf.needs_barrier(),
-                uxn && !user,
-                "{granule:?} {level} {leaf:?}"
-            );
+            assert_eq!(leaf.needs_barrier(), !user, "{granule:?} {level} {leaf:?}");
             assert!(!Leaf(leaf.0 & !VALID).needs_barrier());
+            // By Linux's rule UXN must be set too.
+            let linuxs = UxnLeaf::new(granule, level, address, attributes).unwrap();
+            assert_eq!(linuxs.needs_barrier(), uxn && !user);
+            assert!(!UxnLeaf(leaf.0 & !VALID).needs_barrier());
             assert_eq!(leaf.address(granule), address);
             assert_eq!(Leaf::from_bits(granule, level, leaf.0), Ok(leaf));
             // At EL2 all of them are the kernel's.
@@ -94,7 +95,8 @@ fn b04_b11_a_leaf_of_el1_needs_the_pair_iff_it_is_a_valid_kernel_leaf() {
 
 #[test]
 fn b04_b08_no_other_bit_of_a_leaf_counts() {
-    let rule = |bits: u64| bits & (VALID | USER | UXN) == VALID | UXN;
+    let rule = |bits: u64| bits & (VALID | USER) == VALID;
+    let linuxs = |bits: u64| rule(bits) && bits & UXN != 0;
     for others in [0, !0, 0x5555_5555_5555_5555, 0xaaaa_aaaa_aaaa_aaaa] {
         for number in 0..64 {
             for combination in 0..8 {
@@ -105,6 +107,7 @@ fn b04_b08_no_other_bit_of_a_leaf_counts() {
                     .fold(0, |bits, (_, bit)| bits | bit);
                 let bits = ((others ^ 1 << number) & !(VALID | USER | UXN)) | chosen;
                 assert_eq!(Leaf(bits).needs_barrier(), rule(bits), "{bits:#x}");
+                assert_eq!(UxnLeaf(bits).needs_barrier(), linuxs(bits), "{bits:#x}");
                 // One whose author knows it for a valid kernel leaf is not looked at.
                 assert!(KernelLeaf(bits).needs_barrier());
             }
@@ -261,4 +264,85 @@ fn bad_descriptors_are_refused() {
         Leaf::new(Kib4, 2, 0x1000, 0).unwrap_err().to_string(),
         "the output address 0x1000 is not a multiple of 0x200000"
     );
+}
+
+/// With LPA2 bits 51:50 of an address stand where SH stands otherwise, and 49:48 where nothing may.
+#[test]
+fn lpa2_has_other_addresses_and_no_shareability() {
+    use BadDescriptor::{Reserved, TooLarge};
+
+    for granule in LPA2 {
+        let page = granule.page_size();
+        for (address, field) in [
+            (page, page),
+            (1 << 48, 1 << 48),
+            (1 << 49, 1 << 49),
+            (1 << 50, 1 << 8),
+            (1 << 51, 1 << 9),
+            ((1 << 52) - page, ((1 << 50) - page) | 0b11 << 8),
+        ] {
+            let leaf = Leaf::new(granule, 3, address, ACCESSED).unwrap();
+            assert_eq!(leaf.0, field | ACCESSED | 0b11);
+            assert_eq!(leaf.address(granule), address);
+            assert_eq!(Leaf::from_bits(granule, 3, leaf.0), Ok(leaf));
+            let table = Table::new(granule, 2, address, 0).unwrap();
+            assert_eq!((table.0, table.address(granule)), (field | 0b11, address));
+            assert_eq!(Table::from_bits(granule, 2, table.0), Ok(table));
+        }
+        let nt = Leaf::new(granule, 2, 0, ACCESSED | 1 << 16).unwrap();
+        assert_eq!(nt.address(granule), 0);
+        let address = 1 << 52;
+        assert_eq!(Leaf::new(granule, 3, address, 0), Err(TooLarge { address }));
+        let bits = INNER_SHAREABLE;
+        let shareable = Leaf::new(granule, 3, 0, KERNEL_DATA);
+        assert_eq!(shareable, Err(Reserved { bits }), "TCR_ELx.SH says it");
+        // The levels that only LPA2 has blocks at.
+        assert!(Leaf::new(granule, u8::from(page != 4096), 0, ACCESSED).is_ok());
+    }
+    // Without it such an address is refused.
+    for granule in GRANULES {
+        let bits = 1 << 48;
+        assert_eq!(
+            Leaf::from_bits(granule, 3, bits | 0b11),
+            Err(Reserved { bits })
+        );
+    }
+}
+
+#[test]
+fn pages_and_tables_of_4_kib() {
+    let leaf = Leaf::page(0x4000_0000, KERNEL_DATA | memory_type(1));
+    assert_eq!(
+        Ok(leaf),
+        Leaf::new(Kib4, 3, 0x4000_0000, KERNEL_DATA | memory_type(1))
+    );
+    assert_eq!(leaf.0, 0x0060_0000_4000_0707);
+    assert_eq!(Table::at(0x4000_0000), Table(0x4000_0003));
+    assert_eq!(TopLevel::at(0x4000_0000), TopLevel(0x4000_0003));
+    for refused in [
+        || Leaf::page(0x4000_0800, KERNEL_DATA).0,
+        || Leaf::page(1 << 48, KERNEL_DATA).0,
+        || Leaf::page(0x4000_0000, VALID).0,
+        || Leaf::page(0x4000_0000, memory_type(8)).0,
+        || Table::at(0x800).0,
+        || TopLevel::at(1 << 48).0,
+    ] {
+        assert!(std::panic::catch_unwind(refused).is_err());
+    }
+}
+
+/// Each entry of a granule that can be contiguous, and how many of them are (Arm ARM DDI 0487, "The Contiguous bit").
+#[test]
+fn b32_the_sizes_of_contiguous_groups_are_those_of_the_manual() {
+    for (granule, expected) in [
+        (Kib4, [None, Some(16 << 30), Some(32 << 20), Some(64 << 10)]),
+        (Kib16, [None, None, Some(1 << 30), Some(2 << 20)]),
+        (Kib64, [None, None, Some(16 << 30), Some(2 << 20)]),
+    ] {
+        let sizes = [0, 1, 2, 3].map(|level| {
+            let entries = granule.contiguous_entries(level)? as u64;
+            Some(entries * granule.entry_size(level)?)
+        });
+        assert_eq!(sizes, expected, "{granule:?}");
+    }
 }

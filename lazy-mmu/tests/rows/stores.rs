@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
-use lazy_mmu::descriptor::{Descriptor, Leaf, Table, TopLevel, USER, UXN, VALID};
+use lazy_mmu::descriptor::{
+    CONTIGUOUS, Descriptor, Leaf, PXN, Table, TopLevel, USER, USER_TEXT, UXN, UxnLeaf, VALID,
+};
 use lazy_mmu::sim::{self, Event, Sim, bits};
 use lazy_mmu::{Backend, Bits, Storage, with, write};
 
@@ -58,29 +60,32 @@ for_both_storages! {
 }
 
 for_both_storages! {
-    fn b04_a_leaf_needs_the_pair_iff_valid_and_uxn_and_not_user<B>() {
-        for (leaf, expected) in [
-            (0, "S"),
-            (VALID, "S"),
-            (USER, "S"),
-            (UXN, "S"),
-            (VALID | USER, "S"),
-            (VALID | UXN, "SDI"),
-            (USER | UXN, "S"),
-            (VALID | USER | UXN, "S"),
-        ] {
+    fn b04_a_leaf_needs_the_pair_iff_valid_and_not_user<B>() {
+        for combination in 0..16 {
+            let rule = [VALID, USER, UXN, PXN];
+            let leaf = rule
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| combination >> i & 1 != 0)
+                .fold(0, |bits, (_, bit)| bits | bit);
+            let valid_kernel = leaf & VALID != 0 && leaf & USER == 0;
+            let by_linux = valid_kernel && leaf & UXN != 0;
             // All other bits must not matter.
-            let others = !(VALID | USER | UXN);
+            let others = !(VALID | USER | UXN | PXN | CONTIGUOUS);
             for leaf in [leaf, leaf | others] {
-                assert_eq!(in_section::<B, _>(Leaf(leaf)), expected, "{leaf:#x}");
+                let pair = |needed| if needed { "SDI" } else { "S" };
+                assert_eq!(in_section::<B, _>(Leaf(leaf)), pair(valid_kernel), "{leaf:#x}");
+                assert_eq!(in_section::<B, _>(UxnLeaf(leaf)), pair(by_linux), "{leaf:#x}");
             }
         }
     }
 }
 
 for_both_storages! {
-    fn b05_an_execute_only_user_leaf_needs_none<B>() {
-        assert_eq!(in_section::<B, _>(Leaf(0x4000_0000 | VALID)), "S");
+    fn b05_an_execute_only_user_leaf_costs_a_pair_but_for_linuxs_rule<B>() {
+        let execute_only = USER_TEXT & !USER;
+        assert_eq!(in_section::<B, _>(Leaf::page(0x4000_0000, execute_only)), "SDI");
+        assert_eq!(in_section::<B, _>(UxnLeaf::page(0x4000_0000, execute_only)), "S");
     }
 }
 
@@ -154,10 +159,10 @@ fn b09_an_inert_range_write_emits_one_pair_at_once() {
 
 for_both_storages! {
     fn b10_b12_b13_the_other_levels<B>() {
-        assert_eq!(in_section::<B, _>(Table(0x4000_0003)), "SDI");
+        assert_eq!(in_section::<B, _>(Table(0x4000_0003)), "DSDI");
         assert_eq!(in_section::<B, _>(Table(0x4000_0002)), "S");
         assert_eq!(in_section::<B, _>(Table::INVALID), "S");
-        assert_eq!(in_section::<B, _>(TopLevel(0x4000_0003)), "SDI");
+        assert_eq!(in_section::<B, _>(TopLevel(0x4000_0003)), "DSDI");
         assert_eq!(in_section::<B, _>(TopLevel::INVALID), "SDI");
     }
 }
@@ -294,6 +299,10 @@ impl Descriptor for Panics {
     fn needs_barrier(self) -> bool {
         panic!("provoked")
     }
+
+    fn points_to_table(self) -> bool {
+        false
+    }
 }
 
 for_both_storages! {
@@ -332,13 +341,14 @@ for_both_storages! {
 #[test]
 fn b04_the_bits_are_those_of_the_architecture() {
     // Arm ARM D8.3: VALID is bit 0, AP[1] bit 6, UXN bit 54; bit 53, beside it, is PXN.
-    for (leaf, needs) in [
-        (1 << 54 | 1, true),
-        (1 << 53 | 1, false),
-        (1 << 54 | 1 << 6 | 1, false),
-        (1 << 54 | 1 << 7 | 1, true),
-        (1 << 54 | 1 << 1, false),
+    for (leaf, needs, by_linux) in [
+        (1 << 54 | 1, true, true),
+        (1 << 53 | 1, true, false),
+        (1 << 54 | 1 << 6 | 1, false, false),
+        (1 << 54 | 1 << 7 | 1, true, true),
+        (1 << 54 | 1 << 1, false, false),
     ] {
         assert_eq!(Leaf(leaf).needs_barrier(), needs, "{leaf:#x}");
+        assert_eq!(UxnLeaf(leaf).needs_barrier(), by_linux, "{leaf:#x}");
     }
 }

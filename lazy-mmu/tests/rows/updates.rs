@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use lazy_mmu::descriptor::{ACCESSED, DBM, Granule, Leaf, READ_ONLY, Table, TopLevel, UXN, VALID};
+use lazy_mmu::descriptor::{
+    ACCESSED, DBM, Granule, KERNEL_DATA, Leaf, READ_ONLY, Table, TopLevel, UXN, VALID,
+};
 use lazy_mmu::sim::{Event, Sim, bits, interrupt, is_settled, take_trace};
 use lazy_mmu::tlb::{self, VirtualRange};
 use lazy_mmu::{Bits, update, with, write};
@@ -18,6 +20,8 @@ fn range(pages: u64) -> VirtualRange {
 
 /// A valid kernel leaf, writable and dirty by the hardware's bits.
 const DIRTY: u64 = 0x4000_0000 | UXN | VALID | DBM | ACCESSED;
+/// A block of 2 MiB.
+const BLOCK: u64 = 0x4000_0000 | KERNEL_DATA | VALID;
 /// The software's dirty bit, as Linux has it.
 const SOFTWARE_DIRTY: u64 = 1 << 55;
 
@@ -157,7 +161,7 @@ fn b15_a_change_that_needs_no_pair_and_a_pair_without_a_change() {
     user.store(USERS.0, Ordering::Relaxed);
     with::<Sim, _>(|mmu| {
         assert!(!mmu.set_access_flags(&kernel, Leaf(ACCESSED), 0));
-        assert!(mmu.set_access_flags(&user, Leaf(ACCESSED), 0));
+        assert!(mmu.set_access_flags(&user, Leaf(DBM), 0));
         assert_eq!(bits::<Sim>(), Bits::ACTIVE, "nothing is pending");
     });
     assert!(!update::set_access_flags::<Sim, _>(
@@ -166,7 +170,7 @@ fn b15_a_change_that_needs_no_pair_and_a_pair_without_a_change() {
         0
     ));
     user.store(USERS.0, Ordering::Relaxed);
-    assert!(update::set_access_flags::<Sim, _>(&user, Leaf(ACCESSED), 0));
+    assert!(update::set_access_flags::<Sim, _>(&user, Leaf(DBM), 0));
     assert_eq!(trace(), "(SS)SS");
 }
 
@@ -431,6 +435,9 @@ fn a_panic_of_a_descriptor_loses_no_pair() {
         fn needs_barrier(self) -> bool {
             true
         }
+        fn points_to_table(self) -> bool {
+            false
+        }
     }
     let [slot] = slots::<1>();
     slot.store(KERNEL.0, Ordering::Relaxed);
@@ -488,8 +495,10 @@ fn an_eager_backend_invalidates_and_splits_as_the_other() {
     with::<Eager<Sim>, _>(|mmu| {
         mmu.flush_tlb_kernel_range(range(2));
         mmu.unmap_table(&parent, range(1)).invalidate(mmu);
+        parent.store(BLOCK, Ordering::Relaxed);
         // SAFETY: nothing walks them.
-        unsafe { mmu.split_block(&parent, &children, Table(3), |_| KERNEL) };
+        let old = unsafe { mmu.split_block(&parent, &children, Table(3), |_, _| KERNEL) };
+        assert_eq!(old, Ok(BLOCK));
         mmu.set_memory_valid(&children, range(2), true);
         mmu.write_sync(&parent, Table::INVALID);
     });
@@ -523,7 +532,7 @@ fn break_before_make_is_in_order() {
     with::<Sim, _>(|mmu| {
         let old = mmu.break_before_make(&slot, range(1), |old| {
             assert_eq!(slot.load(Ordering::Relaxed), 0, "broken");
-            assert_eq!(trace(), "(SDtdI");
+            assert_eq!(trace(), "(SDTdI");
             Leaf(old ^ 0x1000)
         });
         assert_eq!(old, DIRTY);
@@ -534,15 +543,16 @@ fn break_before_make_is_in_order() {
 
 #[test]
 fn b23_a_block_is_split_children_first() {
-    let [parent] = slots::<1>();
+    let parent = AtomicU64::new(BLOCK);
     let children = slots::<8>();
     with::<Sim, _>(|mmu| {
+        let child = |block, i| {
+            assert_eq!(block, BLOCK);
+            Leaf(KERNEL.0 + 0x1000 * i as u64)
+        };
         // SAFETY: nothing walks them.
-        unsafe {
-            mmu.split_block(&parent, &children, Table(0x4000_0000 | 0b11), |i| {
-                Leaf(KERNEL.0 + 0x1000 * i as u64)
-            });
-        }
+        let old = unsafe { mmu.split_block(&parent, &children, Table::at(0x4800_0000), child) };
+        assert_eq!(old, Ok(BLOCK));
         assert_eq!(bits::<Sim>(), Bits::ACTIVE.union(Bits::PENDING));
         assert_eq!(trace(), "(SSSSSSSSDS");
     });

@@ -1,0 +1,234 @@
+//! Groups of leaves with the contiguous bit: they change together.
+//!
+//! A TLB may hold one entry for the whole group, so the architecture forbids a group of which only a part is valid, or
+//! whose leaves differ in what they permit (Arm ARM DDI 0487, "The Contiguous bit"). The other operations of this crate
+//! therefore refuse, by a panic before anything is changed, to change a part of a group; those that take a range change
+//! whole groups in it. What they refuse is a *valid* old entry with the bit; the plain stores do not look at the old
+//! entry, so with them the group is the caller's duty.
+//!
+//! Separate from `update` because each operation here takes a group where that one takes an entry.
+//!
+//! Within a group the hardware notes what it notes (accessed, dirty) in any one of the entries. So the operations return
+//! the first entry with what all of them have noted.
+
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::backend::Backend;
+use crate::descriptor::{
+    ACCESSED, CONTIGUOUS, DBM, Granule, Leaf, LeafDescriptor, PAGE_LEVEL, READ_ONLY, TABLE_OR_PAGE,
+    VALID,
+};
+use crate::tlb::VirtualRange;
+use crate::update;
+
+/// The entries of one whole contiguous group, all valid and with the contiguous bit.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::contiguous::ContiguousGroup;
+/// use lazy_mmu::descriptor::{CONTIGUOUS, Granule, KERNEL_DATA, Leaf, READ_ONLY};
+/// use lazy_mmu::sim::Sim;
+///
+/// // 64 KiB of 4 KiB pages, which a TLB may hold in one entry.
+/// let table = [const { AtomicU64::new(0) }; 16];
+/// lazy_mmu::with::<Sim, _>(|mmu| {
+///     mmu.write_range(&table, |i| Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA | CONTIGUOUS));
+/// });
+/// let group = ContiguousGroup::new(Granule::Kib4, 3, &table)?;
+/// let old = group.set_wrprotect::<Sim>(0);
+/// assert_eq!(old & READ_ONLY, 0);
+/// # Ok::<(), lazy_mmu::contiguous::NotAGroup>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct ContiguousGroup<'t>(&'t [AtomicU64]);
+
+/// Entries that are not one whole contiguous group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum NotAGroup {
+    /// The number of entries is not that of a group at this level; there may be no groups at it.
+    Length {
+        /// How many entries were given.
+        entries: usize,
+        /// How many a group has, if there are groups at the level.
+        expected: Option<usize>,
+    },
+    /// An entry is invalid, or does not have the contiguous bit, or does not map what follows the entry before it.
+    Entry {
+        /// The number of the entry among those given.
+        index: usize,
+        /// Its bits.
+        bits: u64,
+    },
+}
+
+impl fmt::Display for NotAGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Length {
+                entries,
+                expected: Some(expected),
+            } => write!(
+                f,
+                "{entries} entries are not a contiguous group of {expected}"
+            ),
+            Self::Length { expected: None, .. } => {
+                f.write_str("there are no contiguous groups at this level")
+            }
+            Self::Entry { index, bits } => write!(
+                f,
+                "entry {index}, {bits:#x}, does not belong to a contiguous group with the others"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for NotAGroup {}
+
+impl<'t> ContiguousGroup<'t> {
+    /// The group that `slots` are, at `level` of tables of `granule`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAGroup`].
+    pub fn new(granule: Granule, level: u8, slots: &'t [AtomicU64]) -> Result<Self, NotAGroup> {
+        let (Some(expected), Some(size)) =
+            (granule.contiguous_entries(level), granule.entry_size(level))
+        else {
+            let entries = slots.len();
+            return Err(NotAGroup::Length {
+                entries,
+                expected: None,
+            });
+        };
+        if slots.len() != expected {
+            return Err(NotAGroup::Length {
+                entries: slots.len(),
+                expected: Some(expected),
+            });
+        }
+        let mut address = None;
+        for (index, slot) in slots.iter().enumerate() {
+            let bits = slot.load(Ordering::Relaxed);
+            let here = Leaf(bits).address(granule);
+            // The group's memory is aligned as a whole, so the first entry's address tells where a group begins.
+            let follows = address.map_or(here & (size * expected as u64 - 1) == 0, |it| it == here);
+            if !is_contiguous(bits) || !follows {
+                return Err(NotAGroup::Entry { index, bits });
+            }
+            address = Some(here + size);
+        }
+        Ok(Self(slots))
+    }
+
+    /// The entries.
+    pub fn slots(self) -> &'t [AtomicU64] {
+        self.0
+    }
+
+    /// [`update::get_and_clear`] of the whole group.
+    #[inline]
+    pub fn get_and_clear<B: Backend>(self) -> u64 {
+        self.fold(update::clear::<B>)
+    }
+
+    /// [`update::set_wrprotect`] of the whole group.
+    #[inline]
+    pub fn set_wrprotect<B: Backend>(self, software_dirty: u64) -> u64 {
+        self.fold(|slot| update::wrprotect::<B>(slot, software_dirty))
+    }
+
+    /// [`update::test_and_clear_young`] of the whole group.
+    #[inline]
+    pub fn test_and_clear_young<B: Backend>(self) -> u64 {
+        self.fold(update::clear_young::<B>)
+    }
+
+    /// [`update::set_access_flags`] of the whole group: adds to each entry what `wanted` permits.
+    #[inline]
+    pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
+        self,
+        wanted: D,
+        software_bits: u64,
+    ) -> bool {
+        let mut changed = false;
+        for slot in self.0 {
+            let (one, pair) = update::add_access_flags::<B, D>(slot, wanted, software_bits);
+            changed |= one;
+            if pair {
+                crate::note_store::<B>();
+            }
+        }
+        changed
+    }
+
+    /// The first entry, with what the hardware has noted in any of them.
+    fn fold(self, change: impl Fn(&AtomicU64) -> u64) -> u64 {
+        self.0
+            .iter()
+            .map(change)
+            .reduce(|first, other| {
+                let dirty = other & (DBM | READ_ONLY) == DBM;
+                let first = first | other & ACCESSED;
+                if dirty { first & !READ_ONLY } else { first }
+            })
+            .unwrap_or(0)
+    }
+}
+
+/// Whether a leaf with these bits is in a contiguous group.
+const fn is_contiguous(bits: u64) -> bool {
+    bits & (VALID | CONTIGUOUS) == VALID | CONTIGUOUS
+}
+
+/// Refuses to change the entry `old` alone.
+///
+/// # Panics
+///
+/// If it is a leaf of a contiguous group.
+#[inline]
+pub(crate) fn refuse_member(old: u64) {
+    if is_contiguous(old) {
+        refuse(old);
+    }
+}
+
+/// Refuses to change the entries `slots`, which are at `level` and translate `range`, if they cut a group. An entry is in
+/// a group if it has all bits of `member`.
+///
+/// # Panics
+///
+/// If the first of them or the last is in a group that the range cuts.
+#[inline]
+pub(crate) fn refuse_cut(slots: &[AtomicU64], range: VirtualRange, level: u8, member: u64) {
+    let granule = range.granule();
+    let (Some(entries), Some(size), [first, ..], [.., last]) = (
+        granule.contiguous_entries(level),
+        granule.entry_size(level),
+        slots,
+        slots,
+    ) else {
+        return;
+    };
+    let group = size * entries as u64;
+    // The end of the address space is address 0, which is aligned too.
+    let end = range.start().wrapping_add(slots.len() as u64 * size);
+    for (slot, cut) in [(first, range.start()), (last, end)] {
+        let bits = slot.load(Ordering::Relaxed);
+        let is_table =
+            level != PAGE_LEVEL && bits & (VALID | TABLE_OR_PAGE) == VALID | TABLE_OR_PAGE;
+        if cut & (group - 1) != 0 && bits & member == member && !is_table {
+            refuse(bits);
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn refuse(bits: u64) -> ! {
+    panic!(
+        "the entry {bits:#x} is in a contiguous group, which changes as a whole: see `lazy_mmu::contiguous`"
+    )
+}
