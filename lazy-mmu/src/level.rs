@@ -174,11 +174,10 @@ impl Root {
         let Some(kind) = self.kind() else { return };
         self.resume::<B>(bits);
         if kind == Kind::Inert {
-            // It was entered while the mode was paused. If the pause has ended meanwhile its stores may have been
-            // deferred into a section further up; they must not wait for that one.
-            raw::settle::<B>(bits);
+            raw::leave_inert::<B>();
+        } else {
+            raw::leave_at::<B>(bits, kind, || {});
         }
-        raw::leave_at::<B>(bits, kind, || {});
     }
 }
 
@@ -244,12 +243,11 @@ fn leave_dynamic<B: Backend>(bits: Reach<B::Storage>, outermost: bool, mut root:
         raw::rare();
         root.resume::<B>(thread.unwrap_or_else(B::current));
     }
-    let kind = match thread {
-        None => Kind::Inert,
-        Some(_) if outermost => Kind::Outer,
-        Some(_) => Kind::Nested,
-    };
-    raw::leave_at::<B>(bits.of_store(), kind, || {});
+    match thread {
+        None => raw::leave_inert::<B>(),
+        Some(bits) if outermost => raw::leave_at::<B>(bits, Kind::Outer, || {}),
+        Some(bits) => raw::leave_at::<B>(bits, Kind::Nested, || {}),
+    }
 }
 
 /// What the guard of an [`Outer`] section carries.
@@ -451,7 +449,7 @@ pub(crate) mod sealed {
                 raw::leave_at::<B>(bits, Kind::Nested, || resume(bits));
             } else {
                 resume(B::current());
-                raw::leave_at::<B>(token.bits.of_store(), Kind::Inert, || {});
+                raw::leave_inert::<B>();
             }
         }
     }

@@ -36,7 +36,7 @@
 //! | operation | |
 //! |---|---|
 //! | enter | in an interrupt, or `PAUSED`: *Inert*. Else `ACTIVE` is set: it was set before → *Nested*, it was not → *Outer* |
-//! | leave | *Inert*: nothing. *Nested*: if `PENDING`, clear it, then the barrier pair. *Outer*: if `PENDING`, the pair; then clear `PENDING` and `ACTIVE`, at once |
+//! | leave | *Inert*: as flush. *Nested*: if `PENDING`, clear it, then the barrier pair. *Outer*: if `PENDING`, the pair; then clear `PENDING` and `ACTIVE`, at once |
 //! | store | the descriptor first. Then, if it needs the pair: `PENDING` set → done; `ACTIVE` and not `PAUSED` → set `PENDING`; else the pair at once. Through an *Inert* section, and without a section in an interrupt: the pair at once |
 //! | pause | in an interrupt: *Inert*. Else, if `PAUSED` is set: *Nested*. Else flush, then set `PAUSED`: *Outer* |
 //! | resume | *Outer*: clear `PAUSED` |
@@ -45,6 +45,12 @@
 //! Every leave that is not inert emits what is due, at every level, because the caller may use the mapping when the
 //! function that opened the section returns; only the outermost ends the mode. What enter did is in the token, so that
 //! leave undoes exactly that, though the context has changed in between (softirqs disabled, say).
+//!
+//! An *Inert* section has changed nothing, so its leave has nothing to end. But the cause may have ended inside it: the
+//! pause, or the stretch with softirqs disabled that counted as an interrupt. Stores that the thread made after that were
+//! deferred into a section further up, and the leave of the inert one emits their pair. (If the cause has ended and begun
+//! again, softirqs enabled and disabled, the leave cannot tell whose pair is pending, and leaves it to the section further
+//! up.)
 //!
 //! The guards keep to this, with one addition for the proofs that they hand out: see
 //! [`soundness`](crate::soundness), on the proof of a section that is inert.
@@ -122,7 +128,8 @@ pub enum Kind {
     Outer = 1,
     /// The thread was in a section: leave flushes, and the mode goes on.
     Nested,
-    /// The mode could not be entered (interrupt, or paused): stores are immediate, leave does nothing.
+    /// The mode could not be entered (interrupt, or paused): stores are immediate. Its leave flushes if the cause has
+    /// ended meanwhile, else it does nothing.
     Inert,
 }
 
@@ -152,7 +159,11 @@ pub unsafe fn enter<B: Backend>() -> State {
     reason = "the state is consumed: it must not be left twice"
 )]
 pub unsafe fn leave<B: Backend>(state: State) {
-    leave_at::<B>(B::current(), state.kind, || {});
+    if state.kind == Kind::Inert {
+        leave_inert::<B>();
+    } else {
+        leave_at::<B>(B::current(), state.kind, || {});
+    }
 }
 
 /// What [`pause`] did; the matching [`resume`] consumes it. As [`State`], but of a pause.
@@ -282,32 +293,38 @@ fn begin<B: Backend>(bits: B::Storage, now: Bits) {
     set(bits, now, Bits::ACTIVE);
 }
 
-/// Leaves the section that was entered as `kind`. `paused` is called if the mode is paused, for the guard of a nested section
+/// Leaves an inert section. If its cause has ended, stores may have been deferred into a section further up; they must not
+/// wait for that one.
+#[inline]
+pub(crate) fn leave_inert<B: Backend>() {
+    settle_here::<B>();
+    B::observe(Event::Leave(Kind::Inert));
+}
+
+/// Leaves the section that was entered as `kind`, which is not inert. `paused` is called if the mode is paused, for the guard of a nested section
 /// that may have to end that.
 #[inline]
 pub(crate) fn leave_at<B: Backend>(bits: B::Storage, kind: Kind, paused: impl FnOnce()) {
-    if kind != Kind::Inert {
-        let mut now = bits.load();
-        if now.contains(Bits::PENDING) {
-            if kind == Kind::Nested {
-                // As in `settle`.
-                now = clear(bits, now, Bits::PENDING);
-            }
-            B::barrier();
-        } else if now.contains(Bits::PAUSED) {
-            // Not before the look at PENDING, which is the common one: while the mode is paused nothing is pending.
-            paused();
+    let mut now = bits.load();
+    if now.contains(Bits::PENDING) {
+        if kind == Kind::Nested {
+            // As in `settle`.
+            now = clear(bits, now, Bits::PENDING);
         }
-        // As in `settle`.
-        compiler_fence(Ordering::SeqCst);
-        if kind == Kind::Outer {
-            // The pair first, then the mode: a thread is never outside with a barrier still owed. Both bits at once: an
-            // exception handler in between has found that the mode is on, and what it stored itself it has flushed itself.
-            now = clear(bits, now, Bits::ACTIVE.union(Bits::PENDING));
-            // While it is paused the mode has ended already.
-            if B::HAS_HOOKS && !now.contains(Bits::PAUSED) {
-                B::mode_ends();
-            }
+        B::barrier();
+    } else if now.contains(Bits::PAUSED) {
+        // Not before the look at PENDING, which is the common one: while the mode is paused nothing is pending.
+        paused();
+    }
+    // As in `settle`.
+    compiler_fence(Ordering::SeqCst);
+    if kind == Kind::Outer {
+        // The pair first, then the mode: a thread is never outside with a barrier still owed. Both bits at once: an
+        // exception handler in between has found that the mode is on, and what it stored itself it has flushed itself.
+        now = clear(bits, now, Bits::ACTIVE.union(Bits::PENDING));
+        // While it is paused the mode has ended already.
+        if B::HAS_HOOKS && !now.contains(Bits::PAUSED) {
+            B::mode_ends();
         }
     }
     B::observe(Event::Leave(kind));
@@ -361,6 +378,15 @@ pub(crate) fn settle<B: Backend>(bits: B::Storage) -> Bits {
     // using what it read before.
     compiler_fence(Ordering::SeqCst);
     now
+}
+
+/// [`settle`] for code that has no section in hand: in an interrupt what is pending is the interrupted thread's.
+#[inline]
+pub(crate) fn settle_here<B: Backend>() {
+    let (bits, in_interrupt) = B::context();
+    if !in_interrupt {
+        settle::<B>(bits);
+    }
 }
 
 /// [`settled`] for code that has no section in hand: in an interrupt what is pending is the interrupted thread's.

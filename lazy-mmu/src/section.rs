@@ -75,10 +75,7 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
 
     /// Leaves the section, as dropping the guard does, and returns the proof that all stores before it are visible.
     #[inline]
-    pub fn leave(mut self) -> Visible<'a, 'a, B> {
-        if self.is_inert() {
-            self.settle();
-        }
+    pub fn leave(self) -> Visible<'a, 'a, B> {
         drop(self);
         visible::proof()
     }

@@ -102,10 +102,7 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 /// (softirqs disabled) is no exception: what its thread had pending before stays so.
 #[inline]
 pub fn flush<B: Backend>() {
-    let (bits, in_interrupt) = B::context();
-    if !in_interrupt {
-        raw::settle::<B>(bits);
-    }
+    raw::settle_here::<B>();
 }
 
 /// Whether a store made now by the calling thread would be deferred: it is in a section, not in an interrupt, and the

@@ -12,6 +12,7 @@ mod debug;
 mod descriptors;
 mod exceptions;
 mod hooks;
+mod inert;
 mod interrupts;
 mod pause;
 mod state_machine;

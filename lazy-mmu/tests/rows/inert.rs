@@ -1,0 +1,153 @@
+//! Row S28: an inert section whose cause ends inside it.
+
+use std::cell::Cell;
+use std::sync::atomic::AtomicU64;
+
+use crate::common::{KERNEL, slots, trace};
+use lazy_mmu::raw;
+use lazy_mmu::sim::{Flags, Sim, bits, interrupt, is_settled};
+use lazy_mmu::{Backend, Bits, forward_machine, lazy_mmu, try_visible, with, write};
+
+std::thread_local! {
+    static SOFTIRQS_DISABLED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A kernel in which disabled softirqs count as an interrupt. A task enables them where it likes.
+struct Softirqs;
+
+// SAFETY: everything is `Sim`'s, and the test is true in more contexts than interrupts.
+unsafe impl Backend for Softirqs {
+    type Storage = Flags;
+
+    fn current() -> Flags {
+        Sim::current()
+    }
+
+    fn in_interrupt() -> bool {
+        SOFTIRQS_DISABLED.get() || Sim::in_interrupt()
+    }
+
+    forward_machine!(Sim);
+}
+
+/// Enables softirqs inside an inert section, and stores: the store is deferred into the section further up.
+fn enable_and_store(slot: &AtomicU64) {
+    SOFTIRQS_DISABLED.set(false);
+    write::<Softirqs, _>(slot, KERNEL);
+    assert!(!is_settled(slot), "deferred");
+}
+
+#[lazy_mmu(backend = Softirqs)]
+fn attributed(slot: &AtomicU64) {
+    enable_and_store(slot);
+}
+
+/// Each form of a section that is inert because softirqs are disabled, and in which they are enabled.
+const FORMS: [(&str, fn(&AtomicU64)); 7] = [
+    ("closure", |slot| {
+        with::<Softirqs, _>(|_| enable_and_store(slot));
+    }),
+    ("attribute", attributed),
+    ("nested, dropped", |slot| {
+        with::<Softirqs, _>(|inert| {
+            let nested = inert.nest();
+            enable_and_store(slot);
+            drop(nested);
+            assert!(is_settled(slot));
+        });
+    }),
+    ("nested, left", |slot| {
+        with::<Softirqs, _>(|inert| {
+            let nested = inert.nest();
+            enable_and_store(slot);
+            nested.leave();
+            assert!(is_settled(slot));
+        });
+    }),
+    ("try_visible with an error", |slot| {
+        let result: Result<(), u8> = try_visible::<Softirqs, _, _>(|_| {
+            enable_and_store(slot);
+            Err(7)
+        });
+        assert_eq!(result, Err(7));
+    }),
+    ("a panic", |slot| {
+        let panics = || {
+            with::<Softirqs, ()>(|_| {
+                enable_and_store(slot);
+                panic!("provoked");
+            });
+        };
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics));
+        assert!(result.is_err());
+    }),
+    ("bare token", |slot| {
+        // SAFETY: left below.
+        let state = unsafe { raw::enter::<Softirqs>() };
+        enable_and_store(slot);
+        // SAFETY: the matching leave.
+        unsafe { raw::leave::<Softirqs>(state) };
+    }),
+];
+
+#[test]
+fn s28_an_inert_section_whose_interrupt_ends_settles_when_it_is_left() {
+    for (form, run) in FORMS {
+        let [slot] = slots();
+        with::<Softirqs, _>(|_| {
+            SOFTIRQS_DISABLED.set(true);
+            run(&slot);
+            assert!(is_settled(&slot), "{form}");
+            assert_eq!(bits::<Sim>(), Bits::ACTIVE, "{form}");
+        });
+        assert_eq!(trace().matches("DI").count(), 1, "{form}: one pair");
+    }
+}
+
+/// The same where a pause is the cause, and ends by its guard that was moved inside.
+#[test]
+fn s28_an_inert_section_whose_pause_ends_settles_when_it_is_left() {
+    let forms: [(&str, fn(&AtomicU64, &mut dyn FnMut())); 3] = [
+        ("closure", |slot, resume| {
+            with::<Sim, _>(|_| {
+                resume();
+                write::<Sim, _>(slot, KERNEL);
+            });
+        }),
+        ("nested", |slot, resume| {
+            with::<Sim, _>(|inert| {
+                let _nested = inert.nest();
+                resume();
+                write::<Sim, _>(slot, KERNEL);
+            });
+        }),
+        ("try_visible with an error", |slot, resume| {
+            let result: Result<(), ()> = try_visible::<Sim, _, _>(|_| {
+                resume();
+                write::<Sim, _>(slot, KERNEL);
+                Err(())
+            });
+            assert!(result.is_err());
+        }),
+    ];
+    for (form, run) in forms {
+        let [slot] = slots();
+        with::<Sim, _>(|outer| {
+            let mut pause = Some(outer.pause());
+            run(&slot, &mut || drop(pause.take()));
+            assert!(is_settled(&slot), "{form}");
+        });
+    }
+}
+
+/// While the cause lasts, what is pending may be the interrupted thread's.
+#[test]
+fn s28_an_inert_section_whose_cause_lasts_settles_nothing() {
+    let [slot] = slots();
+    with::<Sim, _>(|mmu| {
+        mmu.write(&slot, KERNEL);
+        interrupt(|| with::<Sim, _>(|inert| drop(inert.nest())));
+        assert!(!is_settled(&slot));
+    });
+    assert_eq!(trace(), "(S{[[]]}DI)");
+}
