@@ -1,6 +1,7 @@
 //! The backend of aarch64 kernels: the bits in the current task's `thread_info`, the real barriers.
 //!
-//! A kernel says where its current task's structure is ([`SpEl0`], [`TpidrEl1`], [`TpidrEl2`], or its own [`TaskPointer`]), at which
+//! A kernel says where its current task's structure is ([`SpEl0`], [`TpidrEl1`], [`TpidrEl2`], or its own [`TaskPointer`];
+//! [`MaybeNull`] of one, if it is null at first), at which
 //! offset its bits are ([`FlagsAt`], [`ByteAt`]), and how to tell an interrupt ([`PreemptCountAt`], or its own
 //! [`InterruptTest`]):
 //!
@@ -19,7 +20,8 @@
 //! struct Kernel;
 //!
 //! // SAFETY: SP_EL0 points to the running task's `ThreadInfo`, also in handlers; the flags' bits 29 to 31 are
-//! // nobody else's, and clear in a new task; the preempt count is Linux's; a context switch executes `dsb ish`.
+//! // nobody else's, and clear in a new task; the preempt count is Linux's; a context switch executes `dsb ish`
+//! // on the old CPU and `isb` on the new one.
 //! unsafe impl aarch64::Kernel for Kernel {
 //!     type Task = SpEl0;
 //!     type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 29, 30, 31>;
@@ -48,6 +50,22 @@ use crate::backend::Backend;
 use crate::bits::{FlagsWord, OwnByte, SharedWord, Storage};
 use crate::tlb::{Scope, Tlbi};
 
+/// One instruction, with an operand or none.
+macro_rules! tlbi {
+    ($instruction:literal $(, $operand:expr)?) => {{
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: forgetting translations changes no memory. The compiler moves no access over it.
+        unsafe {
+            core::arch::asm!($instruction, $(in(reg) $operand,)? options(nostack, preserves_flags));
+        }
+        #[cfg(not(target_arch = "aarch64"))]
+        {
+            $(let _ = $operand;)?
+            panic!("`{}` is an instruction of aarch64", $instruction)
+        }
+    }};
+}
+
 /// `dsb ishst; isb`, in this order.
 ///
 /// # Panics
@@ -73,18 +91,34 @@ pub fn table_barrier() {
     barrier::dsb(barrier::ISHST);
 }
 
-/// `dsb ish; isb`.
+/// Completes the TLB invalidations before it: `dsb ish`; if `repeat`, one more TLBI and `dsb ish`; `isb`.
+///
+/// On the CPUs that [`errata::needs_repeated_tlbi`] lists, the first `dsb ish` may end before writes of other CPUs through
+/// the old translation are observed (CVE-2025-10263). A second broadcast TLBI, whatever its operand, and its `dsb ish`
+/// wait for them.
 ///
 /// # Panics
 ///
 /// Off aarch64.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "two instructions, less than the call")]
-pub fn tlb_barrier() {
-    // The invalidation is complete when no CPU of the domain uses what it removed.
+#[inline]
+pub fn tlb_barrier(regime: Regime, repeat: bool) {
+    // The invalidation is complete when no CPU of the domain uses the translations that it removed.
     barrier::dsb(barrier::ISH);
+    if repeat {
+        repeat_tlbi(regime);
+        barrier::dsb(barrier::ISH);
+    }
     // Instructions that were fetched by the old translation are fetched anew.
     barrier::isb(barrier::SY);
+}
+
+/// A broadcast TLBI that removes next to nothing: of the address 0 and the ASID 0.
+#[inline]
+fn repeat_tlbi(regime: Regime) {
+    match regime {
+        Regime::El1And0 => tlbi!("tlbi vale1is, xzr"),
+        Regime::El2 => tlbi!("tlbi vale2is, xzr"),
+    }
 }
 
 /// The translation regime that the kernel itself runs in.
@@ -98,21 +132,6 @@ pub enum Regime {
     El2,
 }
 
-/// One instruction, with an operand or none.
-macro_rules! tlbi {
-    ($instruction:literal $(, $operand:expr)?) => {{
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: forgetting translations changes no memory. The compiler moves no access over it.
-        unsafe {
-            core::arch::asm!($instruction, $(in(reg) $operand,)? options(nostack, preserves_flags));
-        }
-        #[cfg(not(target_arch = "aarch64"))]
-        {
-            $(let _ = $operand;)?
-            panic!("`{}` is an instruction of aarch64", $instruction)
-        }
-    }};
-}
 /// Executes the instruction for `regime`: TLBI VAALE1IS and its like, or VALE2IS.
 ///
 /// # Panics
@@ -149,12 +168,19 @@ pub fn tlb_invalidate(regime: Regime, instruction: Tlbi) {
 /// # Safety
 ///
 /// * At every moment at which the backend is used, in handlers too, [`Task`](Self::Task) points to the structure
-///   of the task that runs or was interrupted, which lives as long as the task.
+///   of the task that runs or was interrupted, which lives as long as the task; or, with [`MaybeNull`], is null before
+///   there is a task.
 /// * [`Bits`](Self::Bits) lie in that structure, aligned: they are the task's, clear when it starts, and changed by
-///   nobody else; all other accesses to the word or byte that has them are atomic.
-/// * [`Interrupt`](Self::Interrupt) is true in every interrupt; what it reads lies in that structure, aligned, and all
-///   other accesses to it are atomic or the task's own.
-/// * A context switch executes `dsb ish` before another CPU may run the outgoing task.
+///   nobody else; all other accesses to the 64-bit word, or to the byte, that has them are atomic and of that width.
+/// * [`Interrupt`](Self::Interrupt) is true in every interrupt. What it reads in that structure lies there, aligned, and all
+///   other accesses to it are atomic, of the same width, or the task's own.
+/// * None of the three unwinds, opens a section, or stores through this crate; [`Bits`](Self::Bits) has a
+///   [`Storage`] that is kept as its documentation says.
+/// * A context switch executes `dsb ish` on the CPU that gives the task up, before another CPU may run it; and `isb`, or an
+///   exception return that synchronizes the context, on the CPU that takes the task over, after it has taken it (see
+///   the duties of [`Backend`]).
+/// * [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) is false only if no CPU of the machine is in the list of
+///   [`errata`].
 /// * [`REGIME`](Self::REGIME) is the regime in which the kernel runs; [`HAS_TLB_RANGE`](Self::HAS_TLB_RANGE) is true only if
 ///   every CPU has the instructions, and its addresses are not those of FEAT_LPA2 (TCR_ELx.DS is 0).
 pub unsafe trait Kernel: 'static {
@@ -170,10 +196,34 @@ pub unsafe trait Kernel: 'static {
 
     /// Whether every CPU has the TLB range instructions (ID_AA64ISAR0_EL1.TLB is at least 2).
     const HAS_TLB_RANGE: bool = false;
+
+    /// Whether a TLB invalidation is repeated (see [`tlb_barrier`]). The default is right on every CPU.
+    ///
+    /// A kernel that knows its CPUs asks [`errata::needs_repeated_tlbi`] for each of them, at boot, and returns the answer here.
+    #[inline]
+    fn needs_repeated_tlbi() -> bool {
+        true
+    }
 }
 
 /// The backend of the kernel `K`.
 pub struct Aarch64<K>(PhantomData<K>);
+
+impl<K: Kernel> Aarch64<K> {
+    /// The current task's structure; `None` before the first task exists.
+    #[inline]
+    fn task() -> Option<*mut u8> {
+        let task = K::Task::current();
+        if K::Task::MAY_BE_NULL && task.is_null() {
+            return None;
+        }
+        debug_assert!(
+            !task.is_null(),
+            "the task pointer is null: set it before the first store, or let the kernel's `Task` be `MaybeNull<..>`"
+        );
+        Some(task)
+    }
+}
 
 // SAFETY: the author of `K` promised where the bits are and that they are the task's own, that the test is true in
 // interrupts, and what a context switch executes; the barrier is the architecture's.
@@ -182,14 +232,12 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
 
     #[inline]
     fn current() -> Self::Storage {
-        // SAFETY: `K` promises that the bits lie in the structure to which the pointer points.
-        unsafe { K::Bits::in_task(K::Task::current()) }
+        Self::context().0
     }
 
     #[inline]
     fn in_interrupt() -> bool {
-        // SAFETY: `K` promises what the pointer points to.
-        unsafe { K::Interrupt::in_interrupt(K::Task::current()) }
+        Self::context().1
     }
 
     #[inline]
@@ -203,17 +251,24 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
     }
 
     #[inline]
+    fn tlb_barrier() {
+        tlb_barrier(K::REGIME, K::needs_repeated_tlbi());
+    }
+
+    #[inline]
     fn has_tlb_range() -> bool {
         K::HAS_TLB_RANGE
     }
 
     #[inline]
     fn context() -> (Self::Storage, bool) {
-        // The register is read once.
-        let task = K::Task::current();
-        // SAFETY: as in `current`.
+        let Some(task) = Self::task() else {
+            // Code before the first task has no bits. It may not rely on any, as an interrupt handler may not.
+            return (Self::Storage::nobodys(), true);
+        };
+        // SAFETY: `K` promises that the bits lie in the structure to which the pointer points.
         let bits = unsafe { K::Bits::in_task(task) };
-        // SAFETY: as in `in_interrupt`.
+        // SAFETY: `K` promises that the pointer points to the current task's structure.
         let in_interrupt = unsafe { K::Interrupt::in_interrupt(task) };
         (bits, in_interrupt)
     }
@@ -221,6 +276,9 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
 
 /// Where the pointer to the current task's structure is.
 pub trait TaskPointer: 'static {
+    /// Whether [`current`](Self::current) is null as long as there is no task: see [`MaybeNull`].
+    const MAY_BE_NULL: bool = false;
+
     /// The address of the current task's structure; in a handler, of the task that it interrupted.
     fn current() -> *mut u8;
 }
@@ -234,6 +292,38 @@ pub struct SpEl0;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TpidrEl1;
+
+/// The task pointer `P`, which is null before the first task exists.
+///
+/// As long as it is null, sections are inert, and every store is followed by its pair at once; nothing is read or written
+/// through it. [`lazy_mmu::Task::current`](crate::Task::current) panics. Once the kernel has set the pointer, sections
+/// defer. The test for null costs each section one compare-and-branch. A kernel that does not pay for it sets the pointer
+/// before its first store; debug builds check that.
+///
+/// ```
+/// use lazy_mmu::aarch64::{self, ByteAt, MaybeNull, PreemptCountAt, SpEl0};
+///
+/// struct Kernel;
+///
+/// // SAFETY: SP_EL0 is zero at boot; from the first task on it points to the running task's structure, which has the
+/// // byte and the preempt count there; ... (the other duties)
+/// unsafe impl aarch64::Kernel for Kernel {
+///     type Task = MaybeNull<SpEl0>;
+///     type Bits = ByteAt<16>;
+///     type Interrupt = PreemptCountAt<8, 0x00ff_ff00>;
+/// }
+/// ```
+#[derive(Debug)]
+pub struct MaybeNull<P>(PhantomData<P>);
+
+impl<P: TaskPointer> TaskPointer for MaybeNull<P> {
+    const MAY_BE_NULL: bool = true;
+
+    #[inline]
+    fn current() -> *mut u8 {
+        P::current()
+    }
+}
 
 /// The address in a register. It has no provenance of its own; the memory that it points to was exposed to the machine
 /// when the scheduler loaded the register.
@@ -288,7 +378,7 @@ pub trait BitsAt: 'static {
 
 /// Bits number `ACTIVE`, `PENDING` and `PAUSED` of the 64-bit flags word, `OFFSET` bytes into the task's structure.
 ///
-/// The word is shared with other flags ([`SharedWord`]).
+/// The word is shared with other flags ([`SharedWord`]), all accesses to which are 64-bit atomic accesses.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FlagsAt<const OFFSET: usize, const ACTIVE: u32, const PENDING: u32, const PAUSED: u32>;
@@ -352,7 +442,7 @@ pub trait InterruptTest: 'static {
     ///
     /// # Safety
     ///
-    /// `task` points to the current task's structure, which has there what the implementor reads.
+    /// `task` points to the current task's structure. An implementor that reads it says what must be there.
     unsafe fn in_interrupt(task: *mut u8) -> bool;
 }
 

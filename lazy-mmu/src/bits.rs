@@ -175,7 +175,8 @@ impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> SharedWord<ACTIVE
     ///
     /// * `word` points to an aligned 64-bit word that stays valid as long as the returned handle, or a copy of it, is
     ///   used: as long as the thread whose flags it holds.
-    /// * All other accesses to the word are atomic, and nobody else changes these three bits.
+    /// * All other accesses to the word are *64-bit* atomic accesses (an access of another width to the same memory at
+    ///   the same time is a data race), and nobody else changes these three bits.
     #[inline]
     pub const unsafe fn from_ptr(word: NonNull<FlagsWord>) -> Self {
         let () = Self::CHECKED;
@@ -281,7 +282,7 @@ impl OwnByte {
     ///
     /// * `byte` points to a byte that stays valid as long as the returned handle, or a copy of it, is used: as long as
     ///   the thread to which it belongs.
-    /// * Nobody else writes it.
+    /// * Nobody else writes it, and others read it by one-byte atomic loads only.
     #[inline]
     pub const unsafe fn from_ptr(byte: NonNull<AtomicU8>) -> Self {
         Self(byte)

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::backend::Backend;
-use crate::bits::{Bits, Storage as _};
+use crate::bits::{Bits, Storage};
 use crate::global::Global;
 use crate::level::{Outer, Root};
 use crate::raw::BoundToThread;
@@ -34,10 +34,20 @@ impl<B: Backend> Task<B> {
     ///   used by a handler that interrupts the thread.
     /// * The thread has no other handle as long as this one lives.
     /// * The handle is dropped, not forgotten, before its thread ends, or no section of it is ever forgotten.
+    ///
+    /// # Panics
+    ///
+    /// Before the first task exists, if the backend can tell ([`MaybeNull`](crate::aarch64::MaybeNull)).
     #[inline]
     pub unsafe fn current() -> Self {
+        let bits = B::current();
+        // Nobody's bits are clear, but for those of a mode that is switched off.
+        assert!(
+            bits != Storage::nobodys() || bits.load() != Bits::EMPTY,
+            "there is no task yet, so there is no handle of one"
+        );
         Self {
-            bits: B::current(),
+            bits,
             root: Root::default(),
             _thread: BoundToThread::HERE,
         }

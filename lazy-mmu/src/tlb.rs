@@ -1,7 +1,8 @@
 //! TLB invalidation, inside sections and outside: which instructions, with which operands, between which barriers.
 //!
 //! An invalidation is complete on its own: `dsb ishst`, so that no walk can find the old entry any more; the TLBI
-//! instructions; `dsb ish`, which waits until every CPU of the Inner Shareable domain has done them; `isb` (Arm ARM
+//! instructions; `dsb ish`, which waits until every CPU of the Inner Shareable domain has done them, on many CPUs followed by
+//! one more TLBI and `dsb ish` ([`tlb_barrier`](crate::aarch64::tlb_barrier)); `isb` (Arm ARM
 //! DDI 0487, "Ordering and completion of TLB maintenance instructions"; Linux, arm64: `flush_tlb_kernel_range`). That
 //! does what the barrier pair does, and more: so an invalidation in a section settles what is pending, and the leave that
 //! follows emits nothing.

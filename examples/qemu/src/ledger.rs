@@ -7,7 +7,7 @@
 //! does is not counted for the thread that it interrupted.
 
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use aarch64_cpu::asm::barrier;
 use lazy_mmu::descriptor::{Descriptor, Leaf};
@@ -25,6 +25,8 @@ pub struct Books {
     complete: AtomicU64,
     /// How many of them have had their pair.
     visible: AtomicU64,
+    /// Whether the CPU that runs the thread has executed an `isb` since it took the thread over.
+    synchronized: AtomicBool,
     /// The CPU that executed the last pair.
     cpu: AtomicUsize,
 }
@@ -37,6 +39,7 @@ impl Books {
             stored: AtomicU64::new(0),
             complete: AtomicU64::new(0),
             visible: AtomicU64::new(0),
+            synchronized: AtomicBool::new(true),
             cpu: AtomicUsize::new(0),
         }
     }
@@ -53,21 +56,30 @@ impl Books {
         pair();
         self.complete.store(stored, Ordering::Relaxed);
         self.visible.store(stored, Ordering::Relaxed);
+        self.synchronized.store(true, Ordering::Relaxed);
         self.cpu.store(crate::smp::cpu(), Ordering::Relaxed);
     }
 
-    /// What a context switch owes: `dsb ish`.
+    /// A context switch owes `dsb ish` on the CPU that gives the thread up.
     pub(crate) fn leave_cpu(&self) {
         barrier::dsb(barrier::ISH);
         self.complete
             .store(self.stored.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.synchronized.store(false, Ordering::Relaxed);
     }
 
-    /// The thread goes on, on another CPU than before, whose barriers complete nothing of what it has stored there.
+    /// A context switch owes `isb` on the CPU that takes the thread over, after it has taken it: that CPU may have fetched
+    /// the thread's next instructions, and translated their addresses, before the thread's mappings were visible.
+    pub(crate) fn take_over(&self) {
+        barrier::isb(barrier::SY);
+        self.synchronized.store(true, Ordering::Relaxed);
+    }
+
+    /// The thread goes on, on another CPU than before, whose barriers complete nothing that the thread has stored there.
     ///
     /// # Panics
     ///
-    /// If something is not complete.
+    /// If a store is not complete.
     pub(crate) fn enter_another_cpu(&self) {
         let stored = self.stored.load(Ordering::Relaxed);
         let complete = self.complete.load(Ordering::Relaxed);
@@ -81,11 +93,15 @@ impl Books {
     ///
     /// # Panics
     ///
-    /// If a pair is missing.
+    /// If a pair is missing, or the `isb` of a context switch.
     pub fn check_visible(&self) {
         let stored = self.stored.load(Ordering::Relaxed);
         let visible = self.visible.load(Ordering::Relaxed);
         assert_eq!(visible, stored, "a pair is missing before an access");
+        assert!(
+            self.synchronized.load(Ordering::Relaxed),
+            "C12: the context switch has executed no isb"
+        );
     }
 
     /// How many stores wait for their pair.

@@ -1,7 +1,8 @@
 //! A small preemptive scheduler: threads on several CPUs, one queue, a context switch.
 //!
 //! A thread that is preempted goes to the end of the queue, and the next CPU that looks takes it: so threads migrate. A
-//! context switch executes what the contract of [`Backend`](lazy_mmu::Backend) demands of it, `dsb ish`.
+//! context switch executes the barriers that the contract of [`Backend`](lazy_mmu::Backend) demands: `dsb ish` on the CPU
+//! that gives the thread up, `isb` on the CPU that takes it over.
 
 use core::arch::{asm, naked_asm};
 use core::cell::UnsafeCell;
@@ -322,6 +323,7 @@ fn arrive() {
         publish(left);
     }
     let this = current();
+    this.books.take_over();
     let before = this.cpu.swap(cpu, Ordering::Relaxed);
     if before != cpu && before != NONE && !this.is_idle() {
         this.books.enter_another_cpu();

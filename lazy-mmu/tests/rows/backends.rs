@@ -81,6 +81,107 @@ fn k01_off_aarch64_the_other_barriers_are_the_pairs() {
     assert_eq!(BARRIERS.get(), 4);
 }
 
+mod before_the_first_task {
+    use super::*;
+    use lazy_mmu::aarch64::{
+        Aarch64, ByteAt, FlagsAt, Kernel, MaybeNull, PreemptCountAt, TaskPointer,
+    };
+    use lazy_mmu::{Task, check_idle, forward_machine};
+
+    #[repr(C, align(8))]
+    struct ThreadInfo([AtomicU64; 3]);
+
+    std::thread_local! {
+        static TASK: Cell<*mut u8> = const { Cell::new(std::ptr::null_mut()) };
+    }
+
+    struct Register;
+    impl TaskPointer for Register {
+        fn current() -> *mut u8 {
+            TASK.get()
+        }
+    }
+
+    /// A kernel whose task pointer may be null, and one that promises that it is not.
+    struct Checked;
+    struct Unchecked;
+    // SAFETY: the tests let the register point to a `ThreadInfo`, or be null before they have one.
+    unsafe impl Kernel for Checked {
+        type Task = MaybeNull<Register>;
+        type Bits = FlagsAt<0, 0, 1, 2>;
+        type Interrupt = PreemptCountAt<8, 1>;
+    }
+    // SAFETY: as above.
+    unsafe impl Kernel for Unchecked {
+        type Task = Register;
+        type Bits = ByteAt<0>;
+        type Interrupt = PreemptCountAt<8, 1>;
+    }
+
+    /// `Aarch64<Checked>` with the barriers of the simulated machine.
+    struct Hosted;
+    // SAFETY: the bits and the interrupt test are `Checked`'s, the rest is `Sim`'s.
+    unsafe impl Backend for Hosted {
+        type Storage = <Aarch64<Checked> as Backend>::Storage;
+
+        fn current() -> Self::Storage {
+            Aarch64::<Checked>::current()
+        }
+
+        fn in_interrupt() -> bool {
+            Aarch64::<Checked>::in_interrupt()
+        }
+
+        forward_machine!(Sim);
+    }
+
+    #[lazy_mmu(backend = Hosted, mmu)]
+    fn boot(slot: &AtomicU64) {
+        mmu.write(slot, KERNEL);
+        assert!(sim::is_settled(slot));
+        write::<Hosted, _>(slot, KERNEL);
+        assert!(sim::is_settled(slot));
+        lazy_mmu::paused::<Hosted, _>(|| ());
+        lazy_mmu::flush::<Hosted>();
+        assert!(!is_active::<Hosted>());
+    }
+
+    #[test]
+    fn c13_before_the_first_task_sections_are_inert_and_stores_immediate() {
+        let [slot] = slots::<1>();
+        boot(&slot);
+        assert!(check_idle::<Hosted>().is_ok());
+        // SAFETY: there is no task, and so no handle.
+        let handle = std::panic::catch_unwind(|| unsafe { Task::<Hosted>::current() });
+        assert!(handle.is_err());
+
+        let info = ThreadInfo(slots::<3>());
+        with::<Hosted, _>(|_| {
+            // The first task begins inside the section, which settles what is deferred from now on.
+            TASK.set((&raw const info).cast_mut().cast());
+            with::<Hosted, _>(|inner| {
+                inner.write(&slot, KERNEL);
+                assert!(!sim::is_settled(&slot), "deferred");
+            });
+            assert!(sim::is_settled(&slot));
+        });
+        // SAFETY: the only handle of this task.
+        let mut task = unsafe { Task::<Hosted>::current() };
+        task.enter().write(&slot, KERNEL);
+        drop(task);
+        assert_eq!(info.0[0].load(Ordering::Relaxed), 0);
+        TASK.set(std::ptr::null_mut());
+        assert_eq!(trace(), "[SDISDI-][(SDI)](SDI)");
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "the task pointer is null: set it before the first store")]
+    fn c13_without_the_test_for_null_a_debug_build_says_what_is_missing() {
+        with::<Aarch64<Unchecked>, _>(|_| ());
+    }
+}
+
 #[test]
 fn k01_a_kernel_says_whether_it_has_the_tlb_range_instructions() {
     use lazy_mmu::aarch64::{Aarch64, ByteAt, Kernel, PreemptCountAt, TaskPointer};

@@ -101,8 +101,8 @@ mod kernel {
                 yield_now();
             }
         });
-        // d is the `dsb ish` of a context switch: to A, to B, back to A, and back here.
-        assert!(trace.is("d S (d S D I)*2 d"), "{}", trace.order());
+        // d I are the `dsb ish` and the `isb` of a context switch: to A, to B, back to A, and back here.
+        assert!(trace.is("d I S (d I S D I)*2 d I"), "{}", trace.order());
         println!(
             "C07 C12 A stores in a section, B runs, and its store is immediate; A goes on in its section: {}",
             trace.order()
