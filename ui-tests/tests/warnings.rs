@@ -31,7 +31,7 @@ const OF_EXPORTED_ITEMS: [&str; 8] = [
 
 /// The warnings that the attribute does change, all of Clippy: each judges the body as a whole, and with the section the
 /// body is another. With whether it appears, and the place in the source by which it is known.
-const DIFFERENCES: [(&str, bool, &str); 6] = [
+const DIFFERENCES: [(&str, bool, &str); 8] = [
     // Nothing happens in an empty body, so nothing is said about inlining it; a section is something.
     ("clippy::inline_always", true, "empty_inline_always"),
     // Its advice, to write `async fn`, the attribute would refuse.
@@ -41,6 +41,14 @@ const DIFFERENCES: [(&str, bool, &str); 6] = [
         "clippy::derivable_impls",
         false,
         "impl Default for Derivable",
+    ),
+    // Its advice, to remove the implementation, would remove the section.
+    ("clippy::empty_drop", false, "impl Drop for EmptyDrop"),
+    // The call may make statements, so it stands behind the section, which is a statement.
+    (
+        "clippy::items_after_statements",
+        true,
+        "const BEHIND_NOTHING",
     ),
     // A body of one field is taken for a getter.
     ("clippy::misnamed_getters", false, "fn first(&self)"),
