@@ -222,6 +222,13 @@
 /// sees the body with the section in it. Put `#[lazy_mmu]` last, next to the function, unless you want what the other one
 /// adds to be in the section too.
 ///
+/// An executor's attribute above `#[lazy_mmu]`, such as `#[tokio::main]`, removes `async`. The
+/// section then lies around the executor's `block_on`: it is open at each `.await`, and the stores
+/// of the thread's other tasks are deferred into it. `#[lazy_mmu]` cannot refuse this, because an
+/// ordinary function may return, spawn or poll an async block too. Use [`with`](crate::with())
+/// between two `.await`s instead. [Clippy reports](crate::soundness#sections-and-await) some other
+/// sections that are held over an `.await`.
+///
 /// # Warnings
 ///
 /// The body has the warnings that it had, at the same places. Some lints of Clippy differ, because
