@@ -795,3 +795,46 @@ fn semicolons_before_items() {
 #[lazy_mmu::lazy_mmu]
 #[inline(always)]
 fn empty_inline_always() {}
+
+#[lazy_mmu::lazy_mmu]
+fn items_with_attributes_first() -> u32 {
+    #[used]
+    static USED: u32 = 1;
+    #[diagnostic::on_unimplemented(message = "no page")]
+    trait Page {}
+    #[automatically_derived]
+    impl Page for u32 {}
+    USED
+}
+
+macro_rules! item {
+    () => {
+        const MADE: u32 = 1;
+    };
+}
+
+#[lazy_mmu::lazy_mmu]
+fn items_behind_a_macro_that_makes_one() -> u32 {
+    item!();
+    const NUMBER: u32 = 2;
+    MADE + NUMBER
+}
+
+macro_rules! nothing {
+    () => {};
+}
+
+#[lazy_mmu::lazy_mmu]
+fn items_behind_a_macro_that_makes_nothing() -> u32 {
+    nothing!();
+    const BEHIND_NOTHING: u32 = 1;
+    BEHIND_NOTHING
+}
+
+struct EmptyDrop;
+
+#[warn(clippy::empty_drop)]
+impl Drop for EmptyDrop {
+    #[lazy_mmu::lazy_mmu]
+    fn drop(&mut self) {}
+}

@@ -7,8 +7,7 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::punctuated::Punctuated;
-use syn::{Attribute, Ident, Item, Meta, Path, Token, Visibility};
+use syn::{Attribute, Ident, Item, Meta, Token, Visibility};
 
 use crate::expand::Errors;
 
@@ -202,8 +201,9 @@ fn inner_attributes(body: &[TokenTree]) -> usize {
 
 /// How many token trees the items take that a body begins with.
 ///
-/// They may stand before the section is opened, for they do nothing there; behind a statement
-/// `clippy::items_after_statements` would report them.
+/// They stand before the section is opened, because `clippy::items_after_statements` reports items
+/// behind a statement. An attribute macro may make statements of an item. Their stores are not
+/// lost, because the body's section is not open yet.
 fn leading_items(body: &[TokenTree], before_macros: bool) -> usize {
     if !may_begin_an_item(body) {
         return 0;
@@ -229,7 +229,9 @@ fn leading_items(body: &[TokenTree], before_macros: bool) -> usize {
     if are_all { items } else { 0 }
 }
 
-/// Reads the items that come next, and the semicolons around them; if `before_macros`, up to the first `macro_rules!`.
+/// Reads the items that come next, and the semicolons around them.
+///
+/// If `before_macros` is set, it stops at the first `macro_rules!`.
 fn skip_items(input: ParseStream<'_>, before_macros: bool) {
     let semicolons = || while let Ok(Some(_)) = input.parse::<Option<Token![;]>>() {};
     semicolons();
@@ -240,69 +242,12 @@ fn skip_items(input: ParseStream<'_>, before_macros: bool) {
     }
 }
 
-/// Whether an item comes next that is one and does nothing. The call of a macro may be anything, and an attribute macro may
-/// make anything of an item.
+/// Whether an item comes next. A macro call is not taken for one, because it may make statements.
 fn starts_with_item(input: ParseStream<'_>, before_macros: bool) -> bool {
-    let attributes = input.fork().call(Attribute::parse_outer);
-    if !attributes.is_ok_and(|all| all.iter().all(is_inert)) {
-        return false;
-    }
     match input.fork().parse() {
         Ok(Item::Macro(item)) => !before_macros && item.mac.path.is_ident("macro_rules"),
         Ok(_) => true,
         Err(_) => false,
-    }
-}
-
-/// Whether this is an attribute that leaves an item an item: one of the language's, or this macro's.
-fn is_inert(attribute: &Attribute) -> bool {
-    match &attribute.meta {
-        Meta::List(list) if list.path.is_ident("cfg_attr") => {
-            let metas = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
-            // The first is the condition.
-            metas.is_ok_and(|all| all.iter().skip(1).all(|it| is_inert_path(it.path())))
-        }
-        meta => is_inert_path(meta.path()),
-    }
-}
-
-fn is_inert_path(path: &Path) -> bool {
-    const INERT: [&str; 24] = [
-        "allow",
-        "cfg",
-        "cold",
-        "deny",
-        "deprecated",
-        "derive",
-        "doc",
-        "expect",
-        "export_name",
-        "forbid",
-        "inline",
-        "lazy_mmu",
-        "link",
-        "link_name",
-        "link_section",
-        "macro_use",
-        "must_use",
-        "no_mangle",
-        "non_exhaustive",
-        "repr",
-        "target_feature",
-        "track_caller",
-        "unsafe",
-        "warn",
-    ];
-    match (
-        path.get_ident(),
-        path.segments.first(),
-        path.segments.last(),
-    ) {
-        (Some(word), ..) => INERT.iter().any(|it| word == it),
-        (None, Some(first), Some(last)) => {
-            last.ident == "lazy_mmu" || first.ident == "rustfmt" || first.ident == "clippy"
-        }
-        _ => false,
     }
 }
 

@@ -124,6 +124,9 @@
 /// and `let mmu = __view.section();`, and with `paused` the statement is `let __pause = ::lazy_mmu::__private::pause::<Mmu>();`.
 /// Paths are looked up there, inside the body: an item of the body that is called as the backend hides it.
 ///
+/// An attribute macro may turn an item at the start of the body into statements. They run before
+/// the section is opened, and cannot use `mmu`.
+///
 /// The names with two underscores are the macro's own: the body cannot name the guard, and so cannot forget it. What
 /// `mmu` refers to is a view of the section, which is never dropped.
 ///
@@ -219,11 +222,28 @@
 /// sees the body with the section in it. Put `#[lazy_mmu]` last, next to the function, unless you want what the other one
 /// adds to be in the section too.
 ///
+/// An executor's attribute above `#[lazy_mmu]`, such as `#[tokio::main]`, removes `async`. The
+/// section then lies around the executor's `block_on`: it is open at each `.await`, and the stores
+/// of the thread's other tasks are deferred into it. `#[lazy_mmu]` cannot refuse this, because an
+/// ordinary function may return, spawn or poll an async block too. Use [`with`](crate::with())
+/// between two `.await`s instead. [Clippy reports](crate::soundness#sections-and-await) some other
+/// sections that are held over an `.await`.
+///
 /// # Warnings
 ///
-/// The body has those that it had, at the same places, but for lints of Clippy that judge a body as a whole, and see another
-/// one. `missing_const_for_fn`, `manual_async_fn` and `derivable_impls` no longer propose what would have no section;
-/// `misnamed_getters` takes the function for no getter; `non_canonical_clone_impl` and `non_canonical_partial_ord_impl` say
-/// that such an implementation does more than it should; and `inline_always` speaks on a function whose body was empty. An
-/// error of the attribute's may bring a warning with it that an import, which only the attribute used, is unused.
+/// The body has the warnings that it had, at the same places. Some lints of Clippy differ, because
+/// they judge the body as a whole:
+///
+/// * `missing_const_for_fn`, `manual_async_fn`, `derivable_impls` and `empty_drop` no longer
+///   propose a change that would remove the section. With the attribute, an empty `drop` flushes
+///   its caller's section.
+/// * `misnamed_getters` no longer takes the function for a getter.
+/// * `non_canonical_clone_impl` and `non_canonical_partial_ord_impl` report such an implementation,
+///   because it does more than it should.
+/// * `inline_always` reports a function with an empty body.
+/// * `items_after_statements` reports the items behind a macro call that begins the body and makes
+///   nothing. With `mmu` it also reports the items behind a `macro_rules!`.
+///
+/// An error of the attribute may bring a warning that an import, which only the attribute used, is
+/// unused.
 pub use lazy_mmu_macros::lazy_mmu;

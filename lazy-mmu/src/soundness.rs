@@ -24,7 +24,7 @@
 //! | keep a guard in a thread-local, in a cell outside its closure, in a `'static` trait object; return it from its function | E0521, E0515, E0716 |
 //! | forget or leave the section of a closure or of the attribute; exchange or replace a closure's | E0507, E0521, E0716, E0506 |
 //! | name the attribute's hidden guard | E0425 |
-//! | hold a section over `.await`: in an attributed `async fn`, in the closure form, in a future that is sent | macro error, E0728, E0277 |
+//! | hold a section over `.await`: in an `async fn` that the attribute sees, a closure, a sent future | macro error, E0728, E0277 |
 //! | use a pending mapping without a proof; with one from before the mapping, of another section, of a nested one, of the caller; after another store | E0061, E0616; E0499, E0521, E0597, E0716 |
 //! | let a pending mapping or a proof out of its closure; shorten or lengthen its brand | lifetime errors |
 //! | have an unmapped frame back before its invalidation, or twice; forge what was unmapped; invalidate it on another thread, or with another backend | private fields, E0382, E0277, E0308 |
@@ -72,5 +72,24 @@
 //! | what is hidden in `__private` | the macros |
 //! | a value put into [`pending`](crate::LazyMmu::pending) that says something else than the stores before it | who maps |
 //! | a section held over an `.await` on one thread: stores of other futures are deferred into it | who awaits |
+//! | an executor's attribute above `#[lazy_mmu]`: a section around `block_on` | who writes it |
 //! | the contents of the tables | the kernel |
 //! | the hardware | its maker |
+//!
+//! # Sections and `.await`
+//!
+//! The compiler refuses to send a future that holds a section to another thread. It accepts such a
+//! future on one thread, where the stores of other tasks are then deferred into the section. Clippy
+//! reports a variable that holds a guard or a token over an `.await`, if `clippy.toml` has:
+//!
+//! ```toml
+//! await-holding-invalid-types = [
+//!     "lazy_mmu::LazyMmu",
+//!     "lazy_mmu::Paused",
+//!     "lazy_mmu::raw::PauseState",
+//!     "lazy_mmu::raw::State",
+//! ]
+//! ```
+//!
+//! Clippy does not report a guard in a field or behind a reference. Nor does it report the section
+//! of [an attribute beneath an executor's](macro@crate::lazy_mmu#other-attributes).

@@ -31,7 +31,7 @@ const OF_EXPORTED_ITEMS: [&str; 8] = [
 
 /// The warnings that the attribute does change, all of Clippy: each judges the body as a whole, and with the section the
 /// body is another. With whether it appears, and the place in the source by which it is known.
-const DIFFERENCES: [(&str, bool, &str); 6] = [
+const DIFFERENCES: [(&str, bool, &str); 8] = [
     // Nothing happens in an empty body, so nothing is said about inlining it; a section is something.
     ("clippy::inline_always", true, "empty_inline_always"),
     // Its advice, to write `async fn`, the attribute would refuse.
@@ -41,6 +41,14 @@ const DIFFERENCES: [(&str, bool, &str); 6] = [
         "clippy::derivable_impls",
         false,
         "impl Default for Derivable",
+    ),
+    // Its advice, to remove the implementation, would remove the section.
+    ("clippy::empty_drop", false, "impl Drop for EmptyDrop"),
+    // The call may make statements, so it stands behind the section, which is a statement.
+    (
+        "clippy::items_after_statements",
+        true,
+        "const BEHIND_NOTHING",
     ),
     // A body of one field is taken for a getter.
     ("clippy::misnamed_getters", false, "fn first(&self)"),
@@ -56,8 +64,8 @@ const DIFFERENCES: [(&str, bool, &str); 6] = [
 /// A warning: the lint, and the whole text with its places.
 type Warning = (String, String);
 
-/// Compiles the source as a library.
-fn warnings(edition: &str, variant: &str, source: &str) -> BTreeSet<Warning> {
+/// Compiles the source as a library, with these settings of Clippy.
+fn warnings(edition: &str, variant: &str, source: &str, settings: &str) -> BTreeSet<Warning> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let folder = workspace
         .join("target/ui-tests-warnings")
@@ -78,6 +86,7 @@ fn warnings(edition: &str, variant: &str, source: &str) -> BTreeSet<Warning> {
         ),
     );
     write("src/lib.rs", source);
+    write("clippy.toml", settings);
     // The versions of this workspace: nothing is looked for.
     let lock = fs::read_to_string(workspace.join("Cargo.lock")).expect("it can be read");
     write("Cargo.lock", &lock);
@@ -117,8 +126,8 @@ fn p09_no_warning_appears_or_disappears() {
         .collect();
     let functions = source.lines().filter(|it| it.trim() == ATTRIBUTE).count();
     for edition in ["2021", "2024"] {
-        let without = warnings(edition, "plain", &plain.join("\n"));
-        let with = warnings(edition, "section", source);
+        let without = warnings(edition, "plain", &plain.join("\n"), "");
+        let with = warnings(edition, "section", source, "");
         let lints: BTreeSet<_> = without.iter().map(|(lint, _)| lint.as_str()).collect();
         for lint in OF_EXPORTED_ITEMS {
             assert!(lints.contains(lint), "{lint} is not among the warnings");
@@ -150,4 +159,22 @@ fn p09_no_warning_appears_or_disappears() {
         )
         .expect("stderr can be written");
     }
+}
+
+/// The settings are those that the page `soundness` shows.
+#[test]
+fn clippy_reports_a_guard_and_a_token_that_are_held_across_an_await() {
+    let page = include_str!("../../lazy-mmu/src/soundness.rs");
+    let lines = page.lines().map(|it| it.trim_start_matches("//!"));
+    let block = lines.skip_while(|it| *it != " ```toml").skip(1);
+    let settings: Vec<_> = block.take_while(|it| *it != " ```").collect();
+    let source = include_str!("../awaits.rs");
+    let warnings = warnings("2024", "awaits", source, &settings.join("\n"));
+    let found: Vec<_> = warnings
+        .iter()
+        .filter(|(lint, _)| lint == "clippy::await_holding_invalid_type")
+        .filter_map(|(_, text)| text.lines().next()?.split('`').nth(1))
+        .collect();
+    let expected = ["LazyMmu", "Paused", "raw::PauseState", "raw::State"];
+    assert_eq!(found, expected.map(|it| format!("lazy_mmu::{it}")));
 }

@@ -112,11 +112,9 @@ fn check_section(args: &TokenStream, item: &TokenStream, output: &TokenStream) {
         > 1;
     let after = texts(&body_after);
     let attributes = inner_attributes(&body);
-    // Where an item and more are inside one pair of invisible delimiters, the section may be opened before them; and so
-    // where an attribute may be a macro.
+    // Invisible delimiters may hold an item and more. The section is opened before them.
     let unclear = |it: &TokenTree| match it {
         TokenTree::Group(group) => group.delimiter() == Delimiter::None,
-        TokenTree::Punct(punct) => punct.as_char() == '#',
         _ => false,
     };
     let items = if body[attributes..].iter().any(unclear) {
