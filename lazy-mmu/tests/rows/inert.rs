@@ -42,8 +42,11 @@ fn attributed(slot: &AtomicU64) {
     enable_and_store(slot);
 }
 
+/// A form of a section, and its use around a store to the entry.
+type Form = (&'static str, fn(&AtomicU64));
+
 /// Each form of a section that is inert because softirqs are disabled, and in which they are enabled.
-const FORMS: [(&str, fn(&AtomicU64)); 7] = [
+const FORMS: [Form; 7] = [
     ("closure", |slot| {
         with::<Softirqs, _>(|_| enable_and_store(slot));
     }),
@@ -107,7 +110,8 @@ fn s28_an_inert_section_whose_interrupt_ends_settles_when_it_is_left() {
 /// The same where a pause is the cause, and ends by its guard that was moved inside.
 #[test]
 fn s28_an_inert_section_whose_pause_ends_settles_when_it_is_left() {
-    let forms: [(&str, fn(&AtomicU64, &mut dyn FnMut())); 3] = [
+    type Form = (&'static str, fn(&AtomicU64, &mut dyn FnMut()));
+    let forms: [Form; 3] = [
         ("closure", |slot, resume| {
             with::<Sim, _>(|_| {
                 resume();

@@ -19,8 +19,8 @@ include!("../host.rs");
 mod kernel {
     use aarch64_rt::entry;
     use lazy_mmu::descriptor::Granule;
+    use lazy_mmu::lazy_mmu;
     use lazy_mmu::tlb::{self, VirtualRange};
-    use lazy_mmu::{lazy_mmu, note_store};
     use lazy_mmu_qemu::step::Tables;
     use lazy_mmu_qemu::thread::Mmu;
     use lazy_mmu_qemu::{access, pool, program, step, upper};
@@ -55,7 +55,7 @@ mod kernel {
         }
     }
 
-    /// For cursors that map what was not mapped: the pair, deferred.
+    /// For cursors that map pages that were not mapped: the section executes the barriers.
     struct Mapped;
 
     impl PagingMetaData for Mapped {
@@ -64,9 +64,7 @@ mod kernel {
         const VA_MAX_BITS: usize = 48;
         type VirtAddr = VirtAddr;
 
-        fn flush_tlb(_: Option<VirtAddr>) {
-            note_store::<Mmu>();
-        }
+        fn flush_tlb(_: Option<VirtAddr>) {}
     }
 
     /// For cursors that change or take away: complete invalidations, which settle what is pending.
@@ -177,9 +175,9 @@ mod kernel {
             .unmap_region(VirtAddr::from(BASE), PAGES * 4096)
     }
 
-    #[lazy_mmu(backend = Mmu)]
+    #[lazy_mmu(backend = Mmu, mmu)]
     fn map_in_a_section(table: &mut Table<Mapped>, frame: PhysAddr) -> PagingResult {
-        map(table, frame)
+        mmu.note_stores(|| map(table, frame))
     }
 
     #[lazy_mmu(backend = Mmu)]

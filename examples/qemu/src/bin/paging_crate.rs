@@ -1,7 +1,7 @@
 //! `aarch64-paging` on an active table, inside a section.
 //!
-//! The crate stores the descriptors; the section is told with `note_store`, and has the barrier pair executed once. Two ways
-//! are shown. A table that the crate knows to be active it synchronises itself, after every call: `dsb ishst`, the TLBI
+//! The crate stores the descriptors; `note_stores` tells the section, on every way out of the crate, and the section executes
+//! the barrier pair once. Two ways are shown. A table that the crate knows to be active it synchronises itself, after every call: `dsb ishst`, the TLBI
 //! instructions, `dsb ish`, `isb`, though an entry that was invalid is in no TLB. A table that it does not know to be
 //! active (here: TTBR1 is loaded beside it) it leaves to its caller, and a section makes one pair of any number of calls.
 //!
@@ -144,9 +144,7 @@ mod kernel {
     ) -> Result<(), aarch64_paging::MapError> {
         for number in first..first + PAGES {
             let frame = PhysicalAddress(frame);
-            let result = map.map_range(&page(number), frame, NORMAL, Constraints::empty());
-            mmu.note_store();
-            result?;
+            mmu.note_stores(|| map.map_range(&page(number), frame, NORMAL, Constraints::empty()))?;
         }
         Ok(())
     }
@@ -156,11 +154,11 @@ mod kernel {
     fn protect(map: &mut Map, first: usize) -> Result<(), aarch64_paging::MapError> {
         let start = BASE + first * 4096;
         let region = MemoryRegion::new(start, start + PAGES * 4096);
-        let result = map.modify_range(&region, &|_, entry| {
-            entry.modify_flags(Attributes::READ_ONLY, Attributes::empty())
+        let result = mmu.note_stores(|| {
+            map.modify_range(&region, &|_, entry| {
+                entry.modify_flags(Attributes::READ_ONLY, Attributes::empty())
+            })
         });
-        // Before the error is passed on: some entries may have been changed.
-        mmu.note_store();
         let range = lazy_mmu::tlb::VirtualRange::new(
             lazy_mmu::descriptor::Granule::Kib4,
             start as u64,

@@ -1,0 +1,226 @@
+//! Row B32: contiguous groups change as a whole.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lazy_mmu::contiguous::{ContiguousGroup, NotAGroup};
+use lazy_mmu::descriptor::{
+    ACCESSED, CONTIGUOUS, DBM, Granule, KERNEL_DATA, Leaf, READ_ONLY, VALID,
+};
+use lazy_mmu::sim::{Sim, is_settled};
+use lazy_mmu::tlb::VirtualRange;
+use lazy_mmu::{Bits, sim, update, with};
+
+use crate::common::{slots, trace};
+
+const BASE: u64 = 0xffff_8000_0000_0000;
+const MEMBER: u64 = KERNEL_DATA | DBM | CONTIGUOUS;
+
+fn leaf(i: usize, attributes: u64) -> Leaf {
+    Leaf::page(0x4000_0000 + 4096 * i as u64, attributes)
+}
+
+/// 32 pages, two groups of 16, dirty by the hardware's bits.
+fn two_groups() -> [AtomicU64; 32] {
+    core::array::from_fn(|i| AtomicU64::new(leaf(i, MEMBER).0))
+}
+
+fn range(first: u64, pages: u64) -> VirtualRange {
+    VirtualRange::new(Granule::Kib4, BASE + 4096 * first, pages).unwrap()
+}
+
+fn loaded(table: &[AtomicU64]) -> Vec<u64> {
+    table.iter().map(|it| it.load(Ordering::Relaxed)).collect()
+}
+
+/// Every operation that would change a part of a group panics, before it changes anything.
+#[test]
+fn b32_a_part_of_a_group_is_refused() {
+    type Attempt<'a> = (&'static str, &'a dyn Fn());
+    let table = two_groups();
+    let before = loaded(&table);
+    let one = &table[5];
+    let part = &table[5..16];
+    let current = leaf(5, MEMBER);
+    let attempts: [Attempt<'_>; 15] = [
+        ("get_and_clear", &|| {
+            update::get_and_clear::<Sim>(one);
+        }),
+        ("set_wrprotect", &|| {
+            update::set_wrprotect::<Sim>(one, 0);
+        }),
+        ("test_and_clear_young", &|| {
+            update::test_and_clear_young::<Sim>(one);
+        }),
+        ("set_access_flags", &|| {
+            update::set_access_flags::<Sim, _>(one, Leaf(ACCESSED), 1 << 55);
+        }),
+        ("set_access_flags in a section", &|| {
+            with::<Sim, _>(|mmu| mmu.set_access_flags(one, Leaf(ACCESSED), 1 << 55));
+        }),
+        ("compare_exchange", &|| {
+            let _ = update::compare_exchange::<Sim, _>(one, current, Leaf::INVALID);
+        }),
+        ("compare_exchange in a section", &|| {
+            let _ = with::<Sim, _>(|mmu| mmu.compare_exchange(one, current, Leaf::INVALID));
+        }),
+        ("unmap", &|| {
+            with::<Sim, _>(|mmu| drop(mmu.unmap(one, range(5, 1))));
+        }),
+        ("unmap_table", &|| {
+            with::<Sim, _>(|mmu| drop(mmu.unmap_table(one, range(5, 1))));
+        }),
+        ("break_before_make", &|| {
+            with::<Sim, _>(|mmu| mmu.break_before_make(one, range(5, 1), |_| current));
+        }),
+        ("unmap_range, cut in front", &|| {
+            with::<Sim, _>(|mmu| drop(mmu.unmap_range(part, range(5, 11))));
+        }),
+        ("unmap_range, cut behind", &|| {
+            with::<Sim, _>(|mmu| drop(mmu.unmap_range(&table[..20], range(0, 20))));
+        }),
+        ("unmap_range_into", &|| {
+            with::<Sim, _>(|mmu| drop(mmu.unmap_range_into(part, range(5, 11), [0; 11])));
+        }),
+        ("set_memory_valid, invalid", &|| {
+            with::<Sim, _>(|mmu| mmu.set_memory_valid(part, range(5, 11), false));
+        }),
+        ("set_memory_valid, cut behind", &|| {
+            with::<Sim, _>(|mmu| mmu.set_memory_valid(&table[16..31], range(16, 15), false));
+        }),
+    ];
+    for (name, attempt) in attempts {
+        let panic = catch_unwind(AssertUnwindSafe(attempt)).expect_err(name);
+        let message = panic.downcast_ref::<String>().expect("a message");
+        assert!(message.contains("contiguous group"), "{name}: {message}");
+        assert_eq!(loaded(&table), before, "{name}");
+        assert_eq!(sim::bits::<Sim>(), Bits::EMPTY, "{name}");
+    }
+    trace();
+}
+
+#[test]
+fn b32_entries_that_become_valid_do_it_as_a_group() {
+    let table = two_groups();
+    with::<Sim, _>(|mmu| mmu.set_memory_valid(&table, range(0, 32), false));
+    let before = loaded(&table);
+    assert!(before.iter().all(|it| it & VALID == 0));
+    let part = || with::<Sim, _>(|mmu| mmu.set_memory_valid(&table[..15], range(0, 15), true));
+    assert!(catch_unwind(AssertUnwindSafe(part)).is_err());
+    assert_eq!(loaded(&table), before);
+    with::<Sim, _>(|mmu| mmu.set_memory_valid(&table[16..], range(16, 16), true));
+    assert!(
+        table[16..]
+            .iter()
+            .all(|it| it.load(Ordering::Relaxed) & VALID != 0)
+    );
+    trace();
+}
+
+#[test]
+fn b32_whole_groups_are_one_operation() {
+    let table = two_groups();
+    let groups =
+        [&table[..16], &table[16..]].map(|it| ContiguousGroup::new(Granule::Kib4, 3, it).unwrap());
+    // What the hardware has noted in one entry only.
+    for slot in &table {
+        slot.fetch_and(!ACCESSED, Ordering::Relaxed);
+        slot.fetch_or(READ_ONLY, Ordering::Relaxed);
+    }
+    table[3].fetch_or(ACCESSED, Ordering::Relaxed);
+    table[7].fetch_and(!READ_ONLY, Ordering::Relaxed);
+    let old = groups[0].test_and_clear_young::<Sim>();
+    assert_eq!(old, leaf(0, MEMBER).0, "accessed, and dirty");
+    assert_eq!(table[3].load(Ordering::Relaxed) & ACCESSED, 0);
+    let old = groups[0].set_wrprotect::<Sim>(1 << 55);
+    assert_eq!(old & (DBM | READ_ONLY | ACCESSED), DBM, "dirty");
+    for (i, slot) in table[..16].iter().enumerate() {
+        let bits = slot.load(Ordering::Relaxed);
+        assert_eq!(bits & (DBM | READ_ONLY), READ_ONLY);
+        assert_eq!(bits >> 55 & 1 != 0, i == 7, "the one that was dirty");
+    }
+    assert_eq!(trace().matches('D').count(), 0, "they take away");
+
+    with::<Sim, _>(|_| {
+        assert!(groups[0].set_access_flags::<Sim, _>(Leaf(ACCESSED | DBM), 0));
+        assert!(!groups[0].set_access_flags::<Sim, _>(Leaf(ACCESSED | DBM | READ_ONLY), 0));
+        assert!(!is_settled(&table[0]), "deferred");
+    });
+    assert!(table[..16].iter().all(is_settled));
+    assert!(
+        table[..16]
+            .iter()
+            .all(|it| it.load(Ordering::Relaxed) & ACCESSED != 0)
+    );
+
+    let old = groups[1].get_and_clear::<Sim>();
+    assert_eq!(old, leaf(16, MEMBER).0 & !ACCESSED | READ_ONLY);
+    assert!(table[16..].iter().all(|it| it.load(Ordering::Relaxed) == 0));
+    trace();
+    // By range: the group, and entries that are in none.
+    with::<Sim, _>(|mmu| mmu.unmap_range(&table, range(0, 32)).invalidate(mmu));
+    assert_eq!(loaded(&table), [0; 32]);
+    assert_eq!(
+        trace(),
+        format!("({}D{}dI)", "S".repeat(32), "T".repeat(32))
+    );
+}
+
+/// Neither invalid entries nor tables are members, whatever bit 52 is in them.
+#[test]
+fn b32_what_is_in_no_group_changes_alone() {
+    let [slot] = slots::<1>();
+    slot.store(CONTIGUOUS | 0x1234_0000, Ordering::Relaxed);
+    assert_eq!(
+        update::get_and_clear::<Sim>(&slot),
+        CONTIGUOUS | 0x1234_0000
+    );
+    // Software's bit of a table descriptor.
+    slot.store(0x4000_0003 | CONTIGUOUS, Ordering::Relaxed);
+    let table = VirtualRange::of_entry(Granule::Kib4, 2, BASE).unwrap();
+    with::<Sim, _>(|mmu| mmu.unmap(&slot, table).invalidate(mmu));
+    slot.store(leaf(0, KERNEL_DATA).0, Ordering::Relaxed);
+    with::<Sim, _>(|mmu| mmu.unmap(&slot, range(0, 1)).invalidate(mmu));
+    trace();
+}
+
+#[test]
+fn b32_what_is_no_group_is_refused() {
+    let table = two_groups();
+    let group = |first: usize, n: usize| {
+        ContiguousGroup::new(Granule::Kib4, 3, &table[first..first + n]).map(|it| it.slots().len())
+    };
+    assert_eq!(group(0, 16), Ok(16));
+    assert_eq!(group(16, 16), Ok(16));
+    let expected = Some(16);
+    assert_eq!(
+        group(0, 15),
+        Err(NotAGroup::Length {
+            entries: 15,
+            expected
+        })
+    );
+    assert_eq!(
+        group(0, 32),
+        Err(NotAGroup::Length {
+            entries: 32,
+            expected
+        })
+    );
+    // Halves of two groups: the address tells.
+    let bits = leaf(8, MEMBER).0;
+    assert_eq!(group(8, 16), Err(NotAGroup::Entry { index: 0, bits }));
+    for bits in [0, leaf(3, KERNEL_DATA).0, leaf(4, MEMBER).0] {
+        table[3].store(bits, Ordering::Relaxed);
+        assert_eq!(group(0, 16), Err(NotAGroup::Entry { index: 3, bits }));
+    }
+    let none = ContiguousGroup::new(Granule::Kib4, 0, &table[..16]).unwrap_err();
+    assert_eq!(
+        [none, group(0, 2).unwrap_err(), group(0, 16).unwrap_err()].map(|it| it.to_string()),
+        [
+            "there are no contiguous groups at this level",
+            "2 entries are not a contiguous group of 16",
+            "entry 3, 0x78000040004703, does not belong to a contiguous group with the others",
+        ]
+    );
+}
