@@ -24,7 +24,6 @@ struct task {
 
 #define VALID ((uint64_t)1 << 0)
 #define USER ((uint64_t)1 << 6)
-#define UXN ((uint64_t)1 << 54)
 
 enum state { OUTER, NESTED, INERT };
 
@@ -159,7 +158,7 @@ static inline void defer(void)
 
 static inline bool needs_barrier(uint64_t descriptor)
 {
-	return (descriptor & (VALID | USER | UXN)) == (VALID | UXN);
+	return (descriptor & (VALID | USER)) == VALID;
 }
 
 /* A leaf whose bits decide whether it needs the pair. */
