@@ -43,7 +43,7 @@ pub struct Global;
 macro_rules! set_global_backend {
     ($backend:ty) => {
         const _: () = {
-            #[unsafe(export_name = "lazy_mmu::set_global_backend!.must_stand_once_in_the_program.0_1")]
+            #[unsafe(export_name = $crate::__symbol!())]
             static REGISTERED: $crate::__private::Registered =
                 $crate::__private::Registered::new::<$backend>();
 
@@ -52,7 +52,7 @@ macro_rules! set_global_backend {
             static KEEP: &$crate::__private::Registered = &REGISTERED;
 
             #[cfg(miri)]
-            #[unsafe(export_name = "lazy_mmu::set_global_backend!.for_miri.0_1")]
+            #[unsafe(export_name = $crate::__symbol!(for_miri))]
             fn registered() -> &'static $crate::__private::Registered {
                 &REGISTERED
             }
@@ -60,18 +60,30 @@ macro_rules! set_global_backend {
     };
 }
 
-// What `set_global_backend!` defines. Where it is missing, or stands twice, the linker complains of one symbol, by a name
-// that says what to do. The version keeps two incompatible versions of this crate apart. The characters are those that
-// linkers' scripts allow.
-//
+/// The name of a symbol that `set_global_backend!` defines.
+///
+/// If the registration is missing, or stands twice, the linker names the symbol, and the name says
+/// what to do. The version keeps two copies of the crate apart, because each has its own `Registered`:
+/// cargo refuses a second copy, but other build systems do not. Linkers' scripts allow the characters.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __symbol {
+    () => {
+        "lazy_mmu::set_global_backend!.must_stand_once_in_the_program.0_1_0"
+    };
+    (for_miri) => {
+        "lazy_mmu::set_global_backend!.for_miri.0_1_0"
+    };
+}
+
 // SAFETY: the names are this crate's, and only the macro above defines them, with these types.
 unsafe extern "Rust" {
     #[cfg(not(miri))]
-    #[link_name = "lazy_mmu::set_global_backend!.must_stand_once_in_the_program.0_1"]
+    #[link_name = crate::__symbol!()]
     safe static REGISTERED: Registered;
     // Miri knows functions of other crates by their name, but not statics.
     #[cfg(miri)]
-    #[link_name = "lazy_mmu::set_global_backend!.for_miri.0_1"]
+    #[link_name = crate::__symbol!(for_miri)]
     safe fn registered_for_miri() -> &'static Registered;
 }
 
@@ -395,5 +407,16 @@ unsafe impl Backend for Global {
     #[inline]
     fn context() -> (Place, bool) {
         (registered().context)()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn k11_the_symbol_has_the_full_version() {
+        let version = env!("CARGO_PKG_VERSION").replace('.', "_");
+        for symbol in [crate::__symbol!(), crate::__symbol!(for_miri)] {
+            assert_eq!(symbol.rsplit('.').next(), Some(&*version));
+        }
     }
 }
