@@ -26,7 +26,8 @@ pub struct Global;
 /// Without it, or with two, the program is not linked, and the error has this macro's name in it. (A shared library is linked
 /// all the same, and fails when it is loaded; a static library is somebody else's to link.)
 ///
-/// The backend keeps its bits in a [`SharedWord`], in an [`OwnByte`], or nowhere ([`Eager`](crate::Eager)).
+/// The backend keeps its bits in a [`SharedWord`] or in an [`OwnByte`], or it is an
+/// [`Eager`](crate::Eager) of such a backend.
 ///
 /// ```
 /// lazy_mmu::set_global_backend!(lazy_mmu::sim::Sim);
@@ -167,10 +168,13 @@ pub enum Layout {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Place(NonNull<()>);
 
-/// A storage that a registered backend can have. Sealed by being private.
+/// A storage that a registered backend can have. Sealed: code outside the crate cannot name it. An
+/// implementation is trusted with its layout, because a [`Place`] is accessed by that.
 #[diagnostic::on_unimplemented(
-    message = "a global backend cannot keep its bits in `{Self}`",
-    note = "use `SharedWord` or `OwnByte`, or name the backend where it is used: `#[lazy_mmu(backend = ..)]`"
+    message = "the registered backend cannot keep its bits in `{Self}`",
+    note = "register a backend with a `SharedWord` or an `OwnByte`, or an `Eager` of one",
+    note = "`Global` is the registered backend, so neither it nor an `Eager` of it can be registered",
+    note = "any other backend is named where it is used: `#[lazy_mmu(backend = ..)]`"
 )]
 pub trait Registrable: Storage {
     /// Where it keeps the bits.
@@ -203,12 +207,13 @@ impl Registrable for OwnByte {
     }
 }
 
-impl Registrable for Off {
+/// Only if `S` is registrable too, because an `Eager<Global>` would forward to itself for ever.
+impl<S: Registrable> Registrable for Off<S> {
     const LAYOUT: Layout = Layout::Off;
 
     #[inline]
     fn place(self) -> Place {
-        Place(NonNull::dangling())
+        Place::nobodys()
     }
 }
 
@@ -257,7 +262,7 @@ impl Storage for Place {
             }
             // SAFETY: this arm's layout.
             Layout::OwnByte => unsafe { self.byte() }.load(),
-            Layout::Off => Off.load(),
+            Layout::Off => Bits::PAUSED,
         }
     }
 
@@ -280,7 +285,7 @@ impl Storage for Place {
                 // SAFETY: the caller's promise is the same.
                 unsafe { byte.set(bits) }
             }
-            Layout::Off => Off.load(),
+            Layout::Off => Bits::PAUSED,
         }
     }
 
