@@ -211,6 +211,7 @@ impl Registrable for OwnByte {
 impl<S: Registrable> Registrable for Off<S> {
     const LAYOUT: Layout = Layout::Off;
 
+    /// As with `Off` itself, whose bits are nobody's: `check_idle` tells by them.
     #[inline]
     fn place(self) -> Place {
         Place::nobodys()
