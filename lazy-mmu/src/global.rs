@@ -64,8 +64,10 @@ macro_rules! set_global_backend {
 /// The name of a symbol that `set_global_backend!` defines.
 ///
 /// If the registration is missing, or stands twice, the linker names the symbol, and the name says
-/// what to do. The version keeps two copies of the crate apart, because each has its own `Registered`:
-/// cargo refuses a second copy, but other build systems do not. Linkers' scripts allow the characters.
+/// what to do. Linkers' scripts allow the characters.
+///
+/// The full version is in it, because two versions of the crate have different functions for it to
+/// lead to. Cargo refuses a second copy in one program; other build systems do not.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __symbol {
@@ -173,7 +175,7 @@ pub struct Place(NonNull<()>);
 #[diagnostic::on_unimplemented(
     message = "the registered backend cannot keep its bits in `{Self}`",
     note = "register a backend with a `SharedWord` or an `OwnByte`, or an `Eager` of one",
-    note = "`Global` is the registered backend, so neither it nor an `Eager` of it can be registered",
+    note = "`Global` is the registered backend: neither it nor an `Eager` of it can be registered",
     note = "any other backend is named where it is used: `#[lazy_mmu(backend = ..)]`"
 )]
 pub trait Registrable: Storage {

@@ -1,5 +1,5 @@
-//! Rows S24 and S25 with K06: a program that switches the mode off, by registering `Eager`. A test binary of its own, because there
-//! is one backend a program.
+//! Rows S24 and S25 with K06: a program that switches the mode off, by registering `Eager`. A test
+//! binary of its own, because there is one backend a program.
 
 use std::sync::atomic::AtomicU64;
 

@@ -1,4 +1,5 @@
-//! Row K07: a program with no backend, or with two, is not built, and the error names the line that mends it.
+//! Row K07: a program with no backend, or with two, is not built, and the error names the line that
+//! mends it. Row K11: nor is one with two copies of the crate.
 
 mod cargo;
 
