@@ -12,18 +12,17 @@ use crate::bits::{Bits, Storage};
 /// stay as they are.
 pub struct Eager<B>(PhantomData<B>);
 
-/// No bits: a thread that is paused forever.
+/// No bits: a thread that is paused forever, with `S` for the bits that the backend would have.
 ///
 /// That is all the state machine need know to make each section inert and each store immediate.
 #[derive(Clone, Copy, PartialEq, Debug)]
-#[non_exhaustive]
-pub struct Off;
+pub struct Off<S>(PhantomData<S>);
 
-impl Storage for Off {
+impl<S: Storage> Storage for Off<S> {
     /// The same: each section is one that has no effect on the thread.
     #[inline]
     fn nobodys() -> Self {
-        Self
+        Self(PhantomData)
     }
 
     #[inline]
@@ -42,11 +41,11 @@ impl Storage for Off {
 
 // SAFETY: no bits are ever set, so no pair is ever deferred; the barrier is `B`'s.
 unsafe impl<B: Backend> Backend for Eager<B> {
-    type Storage = Off;
+    type Storage = Off<B::Storage>;
 
     #[inline]
-    fn current() -> Off {
-        Off
+    fn current() -> Self::Storage {
+        Off::nobodys()
     }
 
     /// Never: it would change nothing, for every store is immediate anyway.

@@ -26,7 +26,8 @@ pub struct Global;
 /// Without it, or with two, the program is not linked, and the error has this macro's name in it. (A shared library is linked
 /// all the same, and fails when it is loaded; a static library is somebody else's to link.)
 ///
-/// The backend keeps its bits in a [`SharedWord`], in an [`OwnByte`], or nowhere ([`Eager`](crate::Eager)).
+/// The backend keeps its bits in a [`SharedWord`] or in an [`OwnByte`], or it is an
+/// [`Eager`](crate::Eager) of such a backend.
 ///
 /// ```
 /// lazy_mmu::set_global_backend!(lazy_mmu::sim::Sim);
@@ -43,7 +44,7 @@ pub struct Global;
 macro_rules! set_global_backend {
     ($backend:ty) => {
         const _: () = {
-            #[unsafe(export_name = "lazy_mmu::set_global_backend!.must_stand_once_in_the_program.0_1")]
+            #[unsafe(export_name = $crate::__symbol!())]
             static REGISTERED: $crate::__private::Registered =
                 $crate::__private::Registered::new::<$backend>();
 
@@ -52,7 +53,7 @@ macro_rules! set_global_backend {
             static KEEP: &$crate::__private::Registered = &REGISTERED;
 
             #[cfg(miri)]
-            #[unsafe(export_name = "lazy_mmu::set_global_backend!.for_miri.0_1")]
+            #[unsafe(export_name = $crate::__symbol!(for_miri))]
             fn registered() -> &'static $crate::__private::Registered {
                 &REGISTERED
             }
@@ -60,18 +61,32 @@ macro_rules! set_global_backend {
     };
 }
 
-// What `set_global_backend!` defines. Where it is missing, or stands twice, the linker complains of one symbol, by a name
-// that says what to do. The version keeps two incompatible versions of this crate apart. The characters are those that
-// linkers' scripts allow.
-//
+/// The name of a symbol that `set_global_backend!` defines.
+///
+/// If the registration is missing, or stands twice, the linker names the symbol, and the name says
+/// what to do. Linkers' scripts allow the characters.
+///
+/// The full version is in it, because two versions of the crate have different functions for it to
+/// lead to. Cargo refuses a second copy in one program; other build systems do not.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __symbol {
+    () => {
+        "lazy_mmu::set_global_backend!.must_stand_once_in_the_program.0_1_0"
+    };
+    (for_miri) => {
+        "lazy_mmu::set_global_backend!.for_miri.0_1_0"
+    };
+}
+
 // SAFETY: the names are this crate's, and only the macro above defines them, with these types.
 unsafe extern "Rust" {
     #[cfg(not(miri))]
-    #[link_name = "lazy_mmu::set_global_backend!.must_stand_once_in_the_program.0_1"]
+    #[link_name = crate::__symbol!()]
     safe static REGISTERED: Registered;
     // Miri knows functions of other crates by their name, but not statics.
     #[cfg(miri)]
-    #[link_name = "lazy_mmu::set_global_backend!.for_miri.0_1"]
+    #[link_name = crate::__symbol!(for_miri)]
     safe fn registered_for_miri() -> &'static Registered;
 }
 
@@ -155,10 +170,13 @@ pub enum Layout {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Place(NonNull<()>);
 
-/// A storage that a registered backend can have. Sealed by being private.
+/// A storage that a registered backend can have. Sealed: code outside the crate cannot name it. An
+/// implementation is trusted with its layout, because a [`Place`] is accessed by that.
 #[diagnostic::on_unimplemented(
-    message = "a global backend cannot keep its bits in `{Self}`",
-    note = "use `SharedWord` or `OwnByte`, or name the backend where it is used: `#[lazy_mmu(backend = ..)]`"
+    message = "the registered backend cannot keep its bits in `{Self}`",
+    note = "register a backend with a `SharedWord` or an `OwnByte`, or an `Eager` of one",
+    note = "`Global` is the registered backend: neither it nor an `Eager` of it can be registered",
+    note = "any other backend is named where it is used: `#[lazy_mmu(backend = ..)]`"
 )]
 pub trait Registrable: Storage {
     /// Where it keeps the bits.
@@ -191,12 +209,14 @@ impl Registrable for OwnByte {
     }
 }
 
-impl Registrable for Off {
+/// Only if `S` is registrable too, because an `Eager<Global>` would forward to itself for ever.
+impl<S: Registrable> Registrable for Off<S> {
     const LAYOUT: Layout = Layout::Off;
 
+    /// As with `Off` itself, whose bits are nobody's: `check_idle` tells by them.
     #[inline]
     fn place(self) -> Place {
-        Place(NonNull::dangling())
+        Place::nobodys()
     }
 }
 
@@ -245,7 +265,7 @@ impl Storage for Place {
             }
             // SAFETY: this arm's layout.
             Layout::OwnByte => unsafe { self.byte() }.load(),
-            Layout::Off => Off.load(),
+            Layout::Off => Bits::PAUSED,
         }
     }
 
@@ -268,7 +288,7 @@ impl Storage for Place {
                 // SAFETY: the caller's promise is the same.
                 unsafe { byte.set(bits) }
             }
-            Layout::Off => Off.load(),
+            Layout::Off => Bits::PAUSED,
         }
     }
 
@@ -395,5 +415,16 @@ unsafe impl Backend for Global {
     #[inline]
     fn context() -> (Place, bool) {
         (registered().context)()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn k11_the_symbol_has_the_full_version() {
+        let version = env!("CARGO_PKG_VERSION").replace('.', "_");
+        for symbol in [crate::__symbol!(), crate::__symbol!(for_miri)] {
+            assert_eq!(symbol.rsplit('.').next(), Some(&*version));
+        }
     }
 }

@@ -123,7 +123,7 @@ pub use attribute::lazy_mmu;
 /// What the macros expand to. Not for users: these names change without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::global::{Layout, Place, Registered, Registrable};
+    pub use crate::global::Registered;
     pub use crate::pause::pause;
     pub use crate::section::{section, view};
 }

@@ -29,7 +29,7 @@ extern crate std;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU8, AtomicU64};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::boxed::Box;
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -115,8 +115,6 @@ struct ThreadInfo {
 /// One host thread's machine.
 struct Machine {
     tasks: RefCell<Vec<&'static ThreadInfo>>,
-    current: Cell<TaskId>,
-    interrupts: Cell<usize>,
     trace: RefCell<Vec<Event>>,
     /// The entries that were stored since the last barrier pair. A `dsb ishst` alone moves them to `completed`.
     stored: RefCell<HashSet<usize>>,
@@ -126,17 +124,23 @@ struct Machine {
 
 std::thread_local! {
     static MACHINE: Machine = Machine {
-        tasks: RefCell::new(std::vec![new_task()]),
-        current: Cell::new(TaskId::FIRST),
-        interrupts: Cell::new(0),
+        tasks: RefCell::new(std::vec![current_task()]),
         trace: RefCell::new(Vec::new()),
         stored: RefCell::default(),
         completed: RefCell::default(),
     };
+
+    // The backends use only these two. They have no destructor, so they last until the host thread
+    // ends: the destructor of another thread-local may use sections when the machine is gone.
+
+    /// The task that runs; `None` before its first use.
+    static CURRENT: Cell<Option<&'static ThreadInfo>> = const { Cell::new(None) };
+    /// How many interrupts are nested.
+    static INTERRUPTS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Tasks are never freed: a guard may outlive its host thread's machine, in a destructor of another thread-local. This
-/// list keeps them reachable, so that leak checkers see that they are not lost.
+/// Tasks are never freed, because a guard may outlive its host thread's machine. This list keeps
+/// them reachable, so that leak checkers see that they are not lost.
 static TASKS: Mutex<Vec<&'static ThreadInfo>> = Mutex::new(Vec::new());
 
 fn new_task() -> &'static ThreadInfo {
@@ -149,7 +153,11 @@ fn new_task() -> &'static ThreadInfo {
 }
 
 fn current_task() -> &'static ThreadInfo {
-    MACHINE.with(|machine| machine.tasks.borrow()[machine.current.get().0])
+    CURRENT.get().unwrap_or_else(|| {
+        let first = new_task();
+        CURRENT.set(Some(first));
+        first
+    })
 }
 
 /// Records what the simulated CPU executes. The backend calls it for stores, barriers and sections; a test or a
@@ -202,13 +210,13 @@ pub fn interrupt<R>(handler: impl FnOnce() -> R) -> R {
     struct Return;
     impl Drop for Return {
         fn drop(&mut self) {
-            MACHINE.with(|machine| machine.interrupts.set(machine.interrupts.get() - 1));
+            INTERRUPTS.set(INTERRUPTS.get() - 1);
             execute(Event::InterruptReturn);
         }
     }
 
     execute(Event::Interrupt);
-    MACHINE.with(|machine| machine.interrupts.set(machine.interrupts.get() + 1));
+    INTERRUPTS.set(INTERRUPTS.get() + 1);
     let _return = Return;
     handler()
 }
@@ -232,23 +240,70 @@ pub fn spawn() -> TaskId {
 ///
 /// If this thread has no such task.
 pub fn switch_to(task: TaskId) {
-    MACHINE.with(|machine| {
-        assert!(
-            task.0 < machine.tasks.borrow().len(),
-            "no such task: {task}"
-        );
-        machine.current.set(task);
-    });
+    let to = MACHINE.with(|machine| machine.tasks.borrow().get(task.0).copied());
+    assert!(to.is_some(), "no such task: {task}");
+    CURRENT.set(to);
     execute(Event::Switch(task));
 }
 
-/// The current task's flags word, so that a test can set and clear the flags of others in it. The mode's bits are the
-/// three [highest](FLAGS).
-pub fn flags() -> &'static AtomicU64 {
-    &current_task().flags
+/// The current task's flags word. It stays the task's when another task runs.
+///
+/// ```
+/// use lazy_mmu::sim::{self, Sim};
+///
+/// const NEED_RESCHED: u64 = 1 << 1;
+///
+/// let flags = sim::flags();
+/// lazy_mmu::with::<Sim, _>(|_| {
+///     // Another CPU asks for a reschedule.
+///     std::thread::scope(|scope| scope.spawn(|| flags.set(NEED_RESCHED)).join()).unwrap();
+///     assert_eq!(flags.load() & !sim::FLAGS, NEED_RESCHED);
+/// });
+/// assert_eq!(flags.load(), NEED_RESCHED);
+/// ```
+pub fn flags() -> TaskFlags {
+    TaskFlags(&current_task().flags)
 }
 
-/// The bits of [`flags`] that the mode uses.
+/// A simulated task's flags word. Any thread may change the flags of others in it, as other CPUs
+/// do. The bits of the mode ([`FLAGS`]) are refused.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskFlags(&'static AtomicU64);
+
+impl TaskFlags {
+    /// The whole word.
+    pub fn load(self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Sets the flags in `mask`.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is the mode's.
+    #[track_caller]
+    pub fn set(self, mask: u64) {
+        self.0.fetch_or(of_others(mask), Ordering::Relaxed);
+    }
+
+    /// Clears the flags in `mask`.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is the mode's.
+    #[track_caller]
+    pub fn clear(self, mask: u64) {
+        self.0.fetch_and(!of_others(mask), Ordering::Relaxed);
+    }
+}
+
+#[track_caller]
+fn of_others(mask: u64) -> u64 {
+    assert!(mask & FLAGS == 0, "{mask:#x} has one of the mode's bits");
+    mask
+}
+
+/// The bits of a [flags word](TaskFlags) that the mode uses: the three highest.
 pub const FLAGS: u64 = 0b111 << 61;
 
 fn barrier_pair() {
@@ -290,9 +345,7 @@ fn record(event: backend::Event) {
 }
 
 fn in_interrupt() -> bool {
-    MACHINE
-        .try_with(|machine| machine.interrupts.get() != 0)
-        .unwrap_or(false)
+    INTERRUPTS.get() != 0
 }
 
 /// The storage of [`Sim`].
@@ -304,7 +357,8 @@ unsafe impl Backend for Sim {
     type Storage = Flags;
 
     fn current() -> Flags {
-        // SAFETY: a task is never freed, and all accesses to its flags are atomic.
+        // SAFETY: a task is never freed; all accesses to its flags are atomic, and `TaskFlags`
+        // refuses to change the three bits.
         unsafe { SharedWord::from_ptr(NonNull::from(&current_task().flags)) }
     }
 
@@ -376,6 +430,8 @@ pub fn bits<B: Backend>() -> crate::Bits {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::catch_unwind;
+
     use super::*;
 
     #[test]
@@ -427,10 +483,27 @@ mod tests {
         let all = Bits::ACTIVE.union(Bits::PENDING).union(Bits::PAUSED);
         // SAFETY: no section depends on these bits.
         unsafe { Sim::current().set(all) };
-        assert_eq!(flags().load(core::sync::atomic::Ordering::Relaxed), FLAGS);
+        assert_eq!(flags().load(), FLAGS);
         assert_eq!(FLAGS, 0xe000_0000_0000_0000);
         // SAFETY: as above.
         unsafe { Sim::current().clear(all) };
+    }
+
+    #[test]
+    fn safe_code_cannot_change_the_modes_flags() {
+        for bit in 0..64 {
+            let mask = 1 << bit;
+            let set = catch_unwind(|| flags().set(mask)).is_ok();
+            let clear = catch_unwind(|| flags().clear(mask)).is_ok();
+            assert_eq!((set, clear), (bit < 61, bit < 61), "bit {bit}");
+            assert_eq!(flags().load(), 0, "bit {bit}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "0xffffffffffffffff has one of the mode's bits")]
+    fn the_modes_flags_are_refused_by_name() {
+        flags().clear(u64::MAX);
     }
 
     #[test]

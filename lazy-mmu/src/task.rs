@@ -73,6 +73,7 @@ impl<B: Backend> Task<B> {
 
     /// Checks that this thread is in no section, has nothing pending, and is not paused: for the places where a kernel
     /// must not be in one (the end of a task, the return to user space). A forgotten guard of this handle is healed first.
+    /// With [`Eager`](crate::Eager) every thread is idle, because it has no sections.
     ///
     /// # Errors
     ///
@@ -126,11 +127,12 @@ pub fn check_idle<B: Backend>() -> Result<(), NotIdle> {
 
 #[inline]
 fn check_idle_at<B: Backend>(bits: B::Storage) -> Result<(), NotIdle> {
-    let bits = bits.load();
-    if bits == Bits::EMPTY {
+    let now = bits.load();
+    // With `Eager` a thread's bits are nobody's: it is in no section and has nothing pending.
+    if now == Bits::EMPTY || bits == B::Storage::nobodys() {
         Ok(())
     } else {
-        Err(NotIdle { bits })
+        Err(NotIdle { bits: now })
     }
 }
 

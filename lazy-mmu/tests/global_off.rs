@@ -1,12 +1,12 @@
-//! Row S25 with K06: a program that switches the mode off, by registering `Eager`. A test binary of its own, because there
-//! is one backend a program.
+//! Rows S24 and S25 with K06: a program that switches the mode off, by registering `Eager`. A test
+//! binary of its own, because there is one backend a program.
 
 use std::sync::atomic::AtomicU64;
 
 use lazy_mmu::descriptor::{Leaf, UXN, VALID};
 use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::{self, Event, Sim};
-use lazy_mmu::{Bits, Eager, Global, is_active, lazy_mmu, with};
+use lazy_mmu::{Bits, Eager, Global, check_idle, is_active, lazy_mmu, paused, with};
 
 lazy_mmu::set_global_backend!(Eager<Sim>);
 
@@ -33,4 +33,11 @@ fn s25_k06_global_switched_off() {
         }
     }
     assert_eq!(barriers, 6, "two stores, each with its pair");
+}
+
+#[test]
+fn s24_k06_a_thread_is_idle_where_global_is_switched_off() {
+    assert_eq!(check_idle::<Global>(), Ok(()));
+    with::<Global, _>(|_| assert_eq!(check_idle::<Global>(), Ok(())));
+    paused::<Global, _>(|| assert_eq!(check_idle::<Global>(), Ok(())));
 }

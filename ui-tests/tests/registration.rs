@@ -1,6 +1,10 @@
-//! Row K07: a program with no backend, or with two, is not built, and the error names the line that mends it.
+//! Row K07: a program with no backend, or with two, is not built, and the error names the line that
+//! mends it. Row K11: nor is one with two copies of the crate.
 
 mod cargo;
+
+use std::fs;
+use std::path::Path;
 
 const PACKAGE: &str = "ui-tests-registration";
 const SYMBOL: &str = "lazy_mmu::set_global_backend!.must_stand_once_in_the_program";
@@ -56,4 +60,38 @@ fn k06_one_backend_for_a_library_that_does_not_know_it() {
     let output = cargo::run(&["run", "--package", PACKAGE, "--bin", "registered-once"]);
     assert!(output.success, "{}", output.stderr);
     assert_eq!(output.stdout, "one pair\n");
+}
+
+/// Two copies would share one registered backend, and one would call its functions as the other's.
+/// Of the second copy only the manifest counts.
+#[test]
+fn k11_two_copies_in_one_program_are_refused() {
+    let first = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lazy-mmu");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("two-copies");
+    let write = |file: &str, text: &str| {
+        let file = folder.join(file);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("it can be made");
+        fs::write(file, text).expect("it can be written");
+    };
+    write("copy/build.rs", "fn main() {}");
+    write("copy/src/lib.rs", "");
+    write("src/main.rs", "fn main() {}");
+    let manifest = format!(
+        "[package]\nname = 'two-copies'\nedition = '2024'\n[workspace]\n[dependencies]\n\
+         first = {{ package = 'lazy-mmu', path = '{}' }}\n\
+         second = {{ package = 'lazy-mmu', path = 'copy' }}\n",
+        first.display()
+    );
+    write("Cargo.toml", &manifest);
+    write("Cargo.lock", include_str!("../../Cargo.lock"));
+    let manifest = folder.join("Cargo.toml");
+    let manifest = manifest.to_str().expect("the path is text");
+    for version in [env!("CARGO_PKG_VERSION"), "0.1.99"] {
+        let copy = "[package]\nname = 'lazy-mmu'\nedition = '2024'\nlinks = 'lazy-mmu'\n";
+        write("copy/Cargo.toml", &format!("{copy}version = '{version}'\n"));
+        let output = cargo::run_anywhere(&["check", "--offline", "--manifest-path", manifest]);
+        assert!(!output.success, "{version} must not be built");
+        let error = "links to the native library `lazy-mmu`, but it conflicts";
+        assert!(output.stderr.contains(error), "{}", output.stderr);
+    }
 }

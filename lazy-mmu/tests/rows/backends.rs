@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64};
 
 use crate::common::{KERNEL, slots, trace};
 use lazy_mmu::descriptor::{Granule, KERNEL_DATA, Table, VALID};
@@ -216,16 +216,16 @@ fn k01_a_kernel_says_whether_it_has_the_tlb_range_instructions() {
 fn k02_others_flags_in_the_shared_word_survive() {
     let [slot] = slots();
     let others = 0x0123_4567_89ab_cdef & !sim::FLAGS;
-    sim::flags().store(others, Ordering::Relaxed);
+    sim::flags().set(others);
     with::<Sim, _>(|mmu| {
         mmu.write(&slot, KERNEL);
         // Another CPU asks for a reschedule.
-        sim::flags().fetch_or(1 << 60, Ordering::Relaxed);
+        sim::flags().set(1 << 60);
         mmu.flush();
         mmu.write(&slot, KERNEL);
     });
     assert_eq!(trace(), "(SDISDI)");
-    assert_eq!(sim::flags().load(Ordering::Relaxed), others | 1 << 60);
+    assert_eq!(sim::flags().load(), others | 1 << 60);
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn k02_the_own_byte_is_another_place() {
     with::<SimOwnByte, _>(|_| {
         assert!(is_active::<SimOwnByte>());
         assert!(!is_active::<Sim>(), "nothing in the flags word");
-        assert_eq!(sim::flags().load(Ordering::Relaxed), 0);
+        assert_eq!(sim::flags().load(), 0);
     });
 }
 

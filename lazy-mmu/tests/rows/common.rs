@@ -31,7 +31,7 @@ macro_rules! for_both_storages {
             fn body<$backend: lazy_mmu::Backend>() $body
             body::<lazy_mmu::sim::Sim>();
             assert_eq!(
-                lazy_mmu::sim::flags().load(std::sync::atomic::Ordering::Relaxed) & lazy_mmu::sim::FLAGS,
+                lazy_mmu::sim::flags().load() & lazy_mmu::sim::FLAGS,
                 0,
                 "the test leaves no bit behind"
             );

@@ -1,4 +1,4 @@
-//! Rows S10 to S17, S23, S24 and S26: pauses.
+//! Rows S10 to S17, S23 to S26: pauses.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicU64;
 use crate::common::{KERNEL, for_both_storages, slots, trace};
 use lazy_mmu::raw::{self, Kind};
 use lazy_mmu::sim::{self, bits};
-use lazy_mmu::{Backend, Bits, Dynamic, LazyMmu, Task, check_idle, is_active, paused, with, write};
+use lazy_mmu::{
+    Backend, Bits, Dynamic, Eager, LazyMmu, Task, check_idle, is_active, paused, with, write,
+};
 
 fn task<B: Backend>() -> Task<B> {
     // SAFETY: each test makes one handle for its thread and backend at a time, and forgets none.
@@ -224,6 +226,24 @@ for_both_storages! {
         trace();
         assert_eq!(handle.check_idle(), Ok(()));
         assert_eq!(trace(), "DI)");
+    }
+}
+
+for_both_storages! {
+    fn s24_s25_a_thread_of_the_eager_backend_is_always_idle<B>() {
+        let mut handle = task::<Eager<B>>();
+        assert_eq!(handle.check_idle(), Ok(()));
+        with::<Eager<B>, _>(|mmu| {
+            assert_eq!(handle.check_idle(), Ok(()));
+            mmu.paused(|| assert_eq!(check_idle::<Eager<B>>(), Ok(())));
+        });
+        // The backend itself still tells of its own sections.
+        with::<B, _>(|_| {
+            assert_eq!(check_idle::<Eager<B>>(), Ok(()));
+            assert_eq!(check_idle::<B>().unwrap_err().bits(), Bits::ACTIVE);
+        });
+        mem::forget(handle.enter());
+        assert_eq!(handle.check_idle(), Ok(()));
     }
 }
 

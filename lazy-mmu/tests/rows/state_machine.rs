@@ -1,12 +1,16 @@
 //! Rows S: the state machine, through the bare token, the guards and the closure form.
 
+use std::cell::RefCell;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
 
 use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
 use lazy_mmu::raw::{self, Kind, State};
-use lazy_mmu::sim::{self, Sim, bits};
-use lazy_mmu::{Backend, Bits, Eager, Task, is_active, paused, with, write};
+use lazy_mmu::sim::{self, Sim, SimOwnByte, bits};
+use lazy_mmu::{Backend, Bits, Eager, Task, check_idle, is_active, paused, with, write};
 
 /// A bare enter; the tests here pass every state to `leave`, in order.
 fn enter<B: Backend>() -> State {
@@ -364,4 +368,56 @@ fn s01_each_simulated_task_starts_fresh() {
     sim::switch_to(sim::TaskId::FIRST);
     assert!(is_active::<Sim>());
     leave::<Sim>(state);
+}
+
+#[test]
+fn s24_the_mode_works_until_the_host_threads_very_end() {
+    /// Its drop is a thread-local's destructor.
+    struct AtTheEnd(Sender<bool>);
+    impl Drop for AtTheEnd {
+        fn drop(&mut self) {
+            // The trace is of no use any more.
+            let gone = panic::catch_unwind(sim::take_trace).is_err();
+            let [slot] = slots();
+            let uses_it = || {
+                uses_the_mode::<Sim>(&slot);
+                uses_the_mode::<SimOwnByte>(&slot);
+                sim::interrupt(|| assert!(Sim::in_interrupt()));
+            };
+            let result = panic::catch_unwind(AssertUnwindSafe(uses_it));
+            self.0.send(gone && result.is_ok()).unwrap();
+        }
+    }
+    fn uses_the_mode<B: Backend>(slot: &AtomicU64) {
+        let mut task = task::<B>();
+        let mut section = task.enter();
+        section.write(slot, KERNEL);
+        assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::PENDING));
+        section.nest().paused(|| write::<B, _>(slot, KERNEL));
+        assert_eq!(bits::<B>(), Bits::ACTIVE);
+        assert!(check_idle::<B>().is_err());
+        section.leave();
+        with::<B, _>(|mmu| mmu.write(slot, KERNEL));
+        assert_eq!(task.check_idle(), Ok(()));
+    }
+    thread_local! {
+        static BEFORE_THE_MACHINE: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
+        static AFTER_THE_MACHINE: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
+    }
+    let (sender, results) = channel();
+    thread::spawn(move || {
+        BEFORE_THE_MACHINE.set(Some(AtTheEnd(sender.clone())));
+        with::<Sim, _>(|_| ());
+        AFTER_THE_MACHINE.set(Some(AtTheEnd(sender)));
+    })
+    .join()
+    .unwrap();
+    // The order of the destructors is the host's.
+    let mut results: Vec<bool> = results.iter().collect();
+    results.sort_unstable();
+    assert_eq!(
+        results,
+        [false, true],
+        "one of them runs when the machine is gone"
+    );
 }
