@@ -156,7 +156,6 @@ impl Operation {
                 Event::Isb => Some(Step::Isb),
                 Event::Tlbi(_) | Event::TlbiAll => Some(Step::Tlbi),
                 Event::TlbiTable(_) => Some(Step::TlbiTable),
-                Event::DmbIshst => Some(Step::DmbIshst),
                 _ => None,
             })
             .collect();

@@ -252,7 +252,6 @@ fn print_timeline(out: &mut impl Write, operation: &Operation) -> io::Result<()>
             }
             Event::DsbIshst => writeln!(out, "dsb ishst")?,
             Event::DsbIsh => writeln!(out, "dsb ish")?,
-            Event::DmbIshst => writeln!(out, "dmb ishst")?,
             Event::Isb => writeln!(out, "isb")?,
             Event::Tlbi(address) => writeln!(out, "tlbi {address:#x}")?,
             Event::Enter(kind) => {

@@ -17,7 +17,7 @@ pub enum Step {
     DsbIsh,
     /// `dsb sy`
     DsbSy,
-    /// `dmb ishst`, between filling a table and linking it.
+    /// `dmb ishst`
     DmbIshst,
     /// `isb`
     Isb,

@@ -130,16 +130,17 @@ fn b19_each_allocation_inside_a_walk_is_a_nested_section_that_flushes() {
 }
 
 #[test]
-fn b24_b20_only_invalidations_have_barriers_that_are_no_pair() {
+fn b24_b20_b29_only_invalidations_and_links_have_barriers_that_are_no_pair() {
     for way in 0..WAYS.len() {
         for operation in run(way, 100, true) {
-            let invalidations = operation
-                .events
-                .windows(2)
-                .filter(|it| matches!(it, [Event::DsbIshst, Event::Tlbi(_)]))
-                .count();
+            let followed_by = |next: fn(&Event) -> bool| {
+                let is_it = |it: &&[Event]| it[0] == Event::DsbIshst && next(&it[1]);
+                operation.events.windows(2).filter(is_it).count()
+            };
+            let invalidations = followed_by(|it| matches!(it, Event::Tlbi(_)));
+            let links = followed_by(|it| matches!(it, Event::Store { .. }));
             let counts = operation.counts();
-            assert_eq!(counts.dsb_ishst, counts.pairs + invalidations);
+            assert_eq!(counts.dsb_ishst, counts.pairs + invalidations + links);
             assert_eq!(counts.isb, counts.pairs + invalidations);
         }
     }

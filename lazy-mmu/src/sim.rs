@@ -64,8 +64,6 @@ pub enum Event {
     DsbIshst,
     /// `dsb ish`, behind a TLB invalidation.
     DsbIsh,
-    /// `dmb ishst`, between filling a table and linking it. Recorded by [`execute`] only.
-    DmbIshst,
     /// `isb`.
     Isb,
     /// A TLB invalidation of the page at this virtual address.

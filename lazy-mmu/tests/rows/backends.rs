@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicU64};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::common::{KERNEL, slots, trace};
 use lazy_mmu::descriptor::{Granule, KERNEL_DATA, Table, VALID};

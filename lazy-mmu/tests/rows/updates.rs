@@ -349,7 +349,7 @@ fn what_was_unmapped_is_had_back_after_its_invalidation() {
     }
     impl Drop for Buffer {
         fn drop(&mut self) {
-            lazy_mmu::sim::execute(lazy_mmu::sim::Event::DmbIshst);
+            lazy_mmu::sim::execute(lazy_mmu::sim::Event::Interrupt);
         }
     }
 
@@ -378,7 +378,7 @@ fn what_was_unmapped_is_had_back_after_its_invalidation() {
     let order: Vec<_> = lazy_mmu::sim::take_trace();
     let freed = order
         .iter()
-        .position(|it| *it == lazy_mmu::sim::Event::DmbIshst);
+        .position(|it| *it == lazy_mmu::sim::Event::Interrupt);
     let completed = order
         .iter()
         .position(|it| *it == lazy_mmu::sim::Event::DsbIsh);
