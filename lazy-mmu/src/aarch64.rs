@@ -39,6 +39,8 @@
 //! The module builds everywhere, so that a kernel's code can be checked and documented on its developers' machines; off
 //! aarch64 the registers and barriers panic.
 
+pub mod errata;
+
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};

@@ -64,10 +64,13 @@ fn checked(shell: &Shell) -> Result<Vec<Test>> {
         trace(shell, test).with_context(|| test.path())?;
     }
     let never = count(&tests, Verdict::Never);
+    let untraced = tests.iter().filter(|it| it.untraced).count();
     println!(
-        "{} litmus tests, {never} with the verdict Never, whose barriers stand in the recorded outputs, and {} with Sometimes",
+        "{} litmus tests, {} with the verdict Sometimes and {never} with Never: the barriers of {} \
+         stand in the recorded outputs, and {untraced} say why theirs do not",
         tests.len(),
         tests.len() - never,
+        never - untraced,
     );
     Ok(tests)
 }
@@ -134,7 +137,7 @@ fn table(readme: &str, tests: &[Test]) -> Result<()> {
 
 /// The barriers of the test are in the recorded outputs that it names.
 fn trace(shell: &Shell, test: &Test) -> Result<()> {
-    if test.verdict == Verdict::Sometimes {
+    if test.verdict == Verdict::Sometimes || test.untraced {
         return Ok(());
     }
     let mut shown = [None, None];

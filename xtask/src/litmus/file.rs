@@ -38,8 +38,11 @@ pub(super) struct Test {
     pub(super) name: String,
     pub(super) verdict: Verdict,
     pub(super) claim: String,
-    /// Of a test that never goes wrong: of the CPU under test, and of the one on which its task goes on, if it does.
+    /// Of a test that never goes wrong: of the CPU under test, and of the one on which its task goes
+    /// on, if it does.
     pub(super) traces: [Option<Trace>; 2],
+    /// It never goes wrong, and says why no recorded output shows its barriers.
+    pub(super) untraced: bool,
     threads: Vec<Thread>,
 }
 
@@ -76,6 +79,7 @@ impl Test {
             verdict: head.verdict,
             claim: head.claim,
             traces: head.traces,
+            untraced: head.untraced,
             threads: threads(initial, program)?,
         })
     }
@@ -118,6 +122,7 @@ struct Head {
     verdict: Verdict,
     claim: String,
     traces: [Option<Trace>; 2],
+    untraced: bool,
 }
 
 impl Head {
@@ -126,6 +131,7 @@ impl Head {
         let mut claim = None;
         let mut trace = None;
         let mut other = None;
+        let mut untraced = None;
         for line in comment.lines() {
             let (key, value) = line
                 .split_once(": ")
@@ -135,7 +141,10 @@ impl Head {
                 "Claim" => &mut claim,
                 "Trace" => &mut trace,
                 "Trace P1" => &mut other,
-                _ => bail!("`{key}:` is none of `Verdict:`, `Claim:`, `Trace:` and `Trace P1:`"),
+                "Untraced" => &mut untraced,
+                _ => bail!(
+                    "`{key}:` is none of `Verdict:`, `Claim:`, `Trace:`, `Trace P1:` and `Untraced:`"
+                ),
             };
             ensure!(field.replace(value).is_none(), "there are two `{key}:`");
         }
@@ -145,17 +154,26 @@ impl Head {
             other => bail!("the verdict is `Never` or `Sometimes`, not `{other}`"),
         };
         let claim = claim.context("`Claim:` is missing")?;
-        ensure!(
-            claim.ends_with('.') && !claim.contains(". "),
-            "`Claim:` must be one sentence, with its full stop"
-        );
+        for (key, value) in [("Claim", Some(claim)), ("Untraced", untraced)] {
+            ensure!(
+                value.is_none_or(|it| it.ends_with('.') && !it.contains(". ")),
+                "`{key}:` must be one sentence, with its full stop"
+            );
+        }
+        let traced = trace.is_some() || other.is_some();
         match verdict {
-            Verdict::Never => ensure!(
-                trace.is_some(),
-                "`Trace:` is missing: the line of a recorded output which shows these barriers"
-            ),
+            Verdict::Never => {
+                ensure!(
+                    trace.is_some() || untraced.is_some(),
+                    "`Trace:` is missing: the line of a recorded output which shows these barriers"
+                );
+                ensure!(
+                    !(traced && untraced.is_some()),
+                    "`Untraced:` says why there is no `Trace:`, and there is one"
+                );
+            }
             Verdict::Sometimes => ensure!(
-                trace.is_none() && other.is_none(),
+                !traced && untraced.is_none(),
                 "`Trace:` is for what the crate executes, and this may go wrong"
             ),
         }
@@ -166,6 +184,7 @@ impl Head {
                 trace.map(Trace::parse).transpose()?,
                 other.map(Trace::parse).transpose()?,
             ],
+            untraced: untraced.is_some(),
         })
     }
 }
@@ -310,8 +329,32 @@ exists (fault(P0:L0,x))
         refused("out.txt: a leaf: S D I", "none", "FILE.txt");
         refused("Verdict: Never", "Verdict: Sometimes", "may go wrong");
         refused("Claim:", "Author:", "none of");
+        refused("Trace: out.txt", "Trace P1: out.txt", "`Trace:` is missing");
         refused("vmsa", "", "Variant=vmsa");
         refused("exists", "forall", "exists");
+    }
+
+    #[test]
+    fn a_test_without_a_trace_says_why() -> Result<()> {
+        const TRACE: &str = "Trace: out.txt: a leaf: S D I";
+        const UNTRACED: &str = "Untraced: An exception is not recorded.";
+        let test = parse(&NEVER.replace(TRACE, UNTRACED))?;
+        assert!(test.untraced);
+        assert_eq!(test.traces, [None, None]);
+        assert!(!parse(NEVER)?.untraced);
+        refused(
+            TRACE,
+            "Untraced: no output",
+            "`Untraced:` must be one sentence",
+        );
+        refused(
+            TRACE,
+            &format!("{TRACE}\n{UNTRACED}"),
+            "says why there is no `Trace:`",
+        );
+        let sometimes = NEVER.replace(TRACE, UNTRACED).replace("Never", "Sometimes");
+        assert!(parse(&sometimes).is_err(), "it may go wrong");
+        Ok(())
     }
 
     #[test]
