@@ -156,6 +156,7 @@ impl Operation {
                 Event::Isb => Some(Step::Isb),
                 Event::Tlbi(_) | Event::TlbiAll => Some(Step::Tlbi),
                 Event::TlbiTable(_) => Some(Step::TlbiTable),
+                Event::TlbiRepeated => Some(Step::TlbiRepeated),
                 _ => None,
             })
             .collect();

@@ -25,6 +25,8 @@ pub enum Step {
     Tlbi,
     /// A TLB invalidation of leaves and of what walks have cached of the tables above.
     TlbiTable,
+    /// The TLB invalidation that completes the others once more, on CPUs that need it (row B31).
+    TlbiRepeated,
 }
 
 /// How often each of them was executed.
@@ -54,7 +56,7 @@ impl Counts {
                 .windows(2)
                 .filter(|two| matches!(two, [Step::DsbIshst, Step::Isb]))
                 .count(),
-            tlbi: count(Step::Tlbi) + count(Step::TlbiTable),
+            tlbi: count(Step::Tlbi) + count(Step::TlbiTable) + count(Step::TlbiRepeated),
         }
     }
 }
@@ -91,7 +93,7 @@ impl fmt::Display for Line<'_> {
 /// The order of `steps`, with repetitions folded: `(S*8 D I)*64` is 64 times eight stores and a pair.
 ///
 /// `S` is a descriptor store, `D` `dsb ishst`, `d` `dsb ish`, `y` `dsb sy`, `M` `dmb ishst`, `I` `isb`, `T` a TLB invalidation,
-/// `t` one of the tables too.
+/// `t` one of the tables too, `R` the one that is repeated.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a>(pub &'a [Step]);
 
@@ -140,6 +142,7 @@ impl fmt::Display for Order<'_> {
                     Step::Isb => "I",
                     Step::Tlbi => "T",
                     Step::TlbiTable => "t",
+                    Step::TlbiRepeated => "R",
                 })?;
             } else {
                 write!(f, "({})", Order(group))?;

@@ -56,10 +56,11 @@ pub trait Descriptor: Copy {
     /// Whether a walker that finds the descriptor goes on to a next-level table. The store of such a descriptor
     /// is ordered after the earlier stores of its thread, which have filled that table.
     ///
-    /// The barrier is [`Backend::table_barrier`](crate::Backend::table_barrier): `dsb ishst`. A `dmb ishst` orders
-    /// the two stores for observers that read memory, and Linux relies on that for walkers too (`pmd_install`).
-    /// The manual guarantees that a walk observes a store only after a `dsb` (Arm ARM DDI 0487, "Ordering of
-    /// memory accesses from translation table walks"), so this crate executes one.
+    /// The barrier is [`Backend::table_barrier`](crate::Backend::table_barrier): `dsb ishst`. The manual calls a walk
+    /// "a separate observer", and promises that it observes a store only after a `dsb` (Arm ARM DDI 0487, rules
+    /// R_TGRMW and R_SPVBD). It is silent about `dmb ishst` and `stlr`. Linux relies on a `dmb` for user tables
+    /// (`pmd_install`), because a walk reads the child through the parent, and has `dsb ishst` for kernel tables
+    /// (`init_clear_pgtable`). So this crate executes the `dsb`.
     fn points_to_table(self) -> bool;
 }
 

@@ -27,7 +27,7 @@ pub struct Global;
 /// all the same, and fails when it is loaded; a static library is somebody else's to link.)
 ///
 /// The backend keeps its bits in a [`SharedWord`] or in an [`OwnByte`], or it is an
-/// [`Eager`](crate::Eager) of such a backend.
+/// [`Eager`](crate::Eager) of such a backend. It is not one that passes its methods on to `Global`, and so to itself.
 ///
 /// ```
 /// lazy_mmu::set_global_backend!(lazy_mmu::sim::Sim);

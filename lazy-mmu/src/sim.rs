@@ -72,6 +72,9 @@ pub enum Event {
     TlbiTable(u64),
     /// A TLB invalidation of everything.
     TlbiAll,
+    /// The TLB invalidation that completes the others once more, which many CPUs need
+    /// ([`tlb_barrier`](crate::aarch64::tlb_barrier)). The [`DsbIsh`](Self::DsbIsh) behind it completes it.
+    TlbiRepeated,
     /// A section was entered.
     Enter(Kind),
     /// A section was left; its barriers stand before this.
@@ -329,6 +332,18 @@ fn execute_tlbi(instruction: Tlbi) {
     });
 }
 
+/// As a kernel of aarch64 does it that does not know its CPUs.
+fn complete_tlbi() {
+    for event in [
+        Event::DsbIsh,
+        Event::TlbiRepeated,
+        Event::DsbIsh,
+        Event::Isb,
+    ] {
+        execute(event);
+    }
+}
+
 fn record(event: backend::Event) {
     execute(match event {
         backend::Event::Store { slot, value } => Event::Store {
@@ -377,8 +392,7 @@ unsafe impl Backend for Sim {
     }
 
     fn tlb_barrier() {
-        execute(Event::DsbIsh);
-        execute(Event::Isb);
+        complete_tlbi();
     }
 
     fn observe(event: backend::Event) {
@@ -412,8 +426,7 @@ unsafe impl Backend for SimOwnByte {
     }
 
     fn tlb_barrier() {
-        execute(Event::DsbIsh);
-        execute(Event::Isb);
+        complete_tlbi();
     }
 
     fn observe(event: backend::Event) {

@@ -208,6 +208,7 @@ pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
         DSB_SY => Some(Step::DsbSy),
         DMB_ISHST => Some(Step::DmbIshst),
         ISB => Some(Step::Isb),
+        _ if is_repeated_tlbi(word) => Some(Step::TlbiRepeated),
         _ if is_tlbi(word) => Some(if word & ALL_LEVELS == 1 << 5 {
             Step::TlbiTable
         } else {
@@ -320,6 +321,11 @@ const ALL_LEVELS: u32 = 0b101 << 5;
 /// SYS with CRn = 8 (Arm ARM DDI 0487, "TLB maintenance").
 fn is_tlbi(word: u32) -> bool {
     word & 0xfff8_f000 == 0xd508_8000
+}
+
+/// TLBI VALE1IS, XZR or VALE2IS, XZR: by address and at the last level, but without a register.
+fn is_repeated_tlbi(word: u32) -> bool {
+    word & 0xfff8_ffff == 0xd508_83bf
 }
 
 /// BL or BLR.

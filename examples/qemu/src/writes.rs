@@ -1,6 +1,8 @@
 //! The rows of the writes that are not plain stores, of TLB invalidation, of the hooks and of faults inside sections: each on
 //! the entries of a live table, on the real instruction stream.
 
+mod taking_away;
+
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use lazy_mmu::descriptor::{ACCESSED, Granule, Leaf, READ_ONLY, Table, TopLevel, VALID};
@@ -71,6 +73,10 @@ pub fn show<B: Backend, P: PreemptCount>(
     rows.unmapped_frames_come_back_after_it()?;
     rows.b23_a_block_is_split()?;
     rows.b24_the_linear_map()?;
+    rows.b30_invalidation_by_entries()?;
+    rows.b31_a_repeated_invalidation();
+    rows.b33_a_block_that_the_hardware_makes_dirty()?;
+    rows.c13_before_the_first_task();
     rows.b25_preemption_stays_enabled();
     rows.c11_a_fault_inside_a_section()?;
     rows.k04_hooks::<P>();
@@ -164,7 +170,7 @@ impl<B: Backend> Rows<'_, B> {
         });
         self.machine.write(self.in_block(), 0x11)?;
         assert_eq!(self.machine.read(self.frame.linear())?, 0x11);
-        Self::expect("S D T d I", || {
+        Self::expect("S D T d R d I", || {
             lazy_mmu::with::<B, _>(|mmu| {
                 mmu.write(self.level_2, Leaf::INVALID);
                 // One instruction removes the block, whichever of its addresses it is given.
@@ -251,17 +257,18 @@ impl<B: Backend> Rows<'_, B> {
     }
 
     fn b20_b21_invalidation(&self) {
-        let ((), trace) =
-            Self::expect("D T d I", || tlb::flush_tlb_kernel_range::<B>(self.page(0)));
-        assert_eq!(trace.steps.len(), 4);
-        Self::expect("D t*512 d I", || {
+        let ((), trace) = Self::expect("D T d R d I", || {
+            tlb::flush_tlb_kernel_range::<B>(self.page(0));
+        });
+        assert_eq!(trace.steps.len(), 6);
+        Self::expect("D t*512 d R d I", || {
             tlb::flush_tlb_kernel_pgtable::<B>(self.range.into());
         });
         // One page more, and it is everything.
-        Self::expect("D T d I", || {
+        Self::expect("D T d R d I", || {
             tlb::flush_tlb_kernel_range::<B>(pages(self.range.start(), 513));
         });
-        Self::expect("S*2 D T*2 d I", || {
+        Self::expect("S*2 D T*2 d R d I", || {
             lazy_mmu::with::<B, _>(|mmu| {
                 for slot in &self.slots[..2] {
                     mmu.write(slot, self.frame.kernel_page());
@@ -269,14 +276,14 @@ impl<B: Backend> Rows<'_, B> {
                 mmu.flush_tlb_kernel_range(pages(self.range.start(), 2));
             });
         });
-        Self::expect("S D T d I", || {
+        Self::expect("S D T d R d I", || {
             lazy_mmu::with::<B, _>(|mmu| {
                 mmu.write(&self.slots[0], self.frame.kernel_page());
                 mmu.flush_tlb_all();
             });
         });
         println!(
-            "B20 B21 invalidation: D T*n d I; with two stores pending: S*2 D T*2 d I, and the leave owes nothing"
+            "B20 B21 invalidation: D T*n d R d I; with two stores pending: S*2 D T*2 d R d I, and the leave owes nothing"
         );
         self.clear();
     }
@@ -287,7 +294,7 @@ impl<B: Backend> Rows<'_, B> {
         let frame_of = |old| Frame::of_descriptor(old).expect("it was valid");
         lazy_mmu::write::<B, _>(slot, self.frame.kernel_page());
         self.machine.write(address, 20)?;
-        let (old, _) = Self::expect("S D T d I", || {
+        let (old, _) = Self::expect("S D T d R d I", || {
             lazy_mmu::with::<B, _>(|mmu| mmu.unmap(slot, self.page(0)).invalidate(mmu))
         });
         assert_eq!(frame_of(old), self.frame);
@@ -297,14 +304,16 @@ impl<B: Backend> Rows<'_, B> {
         lazy_mmu::write::<B, _>(slot, self.frame.kernel_page());
         assert_eq!(self.machine.read(address)?, 20);
         self.machine.write(self.other.linear(), 21)?;
-        let (old, _) = Self::expect("S D T d I S D I", || {
+        let (old, _) = Self::expect("S D T d R d I S D I", || {
             lazy_mmu::with::<B, _>(|mmu| {
                 mmu.break_before_make(slot, self.page(0), |_| self.other.kernel_page())
             })
         });
         assert_eq!(frame_of(old), self.frame);
         assert_eq!(self.machine.read(address)?, 21);
-        println!("B20 unmap, and the frame back: S D T d I; break-before-make: S D T d I S D I");
+        println!(
+            "B20 unmap, and the frame back: S D T d R d I; break-before-make: S D T d R d I S D I"
+        );
         self.clear();
         Ok(())
     }
@@ -339,7 +348,7 @@ impl<B: Backend> Rows<'_, B> {
         let slot = core::slice::from_ref(self.linear);
         let page = pages(self.frame.linear(), 1);
         self.machine.write(self.frame.linear(), 0x24)?;
-        Self::expect("S D T d I", || {
+        Self::expect("S D T d R d I", || {
             lazy_mmu::with::<B, _>(|mmu| mmu.set_memory_valid(slot, page, false));
         });
         assert_eq!(self.linear.load(Ordering::Relaxed) & VALID, 0);
@@ -350,7 +359,9 @@ impl<B: Backend> Rows<'_, B> {
             lazy_mmu::with::<B, _>(|mmu| mmu.set_memory_valid(slot, page, true));
         });
         assert_eq!(self.machine.read(self.frame.linear())?, 0x24);
-        println!("B24 a page of the linear map, invalid: S D T d I; valid: S D I, without a TLBI");
+        println!(
+            "B24 a page of the linear map, invalid: S D T d R d I; valid: S D I, without a TLBI"
+        );
         Ok(())
     }
 

@@ -16,6 +16,7 @@ pub(crate) fn letters(events: &[Event]) -> String {
             Event::Tlbi(_) => 'T',
             Event::TlbiTable(_) => 't',
             Event::TlbiAll => 'A',
+            Event::TlbiRepeated => 'R',
             Event::Enter(Kind::Outer) => '(',
             Event::Leave(Kind::Outer) => ')',
             Event::Enter(Kind::Nested) => '<',

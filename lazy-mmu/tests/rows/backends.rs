@@ -308,5 +308,5 @@ fn k06_the_registered_backend_says_whether_this_is_an_interrupt_and_what_a_tlb_c
     with::<Global, _>(|mmu| {
         mmu.flush_tlb_kernel_range(two);
     });
-    assert_eq!(trace(), "{}(DTTdI)", "`Sim` has no range instructions");
+    assert_eq!(trace(), "{}(DTTdRdI)", "`Sim` has no range instructions");
 }

@@ -162,7 +162,7 @@ fn b32_whole_groups_are_one_operation() {
     assert_eq!(loaded(&table), [0; 32]);
     assert_eq!(
         trace(),
-        format!("({}D{}dI)", "S".repeat(32), "T".repeat(32))
+        format!("({}D{}dRdI)", "S".repeat(32), "T".repeat(32))
     );
 }
 

@@ -40,7 +40,7 @@ fn ways(old: u64, level: u8) -> [String; 4] {
             with::<Sim, _>(|mmu| mmu.break_before_make(&slot, entry(level), |_| Leaf::INVALID));
         })
         // The new entry.
-        .replace("dIS)", "dI)"),
+        .replace("dRdIS)", "dRdI)"),
     ]
 }
 
@@ -49,19 +49,19 @@ fn b30_a_block_costs_one_instruction_and_a_table_all_levels() {
     for level in [1, 2] {
         assert_eq!(
             ways(BLOCK, level),
-            ["(SDTdI)"; 4],
+            ["(SDTdRdI)"; 4],
             "a block at level {level}"
         );
     }
     assert_eq!(
         ways(KERNEL.0, 3),
-        ["(SDTdI)"; 4],
+        ["(SDTdRdI)"; 4],
         "a page, whose bit 1 is not a table's"
     );
-    let all_levels = format!("(SD{}dI)", "t".repeat(512));
+    let all_levels = format!("(SD{}dRdI)", "t".repeat(512));
     assert_eq!(ways(TABLE, 2), [(); 4].map(|()| all_levels.clone()));
     // More pages below it than instructions are executed one by one.
-    assert_eq!(ways(TABLE, 1), ["(SDAdI)"; 4]);
+    assert_eq!(ways(TABLE, 1), ["(SDAdRdI)"; 4]);
     // By its name, whatever the entry was.
     let slot = AtomicU64::new(0);
     with::<Sim, _>(|mmu| mmu.unmap_table(&slot, entry(2)).invalidate(mmu));
@@ -73,10 +73,10 @@ fn b30_one_table_among_blocks_is_found() {
     let entries = [BLOCK, TABLE, BLOCK].map(AtomicU64::new);
     let range = VirtualRange::new(Granule::Kib4, BASE, 3 * 512).unwrap();
     with::<Sim, _>(|mmu| mmu.unmap_range(&entries, range).invalidate(mmu));
-    assert_eq!(trace(), "(SSSDAdI)", "1536 pages are too many one by one");
+    assert_eq!(trace(), "(SSSDAdRdI)", "1536 pages are too many one by one");
     let entries = [BLOCK; 3].map(AtomicU64::new);
     with::<Sim, _>(|mmu| mmu.unmap_range(&entries, range).invalidate(mmu));
-    assert_eq!(trace(), "(SSSDTTTdI)");
+    assert_eq!(trace(), "(SSSDTTTdRdI)");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn b30_what_is_joined_is_invalidated_by_the_smaller_entry() {
         let page = mmu.unmap(&page, behind);
         block.and(page).invalidate(mmu);
     });
-    assert_eq!(trace(), "(SSDAdI)", "513 pages");
+    assert_eq!(trace(), "(SSDAdRdI)", "513 pages");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn what_is_mapped_is_changed_after_the_invalidation_only() {
     slot.store(TABLE, Ordering::Relaxed);
     with::<Sim, _>(|mmu| {
         let unmapped = mmu.unmap_table(&slot, entry(2)).map(|old| {
-            assert!(trace().ends_with("dI"), "it is invalidated");
+            assert!(trace().ends_with("dRdI"), "it is invalidated");
             old + 1
         });
         assert_eq!(trace(), "(S");
@@ -110,7 +110,7 @@ fn what_is_mapped_is_changed_after_the_invalidation_only() {
         slot.store(TABLE, Ordering::Relaxed);
         with::<Sim, _>(|mmu| {
             let unmapped = mmu.unmap_table(&slot, entry(2)).map(|old| {
-                assert!(trace().ends_with("dI"), "it is invalidated");
+                assert!(trace().ends_with("dRdI"), "it is invalidated");
                 deferred.set(old);
             });
             if early {

@@ -283,7 +283,7 @@ for_both_storages! {
         });
         tlb::flush_tlb_kernel_pgtable::<B>(range(2));
         tlb::flush_tlb_all::<B>();
-        assert_eq!(trace(), "(DTTTdIDtdIDAdIDTdIDAdI)DttdIDAdI");
+        assert_eq!(trace(), "(DTTTdRdIDtdRdIDAdRdIDTdRdIDAdRdI)DttdRdIDAdRdI");
     }
 }
 
@@ -319,7 +319,7 @@ fn b21_it_settles_what_is_pending() {
         let proof = mmu.flush_tlb_all();
         assert_eq!(pending.get(&proof), 7);
     });
-    assert_eq!(trace(), "(SDAdI)");
+    assert_eq!(trace(), "(SDAdRdI)");
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn b21_in_an_interrupt_the_threads_pair_stays_pending() {
         });
         assert_eq!(bits::<Sim>(), Bits::ACTIVE.union(Bits::PENDING));
     });
-    assert_eq!(trace(), "(S{DAdI[DAdI]}DI)");
+    assert_eq!(trace(), "(S{DAdRdI[DAdRdI]}DI)");
 }
 
 #[test]
@@ -364,7 +364,7 @@ fn what_was_unmapped_is_had_back_after_its_invalidation() {
         assert_eq!(both.range(), range(2));
         assert_eq!(trace(), "(SS");
         assert_eq!(both.invalidate(mmu), (DIRTY, DIRTY + 0x1000));
-        assert_eq!(trace(), "DTTdI");
+        assert_eq!(trace(), "DTTdRdI");
     });
     assert_eq!(trace(), ")");
 
@@ -393,15 +393,15 @@ fn what_was_unmapped_is_had_back_after_its_invalidation() {
         assert_eq!(entries, [0, 0, DIRTY, 0]);
         mmu.unmap_range(&table, range(4)).invalidate_now();
     });
-    assert_eq!(trace(), "(SSSSDTTTTdISSSSDTTTTdI)");
+    assert_eq!(trace(), "(SSSSDTTTTdRdISSSSDTTTTdRdI)");
     with::<Sim, _>(|mmu| mmu.unmap_table(&one, range(512)).invalidate(mmu));
-    assert_eq!(trace(), format!("(SD{}dI)", "t".repeat(512)));
+    assert_eq!(trace(), format!("(SD{}dRdI)", "t".repeat(512)));
     with::<Sim, _>(|mmu| {
         let leaf = mmu.unmap(&one, range(1));
         let table = mmu.unmap_table(&two, range(1));
         leaf.and(table).invalidate(mmu);
     });
-    assert_eq!(trace(), "(SSDtdI)", "the wider of the two");
+    assert_eq!(trace(), "(SSDtdRdI)", "the wider of the two");
 }
 
 /// What is to be had back is not to be had before, though it be forgotten, or something panics.
@@ -417,7 +417,7 @@ fn what_was_unmapped_and_forgotten_is_not_to_be_had() {
         });
     };
     assert!(std::panic::catch_unwind(panics).is_err());
-    assert_eq!(trace(), "(SDtdI)");
+    assert_eq!(trace(), "(SDtdRdI)");
 }
 
 #[test]
@@ -502,7 +502,7 @@ fn an_eager_backend_invalidates_and_splits_as_the_other() {
         mmu.set_memory_valid(&children, range(2), true);
         mmu.write_sync(&parent, Table::INVALID);
     });
-    assert_eq!(trace(), "[DTTdISDtdISSDSDISSDISDI]");
+    assert_eq!(trace(), "[DTTdRdISDtdRdISSDSDISSDISDI]");
 }
 
 /// An inert section that was entered while the mode was paused settles what others have deferred since.
@@ -522,7 +522,7 @@ fn an_invalidation_through_a_section_from_a_pause_settles_too() {
         };
         with::<Sim, _>(inert);
     });
-    assert_eq!(trace().replace(['|', '/'], ""), "([SDAdI])");
+    assert_eq!(trace().replace(['|', '/'], ""), "([SDAdRdI])");
 }
 
 #[test]
@@ -532,7 +532,7 @@ fn break_before_make_is_in_order() {
     with::<Sim, _>(|mmu| {
         let old = mmu.break_before_make(&slot, range(1), |old| {
             assert_eq!(slot.load(Ordering::Relaxed), 0, "broken");
-            assert_eq!(trace(), "(SDTdI");
+            assert_eq!(trace(), "(SDTdRdI");
             Leaf(old ^ 0x1000)
         });
         assert_eq!(old, DIRTY);
@@ -579,7 +579,7 @@ fn b24_valid_needs_the_pair_only_and_invalid_an_invalidation() {
                 .all(|it| it.load(Ordering::Relaxed) == DIRTY & !VALID)
         );
     });
-    assert_eq!(trace(), "(SSSDTTTdI)");
+    assert_eq!(trace(), "(SSSDTTTdRdI)");
 }
 
 #[test]
@@ -636,7 +636,7 @@ fn unmapping_an_empty_range_is_refused() {
 #[test]
 fn unmapping_no_entries_is_invalidating_nothing() {
     with::<Sim, _>(|mmu| mmu.unmap_range(&[], range(0)).invalidate(mmu));
-    assert_eq!(trace(), "(DdI)");
+    assert_eq!(trace(), "(DdRdI)");
 }
 
 #[test]

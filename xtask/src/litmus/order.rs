@@ -12,6 +12,14 @@ pub(super) struct Shape(Vec<Vec<Step>>);
 
 impl Shape {
     pub(super) fn of(steps: &[Step]) -> Self {
+        // The repeated invalidation is for errata of CPUs, which the model does not have.
+        let mut steps = steps.to_vec();
+        while let Some(at) = steps
+            .windows(2)
+            .position(|it| it == [Step::TlbiRepeated, Step::DsbIsh])
+        {
+            steps.drain(at..at + 2);
+        }
         let mut parts: Vec<Vec<Step>> = steps
             .split_inclusive(|&it| it == Step::Isb)
             .map(<[Step]>::to_vec)
@@ -88,6 +96,7 @@ fn step(letter: char) -> Option<Step> {
         'I' => Step::Isb,
         'T' => Step::Tlbi,
         't' => Step::TlbiTable,
+        'R' => Step::TlbiRepeated,
         _ => return None,
     })
 }
@@ -143,6 +152,8 @@ mod tests {
         assert_eq!(shape("S*64 D I"), shape("S D I"));
         assert_eq!(shape("S*8 D I (S*16 D I)*7 S*8 D I"), shape("S D I"));
         assert_eq!(shape("S*2 D T*n d I"), shape("S D T d I"));
+        assert_eq!(shape("S D T d R d I"), shape("S D T d I"));
+        assert_ne!(shape("S D T R d I"), shape("S D T d I"));
         for other in [
             "S I D",
             "S D",

@@ -90,7 +90,7 @@ mod kernel {
         let address = rtc.address();
         let ((), trace) = step::trace(|| iounmap(&area(0, 1), rtc));
         println!("K06 the mapping is taken away: {}", trace.order());
-        assert!(trace.is("S D T d I"));
+        assert!(trace.is("S D T d R d I"));
         let fault = access::read_register(address).expect_err("it is unmapped");
         println!("    and touched: {fault}");
 

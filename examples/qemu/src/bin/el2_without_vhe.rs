@@ -153,7 +153,7 @@ mod kernel {
                 mmu.unmap(&slots[0], page(0)).invalidate(mmu)
             })
         });
-        assert!(trace.is("S*2 D T d I"), "{}", trace.order());
+        assert!(trace.is("S*2 D T d R d I"), "{}", trace.order());
         assert_eq!(El2Leaf(old).address(Granule::Kib4), frame);
         let fault = access::read(BASE).expect_err("it is unmapped");
         println!(

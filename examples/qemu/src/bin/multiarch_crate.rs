@@ -138,7 +138,7 @@ mod kernel {
         let (result, trace) = step::trace(|| unmap_in_a_section(&mut table));
         result?;
         println!("B20 {PAGES} pages unmapped: {}", trace.order());
-        assert!(trace.is("S*16 (D T d I)*16"));
+        assert!(trace.is("S*16 (D T d R d I)*16"));
         access::read(BASE as u64).expect_err("it is unmapped");
         // The tables stay live.
         core::mem::forget(table);

@@ -57,8 +57,14 @@ mod kernel {
         Smallest::barrier();
     }
 
+    #[unsafe(no_mangle)]
+    extern "C" fn b31_end_by_default(_: u64) {
+        Smallest::tlb_barrier();
+    }
+
     #[used]
-    static KEPT: [extern "C" fn(u64); 4] = [
+    static KEPT: [extern "C" fn(u64); 5] = [
+        b31_end_by_default,
         b20_tlbi_of_el1,
         b20_tlbi_of_el2,
         b20_tlbi_by_default,

@@ -110,7 +110,7 @@ mod kernel {
             "B20 B21 modify_range to read-only, and the TLB, in a section: {}",
             trace.order()
         );
-        assert!(trace.is("S*16 D T*16 d I"));
+        assert!(trace.is("S*16 D T*16 d R d I"));
         access::write(BASE as u64, 1).expect_err("it is read-only");
         check(0, 0x1234);
 

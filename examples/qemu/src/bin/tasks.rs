@@ -193,7 +193,7 @@ mod kernel {
 
         on_two_cpus(
             thread::<B>,
-            ["S D T d", "d I"],
+            ["S D T d", "d R d I"],
             [
                 "C12 A unmaps a page on CPU 0, and is switched away from behind the TLBI",
                 "C12 A ends the invalidation on CPU 1",
