@@ -2,8 +2,7 @@
 
 use core::fmt;
 
-use aarch64_paging::descriptor::El1Attributes as Attributes;
-use lazy_mmu::descriptor::{Granule, Leaf, Table, TopLevel};
+use lazy_mmu::descriptor::{Granule, KERNEL_DATA, Leaf, Table, TopLevel, USER_DATA, memory_type};
 use lazy_mmu::tlb::VirtualRange;
 
 /// Bytes in a page, and in a frame: the 4 KiB granule.
@@ -21,13 +20,8 @@ pub const VMALLOC_BASE: u64 = 0xffff_8000_0000_0000;
 /// the kernel's one table hold them.
 pub const USER_BASE: u64 = 0xffff_c000_0000_0000;
 
-/// Normal memory, as attribute index 1 of MAIR describes it, inner shareable, accessed.
-const NORMAL: Attributes = Attributes::VALID
-    .union(Attributes::TABLE_OR_PAGE)
-    .union(Attributes::ATTRIBUTE_INDEX_1)
-    .union(Attributes::INNER_SHAREABLE)
-    .union(Attributes::ACCESSED)
-    .union(Attributes::PXN);
+/// Normal memory: the byte 1 of MAIR_EL1.
+pub const NORMAL_MEMORY: u64 = memory_type(1);
 
 /// The address bits of a descriptor, for 4 KiB pages and 48-bit output addresses.
 const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
@@ -58,39 +52,32 @@ impl Frame {
         Self(self.0 + n as u64 * PAGE_SIZE)
     }
 
-    /// The page descriptor that maps it for the kernel: valid, UXN, not USER.
+    /// The page descriptor that maps it as the kernel's data.
     pub const fn kernel_page(self) -> Leaf {
-        Leaf(self.0 | NORMAL.union(Attributes::UXN).bits() as u64)
+        Leaf::page(self.0, KERNEL_DATA | NORMAL_MEMORY)
     }
 
-    /// The page descriptor that maps it for a user: valid, USER, not global.
+    /// The page descriptor that maps it as a user's data.
     pub const fn user_page(self) -> Leaf {
-        let user = Attributes::USER
-            .union(Attributes::UXN)
-            .union(Attributes::NON_GLOBAL);
-        Leaf(self.0 | NORMAL.union(user).bits() as u64)
+        Leaf::page(self.0, USER_DATA | NORMAL_MEMORY)
     }
 
     /// The descriptor at an intermediate level whose next-level table it holds.
     pub const fn table(self) -> Table {
-        Table(self.table_bits())
+        Table::at(self.0)
     }
 
     /// The same at the top level.
     pub const fn top_level(self) -> TopLevel {
-        TopLevel(self.table_bits())
-    }
-
-    const fn table_bits(self) -> u64 {
-        self.0 | Attributes::VALID.union(Attributes::TABLE_OR_PAGE).bits() as u64
+        TopLevel::at(self.0)
     }
 
     /// The frame that a valid descriptor maps or points to; `None` if it is invalid.
     pub const fn of_descriptor(bits: u64) -> Option<Self> {
-        if bits & Attributes::VALID.bits() as u64 == 0 {
-            None
-        } else {
+        if Leaf(bits).is_valid() {
             Some(Self(bits & ADDRESS))
+        } else {
+            None
         }
     }
 }

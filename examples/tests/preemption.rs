@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{Sim, pairs, take_trace};
 use lazy_mmu::{Task, lazy_mmu, paused};
 use lazy_mmu_examples::preempt::{NoPreemption, PreemptCount};
@@ -26,7 +26,7 @@ fn disabled() -> u32 {
     Count::current().load(Ordering::Relaxed)
 }
 
-const LEAF: Leaf = Leaf(UXN | VALID);
+const LEAF: Leaf = Leaf::page(0x4000_0000, KERNEL_DATA);
 
 #[lazy_mmu(backend = Mmu, mmu)]
 fn map(slots: &[AtomicU64], until: usize) -> Result<(), usize> {

@@ -5,7 +5,7 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU64 as Slot;
 
-use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::{Backend, Bits, SharedWord, Storage as _, Task, is_active, paused, with};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
@@ -74,7 +74,7 @@ fn model(name: &str, pairs: u32, program: fn(&Slot)) {
     assert!(interleavings >= 10, "{name}: {interleavings} interleavings");
 }
 
-const LEAF: Leaf = Leaf(UXN | VALID);
+const LEAF: Leaf = Leaf::page(0x4000_0000, KERNEL_DATA);
 
 #[test]
 fn c10_enter_store_leave() {

@@ -4,9 +4,12 @@
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
-/// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// use lazy_mmu::descriptor::{KERNEL_DATA, Leaf, memory_type};
 /// use lazy_mmu::sim::{self, Sim};
 /// use lazy_mmu::lazy_mmu;
+///
+/// /// Data in normal memory, if the kernel has that in the byte 1 of MAIR_EL1.
+/// const NORMAL: u64 = KERNEL_DATA | memory_type(1);
 ///
 /// struct Occupied;
 ///
@@ -16,7 +19,7 @@
 ///         if slot.load(core::sync::atomic::Ordering::Relaxed) != 0 {
 ///             return Err(Occupied); // what was stored is visible all the same
 ///         }
-///         lazy_mmu::write::<Sim, _>(slot, Leaf((first + 4096 * page) | UXN | VALID));
+///         lazy_mmu::write::<Sim, _>(slot, Leaf::page(first + 4096 * page, NORMAL));
 ///     }
 ///     Ok(())
 /// }
@@ -57,7 +60,7 @@
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;
-/// # use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// # use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 /// # use lazy_mmu::sim::{self, Sim};
 /// # use lazy_mmu::{Dynamic, LazyMmu, lazy_mmu};
 /// #[lazy_mmu(backend = Sim, mmu = section)]
@@ -69,7 +72,7 @@
 ///
 /// /// Defers into its caller's section: the mappings are usable after the caller's flush or leave.
 /// fn map_table(mmu: &mut LazyMmu<'_, Dynamic, Sim>, table: &[AtomicU64], first: u64) {
-///     mmu.write_range(table, |i| Leaf((first + 4096 * i as u64) | UXN | VALID));
+///     mmu.write_range(table, |i| Leaf::page(first + 4096 * i as u64, KERNEL_DATA));
 /// }
 /// # map_all(&[const { [const { AtomicU64::new(0) }; 4] }; 3], 0);
 /// # assert_eq!(sim::pairs(&sim::take_trace()), 1);
@@ -79,12 +82,12 @@
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;
-/// # use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// # use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 /// # use lazy_mmu::sim::{Sim, is_settled};
 /// # use lazy_mmu::lazy_mmu;
 /// #[lazy_mmu(backend = Sim, paused)]
 /// fn map_and_use(slot: &AtomicU64) {
-///     lazy_mmu::write::<Sim, _>(slot, Leaf(0x4000_0000 | UXN | VALID));
+///     lazy_mmu::write::<Sim, _>(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
 ///     assert!(is_settled(slot)); // in its caller's section too
 /// }
 /// # lazy_mmu::with::<Sim, _>(|_| map_and_use(&AtomicU64::new(0)));

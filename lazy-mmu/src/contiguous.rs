@@ -33,7 +33,9 @@ use crate::update;
 /// // 64 KiB of 4 KiB pages, which a TLB may hold in one entry.
 /// let table = [const { AtomicU64::new(0) }; 16];
 /// lazy_mmu::with::<Sim, _>(|mmu| {
-///     mmu.write_range(&table, |i| Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA | CONTIGUOUS));
+///     mmu.write_range(&table, |i| {
+///         Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA | CONTIGUOUS)
+///     });
 /// });
 /// let group = ContiguousGroup::new(Granule::Kib4, 3, &table)?;
 /// let old = group.set_wrprotect::<Sim>(0);

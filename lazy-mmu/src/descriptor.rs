@@ -44,7 +44,7 @@ use format::{address, checked_leaf, checked_table, leaf, table};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whether its store needs the barrier pair",
     label = "no `Descriptor`",
-    note = "wrap the 64 bits in the kind of entry that they are: `Leaf(bits)` (at EL2 without FEAT_VHE `El2Leaf(bits)`), `Table(bits)` or `TopLevel(bits)`"
+    note = "make the kind of entry that it is: `Leaf::page(address, attributes)` (at EL2 without FEAT_VHE `El2Leaf::page`), `Table::at(address)` or `TopLevel::at(address)`; bits from elsewhere are wrapped, as `Leaf(bits)`"
 )]
 pub trait Descriptor: Copy {
     /// The 64 bits that are stored.

@@ -16,13 +16,16 @@
 //!
 //! ```
 //! use core::sync::atomic::AtomicU64;
-//! use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+//! use lazy_mmu::descriptor::{KERNEL_DATA, Leaf, memory_type};
 //! use lazy_mmu::lazy_mmu;
 //! # use lazy_mmu::sim::Sim as Kernel;
 //!
+//! /// Data in normal memory, if the kernel has that in the byte 1 of MAIR_EL1.
+//! const NORMAL: u64 = KERNEL_DATA | memory_type(1);
+//!
 //! #[lazy_mmu(backend = Kernel, mmu)]
 //! fn map_pages(slots: &[AtomicU64], first: u64) {
-//!     mmu.write_range(slots, |i| Leaf((first + 4096 * i as u64) | UXN | VALID));
+//!     mmu.write_range(slots, |i| Leaf::page(first + 4096 * i as u64, NORMAL));
 //! }
 //! # map_pages(&[const { AtomicU64::new(0) }; 8], 0);
 //! # assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 1);

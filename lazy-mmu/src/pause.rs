@@ -41,17 +41,17 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
-    /// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+    /// use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
     /// use lazy_mmu::sim::{Sim, is_settled};
     ///
-    /// let slot = AtomicU64::new(0);
+    /// let [one, two] = [const { AtomicU64::new(0) }; 2];
     /// lazy_mmu::with::<Sim, _>(|mmu| {
     ///     let pause = mmu.pause();
-    ///     lazy_mmu::write::<Sim, _>(&slot, Leaf(0x4000_0000 | UXN | VALID));
-    ///     assert!(is_settled(&slot));
+    ///     lazy_mmu::write::<Sim, _>(&one, Leaf::page(0x4000_0000, KERNEL_DATA));
+    ///     assert!(is_settled(&one));
     ///     drop(pause);
-    ///     mmu.write(&slot, Leaf(0x8000_0000 | UXN | VALID));
-    ///     assert!(!is_settled(&slot));
+    ///     mmu.write(&two, Leaf::page(0x4000_1000, KERNEL_DATA));
+    ///     assert!(!is_settled(&two));
     /// });
     /// ```
     #[inline]
@@ -83,13 +83,13 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
-/// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 /// use lazy_mmu::sim::{Sim, is_settled};
 ///
 /// /// Maps one page, and uses it at once, whoever calls.
 /// fn map_and_use(slot: &AtomicU64) {
 ///     lazy_mmu::paused::<Sim, _>(|| {
-///         lazy_mmu::write::<Sim, _>(slot, Leaf(0x4000_0000 | UXN | VALID));
+///         lazy_mmu::write::<Sim, _>(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
 ///         assert!(is_settled(slot));
 ///     });
 /// }

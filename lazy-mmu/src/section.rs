@@ -39,13 +39,13 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
-    /// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+    /// use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
     /// use lazy_mmu::sim::{Event, Sim, take_trace};
     ///
     /// let slot = AtomicU64::new(0);
     /// lazy_mmu::with::<Sim, _>(|outer| {
     ///     let mut inner = outer.nest();
-    ///     inner.write(&slot, Leaf(0x4000_0000 | UXN | VALID));
+    ///     inner.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
     ///     inner.leave();
     ///     // The mapping can be used here, before `outer` is left.
     ///     assert!(take_trace().contains(&Event::Isb));
@@ -155,13 +155,15 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
-    /// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+    /// use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
     /// use lazy_mmu::sim::Sim;
     ///
     /// let table = [const { AtomicU64::new(0) }; 512];
     /// lazy_mmu::with::<Sim, _>(|mmu| {
     ///     // 16 pages from 1 GiB on.
-    ///     mmu.write_range(&table[..16], |i| Leaf((0x4000_0000 + 4096 * i as u64) | UXN | VALID));
+    ///     mmu.write_range(&table[..16], |i| {
+    ///         Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA)
+    ///     });
     /// });
     /// ```
     ///
@@ -314,13 +316,13 @@ pub fn view<B: Backend>(section: &mut DynamicSection<B>) -> View<'_, B> {
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
-/// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 /// use lazy_mmu::sim::{Sim, pairs, take_trace};
 ///
 /// let table = [const { AtomicU64::new(0) }; 512];
 /// lazy_mmu::with::<Sim, _>(|mmu| {
 ///     for (slot, page) in table.iter().zip(0u64..) {
-///         mmu.write(slot, Leaf(page << 12 | UXN | VALID));
+///         mmu.write(slot, Leaf::page(4096 * page, KERNEL_DATA));
 ///     }
 /// });
 /// // 512 stores, and one `dsb ishst; isb`.

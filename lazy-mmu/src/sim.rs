@@ -5,12 +5,12 @@
 //!
 //! ```
 //! use core::sync::atomic::AtomicU64;
-//! use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+//! use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 //! use lazy_mmu::raw::Kind;
 //! use lazy_mmu::sim::{self, Event, Sim};
 //!
 //! let slot = AtomicU64::new(0);
-//! let page = Leaf(0x4000_0000 | UXN | VALID);
+//! let page = Leaf::page(0x4000_0000, KERNEL_DATA);
 //! lazy_mmu::with::<Sim, _>(|mmu| mmu.write(&slot, page));
 //! assert_eq!(
 //!     sim::take_trace(),

@@ -50,7 +50,7 @@ use crate::visible::{self, Visible};
 /// let root = AtomicU64::new(0);
 /// lazy_mmu::with::<Sim, _>(|mmu| {
 ///     mmu.note_store();
-///     lazy_mmu::update::write_sync::<Sim, _>(&root, TopLevel(0x4000_0003));
+///     lazy_mmu::update::write_sync::<Sim, _>(&root, TopLevel::at(0x4000_0000));
 ///     assert!(is_settled(&root));
 /// });
 /// assert_eq!(pairs(&take_trace()), 1);

@@ -106,13 +106,13 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
-    /// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+    /// use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
     /// use lazy_mmu::sim::{Sim, is_settled};
     ///
     /// let [one, two] = [const { AtomicU64::new(0) }; 2];
     /// lazy_mmu::with::<Sim, _>(|mmu| {
-    ///     mmu.write(&one, Leaf(0x4000_0000 | UXN | VALID));
-    ///     mmu.write(&two, Leaf(0x4000_1000 | UXN | VALID));
+    ///     mmu.write(&one, Leaf::page(0x4000_0000, KERNEL_DATA));
+    ///     mmu.write(&two, Leaf::page(0x4000_1000, KERNEL_DATA));
     ///     let mapping = mmu.pending("both pages");
     ///     let proof = mmu.flush();
     ///     assert_eq!(mapping.get(&proof), "both pages");
@@ -147,14 +147,13 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
-/// use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+/// use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 /// use lazy_mmu::sim::{Sim, is_settled};
 ///
 /// /// Maps a page, and returns its address, ready for use.
 /// fn map_page(slot: &AtomicU64) -> usize {
-///     lazy_mmu::visible::<Sim, _>(|mmu| {
-///         mmu.write_pending(slot, Leaf(0x4000_0000 | UXN | VALID), 0xffff_8000_0000_0000_usize)
-///     })
+///     let page = Leaf::page(0x4000_0000, KERNEL_DATA);
+///     lazy_mmu::visible::<Sim, _>(|mmu| mmu.write_pending(slot, page, 0xffff_8000_0000_0000))
 /// }
 ///
 /// let slot = AtomicU64::new(0);

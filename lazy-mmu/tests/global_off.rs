@@ -3,7 +3,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::{self, Event, Sim};
 use lazy_mmu::{Bits, Eager, Global, check_idle, is_active, lazy_mmu, paused, with};
@@ -14,14 +14,14 @@ lazy_mmu::set_global_backend!(Eager<Sim>);
 fn s25_k06_global_switched_off() {
     #[lazy_mmu(mmu)]
     fn library(slot: &AtomicU64) {
-        mmu.write(slot, Leaf(UXN | VALID));
+        mmu.write(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
         assert!(sim::is_settled(slot), "immediate");
         assert!(!is_active::<Global>());
     }
     let slot = AtomicU64::new(0);
     with::<Global, _>(|mmu| {
         library(&slot);
-        mmu.write(&slot, Leaf(UXN | VALID));
+        mmu.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
     });
     assert_eq!(sim::bits::<Sim>(), Bits::EMPTY);
     let mut barriers = 0;

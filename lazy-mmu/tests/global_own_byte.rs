@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{self, Sim, SimOwnByte};
 use lazy_mmu::{Bits, Global, is_active, lazy_mmu, paused, with};
 
@@ -12,7 +12,7 @@ lazy_mmu::set_global_backend!(SimOwnByte);
 fn k06_global_with_an_own_byte() {
     #[lazy_mmu(mmu)]
     fn library(slot: &AtomicU64) {
-        mmu.write(slot, Leaf(UXN | VALID));
+        mmu.write(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
         assert!(is_active::<SimOwnByte>());
         assert!(!is_active::<Sim>());
     }

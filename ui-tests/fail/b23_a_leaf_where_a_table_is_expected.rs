@@ -3,13 +3,13 @@
 
 use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::Leaf;
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::Sim;
 
 fn main() {
     let slot = AtomicU64::new(0);
     // SAFETY: nothing walks it.
     lazy_mmu::with::<Sim, _>(|mmu| unsafe {
-        mmu.split_block(&slot, &[], Leaf(0x4000_0003), |_, _| Leaf::INVALID);
+        mmu.split_block(&slot, &[], Leaf::page(0x4000_0000, KERNEL_DATA), |_, _| Leaf::INVALID);
     });
 }

@@ -4,17 +4,19 @@
 
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{Sim, is_settled};
 
+const PAGE: Leaf = Leaf::page(0x4000_0000, KERNEL_DATA);
+
 fn map(slot: &AtomicU64) -> usize {
-    lazy_mmu::visible::<Sim, _>(|mmu| mmu.write_pending(slot, Leaf(UXN | VALID), 1))
+    lazy_mmu::visible::<Sim, _>(|mmu| mmu.write_pending(slot, PAGE, 1))
 }
 
 fn try_map(slot: Option<&AtomicU64>) -> Result<usize, &'static str> {
     lazy_mmu::try_visible::<Sim, _, _>(|mmu| {
         let slot = slot.ok_or("no entry")?;
-        Ok(mmu.write_pending(slot, Leaf(UXN | VALID), 2))
+        Ok(mmu.write_pending(slot, PAGE, 2))
     })
 }
 

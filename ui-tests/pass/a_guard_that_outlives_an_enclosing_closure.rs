@@ -4,7 +4,7 @@
 
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{Sim, bits, is_settled};
 use lazy_mmu::{Bits, Task, with};
 
@@ -15,12 +15,12 @@ fn main() {
     let mut section = None;
     with::<Sim, _>(|_| {
         let mut opened = task.enter();
-        opened.write(&slot, Leaf(UXN | VALID));
+        opened.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
         section = Some(opened);
     });
     assert!(is_settled(&slot), "the closure's leave has flushed");
     let mut section = section.unwrap();
-    section.write(&slot, Leaf(UXN | VALID));
+    section.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
     assert!(is_settled(&slot), "immediate");
     section.leave();
     assert_eq!(bits::<Sim>(), Bits::EMPTY);

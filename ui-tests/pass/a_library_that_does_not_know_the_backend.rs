@@ -5,7 +5,7 @@
 mod library {
     use core::sync::atomic::AtomicU64;
 
-    use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+    use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
     use lazy_mmu::{LazyMmu, Level, lazy_mmu};
 
     #[lazy_mmu(mmu)]
@@ -14,7 +14,7 @@ mod library {
     }
 
     fn deeper<L: Level>(mmu: &mut LazyMmu<'_, L>, slot: &AtomicU64) {
-        mmu.write(slot, Leaf(UXN | VALID));
+        mmu.write(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
     }
 }
 

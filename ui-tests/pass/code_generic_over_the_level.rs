@@ -4,12 +4,12 @@
 
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{Sim, pairs, take_trace};
 use lazy_mmu::{Backend, LazyMmu, Level, Task};
 
 fn fill<L: Level, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, slots: &[AtomicU64]) {
-    mmu.write_range(slots, |i| Leaf(((i as u64) << 12) | UXN | VALID));
+    mmu.write_range(slots, |i| Leaf::page(4096 * i as u64, KERNEL_DATA));
 }
 
 fn fill_and_use<L: Level, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, slots: &[AtomicU64]) {

@@ -5,7 +5,7 @@
 use core::mem::{forget, replace, swap};
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{Sim, bits, is_settled};
 use lazy_mmu::{Bits, is_active, with};
 
@@ -14,7 +14,7 @@ fn main() {
     with::<Sim, _>(|outer| {
         with::<Sim, _>(|inner| {
             let (mut one, mut two) = (outer.nest(), inner.nest());
-            one.write(&slot, Leaf(UXN | VALID));
+            one.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
             swap(&mut one, &mut two);
             drop(replace(&mut one, two));
             forget(one);
@@ -30,7 +30,7 @@ fn main() {
         lazy_mmu::sim::interrupt(|| {
             with::<Sim, _>(|inert| {
                 let (mut one, mut two) = (outer.nest(), inert.nest());
-                one.write(&slot, Leaf(UXN | VALID));
+                one.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
                 swap(&mut one, &mut two);
                 drop(one);
                 forget(two);

@@ -4,12 +4,12 @@
 
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{Sim, is_settled};
 use lazy_mmu::{lazy_mmu, paused, write};
 
 fn store_and_use(slot: &AtomicU64) {
-    write::<Sim, _>(slot, Leaf(UXN | VALID));
+    write::<Sim, _>(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
     assert!(is_settled(slot));
 }
 

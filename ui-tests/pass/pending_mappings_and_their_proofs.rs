@@ -4,11 +4,11 @@
 
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{Leaf, UXN, VALID};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{Sim, is_settled};
 use lazy_mmu::{Backend, LazyMmu, Level, Pending, Task};
 
-const PAGE: Leaf = Leaf(0x4000_0000 | UXN | VALID);
+const PAGE: Leaf = Leaf::page(0x4000_0000, KERNEL_DATA);
 
 /// Defers into its caller's section, at any level.
 fn map<'id, L: Level, B: Backend>(

@@ -8,6 +8,8 @@ mod asm;
 mod bench;
 mod counts;
 mod disassembly;
+#[cfg(test)]
+mod examples;
 mod litmus;
 mod mutants;
 mod nightly;

@@ -9,14 +9,12 @@
 use core::fmt;
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{ACCESSED, BadDescriptor, Granule, Leaf, PAGE_LEVEL, UXN};
+use lazy_mmu::descriptor::{BadDescriptor, Granule, KERNEL_DATA, Leaf, PAGE_LEVEL, memory_type};
 use lazy_mmu::tlb::{BadRange, VirtualRange};
 use lazy_mmu::{LazyMmu, Level, Pending, lazy_mmu};
 
-/// PXN, bit 53: not executable at EL1.
-const PXN: u64 = 1 << 53;
-/// Attribute index 0 of MAIR, which is device memory in most kernels; bits 4:2.
-const DEVICE: u64 = 0;
+/// A device's registers, if the kernel has Device memory in the byte 0 of MAIR_EL1.
+const DEVICE: u64 = KERNEL_DATA | memory_type(0);
 
 /// Entries of the kernel's page table that the driver may use, all invalid, and the addresses that they translate.
 pub struct Area<'k> {
@@ -110,18 +108,13 @@ pub fn ioremap_in<'id, L: Level>(
     let range = VirtualRange::new(Granule::Kib4, area.range.start(), pages as u64);
     // It is a part of the area.
     let range = range.unwrap_or(area.range);
-    let first = Leaf::new(
-        Granule::Kib4,
-        PAGE_LEVEL,
-        physical,
-        DEVICE | ACCESSED | PXN | UXN,
-    )?;
-    // The last page too, before anything is stored.
-    let last = physical.saturating_add(range.pages().saturating_sub(1) * Granule::Kib4.page_size());
-    Leaf::new(Granule::Kib4, PAGE_LEVEL, last, 0)?;
-    mmu.write_range(slots, |i| {
-        Leaf(first.0 + Granule::Kib4.page_size() * i as u64)
-    });
+    let size = Granule::Kib4.page_size();
+    let last = physical.saturating_add(range.pages().saturating_sub(1) * size);
+    // Before anything is stored.
+    for page in [physical, last] {
+        Leaf::new(Granule::Kib4, PAGE_LEVEL, page, DEVICE)?;
+    }
+    mmu.write_range(slots, |i| Leaf::page(physical + size * i as u64, DEVICE));
     Ok(mmu.pending(Registers { range }))
 }
 

@@ -3,36 +3,35 @@
 use core::arch::naked_asm;
 use core::panic::PanicInfo;
 
-use aarch64_paging::descriptor::El1Attributes as Attributes;
 use aarch64_rt::{InitialPagetable, initial_pagetable};
+#[cfg(feature = "el2")]
+use lazy_mmu::descriptor::{EL2_DATA as DATA, UXN as EXECUTE_NEVER};
+use lazy_mmu::descriptor::{Granule, KernelLeaf, memory_type};
+#[cfg(not(feature = "el2"))]
+use lazy_mmu::descriptor::{KERNEL_DATA as DATA, PXN as EXECUTE_NEVER};
 use semihosting::{eprintln, process};
 
-/// The UART and its like, which no program here uses: semihosting prints.
-const DEVICE: Attributes = Attributes::VALID
-    .union(Attributes::ATTRIBUTE_INDEX_0)
-    .union(Attributes::ACCESSED)
-    .union(Attributes::PXN)
-    .union(Attributes::UXN);
+/// The UART and its like, which no program here uses: semihosting prints. The byte 0 of `aarch64-rt`'s MAIR
+/// is Device memory.
+const DEVICE: u64 = DATA | memory_type(0);
 
-/// The RAM. Attribute index 1 of `aarch64-rt`'s MAIR is normal memory, write-back.
-const MEMORY: Attributes = Attributes::VALID
-    .union(Attributes::ATTRIBUTE_INDEX_1)
-    .union(Attributes::INNER_SHAREABLE)
-    .union(Attributes::ACCESSED)
-    .union(UNPRIVILEGED_EXECUTE_NEVER);
+/// The RAM, where the image is executed and written. The byte 1 of `aarch64-rt`'s MAIR is normal memory,
+/// write-back.
+const MEMORY: u64 = (DATA & !EXECUTE_NEVER) | memory_type(1);
 
-/// The image is not executed at EL0. In the EL2 regime the bit is XN, and the image is executed.
-const UNPRIVILEGED_EXECUTE_NEVER: Attributes = if cfg!(feature = "el2") {
-    Attributes::empty()
-} else {
-    Attributes::UXN
-};
+/// A block of 1 GiB.
+#[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits")]
+const fn block(address: u64, attributes: u64) -> usize {
+    match KernelLeaf::new(Granule::Kib4, 1, address, attributes) {
+        Ok(KernelLeaf(bits)) => bits as usize,
+        Err(_) => panic!("the address is not that of a block, or the attributes are not a block's"),
+    }
+}
 
 initial_pagetable!({
     let mut blocks = [0; 512];
-    // 1 GiB each.
-    blocks[0] = DEVICE.bits();
-    blocks[1] = 0x4000_0000 | MEMORY.bits();
+    blocks[0] = block(0, DEVICE);
+    blocks[1] = block(0x4000_0000, MEMORY);
     InitialPagetable(blocks)
 });
 

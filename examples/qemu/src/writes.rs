@@ -5,10 +5,12 @@ mod taking_away;
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-use lazy_mmu::descriptor::{ACCESSED, Granule, Leaf, READ_ONLY, Table, TopLevel, VALID};
+use lazy_mmu::descriptor::{
+    ACCESSED, Granule, KERNEL_DATA, Leaf, READ_ONLY, Table, TopLevel, VALID,
+};
 use lazy_mmu::tlb::{self, VirtualRange};
 use lazy_mmu::{Backend, lazy_mmu, update};
-use lazy_mmu_examples::page::{ENTRIES, PAGE_SIZE, VMALLOC_BASE};
+use lazy_mmu_examples::page::{ENTRIES, NORMAL_MEMORY, PAGE_SIZE, VMALLOC_BASE};
 use lazy_mmu_examples::preempt::{NoPreemption, PreemptCount};
 use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
 use semihosting::println;
@@ -154,9 +156,8 @@ impl<B: Backend> Rows<'_, B> {
     /// The block that holds `frame`, at `GAP`.
     fn block(&self) -> Leaf {
         let address = self.frame.address() & !(BLOCK - 1);
-        // All but the address and the type, of a page of the kernel's.
-        let attributes = Frame::containing(0).kernel_page().0 & !0b11;
-        Leaf::new(Granule::Kib4, 2, address, attributes).expect("it is a block of RAM")
+        Leaf::new(Granule::Kib4, 2, address, KERNEL_DATA | NORMAL_MEMORY)
+            .expect("it is a block of RAM")
     }
 
     /// Where `GAP`'s block has `frame`.

@@ -4,7 +4,7 @@ use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{Leaf, USER, UXN, VALID};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf, USER_DATA};
 use lazy_mmu::sim::{self, Event};
 use lazy_mmu::{Backend, Bits, LazyMmu, Level, Task, flush, paused, with, write};
 
@@ -18,9 +18,9 @@ static USER_SLOT: AtomicU64 = AtomicU64::new(0);
 
 fn entry(needs_pair: bool) -> (&'static AtomicU64, Leaf) {
     if needs_pair {
-        (&SLOT, Leaf(UXN | VALID))
+        (&SLOT, Leaf::page(0x4000_0000, KERNEL_DATA))
     } else {
-        (&USER_SLOT, Leaf(UXN | USER | VALID))
+        (&USER_SLOT, Leaf::page(0x4000_0000, USER_DATA))
     }
 }
 

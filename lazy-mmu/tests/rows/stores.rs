@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
 use lazy_mmu::descriptor::{
-    CONTIGUOUS, Descriptor, Leaf, PXN, Table, TopLevel, USER, USER_TEXT, UXN, UxnLeaf, VALID,
+    CONTIGUOUS, Descriptor, KERNEL_DATA, Leaf, PXN, Table, TopLevel, USER, USER_TEXT, UXN, UxnLeaf,
+    VALID,
 };
 use lazy_mmu::sim::{self, Event, Sim, bits};
 use lazy_mmu::{Backend, Bits, Storage, with, write};
@@ -119,7 +120,7 @@ for_both_storages! {
 for_both_storages! {
     fn b08_only_the_new_value_counts<B>() {
         let slot = AtomicU64::new(KERNEL.0);
-        let other_page = Leaf(KERNEL.0 + 0x1000);
+        let other_page = Leaf::page(0x4000_1000, KERNEL_DATA);
         with::<B, _>(|mmu| mmu.write(&slot, other_page));
         assert_eq!(trace(), "(SDI)", "valid to valid");
         with::<B, _>(|mmu| mmu.write(&slot, other_page));
@@ -159,10 +160,10 @@ fn b09_an_inert_range_write_emits_one_pair_at_once() {
 
 for_both_storages! {
     fn b10_b12_b13_the_other_levels<B>() {
-        assert_eq!(in_section::<B, _>(Table(0x4000_0003)), "DSDI");
-        assert_eq!(in_section::<B, _>(Table(0x4000_0002)), "S");
+        assert_eq!(in_section::<B, _>(Table::at(0x4000_0000)), "DSDI");
+        assert_eq!(in_section::<B, _>(Table(Table::at(0x4000_0000).0 & !VALID)), "S");
         assert_eq!(in_section::<B, _>(Table::INVALID), "S");
-        assert_eq!(in_section::<B, _>(TopLevel(0x4000_0003)), "DSDI");
+        assert_eq!(in_section::<B, _>(TopLevel::at(0x4000_0000)), "DSDI");
         assert_eq!(in_section::<B, _>(TopLevel::INVALID), "SDI");
     }
 }

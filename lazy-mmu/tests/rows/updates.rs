@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use lazy_mmu::descriptor::{
-    ACCESSED, DBM, Granule, KERNEL_DATA, Leaf, READ_ONLY, Table, TopLevel, UXN, VALID,
+    ACCESSED, DBM, Granule, KERNEL_DATA, KERNEL_READ_ONLY, Leaf, READ_ONLY, Table, TopLevel, VALID,
 };
 use lazy_mmu::sim::{Event, Sim, bits, interrupt, is_settled, take_trace};
 use lazy_mmu::tlb::{self, VirtualRange};
@@ -19,7 +19,7 @@ fn range(pages: u64) -> VirtualRange {
 }
 
 /// A valid kernel leaf, writable and dirty by the hardware's bits.
-const DIRTY: u64 = 0x4000_0000 | UXN | VALID | DBM | ACCESSED;
+const DIRTY: u64 = Leaf::page(0x4000_0000, KERNEL_DATA | DBM).0;
 /// A block of 2 MiB.
 const BLOCK: u64 = 0x4000_0000 | KERNEL_DATA | VALID;
 /// The software's dirty bit, as Linux has it.
@@ -91,7 +91,7 @@ fn b15_what_takes_away_needs_no_pair() {
 #[test]
 fn b15_what_adds_goes_by_the_rule() {
     let [slot] = slots::<1>();
-    let old = Leaf(0x4000_0000 | UXN | VALID | READ_ONLY);
+    let old = Leaf::page(0x4000_0000, KERNEL_READ_ONLY & !ACCESSED);
     slot.store(old.0, Ordering::Relaxed);
     with::<Sim, _>(|mmu| {
         assert!(mmu.set_access_flags(&slot, Leaf(old.0 | ACCESSED), SOFTWARE_DIRTY));
@@ -111,8 +111,8 @@ fn b15_what_adds_goes_by_the_rule() {
     assert_eq!(trace(), "(SSSDI)");
     assert!(update::set_access_flags::<Sim, _>(
         &slot,
-        Leaf(1 << 9 | ACCESSED),
-        1 << 9
+        Leaf(1 << 56 | ACCESSED),
+        1 << 56
     ));
     assert_eq!(trace(), "SDI", "without a section");
 
@@ -142,13 +142,14 @@ fn b15_what_is_set_already_stays_set() {
     let protected = (DIRTY | READ_ONLY | SOFTWARE_DIRTY) & !DBM;
     assert_eq!(slot.load(Ordering::Relaxed), protected);
 
-    slot.store(UXN | VALID | ACCESSED, Ordering::Relaxed);
+    let page = Leaf::page(0x4000_0000, KERNEL_DATA).0;
+    slot.store(page, Ordering::Relaxed);
     let wanted = Leaf(ACCESSED | DBM);
     assert!(update::set_access_flags::<Sim, _>(&slot, wanted, 0));
-    let old = UXN | VALID | ACCESSED | DBM;
+    let old = page | DBM;
     assert_eq!(slot.load(Ordering::Relaxed), old);
     // The software's bits may be among the hardware's.
-    slot.store(UXN | VALID, Ordering::Relaxed);
+    slot.store(page & !ACCESSED, Ordering::Relaxed);
     assert!(update::set_access_flags::<Sim, _>(&slot, wanted, DBM));
     assert_eq!(slot.load(Ordering::Relaxed), old);
     trace();
@@ -456,10 +457,10 @@ fn a_panic_of_a_descriptor_loses_no_pair() {
 /// In the EL2 regime the bit of AP[1] is set in every leaf: by the rule of EL1 it would be a user's.
 #[test]
 fn the_regime_of_a_leaf_decides() {
-    use lazy_mmu::descriptor::{El2Leaf, USER};
+    use lazy_mmu::descriptor::{EL2_DATA, El2Leaf};
 
     let [slot] = slots::<1>();
-    let leaf = El2Leaf(0x4000_0000 | USER | VALID);
+    let leaf = El2Leaf::page(0x4000_0000, EL2_DATA & !ACCESSED);
     slot.store(leaf.0, Ordering::Relaxed);
     with::<Sim, _>(|mmu| assert!(mmu.set_access_flags(&slot, El2Leaf(ACCESSED), 0)));
     assert_eq!(trace(), "(SDI)");
@@ -497,7 +498,8 @@ fn an_eager_backend_invalidates_and_splits_as_the_other() {
         mmu.unmap_table(&parent, range(1)).invalidate(mmu);
         parent.store(BLOCK, Ordering::Relaxed);
         // SAFETY: nothing walks them.
-        let old = unsafe { mmu.split_block(&parent, &children, Table(3), |_, _| KERNEL) };
+        let old =
+            unsafe { mmu.split_block(&parent, &children, Table::at(0x4800_0000), |_, _| KERNEL) };
         assert_eq!(old, Ok(BLOCK));
         mmu.set_memory_valid(&children, range(2), true);
         mmu.write_sync(&parent, Table::INVALID);
@@ -548,7 +550,7 @@ fn b23_a_block_is_split_children_first() {
     with::<Sim, _>(|mmu| {
         let child = |block, i| {
             assert_eq!(block, BLOCK);
-            Leaf(KERNEL.0 + 0x1000 * i as u64)
+            Leaf::page(0x4000_0000 + 0x1000 * i as u64, KERNEL_DATA)
         };
         // SAFETY: nothing walks them.
         let old = unsafe { mmu.split_block(&parent, &children, Table::at(0x4800_0000), child) };

@@ -18,7 +18,7 @@ mod kernel {
     use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
     use aarch64_rt::entry;
-    use lazy_mmu::descriptor::{Granule, Table, VALID};
+    use lazy_mmu::descriptor::{Table, VALID};
     use lazy_mmu_examples::{Error, Frame};
     use lazy_mmu_qemu::forms::{self, Form, Operation, own_byte, shared_word};
     use lazy_mmu_qemu::live::{Count, Live, PAGES};
@@ -75,19 +75,14 @@ mod kernel {
 
     /// Links the tables into the live ones.
     fn link(live: &Live) {
-        let table = |level, address| {
-            Table::new(Granule::Kib4, level, address, 0)
-                .expect("a table's address")
-                .0
-        };
         for (slot, leaves) in LEVEL_2.0.iter().zip(LEAVES.0.chunks(512)) {
-            slot.store(table(2, address(&leaves[0])), Ordering::Relaxed);
+            slot.store(Table::at(address(&leaves[0])).0, Ordering::Relaxed);
         }
         for (slot, level_2) in LEVEL_1.0.iter().zip(LEVEL_2.0.chunks(512)) {
-            slot.store(table(1, address(&level_2[0])), Ordering::Relaxed);
+            slot.store(Table::at(address(&level_2[0])).0, Ordering::Relaxed);
         }
         let root = live.table(Frame::containing(upper::root()));
-        root[300].store(table(0, address(&LEVEL_1)), Ordering::Relaxed);
+        root[300].store(Table::at(address(&LEVEL_1)).0, Ordering::Relaxed);
         lazy_mmu::tlb::flush_tlb_all::<lazy_mmu_qemu::thread::Mmu>();
     }
 
@@ -212,10 +207,8 @@ mod kernel {
 
     /// Every CPU maps, one of them is stepped: 512 pages, on each in turn, while 0 to 3 others map too.
     fn cpus() {
-        LEAF.store(
-            0x4800_0000 | lazy_mmu::descriptor::UXN | VALID,
-            Ordering::Relaxed,
-        );
+        let leaf = Frame::containing(0x4800_0000).kernel_page();
+        LEAF.store(leaf.0, Ordering::Relaxed);
         interrupts::init(CPUS, || ());
         smp::start(|| {
             loop {

@@ -1,0 +1,150 @@
+//! The examples make their descriptors by the constructors.
+//!
+//! A reader copies an example. `Leaf(page | UXN | VALID)` compiles there, but the mapping faults on a
+//! CPU. A constructor cannot make such a leaf, so this module looks for descriptors that an example
+//! wraps itself. The QEMU program `descriptors` shows that the constructors' mappings work.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The files and folders with examples. In Rust sources the part says which lines are read.
+const PLACES: [(&str, Part); 8] = [
+    ("README.md", Part::Everything),
+    ("docs", Part::Everything),
+    ("lazy-mmu/src", Part::DocComments),
+    ("lazy-mmu-macros/src", Part::DocComments),
+    ("ui-tests/pass", Part::Everything),
+    ("examples/src", Part::Everything),
+    ("examples/tests", Part::Everything),
+    ("examples/driver", Part::Everything),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Everything,
+    DocComments,
+}
+
+/// The tuple structs that wrap 64 bits.
+const KINDS: [&str; 6] = [
+    "Leaf",
+    "UxnLeaf",
+    "KernelLeaf",
+    "El2Leaf",
+    "Table",
+    "TopLevel",
+];
+
+/// What an example may not contain, if `line` has it.
+fn raw_bits(line: &str) -> Option<&'static str> {
+    let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
+    for (open, _) in line.match_indices('(') {
+        let kind = line[..open].rsplit(|it| !is_name(it)).next();
+        if !kind.is_some_and(|it| KINDS.contains(&it)) {
+            continue;
+        }
+        let argument = line[open + 1..].split(')').next().unwrap_or_default();
+        // Bits from elsewhere have a variable's name: `Leaf(old)`, `Leaf(page.0)`.
+        let variable = argument.strip_suffix(".0").unwrap_or(argument);
+        let is_variable = variable.starts_with(|it: char| it.is_ascii_lowercase())
+            && variable.chars().all(is_name);
+        if !is_variable {
+            return Some("wraps bits of its own");
+        }
+    }
+    // The rows of a table begin and end with the same sign.
+    let is_row = line.trim_start_matches(['/', '!', ' ']).starts_with('|');
+    let joins = ["| VALID", "VALID |"].iter().any(|it| line.contains(it));
+    (joins && !is_row).then_some("sets VALID itself")
+}
+
+/// What is wrong in `text`, the content of `file`: a line for each place.
+fn mistakes(file: &Path, text: &str, part: Part) -> Vec<String> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| {
+            let line = line.trim_start();
+            part == Part::Everything || line.starts_with("///") || line.starts_with("//!")
+        })
+        .filter_map(|(number, line)| {
+            let what = raw_bits(line)?;
+            Some(format!(
+                "{}:{}: the example {what}:\n    {}\n  write `Leaf::page(address, attributes)`, \
+                 `Leaf::new(..)` or `Table::at(address)` instead",
+                file.display(),
+                number + 1,
+                line.trim()
+            ))
+        })
+        .collect()
+}
+
+/// The files in `path`, and in the folders in it; or `path` itself.
+fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if path.is_file() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let mut found = Vec::new();
+    let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
+    for entry in entries {
+        found.extend(files(&entry?.path())?);
+    }
+    Ok(found)
+}
+
+#[test]
+fn examples_make_descriptors_by_the_constructors() -> Result<()> {
+    let workspace = crate::workspace()?;
+    let (mut wrong, mut made) = (Vec::new(), 0);
+    for (place, part) in PLACES {
+        for file in files(&workspace.join(place))? {
+            let is_source = file.extension().is_some_and(|it| it == "rs" || it == "md");
+            if !is_source {
+                continue;
+            }
+            let text = fs::read_to_string(&file)?;
+            made += text.matches("::page(").count();
+            wrong.extend(mistakes(file.strip_prefix(&workspace)?, &text, part));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    assert!(
+        made >= 30,
+        "only {made} pages in all examples: are they read?"
+    );
+    Ok(())
+}
+
+#[test]
+fn an_example_of_raw_bits_is_found() {
+    for line in [
+        "mmu.write(slot, Leaf(page | UXN | VALID));",
+        "/// mmu.write(slot, lazy_mmu::descriptor::Table(0x4000_0003));",
+        "const PAGE: KernelLeaf = KernelLeaf(PAGE_BITS);",
+        "Leaf(",
+        "TopLevel(table.0 | 3)",
+        "Leaf(bits) == El2Leaf(0)",
+        "slot.store(page | UXN | VALID, Relaxed)",
+    ] {
+        assert!(raw_bits(line).is_some(), "{line}");
+    }
+    for line in [
+        "mmu.write(slot, Leaf::page(0x4000_0000, KERNEL_DATA));",
+        "Leaf(old).address(Granule::Kib4)",
+        "assert!(!Leaf(page.0).needs_barrier());",
+        "Event::TlbiTable(_) => 't',",
+        "/// | [`Leaf`] | VALID is set and USER is clear |",
+        "table(0, address)",
+    ] {
+        assert_eq!(raw_bits(line), None, "{line}");
+    }
+    let text = "fn f() {}\n/// Leaf(7)\nLeaf(7)\n";
+    let found = |part| mistakes(Path::new("a.rs"), text, part);
+    assert_eq!(found(Part::Everything).len(), 2);
+    let [mistake] = &found(Part::DocComments)[..] else {
+        panic!("the second line is a doc comment")
+    };
+    assert!(mistake.starts_with("a.rs:2: "), "{mistake}");
+}
