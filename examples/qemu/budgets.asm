@@ -147,12 +147,12 @@ ours_one_byte:
 ours_map_byte:
    0  ldr x8, [x0]
    1  ldrb w9, [x8]
-   2  cbnz w9, -> 41
+   2  cbnz w9, -> 40
    3  mov w9, #0x1
    4  strb w9, [x8]
    5  mov w9, #0x1
    6  strb w9, [x0, #0x8]
-   7  cbz x3, -> 30
+   7  cbz x3, -> 29
    8  lsl x9, x3, #0x3
    9  and x10, x4, #0x1
   10  mov w11, #0x3
@@ -161,72 +161,71 @@ ours_map_byte:
   13  subs x9, x9, #0x8
   14  add x1, x1, #0x8
   15  add x4, x4, #0x1, lsl #12
-  16  b.eq -> 29
-  17  bic w12, w10, w4, lsr #6
+  16  b.eq -> 28
+  17  bics xzr, x10, x4, lsr #6
   18  str x4, [x1]
-  19  tst x12, x4, lsr #54
-  20  b.eq -> 13
-  21  ldrb w12, [x8]
-  22  tbnz w12, #0x1, -> 13
-  23  ldrb w12, [x8]
-  24  cmp w12, #0x1
-  25  b.eq -> 12
-  26  dsb ishst
-  27  isb
-  28  b -> 13
-  29  ldrb w9, [x0, #0x8]
-  30  and w10, w9, #0xff
-  31  strb wzr, [x0, #0x8]
-  32  cmp w10, #0x1
-  33  b.ne -> 68
-  34  ldrb w9, [x8]
-  35  tbz w9, #0x1, -> 38
-  36  dsb ishst
-  37  isb
-  38  and w9, w9, #0xfc
-  39  strb w9, [x8]
-  40  ret
-  41  ldrb w9, [x0, #0x8]
-  42  strb wzr, [x0, #0x8]
-  43  ands w10, w9, #0x3
-  44  b.eq -> 63
-  45  tbnz w9, #0x2, -> 73
-  46  ldrb w11, [x8]
-  47  tbz w11, #0x1, -> 52
-  48  and w11, w11, #0xfffffffd
-  49  strb w11, [x8]
-  50  dsb ishst
-  51  isb
-  52  cmp w10, #0x1
-  53  cset w12, eq
-  54  cmp w11, #0x1
-  55  csel w12, wzr, w12, ne
-  56  cmp w10, #0x1
-  57  b.ne -> 62
-  58  cmp w11, #0x1
-  59  b.eq -> 62
-  60  and w10, w11, #0xfe
-  61  strb w10, [x8]
-  62  tbnz w12, #0x0, -> 6
-  63  ldrb w9, [x8]
-  64  tbnz w9, #0x2, -> 71
-  65  tbnz w9, #0x0, -> 80
-  66  orr w9, w9, #0x1
-  67  b -> 4
-  68  mov w0, w9
-  69  mov x1, x8
-  70  b leave_out_of_line
-  71  mov w9, #0x3
-  72  b -> 6
-  73  ldrb w11, [x8]
-  74  and w9, w9, #0xfffffffb
-  75  and w11, w11, #0xfffffffb
-  76  strb w11, [x8]
-  77  ldrb w11, [x8]
-  78  tbz w11, #0x1, -> 52
-  79  b -> 48
-  80  mov w9, #0x2
-  81  b -> 6
+  19  b.eq -> 13
+  20  ldrb w12, [x8]
+  21  tbnz w12, #0x1, -> 13
+  22  ldrb w12, [x8]
+  23  cmp w12, #0x1
+  24  b.eq -> 12
+  25  dsb ishst
+  26  isb
+  27  b -> 13
+  28  ldrb w9, [x0, #0x8]
+  29  and w10, w9, #0xff
+  30  strb wzr, [x0, #0x8]
+  31  cmp w10, #0x1
+  32  b.ne -> 67
+  33  ldrb w9, [x8]
+  34  tbz w9, #0x1, -> 37
+  35  dsb ishst
+  36  isb
+  37  and w9, w9, #0xfc
+  38  strb w9, [x8]
+  39  ret
+  40  ldrb w9, [x0, #0x8]
+  41  strb wzr, [x0, #0x8]
+  42  ands w10, w9, #0x3
+  43  b.eq -> 62
+  44  tbnz w9, #0x2, -> 72
+  45  ldrb w11, [x8]
+  46  tbz w11, #0x1, -> 51
+  47  and w11, w11, #0xfffffffd
+  48  strb w11, [x8]
+  49  dsb ishst
+  50  isb
+  51  cmp w10, #0x1
+  52  cset w12, eq
+  53  cmp w11, #0x1
+  54  csel w12, wzr, w12, ne
+  55  cmp w10, #0x1
+  56  b.ne -> 61
+  57  cmp w11, #0x1
+  58  b.eq -> 61
+  59  and w10, w11, #0xfe
+  60  strb w10, [x8]
+  61  tbnz w12, #0x0, -> 6
+  62  ldrb w9, [x8]
+  63  tbnz w9, #0x2, -> 70
+  64  tbnz w9, #0x0, -> 79
+  65  orr w9, w9, #0x1
+  66  b -> 4
+  67  mov w0, w9
+  68  mov x1, x8
+  69  b leave_out_of_line
+  70  mov w9, #0x3
+  71  b -> 6
+  72  ldrb w11, [x8]
+  73  and w9, w9, #0xfffffffb
+  74  and w11, w11, #0xfffffffb
+  75  strb w11, [x8]
+  76  ldrb w11, [x8]
+  77  tbz w11, #0x1, -> 51
+  78  b -> 47
+  79  mov w9, #0x2
+  80  b -> 6
 
 ours_map_kernel_byte:
    0  ldr x8, [x0]
@@ -397,94 +396,93 @@ ours_map_kernel_word:
 ours_range_byte:
    0  ldr x8, [x0]
    1  ldrb w9, [x8]
-   2  cbnz w9, -> 43
+   2  cbnz w9, -> 42
    3  mov w9, #0x1
    4  strb w9, [x8]
    5  mov w9, #0x1
    6  lsl x10, x3, #0x3
    7  strb w9, [x0, #0x8]
-   8  and x11, x4, #0x1
+   8  and x12, x4, #0x1
    9  add x9, x1, x10
-  10  cbz x10, -> 32
-  11  bic w12, w11, w4, lsr #6
-  12  str x4, [x1]
-  13  sub x10, x10, #0x8
-  14  and x13, x12, x4, lsr #54
-  15  add x12, x1, #0x8
-  16  add x4, x4, #0x1, lsl #12
-  17  mov x1, x12
-  18  cbz x13, -> 10
-  19  cmp x12, x9
-  20  b.eq -> 25
-  21  subs x10, x10, #0x8
-  22  str x4, [x12], #0x8
-  23  add x4, x4, #0x1, lsl #12
-  24  b.ne -> 21
-  25  ldrb w9, [x8]
-  26  tbnz w9, #0x1, -> 32
-  27  ldrb w9, [x8]
-  28  cmp w9, #0x1
-  29  b.ne -> 79
-  30  mov w9, #0x3
-  31  strb w9, [x8]
-  32  ldrb w9, [x0, #0x8]
-  33  strb wzr, [x0, #0x8]
-  34  cmp w9, #0x1
-  35  b.ne -> 85
-  36  ldrb w9, [x8]
-  37  tbz w9, #0x1, -> 40
-  38  dsb ishst
-  39  isb
-  40  and w9, w9, #0xfc
-  41  strb w9, [x8]
-  42  ret
-  43  ldrb w9, [x0, #0x8]
-  44  strb wzr, [x0, #0x8]
-  45  ands w10, w9, #0x3
-  46  b.eq -> 65
-  47  tbnz w9, #0x2, -> 72
-  48  ldrb w11, [x8]
-  49  tbz w11, #0x1, -> 54
-  50  and w11, w11, #0xfffffffd
-  51  strb w11, [x8]
-  52  dsb ishst
-  53  isb
-  54  cmp w10, #0x1
-  55  cset w12, eq
-  56  cmp w11, #0x1
-  57  csel w12, wzr, w12, ne
-  58  cmp w10, #0x1
-  59  b.ne -> 64
-  60  cmp w11, #0x1
-  61  b.eq -> 64
-  62  and w10, w11, #0xfe
-  63  strb w10, [x8]
-  64  tbnz w12, #0x0, -> 6
-  65  ldrb w9, [x8]
-  66  tbnz w9, #0x2, -> 70
-  67  tbnz w9, #0x0, -> 88
-  68  orr w9, w9, #0x1
-  69  b -> 4
-  70  mov w9, #0x3
-  71  b -> 6
-  72  ldrb w11, [x8]
-  73  and w9, w9, #0xfffffffb
-  74  and w11, w11, #0xfffffffb
-  75  strb w11, [x8]
-  76  ldrb w11, [x8]
-  77  tbz w11, #0x1, -> 54
-  78  b -> 50
-  79  dsb ishst
-  80  isb
-  81  ldrb w9, [x0, #0x8]
-  82  strb wzr, [x0, #0x8]
-  83  cmp w9, #0x1
-  84  b.eq -> 36
-  85  mov w0, w9
-  86  mov x1, x8
-  87  b leave_out_of_line
-  88  mov w9, #0x2
-  89  b -> 6
+  10  cbz x10, -> 31
+  11  bic x13, x12, x4, lsr #6
+  12  add x11, x1, #0x8
+  13  str x4, [x1]
+  14  add x4, x4, #0x1, lsl #12
+  15  sub x10, x10, #0x8
+  16  mov x1, x11
+  17  cbz x13, -> 10
+  18  cmp x11, x9
+  19  b.eq -> 24
+  20  subs x10, x10, #0x8
+  21  str x4, [x11], #0x8
+  22  add x4, x4, #0x1, lsl #12
+  23  b.ne -> 20
+  24  ldrb w9, [x8]
+  25  tbnz w9, #0x1, -> 31
+  26  ldrb w9, [x8]
+  27  cmp w9, #0x1
+  28  b.ne -> 78
+  29  mov w9, #0x3
+  30  strb w9, [x8]
+  31  ldrb w9, [x0, #0x8]
+  32  strb wzr, [x0, #0x8]
+  33  cmp w9, #0x1
+  34  b.ne -> 84
+  35  ldrb w9, [x8]
+  36  tbz w9, #0x1, -> 39
+  37  dsb ishst
+  38  isb
+  39  and w9, w9, #0xfc
+  40  strb w9, [x8]
+  41  ret
+  42  ldrb w9, [x0, #0x8]
+  43  strb wzr, [x0, #0x8]
+  44  ands w10, w9, #0x3
+  45  b.eq -> 64
+  46  tbnz w9, #0x2, -> 71
+  47  ldrb w11, [x8]
+  48  tbz w11, #0x1, -> 53
+  49  and w11, w11, #0xfffffffd
+  50  strb w11, [x8]
+  51  dsb ishst
+  52  isb
+  53  cmp w10, #0x1
+  54  cset w12, eq
+  55  cmp w11, #0x1
+  56  csel w12, wzr, w12, ne
+  57  cmp w10, #0x1
+  58  b.ne -> 63
+  59  cmp w11, #0x1
+  60  b.eq -> 63
+  61  and w10, w11, #0xfe
+  62  strb w10, [x8]
+  63  tbnz w12, #0x0, -> 6
+  64  ldrb w9, [x8]
+  65  tbnz w9, #0x2, -> 69
+  66  tbnz w9, #0x0, -> 87
+  67  orr w9, w9, #0x1
+  68  b -> 4
+  69  mov w9, #0x3
+  70  b -> 6
+  71  ldrb w11, [x8]
+  72  and w9, w9, #0xfffffffb
+  73  and w11, w11, #0xfffffffb
+  74  strb w11, [x8]
+  75  ldrb w11, [x8]
+  76  tbz w11, #0x1, -> 53
+  77  b -> 49
+  78  dsb ishst
+  79  isb
+  80  ldrb w9, [x0, #0x8]
+  81  strb wzr, [x0, #0x8]
+  82  cmp w9, #0x1
+  83  b.eq -> 35
+  84  mov w0, w9
+  85  mov x1, x8
+  86  b leave_out_of_line
+  87  mov w9, #0x2
+  88  b -> 6
 
 ours_nested_byte:
    0  ldr x8, [x0]
@@ -548,16 +546,16 @@ ours_attribute_byte:
    8  nop
    9  adr x0, elsewhere
   10  cbnz x3, -> 21
-  11  b -> 46
+  11  b -> 45
   12  add x0, x9, #0xc
   13  tbnz w8, #0x0, -> 19
   14  orr w8, w8, #0x1
   15  strb w8, [x0]
   16  mov w8, #0x1
   17  cbnz x3, -> 21
-  18  b -> 46
+  18  b -> 45
   19  mov w8, wzr
-  20  cbz x3, -> 46
+  20  cbz x3, -> 45
   21  lsl x9, x3, #0x3
   22  and x10, x4, #0x1
   23  mov w11, #0x3
@@ -567,25 +565,24 @@ ours_attribute_byte:
   27  subs x9, x9, #0x8
   28  add x1, x1, #0x8
   29  add x4, x4, #0x1, lsl #12
-  30  b.eq -> 46
-  31  bic w12, w10, w4, lsr #6
+  30  b.eq -> 45
+  31  bics xzr, x10, x4, lsr #6
   32  str x4, [x1]
-  33  tst x12, x4, lsr #54
-  34  b.eq -> 27
-  35  mrs x12, s3_0_c13_c0_4
-  36  ldr w13, [x12, #0x8]
-  37  tst w13, #0xffff00
-  38  b.ne -> 25
-  39  ldrb w13, [x12, #0xc]
-  40  tbnz w13, #0x1, -> 27
-  41  ldrb w13, [x12, #0xc]
-  42  cmp w13, #0x1
-  43  b.ne -> 25
-  44  strb w11, [x12, #0xc]
-  45  b -> 27
-  46  mov w1, w8
-  47  mov w2, wzr
-  48  b leave_dynamic
+  33  b.eq -> 27
+  34  mrs x12, s3_0_c13_c0_4
+  35  ldr w13, [x12, #0x8]
+  36  tst w13, #0xffff00
+  37  b.ne -> 25
+  38  ldrb w13, [x12, #0xc]
+  39  tbnz w13, #0x1, -> 27
+  40  ldrb w13, [x12, #0xc]
+  41  cmp w13, #0x1
+  42  b.ne -> 25
+  43  strb w11, [x12, #0xc]
+  44  b -> 27
+  45  mov w1, w8
+  46  mov w2, wzr
+  47  b leave_dynamic
 
 ours_attribute_mmu_byte:
    0  mrs x9, s3_0_c13_c0_4
@@ -599,16 +596,16 @@ ours_attribute_mmu_byte:
    8  nop
    9  adr x0, elsewhere
   10  cbnz x3, -> 21
-  11  b -> 42
+  11  b -> 41
   12  add x0, x9, #0xc
   13  tbnz w8, #0x0, -> 19
   14  orr w8, w8, #0x1
   15  strb w8, [x0]
   16  mov w8, #0x1
   17  cbnz x3, -> 21
-  18  b -> 42
+  18  b -> 41
   19  mov w8, wzr
-  20  cbz x3, -> 42
+  20  cbz x3, -> 41
   21  lsl x9, x3, #0x3
   22  and x10, x4, #0x1
   23  mov w11, #0x3
@@ -617,22 +614,21 @@ ours_attribute_mmu_byte:
   26  subs x9, x9, #0x8
   27  add x1, x1, #0x8
   28  add x4, x4, #0x1, lsl #12
-  29  b.eq -> 42
-  30  bic w12, w10, w4, lsr #6
+  29  b.eq -> 41
+  30  bics xzr, x10, x4, lsr #6
   31  str x4, [x1]
-  32  tst x12, x4, lsr #54
-  33  b.eq -> 26
-  34  ldrb w12, [x0]
-  35  tbnz w12, #0x1, -> 26
-  36  ldrb w12, [x0]
-  37  cmp w12, #0x1
-  38  b.eq -> 25
-  39  dsb ishst
-  40  isb
-  41  b -> 26
-  42  mov w1, w8
-  43  mov w2, wzr
-  44  b leave_dynamic
+  32  b.eq -> 26
+  33  ldrb w12, [x0]
+  34  tbnz w12, #0x1, -> 26
+  35  ldrb w12, [x0]
+  36  cmp w12, #0x1
+  37  b.eq -> 25
+  38  dsb ishst
+  39  isb
+  40  b -> 26
+  41  mov w1, w8
+  42  mov w2, wzr
+  43  b leave_dynamic
 
 leave_out_of_line, of ours_enter_leave_byte:
    0  and w8, w0, #0x3
@@ -640,43 +636,49 @@ leave_out_of_line, of ours_enter_leave_byte:
    2  cmp w9, #0x2
    3  and w9, w0, #0xff
    4  b.hs -> 11
-   5  tbnz w9, #0x2, -> 16
+   5  tbnz w9, #0x2, -> 32
    6  ldrb w9, [x1]
-   7  tbnz w9, #0x1, -> 21
+   7  tbnz w9, #0x1, -> 37
    8  cmp w8, #0x1
-   9  b.eq -> 29
+   9  b.eq -> 45
   10  ret
   11  cbz w8, -> 10
-  12  tbnz w9, #0x2, -> 32
+  12  tbz w9, #0x2, -> 16
   13  ldrb w8, [x1]
-  14  tbnz w8, #0x1, -> 37
-  15  ret
-  16  ldrb w9, [x1]
-  17  and w9, w9, #0xfffffffb
-  18  strb w9, [x1]
-  19  ldrb w9, [x1]
-  20  tbz w9, #0x1, -> 8
-  21  cmp w8, #0x2
-  22  b.ne -> 25
-  23  and w9, w9, #0xfffffffd
-  24  strb w9, [x1]
-  25  dsb ishst
-  26  isb
-  27  cmp w8, #0x1
-  28  b.ne -> 10
-  29  and w8, w9, #0xfc
-  30  strb w8, [x1]
+  14  and w8, w8, #0xfffffffb
+  15  strb w8, [x1]
+  16  mrs x8, s3_0_c13_c0_4
+  17  ldr w9, [x8, #0x8]
+  18  tst w9, #0xffff00
+  19  b.ne -> 10
+  20  add x8, x8, #0xc
+  21  nop
+  22  adr x9, elsewhere
+  23  cmp x8, x9
+  24  b.eq -> 10
+  25  ldrb w9, [x8]
+  26  tbz w9, #0x1, -> 31
+  27  and w9, w9, #0xfffffffd
+  28  strb w9, [x8]
+  29  dsb ishst
+  30  isb
   31  ret
-  32  ldrb w8, [x1]
-  33  and w8, w8, #0xfffffffb
-  34  strb w8, [x1]
-  35  ldrb w8, [x1]
-  36  tbz w8, #0x1, -> 15
-  37  and w8, w8, #0xfffffffd
-  38  strb w8, [x1]
-  39  dsb ishst
-  40  isb
-  41  ret
+  32  ldrb w9, [x1]
+  33  and w9, w9, #0xfffffffb
+  34  strb w9, [x1]
+  35  ldrb w9, [x1]
+  36  tbz w9, #0x1, -> 8
+  37  cmp w8, #0x2
+  38  b.ne -> 41
+  39  and w9, w9, #0xfffffffd
+  40  strb w9, [x1]
+  41  dsb ishst
+  42  isb
+  43  cmp w8, #0x1
+  44  b.ne -> 10
+  45  and w8, w9, #0xfc
+  46  strb w8, [x1]
+  47  ret
 
 leave_out_of_line, of ours_map_kernel_word:
    0  and w8, w0, #0x3
@@ -684,69 +686,91 @@ leave_out_of_line, of ours_map_kernel_word:
    2  cmp w9, #0x2
    3  and w9, w0, #0xff
    4  b.hs -> 11
-   5  tbnz w9, #0x2, -> 16
+   5  tbnz w9, #0x2, -> 31
    6  ldr x9, [x1]
-   7  tbnz w9, #0x1e, -> 21
+   7  tbnz w9, #0x1e, -> 36
    8  cmp w8, #0x1
-   9  b.eq -> 29
+   9  b.eq -> 44
   10  ret
   11  cbz w8, -> 10
-  12  tbnz w9, #0x2, -> 32
-  13  ldr x8, [x1]
-  14  tbnz w8, #0x1e, -> 37
-  15  ret
-  16  mov w9, #0x80000000
-  17  ldr xzr, [x1]
-  18  ldclr x9, x9, [x1]
-  19  ldr x9, [x1]
-  20  tbz w9, #0x1e, -> 8
-  21  cmp w8, #0x2
-  22  b.ne -> 25
-  23  mov w9, #0x40000000
-  24  ldclr x9, x9, [x1]
-  25  dsb ishst
-  26  isb
-  27  cmp w8, #0x1
-  28  b.ne -> 10
-  29  mov w8, #0x60000000
-  30  ldclr x8, x8, [x1]
-  31  ret
-  32  mov w8, #0x80000000
-  33  ldr xzr, [x1]
-  34  ldclr x8, x8, [x1]
-  35  ldr x8, [x1]
-  36  tbz w8, #0x1e, -> 15
-  37  mov w8, #0x40000000
-  38  ldclr x8, x8, [x1]
-  39  dsb ishst
-  40  isb
-  41  ret
+  12  tbz w9, #0x2, -> 16
+  13  mov w8, #0x80000000
+  14  ldr xzr, [x1]
+  15  ldclr x8, x8, [x1]
+  16  mrs x8, s3_0_c4_c1_0
+  17  ldr w9, [x8, #0x8]
+  18  adrp x10, elsewhere
+  19  add x10, x10, #0xb0
+  20  cmp x8, x10
+  21  b.eq -> 10
+  22  and w9, w9, #0xffff00
+  23  cbnz w9, -> 10
+  24  ldr x9, [x8]
+  25  tbz w9, #0x1e, -> 30
+  26  mov w9, #0x40000000
+  27  ldclr x9, x8, [x8]
+  28  dsb ishst
+  29  isb
+  30  ret
+  31  mov w9, #0x80000000
+  32  ldr xzr, [x1]
+  33  ldclr x9, x9, [x1]
+  34  ldr x9, [x1]
+  35  tbz w9, #0x1e, -> 8
+  36  cmp w8, #0x2
+  37  b.ne -> 40
+  38  mov w9, #0x40000000
+  39  ldclr x9, x9, [x1]
+  40  dsb ishst
+  41  isb
+  42  cmp w8, #0x1
+  43  b.ne -> 10
+  44  mov w8, #0x60000000
+  45  ldclr x8, x8, [x1]
+  46  ret
 
 leave_dynamic, of ours_attribute_byte:
    0  nop
    1  adr x8, elsewhere
-   2  tbnz w2, #0x2, -> 16
+   2  tbnz w2, #0x2, -> 19
    3  cmp x0, x8
-   4  b.eq -> 15
+   4  b.eq -> 30
    5  ldrb w8, [x0]
-   6  tbz w8, #0x1, -> 12
-   7  tbnz w1, #0x0, -> 10
-   8  and w8, w8, #0xfffffffd
-   9  strb w8, [x0]
-  10  dsb ishst
-  11  isb
-  12  cbz w1, -> 15
-  13  and w8, w8, #0xfc
-  14  strb w8, [x0]
-  15  ret
-  16  cmp x0, x8
-  17  mov x9, x0
-  18  b.ne -> 21
-  19  mrs x9, s3_0_c13_c0_4
-  20  add x9, x9, #0xc
-  21  ldrb w10, [x9]
-  22  and w10, w10, #0xfffffffb
-  23  strb w10, [x9]
-  24  cmp x0, x8
-  25  b.ne -> 5
-  26  b -> 15
+   6  tbz w1, #0x0, -> 13
+   7  tbz w8, #0x1, -> 10
+   8  dsb ishst
+   9  isb
+  10  and w8, w8, #0xfc
+  11  strb w8, [x0]
+  12  ret
+  13  tbz w8, #0x1, -> 43
+  14  and w8, w8, #0xfffffffd
+  15  strb w8, [x0]
+  16  dsb ishst
+  17  isb
+  18  b -> 43
+  19  cmp x0, x8
+  20  mov x9, x0
+  21  b.ne -> 25
+  22  mrs x9, s3_0_c13_c0_4
+  23  ldr wzr, [x9, #0x8]
+  24  add x9, x9, #0xc
+  25  ldrb w10, [x9]
+  26  and w10, w10, #0xfffffffb
+  27  strb w10, [x9]
+  28  cmp x0, x8
+  29  b.ne -> 5
+  30  mrs x9, s3_0_c13_c0_4
+  31  ldr w10, [x9, #0x8]
+  32  tst w10, #0xffff00
+  33  b.ne -> 43
+  34  add x9, x9, #0xc
+  35  cmp x9, x8
+  36  b.eq -> 43
+  37  ldrb w8, [x9]
+  38  tbz w8, #0x1, -> 43
+  39  and w8, w8, #0xfffffffd
+  40  strb w8, [x9]
+  41  dsb ishst
+  42  isb
+  43  ret

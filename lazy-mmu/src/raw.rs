@@ -297,7 +297,11 @@ fn begin<B: Backend>(bits: B::Storage, now: Bits) {
 /// wait for that one.
 #[inline]
 pub(crate) fn leave_inert<B: Backend>() {
-    settle_here::<B>();
+    let (bits, in_interrupt) = B::context();
+    // Where the mode is switched off the bits are nobody's, and this compiles to nothing.
+    if !in_interrupt && bits != Storage::nobodys() {
+        settle::<B>(bits);
+    }
     B::observe(Event::Leave(Kind::Inert));
 }
 

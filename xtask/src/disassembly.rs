@@ -1,4 +1,4 @@
-//! Rows B01 and B20 in the disassembly: in the functions whose names begin with `b01_`, each `dsb ishst` has its `isb` right
+//! Rows B01, B20 and B31 in the disassembly: in the functions whose names begin with `b01_`, each `dsb ishst` has its `isb` right
 //! behind it, and there is no other barrier; those of `TLBI` have the instructions that the manual gives.
 
 use std::fs;
@@ -40,18 +40,23 @@ const TLBI: [(&str, [u32; 5]); 3] = [
     ("b20_tlbi_by_default", OF_EL1),
 ];
 
-/// Row B20, in a program that has these functions.
+/// The end of an invalidation by default: `dsb ish`, TLBI VALE1IS of no register, `dsb ish`, `isb`.
+const REPEATED: [u32; 4] = [0xd503_3b9f, 0xd508_83bf, 0xd503_3b9f, ISB];
+
+/// Whether it is a TLBI: SYS with CRn = 8.
+fn is_tlbi(word: u32) -> bool {
+    word & 0xfff8_f000 == 0xd508_8000
+}
+
+/// Rows B20 and B31, in a program that has these functions.
 pub(crate) fn check_tlbi(program: &Path) -> Result<()> {
     let bytes = fs::read(program)?;
     let file = object::File::parse(&*bytes)?;
     for (name, expected) in TLBI {
-        let symbol = file
-            .symbol_by_name(name)
-            .with_context(|| format!("no function {name} in {}", program.display()))?;
-        let found: Vec<u32> = code(&file, &symbol)?
+        let found: Vec<u32> = function(&file, name)?
             .into_iter()
-            // SYS with CRn = 8; the last five bits are the register.
-            .filter(|word| word & 0xfff8_f000 == 0xd508_8000)
+            .filter(|&word| is_tlbi(word))
+            // The last five bits are the register.
             .map(|word| word & !0x1f)
             .collect();
         ensure!(
@@ -60,7 +65,22 @@ pub(crate) fn check_tlbi(program: &Path) -> Result<()> {
         );
     }
     println!("B20 disassembly: the TLBI instructions of both regimes are the manual's");
+    let mut end = function(&file, "b31_end_by_default")?;
+    end.retain(|&word| is_barrier(word) || is_tlbi(word));
+    ensure!(
+        end == REPEATED,
+        "B31: an invalidation ends by default with {end:x?}, and should with {REPEATED:x?}"
+    );
+    println!("B31 disassembly: an invalidation ends by default with one more TLBI and `dsb ish`");
     Ok(())
+}
+
+/// The instructions of the function `name`.
+fn function(file: &object::File<'_>, name: &str) -> Result<Vec<u32>> {
+    let symbol = file
+        .symbol_by_name(name)
+        .with_context(|| format!("no function {name} in the program"))?;
+    code(file, &symbol)
 }
 
 /// The instructions of a function.

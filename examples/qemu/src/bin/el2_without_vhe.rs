@@ -110,7 +110,7 @@ mod kernel {
                 mmu.write(&root[2], link(level_2_address, 1));
             });
         });
-        assert!(trace.is("(S D I)*2"), "{}", trace.order());
+        assert!(trace.is("(D S D I)*2"), "{}", trace.order());
         println!("B10 tables are linked: {}", trace.order());
 
         let frame = pool::page_with(0xe12) as u64;

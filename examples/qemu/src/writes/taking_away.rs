@@ -2,6 +2,7 @@
 //! code that runs before the first task.
 
 use core::mem::offset_of;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{ID_AA64MMFR1_EL1, Readable, SP_EL0, TCR_EL1, Writeable};
@@ -94,14 +95,14 @@ impl<B: Backend> Rows<'_, B> {
         /// TCR_EL1.{HA, HD}: hardware management of the access flag and of dirty state.
         const HARDWARE: u64 = 0b11 << 39;
 
-        assert!(
-            ID_AA64MMFR1_EL1.read(ID_AA64MMFR1_EL1::HAFDBS) >= 2,
-            "the CPU manages dirty state"
-        );
+        // A CPU without it takes a permission fault, and its handler does the same to the entry.
+        let by_hardware = ID_AA64MMFR1_EL1.read(ID_AA64MMFR1_EL1::HAFDBS) >= 2;
         let clean = Leaf(self.block().0 | DBM | READ_ONLY);
         lazy_mmu::write::<B, _>(self.level_2, clean);
         let tcr = TCR_EL1.get();
-        TCR_EL1.set(tcr | HARDWARE);
+        if by_hardware {
+            TCR_EL1.set(tcr | HARDWARE);
+        }
         barrier::isb(barrier::SY);
         tlb::flush_tlb_all::<B>();
 
@@ -111,7 +112,11 @@ impl<B: Backend> Rows<'_, B> {
             let child = |block, i| {
                 calls += 1;
                 if calls == 1 {
-                    // The hardware makes the block dirty, behind the back of the split.
+                    if !by_hardware {
+                        self.level_2.fetch_and(!READ_ONLY, Ordering::Relaxed);
+                        tlb::flush_tlb_all::<B>();
+                    }
+                    // The block becomes dirty, behind the back of the split.
                     self.machine
                         .write(self.in_block(), 0x33)
                         .expect("it is mapped");
@@ -131,9 +136,7 @@ impl<B: Backend> Rows<'_, B> {
             2 * self.slots.len(),
             "the children were filled again"
         );
-        let dirty = |slot: &core::sync::atomic::AtomicU64| {
-            slot.load(core::sync::atomic::Ordering::Relaxed) & (DBM | READ_ONLY) == DBM
-        };
+        let dirty = |slot: &AtomicU64| slot.load(Ordering::Relaxed) & (DBM | READ_ONLY) == DBM;
         assert!(self.slots.iter().all(dirty), "and they are dirty too");
         lazy_mmu::with::<B, _>(|mmu| {
             let table = Table::at(self.table.address());
@@ -148,7 +151,7 @@ impl<B: Backend> Rows<'_, B> {
         tlb::flush_tlb_all::<B>();
         assert_eq!(self.machine.read(self.in_block())?, 0x33);
         println!(
-            "B33 a block that the hardware makes dirty while its children are filled: they are filled again, dirty; a second split fails"
+            "B33 a block that becomes dirty while its children are filled: they are filled again, dirty; a second split fails"
         );
         lazy_mmu::with::<B, _>(|mmu| {
             mmu.unmap(self.level_2, gap()).invalidate(mmu);
@@ -159,7 +162,7 @@ impl<B: Backend> Rows<'_, B> {
 
     pub(super) fn c13_before_the_first_task(&self) {
         #[lazy_mmu(backend = EarlyMmu, mmu)]
-        fn map(slot: &core::sync::atomic::AtomicU64, leaf: Leaf) {
+        fn map(slot: &AtomicU64, leaf: Leaf) {
             mmu.write(slot, leaf);
             lazy_mmu::write::<EarlyMmu, _>(slot, leaf);
         }
