@@ -234,12 +234,14 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
 
     #[inline]
     fn current() -> Self::Storage {
-        Self::context().0
+        // SAFETY: `K` promises that the bits lie in the structure to which the pointer points.
+        Self::task().map_or_else(Storage::nobodys, |task| unsafe { K::Bits::in_task(task) })
     }
 
     #[inline]
     fn in_interrupt() -> bool {
-        Self::context().1
+        // SAFETY: `K` promises that the pointer points to the current task's structure.
+        Self::task().is_none_or(|task| unsafe { K::Interrupt::in_interrupt(task) })
     }
 
     #[inline]
@@ -268,9 +270,9 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
             // Code before the first task has no bits. It may not rely on any, as an interrupt handler may not.
             return (Self::Storage::nobodys(), true);
         };
-        // SAFETY: `K` promises that the bits lie in the structure to which the pointer points.
+        // SAFETY: as in `current`.
         let bits = unsafe { K::Bits::in_task(task) };
-        // SAFETY: `K` promises that the pointer points to the current task's structure.
+        // SAFETY: as in `in_interrupt`.
         let in_interrupt = unsafe { K::Interrupt::in_interrupt(task) };
         (bits, in_interrupt)
     }
