@@ -65,6 +65,10 @@ pub enum FaultReason {
     /// There is one, but its barrier pair has not been executed yet. A CPU may fault or not; the hosted machine always
     /// does.
     NotYetVisible,
+    /// There is one, whose access flag is clear (on a CPU without hardware management of the flag).
+    NotAccessed,
+    /// There is one, which does not permit the access (on a CPU: a permission fault).
+    NotPermitted,
     /// Some other fault of the CPU.
     Other,
 }
@@ -77,7 +81,9 @@ impl fmt::Display for Fault {
             FaultReason::NotYetVisible => {
                 "mapped, but not yet visible: no barrier pair has been executed since"
             }
-            FaultReason::Other => "not a translation fault",
+            FaultReason::NotAccessed => "mapped, but the access flag is clear",
+            FaultReason::NotPermitted => "not permitted",
+            FaultReason::Other => "no fault of the tables",
         })
     }
 }

@@ -1,8 +1,8 @@
 //! The examples make their descriptors by the constructors.
 //!
-//! A reader copies an example. `Leaf(page | UXN | VALID)` compiles there, but the mapping faults on a
-//! CPU. A constructor cannot make such a leaf, so this module looks for descriptors that an example
-//! wraps itself. The QEMU program `descriptors` shows that the constructors' mappings work.
+//! A reader copies an example. `Leaf(page | UXN | VALID)` compiles there, but the mapping faults on
+//! a CPU. A constructor cannot make such a leaf, so this module looks for descriptors that an
+//! example wraps itself. The QEMU program `descriptors` shows that the constructors' mappings work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -114,6 +114,36 @@ fn examples_make_descriptors_by_the_constructors() -> Result<()> {
         made >= 30,
         "only {made} pages in all examples: are they read?"
     );
+    Ok(())
+}
+
+/// The name of each constant of 64 bits in `text`, a source.
+fn constants(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("pub const ")?.split_once(": u64 ="))
+        .map(|(name, _)| name)
+}
+
+/// A bit or a set that no program maps may not mean what its documentation says.
+#[test]
+fn every_named_attribute_is_mapped_on_the_emulated_cpu() -> Result<()> {
+    let workspace = crate::workspace()?;
+    let attributes = workspace.join("lazy-mmu/src/descriptor/attributes.rs");
+    let programs = ["descriptors", "el2_without_vhe"]
+        .map(|it| workspace.join(format!("examples/qemu/src/bin/{it}.rs")));
+    let mut words = Vec::new();
+    for program in &programs {
+        let text = fs::read_to_string(program)?;
+        let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        words.extend(text.split(|it| !is_name(it)).map(String::from));
+    }
+    let text = fs::read_to_string(attributes)?;
+    assert!(constants(&text).count() >= 20, "the constants are read");
+    for name in constants(&text) {
+        // The first is the import.
+        let uses = words.iter().filter(|it| *it == name).count();
+        assert!(uses >= 2, "neither {programs:?} uses {name}");
+    }
     Ok(())
 }
 

@@ -74,12 +74,13 @@ impl Args {
 }
 
 /// The kernels, each with its expected output beside the package.
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 12] = [
     NESTED_SECTIONS,
     "other_writes",
     "paging_crate",
     "multiarch_crate",
     "device_driver",
+    "descriptors",
     EL2_WITHOUT_VHE,
     INTERRUPTS,
     BUDGETS,

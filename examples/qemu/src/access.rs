@@ -2,9 +2,11 @@
 
 use core::arch::asm;
 
-use lazy_mmu_examples::machine::Fault;
+use lazy_mmu_examples::machine::{Fault, FaultReason};
 
-use crate::exceptions::may_fault;
+#[cfg(not(feature = "el2"))]
+use crate::exceptions::come_back_here;
+use crate::exceptions::{RESUME, may_fault};
 
 /// Reads the 64-bit word at the virtual address `address`, a multiple of 8, as the MMU translates it.
 ///
@@ -57,6 +59,69 @@ pub fn write(address: u64, value: u64) -> Result<(), Fault> {
     })
 }
 
+/// Calls the code at the virtual address `address`.
+///
+/// # Errors
+///
+/// The fault that the fetch took; nothing was executed.
+///
+/// # Safety
+///
+/// The code is a return, `ret`.
+pub unsafe fn execute(address: u64) -> Result<(), Fault> {
+    may_fault(|| {
+        // SAFETY: the code changes nothing. If its fetch faults, the abort's handler goes on behind
+        // the call.
+        unsafe {
+            asm!(
+                "adr {resume}, 2f",
+                "str {resume}, [{place}]",
+                "blr {address}",
+                "2:",
+                resume = out(reg) _,
+                place = in(reg) RESUME.as_ptr(),
+                address = in(reg) address,
+                out("lr") _,
+            );
+        }
+    })
+}
+
+/// Lets EL0 execute the code at the virtual address `address`.
+///
+/// # Errors
+///
+/// The fault that the fetch took; nothing was executed.
+///
+/// # Safety
+///
+/// The code is a supervisor call, `svc`.
+#[cfg(not(feature = "el2"))]
+pub unsafe fn execute_at_el0(address: u64) -> Result<(), Fault> {
+    /// SPSR_EL1 of AArch64 state at EL0, with interrupts masked.
+    const EL0: u64 = 0b1111 << 6;
+
+    come_back_here();
+    may_fault(|| {
+        // SAFETY: the code changes nothing. It ends by an exception, as does a fault of its fetch.
+        // The handler restores all registers, and goes on behind the return to EL0.
+        unsafe {
+            asm!(
+                "adr {resume}, 2f",
+                "str {resume}, [{place}]",
+                "msr elr_el1, {address}",
+                "msr spsr_el1, {el0}",
+                "eret",
+                "2:",
+                resume = out(reg) _,
+                place = in(reg) RESUME.as_ptr(),
+                address = in(reg) address,
+                el0 = in(reg) EL0,
+            );
+        }
+    })
+}
+
 /// Reads the 64-bit word at the virtual address `address`, a multiple of 8, which is mapped: a fault would be unexpected, and end
 /// the program.
 #[must_use]
@@ -69,4 +134,38 @@ pub fn read_mapped(address: u64) -> u64 {
             options(nostack, preserves_flags, readonly));
     }
     word
+}
+
+/// Makes the code at `address` visible to instruction fetches (Arm ARM DDI 0487, "Synchronization
+/// and coherency issues between data and instruction accesses").
+pub fn synchronise_code(address: u64) {
+    // SAFETY: it changes no memory.
+    unsafe {
+        asm!(
+            "dc cvau, {address}",
+            "dsb ish",
+            // Of all addresses, for the code is fetched at another one.
+            "ic ialluis",
+            "dsb ish",
+            "isb",
+            address = in(reg) address,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Whether the tables permitted an access.
+///
+/// # Panics
+///
+/// If it faulted for another reason than its permissions.
+pub fn is_permitted<T>(result: &Result<T, Fault>) -> bool {
+    match result {
+        Ok(_) => true,
+        Err(Fault {
+            reason: FaultReason::NotPermitted,
+            ..
+        }) => false,
+        Err(other) => panic!("{other}"),
+    }
 }

@@ -11,12 +11,12 @@ use lazy_mmu::descriptor::{Granule, KernelLeaf, memory_type};
 use lazy_mmu::descriptor::{KERNEL_DATA as DATA, PXN as EXECUTE_NEVER};
 use semihosting::{eprintln, process};
 
-/// The UART and its like, which no program here uses: semihosting prints. The byte 0 of `aarch64-rt`'s MAIR
-/// is Device memory.
+/// The UART and its like, which no program here uses: semihosting prints. The byte 0 of
+/// `aarch64-rt`'s MAIR is Device memory.
 const DEVICE: u64 = DATA | memory_type(0);
 
-/// The RAM, where the image is executed and written. The byte 1 of `aarch64-rt`'s MAIR is normal memory,
-/// write-back.
+/// The RAM, where the image is executed and written. The byte 1 of `aarch64-rt`'s MAIR is normal
+/// memory, write-back.
 const MEMORY: u64 = (DATA & !EXECUTE_NEVER) | memory_type(1);
 
 /// A block of 1 GiB.

@@ -1,9 +1,11 @@
-//! Exceptions from the kernel's own level: single steps, and the data aborts that a program provokes.
+//! Exceptions: single steps of the kernel's own level, and the aborts that a program provokes.
 
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use aarch64_cpu::registers::Readable;
+#[cfg(not(feature = "el2"))]
+use aarch64_cpu::registers::{CurrentEL, DAIF};
 #[cfg(not(feature = "el2"))]
 use aarch64_cpu::registers::{ESR_EL1 as ESR, FAR_EL1 as FAR};
 #[cfg(feature = "el2")]
@@ -15,6 +17,11 @@ use crate::{interrupts, step};
 
 /// ESR_EL1.EC of a data abort from the current Exception level.
 const DATA_ABORT: u64 = 0x25;
+/// ESR_EL1.EC of an instruction abort from the current Exception level, and from a lower one.
+const INSTRUCTION_ABORT: u64 = 0x21;
+const LOWER_INSTRUCTION_ABORT: u64 = 0x20;
+/// ESR_EL1.EC of SVC in AArch64 state.
+const SUPERVISOR_CALL: u64 = 0x15;
 /// ESR_EL1.EC of a software step from the current Exception level.
 const SOFTWARE_STEP: u64 = 0x33;
 /// ESR_EL1.EC of a breakpoint from the current Exception level.
@@ -29,6 +36,10 @@ static EXPECTED: AtomicBool = AtomicBool::new(false);
 static SYNDROME: AtomicU64 = AtomicU64::new(0);
 /// FAR_EL1 of that fault.
 static ADDRESS: AtomicU64 = AtomicU64::new(0);
+/// Where the program goes on after code that it has called, if the fetch faults or EL0 executes it.
+pub(crate) static RESUME: AtomicUsize = AtomicUsize::new(0);
+/// The SPSR_EL1 with which the program goes on after code at EL0.
+static STATE: AtomicU64 = AtomicU64::new(0);
 
 /// Saves what the vector does not, and what an interrupted instruction stream must find unchanged: x19 to x28, whose
 /// values the step handler wants to see, and the SIMD registers, which a handler may use. Then calls the handler.
@@ -103,6 +114,36 @@ impl ExceptionHandlers for Exceptions {
     extern "C" fn irq_current(state: RegisterStateRef<'_>) {
         save_and_call!(handle_interrupt)
     }
+
+    #[unsafe(naked)]
+    extern "C" fn sync_lower(state: RegisterStateRef<'_>) {
+        save_and_call!(handle_lower)
+    }
+}
+
+/// The code at EL0 has executed SVC, or its fetch was refused.
+extern "C" fn handle_lower(mut state: RegisterStateRef<'_>, _: &CalleeSaved) {
+    let syndrome = ESR.get();
+    match class(syndrome) {
+        SUPERVISOR_CALL => {}
+        LOWER_INSTRUCTION_ABORT if EXPECTED.load(Ordering::Relaxed) => note(syndrome),
+        class => panic!("exception class {class:#x} from EL0, at {:#x}", state.elr),
+    }
+    // SAFETY: the program was left at a call of `access`, which goes on at this address.
+    let state = unsafe { state.get_mut() };
+    state.elr = RESUME.load(Ordering::Relaxed);
+    state.spsr = STATE.load(Ordering::Relaxed);
+}
+
+/// EC: bits 31:26; ISS2 stands above.
+const fn class(syndrome: u64) -> u64 {
+    (syndrome >> 26) & 0x3f
+}
+
+/// Notes a fault that was expected.
+fn note(syndrome: u64) {
+    SYNDROME.store(syndrome, Ordering::Relaxed);
+    ADDRESS.store(FAR.get(), Ordering::Relaxed);
 }
 
 extern "C" fn handle_interrupt(_: RegisterStateRef<'_>, _: &CalleeSaved) {
@@ -111,8 +152,7 @@ extern "C" fn handle_interrupt(_: RegisterStateRef<'_>, _: &CalleeSaved) {
 
 extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
     let syndrome = ESR.get();
-    // EC is bits 31:26; ISS2 stands above.
-    match (syndrome >> 26) & 0x3f {
+    match class(syndrome) {
         SOFTWARE_STEP => step::on_step(&mut state, saved),
         BREAKPOINT => step::on_breakpoint(&mut state, saved),
         DATA_ABORT if PAGER.load(Ordering::Relaxed) != 0 => {
@@ -125,10 +165,14 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
             step::mask();
         }
         DATA_ABORT if EXPECTED.load(Ordering::Relaxed) => {
-            SYNDROME.store(syndrome, Ordering::Relaxed);
-            ADDRESS.store(FAR.get(), Ordering::Relaxed);
+            note(syndrome);
             // SAFETY: the access is one instruction of four bytes, whose result `access` does not use after a fault.
             unsafe { state.get_mut() }.elr += 4;
+        }
+        INSTRUCTION_ABORT if EXPECTED.load(Ordering::Relaxed) => {
+            note(syndrome);
+            // SAFETY: the program was left at a call of `access`, which goes on at this address.
+            unsafe { state.get_mut() }.elr = RESUME.load(Ordering::Relaxed);
         }
         class => panic!(
             "exception class {class:#x} at {:#x}, address {:#x}",
@@ -150,7 +194,14 @@ pub fn with_pager<R>(pager: fn(u64), program: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Runs `access`, one load or store instruction, and tells the fault that it took.
+/// Says that the program goes on after code at EL0 in the state in which it calls this.
+#[cfg(not(feature = "el2"))]
+pub(crate) fn come_back_here() {
+    // The kernels use the stack pointer of their own level.
+    STATE.store(DAIF.get() | CurrentEL.get() | 1, Ordering::Relaxed);
+}
+
+/// Runs `access`, one load, store or call, and tells the fault that it took.
 ///
 /// # Errors
 ///
@@ -164,12 +215,18 @@ pub fn may_fault<R>(access: impl FnOnce() -> R) -> Result<R, Fault> {
         0 => Ok(result),
         syndrome => Err(Fault {
             address: ADDRESS.load(Ordering::Relaxed),
-            // DFSC: translation fault, level 0 to 3 (Arm ARM, ISS encoding for a Data Abort).
-            reason: if syndrome & 0b11_1100 == 0b00_0100 {
-                FaultReason::NotMapped
-            } else {
-                FaultReason::Other
-            },
+            reason: reason(syndrome),
         }),
+    }
+}
+
+/// The reason in DFSC or IFSC, bits 5:0, whose bits 1:0 are the level (Arm ARM, ISS encodings for
+/// a Data Abort and an Instruction Abort). PAR_EL1.FST has the same encoding.
+pub(crate) fn reason(status: u64) -> FaultReason {
+    match (status >> 2) & 0b1111 {
+        0b0001 => FaultReason::NotMapped,
+        0b0010 => FaultReason::NotAccessed,
+        0b0011 => FaultReason::NotPermitted,
+        _ => FaultReason::Other,
     }
 }

@@ -34,6 +34,8 @@ pub mod smp;
 pub mod step;
 pub mod thread;
 #[cfg(feature = "el1")]
+pub mod translate;
+#[cfg(feature = "el1")]
 pub mod upper;
 #[cfg(feature = "el1")]
 pub mod virt;

@@ -21,7 +21,9 @@ mod kernel {
     use aarch64_cpu::registers::{HCR_EL2, Readable, TPIDR_EL2, TTBR0_EL2, Writeable};
     use aarch64_rt::entry;
     use lazy_mmu::aarch64::{Aarch64, FlagsAt, Kernel, PreemptCountAt, Regime, TpidrEl2};
-    use lazy_mmu::descriptor::{ACCESSED, El2Leaf, Granule, Leaf, PAGE_LEVEL, Table, USER, VALID};
+    use lazy_mmu::descriptor::{
+        EL2_DATA, EL2_TEXT, El2Leaf, Granule, Leaf, Table, USER, VALID, memory_type,
+    };
     use lazy_mmu::tlb::VirtualRange;
     use lazy_mmu::{Bits, Storage as _, lazy_mmu};
     use lazy_mmu_examples::Fault;
@@ -45,8 +47,8 @@ mod kernel {
 
     /// What the kernel's own table leaves free: the third GiB.
     const BASE: u64 = 0x8000_0000;
-    /// AP\[1\] is RES1 in this regime, and no user's; attribute index 1 of MAIR is normal memory; inner shareable.
-    const NORMAL: u64 = USER | 1 << 2 | 0b11 << 8 | ACCESSED;
+    /// Normal memory in the MAIR of these kernels.
+    const NORMAL: u64 = memory_type(1);
 
     type Entries = [AtomicU64; 512];
 
@@ -71,10 +73,6 @@ mod kernel {
     fn page(number: usize) -> VirtualRange {
         let address = BASE + number as u64 * Granule::Kib4.page_size();
         VirtualRange::new(Granule::Kib4, address, 1).expect("it is a page's address")
-    }
-
-    fn link(address: u64, level: u8) -> Table {
-        Table::new(Granule::Kib4, level, address, 0).expect("it is a table's address")
     }
 
     fn run() -> Result<(), Fault> {
@@ -105,16 +103,16 @@ mod kernel {
 
         let ((), trace) = step::trace(|| {
             lazy_mmu::with::<Mmu, _>(|mmu| {
-                mmu.write(&level_2[0], link(level_3_address, 2));
+                mmu.write(&level_2[0], Table::at(level_3_address));
                 mmu.flush();
-                mmu.write(&root[2], link(level_2_address, 1));
+                mmu.write(&root[2], Table::at(level_2_address));
             });
         });
         assert!(trace.is("(D S D I)*2"), "{}", trace.order());
         println!("B10 tables are linked: {}", trace.order());
 
         let frame = pool::page_with(0xe12) as u64;
-        let leaf = El2Leaf::new(Granule::Kib4, PAGE_LEVEL, frame, NORMAL).expect("it is a page");
+        let leaf = El2Leaf::page(frame, EL2_DATA | NORMAL);
         let ((), trace) = step::trace(|| lazy_mmu::write::<Mmu, _>(&slots[0], leaf));
         assert!(trace.is("S D I"), "{}", trace.order());
         assert_eq!(access::read(BASE)?, 0xe12);
@@ -175,8 +173,36 @@ mod kernel {
             trace.order()
         );
 
+        sets(&slots[0])?;
         assert_eq!(THREAD.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
         assert_eq!(<Mmu as lazy_mmu::Backend>::current().load(), Bits::EMPTY);
+        Ok(())
+    }
+
+    /// What EL2 may do by each set, by the accesses themselves.
+    fn sets(slot: &AtomicU64) -> Result<(), Fault> {
+        /// The instruction `ret`.
+        const RET: u64 = 0xd65f_03c0;
+        const DATA: u64 = 8;
+
+        let frame = pool::page_with(RET) as u64;
+        access::synchronise_code(frame);
+        for (name, set, write, execute) in [
+            ("EL2_DATA", EL2_DATA, true, false),
+            ("EL2_TEXT", EL2_TEXT, false, true),
+        ] {
+            lazy_mmu::with::<Mmu, _>(|mmu| {
+                mmu.break_before_make(slot, page(0), |_| El2Leaf::page(frame, set | NORMAL))
+            });
+            assert_eq!(access::read(BASE)?, RET, "{name}");
+            let written = access::write(BASE + DATA, 1);
+            assert_eq!(access::is_permitted(&written), write, "{name}");
+            // SAFETY: the frame begins with `ret`.
+            let executed = unsafe { access::execute(BASE) };
+            assert_eq!(access::is_permitted(&executed), execute, "{name}");
+        }
+        println!("EL2_DATA: EL2 rw-");
+        println!("EL2_TEXT: EL2 r-x");
         Ok(())
     }
 
