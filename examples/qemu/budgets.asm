@@ -734,7 +734,7 @@ leave_dynamic, of ours_attribute_byte:
    1  adr x8, elsewhere
    2  tbnz w2, #0x2, -> 19
    3  cmp x0, x8
-   4  b.eq -> 30
+   4  b.eq -> 29
    5  ldrb w8, [x0]
    6  tbz w1, #0x0, -> 13
    7  tbz w8, #0x1, -> 10
@@ -743,34 +743,33 @@ leave_dynamic, of ours_attribute_byte:
   10  and w8, w8, #0xfc
   11  strb w8, [x0]
   12  ret
-  13  tbz w8, #0x1, -> 43
+  13  tbz w8, #0x1, -> 42
   14  and w8, w8, #0xfffffffd
   15  strb w8, [x0]
   16  dsb ishst
   17  isb
-  18  b -> 43
+  18  b -> 42
   19  cmp x0, x8
   20  mov x9, x0
-  21  b.ne -> 25
+  21  b.ne -> 24
   22  mrs x9, s3_0_c13_c0_4
-  23  ldr wzr, [x9, #0x8]
-  24  add x9, x9, #0xc
-  25  ldrb w10, [x9]
-  26  and w10, w10, #0xfffffffb
-  27  strb w10, [x9]
-  28  cmp x0, x8
-  29  b.ne -> 5
-  30  mrs x9, s3_0_c13_c0_4
-  31  ldr w10, [x9, #0x8]
-  32  tst w10, #0xffff00
-  33  b.ne -> 43
-  34  add x9, x9, #0xc
-  35  cmp x9, x8
-  36  b.eq -> 43
-  37  ldrb w8, [x9]
-  38  tbz w8, #0x1, -> 43
-  39  and w8, w8, #0xfffffffd
-  40  strb w8, [x9]
-  41  dsb ishst
-  42  isb
-  43  ret
+  23  add x9, x9, #0xc
+  24  ldrb w10, [x9]
+  25  and w10, w10, #0xfffffffb
+  26  strb w10, [x9]
+  27  cmp x0, x8
+  28  b.ne -> 5
+  29  mrs x9, s3_0_c13_c0_4
+  30  ldr w10, [x9, #0x8]
+  31  tst w10, #0xffff00
+  32  b.ne -> 42
+  33  add x9, x9, #0xc
+  34  cmp x9, x8
+  35  b.eq -> 42
+  36  ldrb w8, [x9]
+  37  tbz w8, #0x1, -> 42
+  38  and w8, w8, #0xfffffffd
+  39  strb w8, [x9]
+  40  dsb ishst
+  41  isb
+  42  ret
