@@ -1,6 +1,7 @@
 //! The backend of aarch64 kernels: the bits in the current task's `thread_info`, the real barriers.
 //!
-//! A kernel says where its current task's structure is ([`SpEl0`], [`TpidrEl1`], [`TpidrEl2`], or its own [`TaskPointer`];
+//! A kernel says where its current task's structure is ([`SpEl0`], [`TpidrEl1`], [`TpidrEl2`], or
+//! its own [`TaskPointer`];
 //! [`MaybeNull`] of one, if it is null at first), at which
 //! offset its bits are ([`FlagsAt`], [`ByteAt`]), and how to tell an interrupt ([`PreemptCountAt`], or its own
 //! [`InterruptTest`]):
@@ -93,11 +94,12 @@ pub fn table_barrier() {
     barrier::dsb(barrier::ISHST);
 }
 
-/// Completes the TLB invalidations before it: `dsb ish`; if `repeat`, one more TLBI and `dsb ish`; `isb`.
+/// Completes the TLB invalidations before it: `dsb ish`; if `repeat`, one more TLBI and `dsb ish`;
+/// `isb`.
 ///
-/// On the CPUs that [`errata::needs_repeated_tlbi`] lists, the first `dsb ish` may end before writes of other CPUs through
-/// the old translation are observed (CVE-2025-10263). A second broadcast TLBI, whatever its operand, and its `dsb ish`
-/// wait for them.
+/// On the CPUs that [`errata::needs_repeated_tlbi`] lists, the first `dsb ish` may end before
+/// writes of other CPUs through the old translation are observed (CVE-2025-10263). A second
+/// broadcast TLBI, whatever its operand, and its `dsb ish` wait for them.
 ///
 /// # Panics
 ///
@@ -169,19 +171,23 @@ pub fn tlb_invalidate(regime: Regime, instruction: Tlbi) {
 ///
 /// # Safety
 ///
-/// * At every moment at which the backend is used, in handlers too, [`Task`](Self::Task) points to the structure
-///   of the task that runs or was interrupted, which lives as long as the task; or, with [`MaybeNull`], is null before
-///   there is a task.
-/// * [`Bits`](Self::Bits) lie in that structure, aligned: they are the task's, clear when it starts, and changed by
-///   nobody else; all other accesses to the 64-bit word, or to the byte, that has them are atomic and of that width.
-/// * [`Interrupt`](Self::Interrupt) is true in every interrupt. What it reads in that structure lies there, aligned, and all
-///   other accesses to it are atomic, of the same width, or the task's own.
-/// * None of the three unwinds, opens a section, or stores through this crate; [`Bits`](Self::Bits) has a
+/// * At every moment at which the backend is used, in handlers too, [`Task`](Self::Task) points to
+///   the structure of the task that runs or was interrupted, which lives as long as the task; or,
+///   with [`MaybeNull`], is null before there is a task.
+/// * [`Bits`](Self::Bits) lie in that structure, aligned: they are the task's, clear when it
+///   starts, and changed by nobody else; all other accesses to the 64-bit word, or to the byte,
+///   that has them are atomic and of that width.
+/// * [`Interrupt`](Self::Interrupt) is true in every interrupt. What it reads in that structure
+///   lies there, aligned, and all other accesses to it are atomic, of the same width, or the task's
+///   own.
+/// * None of the three unwinds, opens a section, or stores through this crate; [`Bits`](Self::Bits)
+///   has a
 ///   [`Storage`] that is kept as its documentation says.
-/// * A context switch executes `dsb ish` on the CPU that gives the task up, before another CPU may run it; and `isb`, or an
-///   exception return that synchronizes the context, on the CPU that takes the task over, after it has taken it (see
-///   the duties of [`Backend`]).
-/// * [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) is false only if no CPU of the machine is in the list of
+/// * A context switch executes `dsb ish` on the CPU that gives the task up, before another CPU may
+///   run it; and `isb`, or an exception return that synchronizes the context, on the CPU that takes
+///   the task over, after it has taken it (see the duties of [`Backend`]).
+/// * [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) is false only if no CPU of the machine is
+///   in the list of
 ///   [`errata`].
 /// * [`REGIME`](Self::REGIME) is the regime in which the kernel runs; [`HAS_TLB_RANGE`](Self::HAS_TLB_RANGE) is true only if
 ///   every CPU has the instructions, and its addresses are not those of FEAT_LPA2 (TCR_ELx.DS is 0).
@@ -199,9 +205,11 @@ pub unsafe trait Kernel: 'static {
     /// Whether every CPU has the TLB range instructions (ID_AA64ISAR0_EL1.TLB is at least 2).
     const HAS_TLB_RANGE: bool = false;
 
-    /// Whether a TLB invalidation is repeated (see [`tlb_barrier`]). The default is right on every CPU.
+    /// Whether a TLB invalidation is repeated (see [`tlb_barrier`]). The default is right on every
+    /// CPU.
     ///
-    /// A kernel that knows its CPUs asks [`errata::needs_repeated_tlbi`] for each of them, at boot, and returns the answer here.
+    /// A kernel that knows its CPUs asks [`errata::needs_repeated_tlbi`] for each of them, at boot,
+    /// and returns the answer here.
     #[inline]
     fn needs_repeated_tlbi() -> bool {
         true
@@ -267,7 +275,8 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
     #[inline]
     fn context() -> (Self::Storage, bool) {
         let Some(task) = Self::task() else {
-            // Code before the first task has no bits. It may not rely on any, as an interrupt handler may not.
+            // Code before the first task has no bits. It may not rely on any, as an interrupt
+            // handler may not.
             return (Self::Storage::nobodys(), true);
         };
         // SAFETY: as in `current`.
@@ -299,10 +308,11 @@ pub struct TpidrEl1;
 
 /// The task pointer `P`, which is null before the first task exists.
 ///
-/// As long as it is null, sections are inert, and every store is followed by its pair at once; nothing is read or written
-/// through it. [`lazy_mmu::Task::current`](crate::Task::current) panics. Once the kernel has set the pointer, sections
-/// defer. The test for null costs each section one compare-and-branch. A kernel that does not pay for it sets the pointer
-/// before its first store; debug builds check that.
+/// As long as it is null, sections are inert, and every store is followed by its pair at once;
+/// nothing is read or written through it. [`lazy_mmu::Task::current`](crate::Task::current) panics.
+/// Once the kernel has set the pointer, sections defer. The test for null costs each section one
+/// compare-and-branch. A kernel that does not pay for it sets the pointer before its first store;
+/// debug builds check that.
 ///
 /// ```
 /// use lazy_mmu::aarch64::{self, ByteAt, MaybeNull, PreemptCountAt, SpEl0};
@@ -382,7 +392,8 @@ pub trait BitsAt: 'static {
 
 /// Bits number `ACTIVE`, `PENDING` and `PAUSED` of the 64-bit flags word, `OFFSET` bytes into the task's structure.
 ///
-/// The word is shared with other flags ([`SharedWord`]), all accesses to which are 64-bit atomic accesses.
+/// The word is shared with other flags ([`SharedWord`]), all accesses to which are 64-bit atomic
+/// accesses.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FlagsAt<const OFFSET: usize, const ACTIVE: u32, const PENDING: u32, const PAUSED: u32>;
@@ -446,7 +457,8 @@ pub trait InterruptTest: 'static {
     ///
     /// # Safety
     ///
-    /// `task` points to the current task's structure. An implementor that reads it says what must be there.
+    /// `task` points to the current task's structure. An implementor that reads it says what must
+    /// be there.
     unsafe fn in_interrupt(task: *mut u8) -> bool;
 }
 

@@ -53,26 +53,28 @@ use crate::tlb::Tlbi;
 ///   life, wherever it runs and whatever handler has interrupted it; each thread has bits of its own, which are
 ///   clear when the thread starts, though its parent be in a section.
 /// * Backends whose `current` returns the same place have the same hooks
-///   ([`mode_begins`](Self::mode_begins), [`mode_ends`](Self::mode_ends)): one may end the mode that the other has
-///   begun, and would call its own hook for that.
+///   ([`mode_begins`](Self::mode_begins), [`mode_ends`](Self::mode_ends)): one may end the mode
+///   that the other has begun, and would call its own hook for that.
 /// * The handle stays usable as long as the thread lives, and [`Storage`] is kept as its documentation says.
 /// * [`in_interrupt`](Self::in_interrupt) is true in every context that has preempted a thread without being
 ///   one: interrupt, softirq, NMI. It may be true in more (a thread that has disabled softirqs), never in less.
 /// * [`barrier`](Self::barrier) completes every earlier store of this thread to a translation table, as
 ///   the hardware walker sees it, and makes later instructions of this thread see that; and the compiler moves
 ///   no memory access over it.
-/// * A context switch executes two barriers. The CPU that gives a thread up executes `dsb ish` (Linux, arm64:
-///   `__switch_to`) after the thread's last store and before another CPU may run it: the thread may execute its pair
-///   on that other CPU, where the pair does not complete the stores, or the TLB invalidations, of the first. The CPU
-///   that takes the thread over executes a context synchronization event after it has taken it: `isb`, or an exception
-///   return that is one. The thread may have executed its pair, and used its mapping, on the first CPU; the second may
-///   have fetched the thread's next instructions before that, and they may fault (without FEAT_ETS2). A TLB
-///   invalidation alone needs no such event.
+/// * A context switch executes two barriers. The CPU that gives a thread up executes `dsb ish`
+///   (Linux, arm64: `__switch_to`) after the thread's last store and before another CPU may run it:
+///   the thread may execute its pair on that other CPU, where the pair does not complete the
+///   stores, or the TLB invalidations, of the first. The CPU that takes the thread over executes a
+///   context synchronization event after it has taken it: `isb`, or an exception return that is
+///   one. The thread may have executed its pair, and used its mapping, on the first CPU; the second
+///   may have fetched the thread's next instructions before that, and they may fault (without
+///   FEAT_ETS2). A TLB invalidation alone needs no such event.
 /// * [`table_barrier`](Self::table_barrier), [`tlb_invalidate`](Self::tlb_invalidate) and
 ///   [`tlb_barrier`](Self::tlb_barrier) do what they say, and the compiler moves no memory access over them. The first and
 ///   the last together do at least what [`barrier`](Self::barrier) does: who implements that one in another way implements
 ///   these too.
-/// * None of the methods, nor those of the [`Storage`], unwinds, opens a section, or stores through this crate.
+/// * None of the methods, nor those of the [`Storage`], unwinds, opens a section, or stores through
+///   this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lazy MMU backend",
     label = "no `Backend`",
@@ -131,10 +133,12 @@ pub unsafe trait Backend: 'static {
         let _ = instruction;
     }
 
-    /// Completes TLB invalidations on every CPU, and makes later instructions of this one see that: `dsb ish`, and `isb`;
-    /// between them one more TLBI and `dsb ish`, for the CPUs that need it ([`aarch64::tlb_barrier`]).
+    /// Completes TLB invalidations on every CPU, and makes later instructions of this one see that:
+    /// `dsb ish`, and `isb`; between them one more TLBI and `dsb ish`, for the CPUs that need it
+    /// ([`aarch64::tlb_barrier`]).
     ///
-    /// The default is for EL1&0, with the repeated TLBI; off aarch64 it is [`barrier`](Self::barrier).
+    /// The default is for EL1&0, with the repeated TLBI; off aarch64 it is
+    /// [`barrier`](Self::barrier).
     ///
     /// [`aarch64::tlb_barrier`]: crate::aarch64::tlb_barrier
     #[inline]
@@ -210,10 +214,12 @@ pub enum Event {
     Resume(Kind),
 }
 
-/// Passes the methods of a [`Backend`] that are the machine's on to another backend: barriers, TLB invalidation,
-/// `observe`. For a backend that differs from it in the place of its bits, or in its interrupt test.
+/// Passes the methods of a [`Backend`] that are the machine's on to another backend: barriers, TLB
+/// invalidation, `observe`. For a backend that differs from it in the place of its bits, or in its
+/// interrupt test.
 ///
-/// The hooks are not passed on. A backend that shares the other's bits has the other's hooks too: see the trait's duties.
+/// The hooks are not passed on. A backend that shares the other's bits has the other's hooks too:
+/// see the trait's duties.
 ///
 /// ```
 /// use lazy_mmu::sim::{Flags, Sim};

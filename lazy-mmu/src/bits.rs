@@ -175,8 +175,9 @@ impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> SharedWord<ACTIVE
     ///
     /// * `word` points to an aligned 64-bit word that stays valid as long as the returned handle, or a copy of it, is
     ///   used: as long as the thread whose flags it holds.
-    /// * All other accesses to the word are *64-bit* atomic accesses (an access of another width to the same memory at
-    ///   the same time is a data race), and nobody else changes these three bits.
+    /// * All other accesses to the word are *64-bit* atomic accesses (an access of another width to
+    ///   the same memory at the same time is a data race), and nobody else changes these three
+    ///   bits.
     #[inline]
     pub const unsafe fn from_ptr(word: NonNull<FlagsWord>) -> Self {
         let () = Self::CHECKED;

@@ -1,15 +1,16 @@
 //! Groups of leaves with the contiguous bit: they change together.
 //!
-//! A TLB may hold one entry for the whole group, so the architecture forbids a group of which only a part is valid, or
-//! whose leaves differ in what they permit (Arm ARM DDI 0487, "The Contiguous bit"). The other operations of this crate
-//! therefore refuse, by a panic before anything is changed, to change a part of a group; those that take a range change
-//! whole groups in it. What they refuse is a *valid* old entry with the bit; the plain stores do not look at the old
-//! entry, so with them the group is the caller's duty.
+//! A TLB may hold one entry for the whole group, so the architecture forbids a group of which only
+//! a part is valid, or whose leaves differ in what they permit (Arm ARM DDI 0487, "The Contiguous
+//! bit"). The other operations of this crate therefore refuse, by a panic before anything is
+//! changed, to change a part of a group; those that take a range change whole groups in it. What
+//! they refuse is a *valid* old entry with the bit; the plain stores do not look at the old entry,
+//! so with them the group is the caller's duty.
 //!
 //! Separate from `update` because each operation here takes a group where that one takes an entry.
 //!
-//! Within a group the hardware notes what it notes (accessed, dirty) in any one of the entries. So the operations return
-//! the first entry with what all of them have noted.
+//! Within a group the hardware notes what it notes (accessed, dirty) in any one of the entries. So
+//! the operations return the first entry with what all of them have noted.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -56,7 +57,8 @@ pub enum NotAGroup {
         /// How many a group has, if there are groups at the level.
         expected: Option<usize>,
     },
-    /// An entry is invalid, or does not have the contiguous bit, or does not map what follows the entry before it.
+    /// An entry is invalid, or does not have the contiguous bit, or does not map what follows the
+    /// entry before it.
     Entry {
         /// The number of the entry among those given.
         index: usize,
@@ -114,7 +116,8 @@ impl<'t> ContiguousGroup<'t> {
         for (index, slot) in slots.iter().enumerate() {
             let bits = slot.load(Ordering::Relaxed);
             let here = Leaf(bits).address(granule);
-            // The group's memory is aligned as a whole, so the first entry's address tells where a group begins.
+            // The group's memory is aligned as a whole, so the first entry's address tells where a
+            // group begins.
             let follows = address.map_or(here & (size * expected as u64 - 1) == 0, |it| it == here);
             if !is_contiguous(bits) || !follows {
                 return Err(NotAGroup::Entry { index, bits });
@@ -196,8 +199,8 @@ pub(crate) fn refuse_member(old: u64) {
     }
 }
 
-/// Refuses to change the entries `slots`, which are at `level` and translate `range`, if they cut a group. An entry is in
-/// a group if it has all bits of `member`.
+/// Refuses to change the entries `slots`, which are at `level` and translate `range`, if they cut a
+/// group. An entry is in a group if it has all bits of `member`.
 ///
 /// # Panics
 ///

@@ -1,14 +1,16 @@
 //! Which stores need the barrier pair: the rule for each kind of translation table descriptor.
 //!
-//! Separate from the stores because the rules come from the architecture and from Linux's arm64 page-table
-//! code, while a store is made and deferred in the same way for all of them. This is not a paging crate: a
-//! descriptor is its 64 bits, wrapped in the kind that says where in the tables it stands. The constructors
-//! check the format; `Leaf(bits)` and its like take bits from elsewhere unchecked.
+//! Separate from the stores because the rules come from the architecture and from Linux's arm64
+//! page-table code, while a store is made and deferred in the same way for all of them. This is not
+//! a paging crate: a descriptor is its 64 bits, wrapped in the kind that says where in the tables
+//! it stands. The constructors check the format; `Leaf(bits)` and its like take bits from elsewhere
+//! unchecked.
 //!
 //! # Leaves
 //!
-//! A leaf needs the pair if a fault at its address cannot be handled. A fault at a user's address can: the
-//! handler finds the valid entry and returns. So the rule depends on how a regime marks a user's leaf:
+//! A leaf needs the pair if a fault at its address cannot be handled. A fault at a user's address
+//! can: the handler finds the valid entry and returns. So the rule depends on how a regime marks a
+//! user's leaf:
 //!
 //! | regime | leaf | needs the pair iff |
 //! |---|---|---|
@@ -20,8 +22,8 @@
 //! # Tables
 //!
 //! [`Table`] and [`TopLevel`] have the same rules in every regime. A walker that finds a table must find it
-//! filled, so the store of a valid table descriptor first executes a barrier: it is ordered after all earlier
-//! stores of its thread, in a section too ([`Descriptor::points_to_table`]).
+//! filled, so the store of a valid table descriptor first executes a barrier: it is ordered after
+//! all earlier stores of its thread, in a section too ([`Descriptor::points_to_table`]).
 
 mod attributes;
 mod format;
@@ -36,11 +38,12 @@ pub use format::BadDescriptor;
 
 use format::{address, checked_leaf, checked_table, leaf, table};
 
-/// A 64-bit translation table descriptor that knows whether its store needs the pair `dsb ishst; isb`.
+/// A 64-bit translation table descriptor that knows whether its store needs the pair `dsb ishst;
+/// isb`.
 ///
-/// The decision looks at the new value only: the entry's old value does not matter, valid to valid counts.
-/// Without the `dsb` a walk may still find the old entry. Without the `isb` an instruction that was
-/// fetched early may already have taken the fault.
+/// The decision looks at the new value only: the entry's old value does not matter, valid to valid
+/// counts. Without the `dsb` a walk may still find the old entry. Without the `isb` an instruction
+/// that was fetched early may already have taken the fault.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whether its store needs the barrier pair",
     label = "no `Descriptor`",
@@ -53,21 +56,24 @@ pub trait Descriptor: Copy {
     /// Whether the store must be followed by the pair before the mapping is used.
     fn needs_barrier(self) -> bool;
 
-    /// Whether a walker that finds the descriptor goes on to a next-level table. The store of such a descriptor
-    /// is ordered after the earlier stores of its thread, which have filled that table.
+    /// Whether a walker that finds the descriptor goes on to a next-level table. The store of such
+    /// a descriptor is ordered after the earlier stores of its thread, which have filled that
+    /// table.
     ///
-    /// The barrier is [`Backend::table_barrier`](crate::Backend::table_barrier): `dsb ishst`. The manual calls a walk
-    /// "a separate observer", and promises that it observes a store only after a `dsb` (Arm ARM DDI 0487, rules
-    /// R_TGRMW and R_SPVBD). It is silent about `dmb ishst` and `stlr`. Linux relies on a `dmb` for user tables
-    /// (`pmd_install`), because a walk reads the child through the parent, and has `dsb ishst` for kernel tables
-    /// (`init_clear_pgtable`). So this crate executes the `dsb`.
+    /// The barrier is [`Backend::table_barrier`](crate::Backend::table_barrier): `dsb ishst`. The
+    /// manual calls a walk "a separate observer", and promises that it observes a store only after
+    /// a `dsb` (Arm ARM DDI 0487, rules R_TGRMW and R_SPVBD). It is silent about `dmb ishst` and
+    /// `stlr`. Linux relies on a `dmb` for user tables (`pmd_install`), because a walk reads the
+    /// child through the parent, and has `dsb ishst` for kernel tables (`init_clear_pgtable`). So
+    /// this crate executes the `dsb`.
     fn points_to_table(self) -> bool;
 }
 
 /// A leaf of the EL1&0 or EL2&0 regime: a page descriptor (level 3) or a block descriptor (levels 1 and 2).
 ///
-/// It needs the pair iff [`VALID`] is set and [`USER`] is clear. An execute-only user leaf has USER clear too, so it
-/// costs a pair that nobody needs; [`UxnLeaf`] is for kernels to which that matters.
+/// It needs the pair iff [`VALID`] is set and [`USER`] is clear. An execute-only user leaf has USER
+/// clear too, so it costs a pair that nobody needs; [`UxnLeaf`] is for kernels to which that
+/// matters.
 ///
 /// ```
 /// use lazy_mmu::descriptor::{Descriptor, KERNEL_DATA, KERNEL_TEXT, Leaf, USER_DATA};
@@ -80,11 +86,13 @@ pub trait Descriptor: Copy {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Leaf(pub u64);
 
-/// A leaf of the EL1&0 or EL2&0 regime, in a kernel that sets [`UXN`] on **every** kernel mapping, its text too.
+/// A leaf of the EL1&0 or EL2&0 regime, in a kernel that sets [`UXN`] on **every** kernel mapping,
+/// its text too.
 ///
-/// It needs the pair iff [`VALID`] and [`UXN`] are set and [`USER`] is clear (Linux, arm64: `pte_valid_not_user`). In
-/// such a kernel this tells an execute-only user leaf (USER and UXN clear) from a kernel leaf. Linux is such a
-/// kernel; most others leave UXN clear in mappings of text, and would lose the pair of these without a sign.
+/// It needs the pair iff [`VALID`] and [`UXN`] are set and [`USER`] is clear (Linux, arm64:
+/// `pte_valid_not_user`). In such a kernel this tells an execute-only user leaf (USER and UXN
+/// clear) from a kernel leaf. Linux is such a kernel; most others leave UXN clear in mappings of
+/// text, and would lose the pair of these without a sign.
 ///
 /// ```
 /// use lazy_mmu::descriptor::{Descriptor, KERNEL_TEXT, PXN, UxnLeaf, UXN};
@@ -96,10 +104,11 @@ pub struct Leaf(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UxnLeaf(pub u64);
 
-/// A leaf that the caller asserts is a valid kernel mapping: it always needs the pair, and its bits are not read.
+/// A leaf that the caller asserts is a valid kernel mapping: it always needs the pair, and its bits
+/// are not read.
 ///
-/// For a loop that maps kernel pages and nothing else. An invalid or a user's leaf in it costs a pair that nobody
-/// needs, but loses nothing.
+/// For a loop that maps kernel pages and nothing else. An invalid or a user's leaf in it costs a
+/// pair that nobody needs, but loses nothing.
 ///
 /// ```
 /// use lazy_mmu::descriptor::{Descriptor, KERNEL_DATA, KernelLeaf};
@@ -132,7 +141,8 @@ pub struct Table(pub u64);
 
 /// An entry of the top-level table. It always needs the pair, also when cleared (Linux, arm64: `set_pgd`, `set_p4d`).
 ///
-/// (One that [`unmap_table`](crate::LazyMmu::unmap_table) takes away has the barriers of its invalidation instead.)
+/// (One that [`unmap_table`](crate::LazyMmu::unmap_table) takes away has the barriers of its
+/// invalidation instead.)
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TopLevel(pub u64);
 
@@ -166,8 +176,8 @@ macro_rules! rules {
     )*};
 }
 
-/// Whether VALID is set, and `set`, and not `clear`. The bits are moved to where VALID is: fewer instructions than a
-/// comparison under a mask, whose constants no instruction holds.
+/// Whether VALID is set, and `set`, and not `clear`. The bits are moved to where VALID is: fewer
+/// instructions than a comparison under a mask, whose constants no instruction holds.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "two instructions or three")]
 fn valid_with(bits: u64, set: u64, clear: u64) -> bool {
@@ -192,8 +202,8 @@ macro_rules! constructors {
 
             #[doc = $what]
             ///
-            /// `address` is a physical address, in bytes. `attributes` are the bits 2 to 11 and 50 to 63 of the
-            /// descriptor, of a table 51 to 63; of a block also nT, bit 16; with
+            /// `address` is a physical address, in bytes. `attributes` are the bits 2 to 11 and 50
+            /// to 63 of the descriptor, of a table 51 to 63; of a block also nT, bit 16; with
             /// [LPA2](Granule::Kib4Lpa2) not bits 9:8.
             ///
             /// # Errors
@@ -212,7 +222,8 @@ macro_rules! constructors {
                 }
             }
 
-            /// Checks a descriptor from elsewhere. Bits with VALID clear are accepted by every kind.
+            /// Checks a descriptor from elsewhere. Bits with VALID clear are accepted by every
+            /// kind.
             ///
             /// # Errors
             ///
@@ -228,7 +239,8 @@ macro_rules! constructors {
                 }
             }
 
-            /// Whether the entry is valid: the walk goes on, or ends in a mapping. An invalid entry faults.
+            /// Whether the entry is valid: the walk goes on, or ends in a mapping. An invalid entry
+            /// faults.
             #[inline]
             pub const fn is_valid(self) -> bool {
                 self.0 & VALID != 0
@@ -254,12 +266,14 @@ macro_rules! leaves {
             impl $kind {
                 /// A valid page of the 4 KiB granule: a leaf at level 3.
                 ///
-                /// `address` is the physical address, in bytes; `attributes` are as for [`new`](Self::new), for
-                /// example a set such as [`KERNEL_DATA`] with a [`memory_type`].
+                /// `address` is the physical address, in bytes; `attributes` are as for
+                /// [`new`](Self::new), for example a set such as [`KERNEL_DATA`] with a
+                /// [`memory_type`].
                 ///
                 /// # Panics
                 ///
-                /// If `address` is not a multiple of 4096, or has more than 48 bits, or if `attributes` has other bits.
+                /// If `address` is not a multiple of 4096, or has more than 48 bits, or if
+                /// `attributes` has other bits.
                 #[inline]
                 pub const fn page(address: u64, attributes: u64) -> Self {
                     match leaf(Granule::Kib4, PAGE_LEVEL, address, attributes) {

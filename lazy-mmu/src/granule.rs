@@ -3,10 +3,10 @@
 /// A translation granule of VMSAv8-64, and how wide the output addresses of its descriptors are
 /// (Arm ARM DDI 0487, "Translation granules").
 ///
-/// A kernel uses one for its tables. The variants `..Lpa2` are for TCR_ELx.DS = 1 (FEAT_LPA2): they have
-/// output addresses of 52 bits, whose bits 51:50 stand in bits 9:8 of a descriptor, where SH stands
-/// otherwise. So the same 64 bits mean another address, and another shareability. Virtual addresses of 48
-/// bits are covered, which are levels 0 to 3.
+/// A kernel uses one for its tables. The variants `..Lpa2` are for TCR_ELx.DS = 1 (FEAT_LPA2): they
+/// have output addresses of 52 bits, whose bits 51:50 stand in bits 9:8 of a descriptor, where SH
+/// stands otherwise. So the same 64 bits mean another address, and another shareability. Virtual
+/// addresses of 48 bits are covered, which are levels 0 to 3.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Granule {
     /// 4 KiB pages, 512 entries a table, levels 0 to 3; output addresses of 48 bits.
@@ -62,8 +62,9 @@ impl Granule {
         Some(1 << (self.page_shift() + below * (self.page_shift() - 3)))
     }
 
-    /// Whether there are block descriptors at `level`: at 1 and 2 with 4 KiB pages, at 2 with the others;
-    /// with LPA2 at the level above too. (Blocks of 64 KiB pages at level 1, of FEAT_LPA, are not covered.)
+    /// Whether there are block descriptors at `level`: at 1 and 2 with 4 KiB pages, at 2 with the
+    /// others; with LPA2 at the level above too. (Blocks of 64 KiB pages at level 1, of FEAT_LPA,
+    /// are not covered.)
     pub const fn has_blocks(self, level: u8) -> bool {
         match self {
             Self::Kib4 => matches!(level, 1 | 2),
@@ -73,8 +74,8 @@ impl Granule {
         }
     }
 
-    /// How many entries at `level` one contiguous group has; `None` if leaves cannot be contiguous there
-    /// (Arm ARM DDI 0487, "The Contiguous bit").
+    /// How many entries at `level` one contiguous group has; `None` if leaves cannot be contiguous
+    /// there (Arm ARM DDI 0487, "The Contiguous bit").
     pub const fn contiguous_entries(self, level: u8) -> Option<usize> {
         match (self, level) {
             (Self::Kib4 | Self::Kib4Lpa2, 1..=PAGE_LEVEL) => Some(16),

@@ -46,11 +46,11 @@
 //! function that opened the section returns; only the outermost ends the mode. What enter did is in the token, so that
 //! leave undoes exactly that, though the context has changed in between (softirqs disabled, say).
 //!
-//! An *Inert* section has changed nothing, so its leave has nothing to end. But the cause may have ended inside it: the
-//! pause, or the stretch with softirqs disabled that counted as an interrupt. Stores that the thread made after that were
-//! deferred into a section further up, and the leave of the inert one emits their pair. (If the cause has ended and begun
-//! again, softirqs enabled and disabled, the leave cannot tell whose pair is pending, and leaves it to the section further
-//! up.)
+//! An *Inert* section has changed nothing, so its leave has nothing to end. But the cause may have
+//! ended inside it: the pause, or the stretch with softirqs disabled that counted as an interrupt.
+//! Stores that the thread made after that were deferred into a section further up, and the leave of
+//! the inert one emits their pair. (If the cause has ended and begun again, softirqs enabled and
+//! disabled, the leave cannot tell whose pair is pending, and leaves it to the section further up.)
 //!
 //! The guards keep to this, with one addition for the proofs that they hand out: see
 //! [`soundness`](crate::soundness), on the proof of a section that is inert.
@@ -128,8 +128,8 @@ pub enum Kind {
     Outer = 1,
     /// The thread was in a section: leave flushes, and the mode goes on.
     Nested,
-    /// The mode could not be entered (interrupt, or paused): stores are immediate. Its leave flushes if the cause has
-    /// ended meanwhile, else it does nothing.
+    /// The mode could not be entered (interrupt, or paused): stores are immediate. Its leave
+    /// flushes if the cause has ended meanwhile, else it does nothing.
     Inert,
 }
 
@@ -293,8 +293,8 @@ fn begin<B: Backend>(bits: B::Storage, now: Bits) {
     set(bits, now, Bits::ACTIVE);
 }
 
-/// Leaves an inert section. If its cause has ended, stores may have been deferred into a section further up; they must not
-/// wait for that one.
+/// Leaves an inert section. If its cause has ended, stores may have been deferred into a section
+/// further up; they must not wait for that one.
 #[inline]
 pub(crate) fn leave_inert<B: Backend>() {
     let (bits, in_interrupt) = B::context();
@@ -305,8 +305,8 @@ pub(crate) fn leave_inert<B: Backend>() {
     B::observe(Event::Leave(Kind::Inert));
 }
 
-/// Leaves the section that was entered as `kind`, which is not inert. `paused` is called if the mode is paused, for the guard of a nested section
-/// that may have to end that.
+/// Leaves the section that was entered as `kind`, which is not inert. `paused` is called if the
+/// mode is paused, for the guard of a nested section that may have to end that.
 #[inline]
 pub(crate) fn leave_at<B: Backend>(bits: B::Storage, kind: Kind, paused: impl FnOnce()) {
     let mut now = bits.load();
@@ -317,14 +317,16 @@ pub(crate) fn leave_at<B: Backend>(bits: B::Storage, kind: Kind, paused: impl Fn
         }
         B::barrier();
     } else if now.contains(Bits::PAUSED) {
-        // Not before the look at PENDING, which is the common one: while the mode is paused nothing is pending.
+        // Not before the look at PENDING, which is the common one: while the mode is paused nothing
+        // is pending.
         paused();
     }
     // As in `settle`.
     compiler_fence(Ordering::SeqCst);
     if kind == Kind::Outer {
-        // The pair first, then the mode: a thread is never outside with a barrier still owed. Both bits at once: an
-        // exception handler in between has found that the mode is on, and what it stored itself it has flushed itself.
+        // The pair first, then the mode: a thread is never outside with a barrier still owed. Both
+        // bits at once: an exception handler in between has found that the mode is on, and what it
+        // stored itself it has flushed itself.
         now = clear(bits, now, Bits::ACTIVE.union(Bits::PENDING));
         // While it is paused the mode has ended already.
         if B::HAS_HOOKS && !now.contains(Bits::PAUSED) {

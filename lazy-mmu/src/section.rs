@@ -125,8 +125,8 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
 
     /// Stores `descriptor` in `slot`, and defers the pair if it needs one.
     ///
-    /// The store is one 64-bit access, never torn, made at once: only its barriers wait. The store of a valid
-    /// table descriptor is ordered after all earlier stores of the thread
+    /// The store is one 64-bit access, never torn, made at once: only its barriers wait. The store
+    /// of a valid table descriptor is ordered after all earlier stores of the thread
     /// ([`Descriptor::points_to_table`]).
     #[inline]
     pub fn write<D: Descriptor>(&mut self, slot: &AtomicU64, descriptor: D) {
@@ -139,8 +139,8 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     ///
     /// # Safety
     ///
-    /// `slot` is valid for reads and writes of 64 bits, and aligned to 8 bytes. Whatever else accesses it at the
-    /// same time does so with 64-bit atomic accesses, or is the hardware.
+    /// `slot` is valid for reads and writes of 64 bits, and aligned to 8 bytes. Whatever else
+    /// accesses it at the same time does so with 64-bit atomic accesses, or is the hardware.
     #[inline]
     pub unsafe fn write_ptr<D: Descriptor>(&mut self, slot: *mut u64, descriptor: D) {
         // SAFETY: the caller promises what `from_ptr` asks for.
@@ -209,7 +209,8 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
 
     /// Defers the pair for descriptors that other code has stored before this call.
     ///
-    /// Code that can return early or panic after its store belongs in [`note_stores`](Self::note_stores).
+    /// Code that can return early or panic after its store belongs in
+    /// [`note_stores`](Self::note_stores).
     #[inline]
     pub fn note_store(&mut self) {
         if !raw::deferred(self.bits_of_store()) {

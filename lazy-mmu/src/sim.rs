@@ -73,7 +73,8 @@ pub enum Event {
     /// A TLB invalidation of everything.
     TlbiAll,
     /// The TLB invalidation that completes the others once more, which many CPUs need
-    /// ([`tlb_barrier`](crate::aarch64::tlb_barrier)). The [`DsbIsh`](Self::DsbIsh) behind it completes it.
+    /// ([`tlb_barrier`](crate::aarch64::tlb_barrier)). The [`DsbIsh`](Self::DsbIsh) behind it
+    /// completes it.
     TlbiRepeated,
     /// A section was entered.
     Enter(Kind),

@@ -45,12 +45,14 @@
 //!   is as it was.
 //! * **Interrupts**: sections and pauses are inert, stores immediate, and the interrupted thread's bits untouched.
 //! * **A context that changes between enter and leave** (softirqs disabled in between): the token decides, not the context.
-//! * **An inert section whose cause ends inside it** (softirqs enabled, the pause ended): its leave emits the pair of the
-//!   stores that were deferred into a section further up meanwhile.
-//! * **A table that is filled and then linked**: the store of a valid table descriptor is ordered after all earlier stores of
-//!   its thread.
-//! * **The invalidation of an entry that is taken away** is as wide as the old entry asks: all levels if it was a table.
-//! * **A part of a contiguous group** is refused before anything is changed; so is a second split of the same block.
+//! * **An inert section whose cause ends inside it** (softirqs enabled, the pause ended): its leave
+//!   emits the pair of the stores that were deferred into a section further up meanwhile.
+//! * **A table that is filled and then linked**: the store of a valid table descriptor is ordered
+//!   after all earlier stores of its thread.
+//! * **The invalidation of an entry that is taken away** is as wide as the old entry asks: all
+//!   levels if it was a table.
+//! * **A part of a contiguous group** is refused before anything is changed; so is a second split
+//!   of the same block.
 //! * **Proofs of another section whose brand is as long**: a closure's brand is its own, but those of `nest`, of a handle's
 //!   section and of the attribute are borrows, and code that holds two lineages at once may have two that the compiler takes
 //!   for one. So redeeming looks whether the pair is owed still, and emits it if so. With the right proof it never is.
@@ -61,39 +63,49 @@
 //!
 //! Code that stores or maps:
 //!
-//! * Stores to the tables that do not go through the crate (raw pointers, `AtomicU64::store`, other crates) need
+//! * Stores to the tables that do not go through the crate (raw pointers, `AtomicU64::store`, other
+//!   crates) need
 //!   [`note_stores`](crate::note_stores()) around them, or [`note_store`](crate::note_store) after them. Such code also
 //!   orders the store that links a table after the stores that fill it.
 //! * The kind of a descriptor is the caller's choice. A table entry written as a
 //!   [`Leaf`](crate::descriptor::Leaf) is not ordered after the stores that fill the table. A kernel's text written as
-//!   a [`UxnLeaf`](crate::descriptor::UxnLeaf) with UXN clear, or an EL2 leaf written as a `Leaf`, loses its pair.
-//! * Plain stores do not read the old entry. They may change a part of a contiguous group (the other operations refuse
-//!   that: see [`contiguous`](crate::contiguous)), and they may overwrite what the hardware noted.
-//! * A mapping that a plain store takes away needs its TLB invalidation before the frame is used again.
+//!   a [`UxnLeaf`](crate::descriptor::UxnLeaf) with UXN clear, or an EL2 leaf written as a `Leaf`,
+//!   loses its pair.
+//! * Plain stores do not read the old entry. They may change a part of a contiguous group (the
+//!   other operations refuse that: see [`contiguous`](crate::contiguous)), and they may overwrite
+//!   what the hardware noted.
+//! * A mapping that a plain store takes away needs its TLB invalidation before the frame is used
+//!   again.
 //!   [`unmap`](crate::LazyMmu::unmap) has that order in its types.
 //! * An address whose old mapping is unmapped, but not invalidated, must not be mapped. A forgotten
 //!   [`Unmapped`](crate::Unmapped) is never invalidated.
 //! * The range of virtual addresses that an entry translates, and other users of the range while
 //!   [`break_before_make`](crate::LazyMmu::break_before_make) has broken it, are the caller's duty.
-//! * A TLB invalidation covers TLBs. Software that walks the tables (`get_user_pages`, a dump, a hypervisor's shadow
-//!   walker) may hold an old entry, or a table, longer: the code that frees the table waits for it too.
+//! * A TLB invalidation covers TLBs. Software that walks the tables (`get_user_pages`, a dump, a
+//!   hypervisor's shadow walker) may hold an old entry, or a table, longer: the code that frees the
+//!   table waits for it too.
 //!   [`Unmapped::map`](crate::Unmapped::map) wraps the table for that.
-//! * Another CPU that is told of a mapping needs an `isb`, or an exception entry or return, before it uses the mapping.
-//! * A pending value that is dropped unredeemed drops its contents, perhaps before the pair. A value given to
+//! * Another CPU that is told of a mapping needs an `isb`, or an exception entry or return, before
+//!   it uses the mapping.
+//! * A pending value that is dropped unredeemed drops its contents, perhaps before the pair. A
+//!   value given to
 //!   [`pending`](crate::LazyMmu::pending) may say something else than the stores before it.
-//! * Where softirqs are disabled, a pause is inert, and a section from before still defers through its guard. The stretch
-//!   of [`paused`](crate::paused()) ends early if an outer pause is dropped inside it, or a forgotten one is healed.
-//! * A section that is inert because softirqs were disabled, in which they are enabled and disabled again, cannot tell at
-//!   its leave whose pair is pending. Stores deferred in between wait for the section further up.
-//! * A section held over an `.await` on one thread defers the stores of other futures, too; so does one around
-//!   `block_on`, where an executor's attribute stands above `#[lazy_mmu]`.
+//! * Where softirqs are disabled, a pause is inert, and a section from before still defers through
+//!   its guard. The stretch of [`paused`](crate::paused()) ends early if an outer pause is dropped
+//!   inside it, or a forgotten one is healed.
+//! * A section that is inert because softirqs were disabled, in which they are enabled and disabled
+//!   again, cannot tell at its leave whose pair is pending. Stores deferred in between wait for the
+//!   section further up.
+//! * A section held over an `.await` on one thread defers the stores of other futures, too; so does
+//!   one around `block_on`, where an executor's attribute stands above `#[lazy_mmu]`.
 //!
 //! Authors of a kernel:
 //!
-//! * A wrong [`Backend`](crate::Backend) or [`Storage`](crate::Storage) loses barriers. The trait's list has all
-//!   duties: among them the barriers of a context switch, and the same hooks for all backends that share bits.
-//! * Code that calls [`Task::current`](crate::Task::current) makes one handle a thread, does not use it in an interrupt,
-//!   and does not forget it together with its section.
+//! * A wrong [`Backend`](crate::Backend) or [`Storage`](crate::Storage) loses barriers. The trait's
+//!   list has all duties: among them the barriers of a context switch, and the same hooks for all
+//!   backends that share bits.
+//! * Code that calls [`Task::current`](crate::Task::current) makes one handle a thread, does not
+//!   use it in an interrupt, and does not forget it together with its section.
 //! * Code that calls [`raw`](crate::raw) passes each bare token on once, in order, on its thread.
 //! * An exception handler that stores opens a section of its own (see [`raw`](crate::raw)).
 //! * `__private` belongs to the macros.

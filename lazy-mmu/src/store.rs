@@ -12,10 +12,10 @@ use crate::raw;
 
 /// Stores `descriptor` in `slot`; then, if it needs the barrier pair, emits or defers that.
 ///
-/// Inside a section of the calling thread the pair is deferred to the section's leave (or its next flush); outside
-/// any section, in an interrupt, and while the mode is paused, it is emitted before this returns. The store of a
-/// valid table descriptor is ordered after all earlier stores of the thread
-/// ([`Descriptor::points_to_table`]).
+/// Inside a section of the calling thread the pair is deferred to the section's leave (or its next
+/// flush); outside any section, in an interrupt, and while the mode is paused, it is emitted before
+/// this returns. The store of a valid table descriptor is ordered after all earlier stores of the
+/// thread ([`Descriptor::points_to_table`]).
 ///
 /// The store is one 64-bit access, never torn, as a walker that reads the entry concurrently demands (Arm ARM
 /// DDI 0487, "Translation table walk properties").
@@ -40,8 +40,8 @@ pub fn write<B: Backend, D: Descriptor>(slot: &AtomicU64, descriptor: D) {
 ///
 /// # Safety
 ///
-/// `slot` is valid for reads and writes of 64 bits, and aligned to 8 bytes. Whatever else accesses it at the same
-/// time does so with 64-bit atomic accesses, or is the hardware.
+/// `slot` is valid for reads and writes of 64 bits, and aligned to 8 bytes. Whatever else accesses
+/// it at the same time does so with 64-bit atomic accesses, or is the hardware.
 #[inline]
 pub unsafe fn write_ptr<B: Backend, D: Descriptor>(slot: *mut u64, descriptor: D) {
     // SAFETY: the caller promises what `from_ptr` asks for.
@@ -59,11 +59,11 @@ pub fn note_store<B: Backend>() {
     }
 }
 
-/// Runs `f`, which stores descriptors by other means than this crate (another paging crate, say), and emits or defers
-/// the barrier pair for these stores on every way out: return, error, panic.
+/// Runs `f`, which stores descriptors by other means than this crate (another paging crate, say),
+/// and emits or defers the barrier pair for these stores on every way out: return, error, panic.
 ///
-/// The crate does not know the descriptors, so it counts them as needing the pair. `f` orders the store that links a
-/// table after the stores that fill it.
+/// The crate does not know the descriptors, so it counts them as needing the pair. `f` orders the
+/// store that links a table after the stores that fill it.
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU64, Ordering};

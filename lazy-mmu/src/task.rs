@@ -37,7 +37,8 @@ impl<B: Backend> Task<B> {
     ///
     /// # Panics
     ///
-    /// Before the first task exists, if the backend can tell ([`MaybeNull`](crate::aarch64::MaybeNull)).
+    /// Before the first task exists, if the backend can tell
+    /// ([`MaybeNull`](crate::aarch64::MaybeNull)).
     #[inline]
     pub unsafe fn current() -> Self {
         let bits = B::current();

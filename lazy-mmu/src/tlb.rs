@@ -1,11 +1,12 @@
 //! TLB invalidation, inside sections and outside: which instructions, with which operands, between which barriers.
 //!
-//! An invalidation is complete on its own: `dsb ishst`, so that no walk can find the old entry any more; the TLBI
-//! instructions; `dsb ish`, which waits until every CPU of the Inner Shareable domain has done them, on many CPUs followed by
-//! one more TLBI and `dsb ish` ([`tlb_barrier`](crate::aarch64::tlb_barrier)); `isb` (Arm ARM
-//! DDI 0487, "Ordering and completion of TLB maintenance instructions"; Linux, arm64: `flush_tlb_kernel_range`). That
-//! does what the barrier pair does, and more: so an invalidation in a section settles what is pending, and the leave that
-//! follows emits nothing.
+//! An invalidation is complete on its own: `dsb ishst`, so that no walk can find the old entry any
+//! more; the TLBI instructions; `dsb ish`, which waits until every CPU of the Inner Shareable
+//! domain has done them, on many CPUs followed by one more TLBI and `dsb ish`
+//! ([`tlb_barrier`](crate::aarch64::tlb_barrier)); `isb` (Arm ARM DDI 0487, "Ordering and
+//! completion of TLB maintenance instructions"; Linux, arm64: `flush_tlb_kernel_range`). That does
+//! what the barrier pair does, and more: so an invalidation in a section settles what is pending,
+//! and the leave that follows emits nothing.
 //!
 //! The instructions are those "for all ASIDs", of the kernel's own regime: kernel mappings are global, or, with page-table
 //! isolation, have more than one ASID.
@@ -201,8 +202,9 @@ pub enum Tlbi {
     All,
 }
 
-/// More instructions than this are not executed one by one: then everything is invalidated. (Linux, arm64, has such a
-/// limit too, `MAX_DVM_OPS`: the entries of a table, which are so many with pages of 4 KiB.)
+/// More instructions than this are not executed one by one: then everything is invalidated. (Linux,
+/// arm64, has such a limit too, `MAX_DVM_OPS`: the entries of a table, which are so many with pages
+/// of 4 KiB.)
 pub const MAX_TLBI_OPS: u64 = 512;
 
 impl Tlbi {
@@ -224,12 +226,14 @@ impl Tlbi {
     }
 }
 
-/// The instructions that invalidate `range`, which leaves at `level` translated. The unit is the leaf: one instruction for
-/// a block. With [`Scope::AllLevels`] the unit is the page, whatever the level, because a table may have been there.
+/// The instructions that invalidate `range`, which leaves at `level` translated. The unit is the
+/// leaf: one instruction for a block. With [`Scope::AllLevels`] the unit is the page, whatever the
+/// level, because a table may have been there.
 ///
-/// By address, one instruction a unit, and everything if that were more than [`MAX_TLBI_OPS`]. With `has_tlb_range`, by
-/// ranges and at most one address, for more than one unit and up to the 2 Mi pages that one range instruction reaches.
-/// (With [LPA2](Granule::Kib4Lpa2) not by ranges, whose operands are others there.)
+/// By address, one instruction a unit, and everything if that were more than [`MAX_TLBI_OPS`]. With
+/// `has_tlb_range`, by ranges and at most one address, for more than one unit and up to the 2 Mi
+/// pages that one range instruction reaches. (With [LPA2](Granule::Kib4Lpa2) not by ranges, whose
+/// operands are others there.)
 ///
 /// # Panics
 ///
@@ -293,7 +297,8 @@ fn sequence<B: Backend>(instructions: impl Iterator<Item = Tlbi>) {
     B::tlb_barrier();
 }
 
-/// Removes the leaves of `range` from every TLB, page by page, by code that has no section in hand; complete when it returns.
+/// Removes the leaves of `range` from every TLB, page by page, by code that has no section in hand;
+/// complete when it returns.
 ///
 /// What the calling thread has pending is settled by it. (In an interrupt the pending bit is the interrupted thread's, and
 /// stays.)

@@ -20,13 +20,14 @@ use crate::update;
 
 /// The value of a mapping that was taken away: locked until no TLB knows the mapping any more.
 ///
-/// Made by [`LazyMmu::unmap`] and its like. Call [`invalidate`](Self::invalidate) to remove the range from the TLBs and get
-/// the value (the old entries, and so the frames). Several can be [joined](Self::and), so that one sequence does for all.
-/// Dropping one invalidates the range, and drops the value after that. Forgetting one leaks the value, and the TLBs keep
-/// the mapping.
+/// Made by [`LazyMmu::unmap`] and its like. Call [`invalidate`](Self::invalidate) to remove the
+/// range from the TLBs and get the value (the old entries, and so the frames). Several can be
+/// [joined](Self::and), so that one sequence does for all. Dropping one invalidates the range, and
+/// drops the value after that. Forgetting one leaks the value, and the TLBs keep the mapping.
 ///
-/// The invalidation covers the TLBs. Other readers of the tables (a software walker, a dump) may still hold the old entry
-/// or the table: [`map`](Self::map) wraps the value in a type that waits for them too.
+/// The invalidation covers the TLBs. Other readers of the tables (a software walker, a dump) may
+/// still hold the old entry or the table: [`map`](Self::map) wraps the value in a type that waits
+/// for them too.
 #[must_use = "call `invalidate` to get the value back; dropping this invalidates the range and discards the value"]
 pub struct Unmapped<T, B: Backend = Global> {
     range: VirtualRange,
@@ -44,7 +45,8 @@ impl<T, B: Backend> Unmapped<T, B> {
         self.range
     }
 
-    /// Removes the range from every TLB, and returns the value. The invalidation also completes what `mmu` has pending.
+    /// Removes the range from every TLB, and returns the value. The invalidation also completes
+    /// what `mmu` has pending.
     #[inline]
     pub fn invalidate<L: Level>(self, mmu: &mut LazyMmu<'_, L, B>) -> T {
         mmu.flush_tlb(self.range, self.level, self.scope);
@@ -75,9 +77,11 @@ impl<T, B: Backend> Unmapped<T, B> {
         unmapped(range, level, scope, (self.into_value(), other.into_value()))
     }
 
-    /// Changes the value by `f`, once it has been invalidated: [`AfterInvalidation::get`] calls `f`, and so does a drop.
+    /// Changes the value by `f`, once it has been invalidated: [`AfterInvalidation::get`] calls
+    /// `f`, and so does a drop.
     ///
-    /// For a table that its readers by software must not lose yet: `f` hands it to whatever waits for them.
+    /// For a table that its readers by software must not lose yet: `f` hands it to whatever waits
+    /// for them.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
@@ -210,8 +214,8 @@ fn check_shape(slots: &[AtomicU64], range: VirtualRange) -> u8 {
     level
 }
 
-/// Clears `slots`, which translate `range`, and gives each old entry to `keep`, in order. Returns their level, and what the
-/// TLBs must forget.
+/// Clears `slots`, which translate `range`, and gives each old entry to `keep`, in order. Returns
+/// their level, and what the TLBs must forget.
 ///
 /// # Panics
 ///
@@ -238,9 +242,10 @@ fn clear<B: Backend>(
 impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     /// Clears the entry in `slot`, which translates `range`. The value is the old entry.
     ///
-    /// The entry is exchanged atomically, so that what the hardware notes in it (accessed, dirty) until then is in the old
-    /// value. No pair is needed, and none becomes pending. The invalidation is that of the old entry: one instruction for a
-    /// page or block; all levels and every page for a table.
+    /// The entry is exchanged atomically, so that what the hardware notes in it (accessed, dirty)
+    /// until then is in the old value. No pair is needed, and none becomes pending. The
+    /// invalidation is that of the old entry: one instruction for a page or block; all levels and
+    /// every page for a table.
     ///
     /// Until the invalidation the address belongs to the old mapping too: do not make another one in `slot` before it. Nothing
     /// checks that.
@@ -260,8 +265,8 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     ///
     /// # Panics
     ///
-    /// If no entry at any level translates `range`, or if the entry is in a [contiguous group](crate::contiguous); nothing
-    /// was changed.
+    /// If no entry at any level translates `range`, or if the entry is in a [contiguous
+    /// group](crate::contiguous); nothing was changed.
     #[inline]
     pub fn unmap(&mut self, slot: &AtomicU64, range: VirtualRange) -> Unmapped<u64, B> {
         let mut old = 0;
@@ -269,7 +274,8 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
         unmapped(range, level, scope, old)
     }
 
-    /// Takes away the table to which `slot` points, and with it all that it translates, `range`. The value is the old entry.
+    /// Takes away the table to which `slot` points, and with it all that it translates, `range`.
+    /// The value is the old entry.
     ///
     /// # Panics
     ///
@@ -293,10 +299,11 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
         unmapped(range, level, scope, ())
     }
 
-    /// Clears the entries in `slots`, which together translate `range`. The value is `buffer`, with the old entries in it,
-    /// in order.
+    /// Clears the entries in `slots`, which together translate `range`. The value is `buffer`, with
+    /// the old entries in it, in order.
     ///
-    /// The buffer is owned (an array, a `Vec`, a `&'static mut [u64]`): a forgotten value takes it along.
+    /// The buffer is owned (an array, a `Vec`, a `&'static mut [u64]`): a forgotten value takes it
+    /// along.
     ///
     /// # Panics
     ///
@@ -330,8 +337,8 @@ impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
     ///
     /// `make` is given the old entry, as it was when it was cleared, and makes the new one; its store is as by
     /// [`write`](Self::write), so a new table may be filled in `make`. Until then every access to `range` faults, on all
-    /// CPUs: the caller sees to it that there is none (Arm ARM DDI 0487, "Using break-before-make when updating
-    /// translation table entries").
+    /// CPUs: the caller sees to it that there is none (Arm ARM DDI 0487, "Using break-before-make
+    /// when updating translation table entries").
     ///
     /// Returns the old entry.
     ///

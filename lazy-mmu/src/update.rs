@@ -14,7 +14,8 @@
 //! | [`LazyMmu::split_block`] | the hardware (AF, dirty), and each other | the same |
 //! | [`LazyMmu::set_memory_valid`] | the hardware | valid: the pair deferred; invalid: a TLB invalidation |
 //!
-//! All of them but the first two refuse an entry of a [contiguous group](crate::contiguous), which changes as a whole.
+//! All of them but the first two refuse an entry of a [contiguous group](crate::contiguous), which
+//! changes as a whole.
 //!
 //! `set_wrprotect`, `test_and_clear_young` and `set_access_flags` leave an invalid entry as it is: what software keeps there
 //! is its own.
@@ -159,8 +160,8 @@ pub(crate) fn clear_young<B: Backend>(slot: &AtomicU64) -> u64 {
 ///
 /// # Panics
 ///
-/// If the entry is in a [contiguous group](crate::contiguous), or if a method of the descriptor's panics; nothing was
-/// changed.
+/// If the entry is in a [contiguous group](crate::contiguous), or if a method of the descriptor's
+/// panics; nothing was changed.
 #[inline]
 pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
     slot: &AtomicU64,
@@ -188,7 +189,8 @@ pub(crate) fn add_access_flags<B: Backend, D: LeafDescriptor>(
         let read_only = old & wanted & READ_ONLY;
         let added = wanted & (ACCESSED | DBM | software_bits);
         let new = (old & !READ_ONLY) | read_only | added;
-        // Asked before the exchange: a descriptor that panics must not leave a change without its pair.
+        // Asked before the exchange: a descriptor that panics must not leave a change without its
+        // pair.
         (new, (new != old, D::leaf(new).needs_barrier()))
     });
     // An invalid entry was not changed.
@@ -241,8 +243,8 @@ fn exchange<B: Backend, D: Descriptor>(
     Ok((old, needed))
 }
 
-/// Replaces a valid entry by `change` of it. Returns the old one, and what `change` said beside the new one. An invalid
-/// entry stays.
+/// Replaces a valid entry by `change` of it. Returns the old one, and what `change` said beside the
+/// new one. An invalid entry stays.
 #[inline]
 fn update<B: Backend, T>(slot: &AtomicU64, change: impl Fn(u64) -> (u64, T)) -> (u64, Option<T>) {
     let mut old = slot.load(Ordering::Relaxed);
@@ -323,8 +325,8 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         Ok(old)
     }
 
-    /// Fills `children`, the entries of a table that is not linked yet, with `child(i)`, and links the table: stores
-    /// `table` in `parent`, ordered after the children. The pair is deferred.
+    /// Fills `children`, the entries of a table that is not linked yet, with `child(i)`, and links
+    /// the table: stores `table` in `parent`, ordered after the children. The pair is deferred.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
@@ -356,23 +358,26 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         self.write(parent, table);
     }
 
-    /// Replaces the valid block in `parent` by a table: fills `children`, the entries of that table, with
-    /// `child(block, i)`, and exchanges the block for `table` (Linux, arm64: `split_pmd`, `split_pud`). Returns the block.
+    /// Replaces the valid block in `parent` by a table: fills `children`, the entries of that
+    /// table, with `child(block, i)`, and exchanges the block for `table` (Linux, arm64:
+    /// `split_pmd`, `split_pud`). Returns the block.
     ///
-    /// The exchange is atomic. If the hardware has changed the block meanwhile (accessed, dirty), or other code has, `child`
-    /// is called again for every entry, with the new block; so nothing of that is lost.
+    /// The exchange is atomic. If the hardware has changed the block meanwhile (accessed, dirty),
+    /// or other code has, `child` is called again for every entry, with the new block; so nothing
+    /// of that is lost.
     ///
     /// Where the children translate what the block did, to the same addresses, no TLB invalidation is needed; the pair of the
     /// parent's store is deferred. The barrier between the children and the parent is not.
     ///
     /// # Errors
     ///
-    /// The parent's value, if it is not a valid block, or no longer: other code has split it, say. The parent was not
-    /// changed; children may have been filled.
+    /// The parent's value, if it is not a valid block, or no longer: other code has split it, say.
+    /// The parent was not changed; children may have been filled.
     ///
     /// # Safety
     ///
-    /// * `children` are the entries of the table to which `table` points, a valid descriptor; no walker reaches them before.
+    /// * `children` are the entries of the table to which `table` points, a valid descriptor; no
+    ///   walker reaches them before.
     /// * They translate the block's range as the block did, or nobody uses that range until it has been invalidated: a TLB may
     ///   hold the block, though nobody has used it.
     /// * Every CPU that runs by these tables tolerates the change from a block to a table without break-before-make: FEAT_BBM
@@ -380,7 +385,8 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     ///
     /// # Panics
     ///
-    /// If `child` does, or if the block is in a [contiguous group](crate::contiguous): the parent is as it was.
+    /// If `child` does, or if the block is in a [contiguous group](crate::contiguous): the parent
+    /// is as it was.
     #[inline]
     pub unsafe fn split_block<D: Descriptor>(
         &mut self,
@@ -412,8 +418,8 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     ///
     /// # Panics
     ///
-    /// If `range` has another number of pages than there are slots, or cuts a [contiguous group](crate::contiguous), valid
-    /// or not; nothing was changed.
+    /// If `range` has another number of pages than there are slots, or cuts a [contiguous
+    /// group](crate::contiguous), valid or not; nothing was changed.
     #[inline]
     pub fn set_memory_valid(&mut self, slots: &[AtomicU64], range: VirtualRange, valid: bool) {
         assert!(

@@ -51,10 +51,10 @@ pub struct Pending<'id, T, B: Backend = Global> {
 ///
 /// In the handler of a synchronous exception it is of the handler's own stores; see [`raw`](crate::raw#exception-handlers).
 ///
-/// It holds for this thread, also after the thread has moved to another CPU, because the context switch executes a
-/// context synchronization event there ([`Backend`]'s duties). Another thread that learns of the mapping on another CPU
-/// needs an `isb` of its own, or an exception entry or return, before it uses the mapping. So the proof cannot be sent
-/// there.
+/// It holds for this thread, also after the thread has moved to another CPU, because the context
+/// switch executes a context synchronization event there ([`Backend`]'s duties). Another thread
+/// that learns of the mapping on another CPU needs an `isb` of its own, or an exception entry or
+/// return, before it uses the mapping. So the proof cannot be sent there.
 pub struct Visible<'v, 'id, B: Backend = Global> {
     section: PhantomData<&'v mut ()>,
     brand: Brand<'id>,

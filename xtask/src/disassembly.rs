@@ -1,5 +1,6 @@
-//! Rows B01, B20 and B31 in the disassembly: in the functions whose names begin with `b01_`, each `dsb ishst` has its `isb` right
-//! behind it, and there is no other barrier; those of `TLBI` have the instructions that the manual gives.
+//! Rows B01, B20 and B31 in the disassembly: in the functions whose names begin with `b01_`, each
+//! `dsb ishst` has its `isb` right behind it, and there is no other barrier; those of `TLBI` have
+//! the instructions that the manual gives.
 
 use std::fs;
 use std::path::Path;

@@ -68,14 +68,16 @@ impl Books {
         self.synchronized.store(false, Ordering::Relaxed);
     }
 
-    /// A context switch owes `isb` on the CPU that takes the thread over, after it has taken it: that CPU may have fetched
-    /// the thread's next instructions, and translated their addresses, before the thread's mappings were visible.
+    /// A context switch owes `isb` on the CPU that takes the thread over, after it has taken it:
+    /// that CPU may have fetched the thread's next instructions, and translated their addresses,
+    /// before the thread's mappings were visible.
     pub(crate) fn take_over(&self) {
         barrier::isb(barrier::SY);
         self.synchronized.store(true, Ordering::Relaxed);
     }
 
-    /// The thread goes on, on another CPU than before, whose barriers complete nothing that the thread has stored there.
+    /// The thread goes on, on another CPU than before, whose barriers complete nothing that the
+    /// thread has stored there.
     ///
     /// # Panics
     ///

@@ -1,8 +1,9 @@
 //! A small preemptive scheduler: threads on several CPUs, one queue, a context switch.
 //!
-//! A thread that is preempted goes to the end of the queue, and the next CPU that looks takes it: so threads migrate. A
-//! context switch executes the barriers that the contract of [`Backend`](lazy_mmu::Backend) demands: `dsb ish` on the CPU
-//! that gives the thread up, `isb` on the CPU that takes it over.
+//! A thread that is preempted goes to the end of the queue, and the next CPU that looks takes it:
+//! so threads migrate. A context switch executes the barriers that the contract of
+//! [`Backend`](lazy_mmu::Backend) demands: `dsb ish` on the CPU that gives the thread up, `isb` on
+//! the CPU that takes it over.
 
 use core::arch::{asm, naked_asm};
 use core::cell::UnsafeCell;

@@ -71,9 +71,9 @@ pub fn current() -> [&'static ThreadInfo; 2] {
 #[derive(Debug)]
 pub struct Flags;
 
-// SAFETY: SP_EL0 points to the thread's `ThreadInfo` from `init` on, and the thread lives forever; nobody else writes
-// flags 29 to 31; the preempt count is Linux's; the scheduler, where there is one, executes `dsb ish` and `isb` at a context
-// switch.
+// SAFETY: SP_EL0 points to the thread's `ThreadInfo` from `init` on, and the thread lives forever;
+// nobody else writes flags 29 to 31; the preempt count is Linux's; the scheduler, where there is
+// one, executes `dsb ish` and `isb` at a context switch.
 unsafe impl Kernel for Flags {
     type Task = SpEl0;
     type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 29, 30, 31>;

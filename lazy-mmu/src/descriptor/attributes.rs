@@ -1,11 +1,11 @@
 //! The bits of a descriptor by name, and sets of them that make a mapping that works.
 //!
-//! Separate from the rules because they are the architecture's encoding (Arm ARM DDI 0487, "Attribute
-//! fields in VMSAv8-64 Block and Page descriptors"), not this crate's decisions.
+//! Separate from the rules because they are the architecture's encoding (Arm ARM DDI 0487,
+//! "Attribute fields in VMSAv8-64 Block and Page descriptors"), not this crate's decisions.
 //!
-//! A mapping works if the entry is valid, has the type of its level, and has the access flag set. The
-//! sets `KERNEL_DATA` and its siblings say so and who may do what; [`memory_type`] adds the kind of memory,
-//! whose numbers are the kernel's own:
+//! A mapping works if the entry is valid, has the type of its level, and has the access flag set.
+//! The sets `KERNEL_DATA` and its siblings say so and who may do what; [`memory_type`] adds the
+//! kind of memory, whose numbers are the kernel's own:
 //!
 //! ```
 //! use lazy_mmu::descriptor::{Granule, KERNEL_DATA, Leaf, memory_type};
@@ -21,8 +21,8 @@
 
 /// Bit 0 of every descriptor: the entry is valid.
 pub const VALID: u64 = 1 << 0;
-/// Bit 1. In a valid entry at levels 0 to 2 it means a table instead of a block; in a valid entry at
-/// level 3 it is always set.
+/// Bit 1. In a valid entry at levels 0 to 2 it means a table instead of a block; in a valid entry
+/// at level 3 it is always set.
 pub const TABLE_OR_PAGE: u64 = 1 << 1;
 /// AP\[1\], bit 6 of a leaf in the EL1&0 regime: EL0 may access the page (Linux: `PTE_USER`).
 pub const USER: u64 = 1 << 6;
@@ -34,21 +34,21 @@ pub const OUTER_SHAREABLE: u64 = 0b10 << 8;
 /// SH\[1:0\] = 0b11, bits 9:8 of a leaf: Inner Shareable, as memory that all CPUs of the kernel use
 /// (Linux: `PTE_SHARED`). For Device memory the field means nothing.
 pub const INNER_SHAREABLE: u64 = 0b11 << 8;
-/// AF, bit 10 of a leaf: the page was accessed since the flag was cleared. Without hardware management
-/// of the flag an access to a page whose flag is clear faults (Linux: `PTE_AF`).
+/// AF, bit 10 of a leaf: the page was accessed since the flag was cleared. Without hardware
+/// management of the flag an access to a page whose flag is clear faults (Linux: `PTE_AF`).
 pub const ACCESSED: u64 = 1 << 10;
 /// nG, bit 11 of a leaf: the translation belongs to the current ASID only (Linux: `PTE_NG`).
 pub const NON_GLOBAL: u64 = 1 << 11;
-/// DBM, bit 51 of a leaf: the hardware may make it writable (FEAT_HAFDBS; Linux: `PTE_DBM`, which is
-/// its `PTE_WRITE`).
+/// DBM, bit 51 of a leaf: the hardware may make it writable (FEAT_HAFDBS; Linux: `PTE_DBM`, which
+/// is its `PTE_WRITE`).
 pub const DBM: u64 = 1 << 51;
 /// Contiguous, bit 52 of a leaf: a TLB may hold one entry for the whole
 /// [group](crate::contiguous::ContiguousGroup) of leaves that this one is in (Linux: `PTE_CONT`).
 pub const CONTIGUOUS: u64 = 1 << 52;
 /// PXN, bit 53 of a leaf in the EL1&0 regime: EL1 may not execute the page (Linux: `PTE_PXN`).
 pub const PXN: u64 = 1 << 53;
-/// UXN, bit 54 of a leaf in the EL1&0 regime: EL0 may not execute the page (Linux: `PTE_UXN`). In the
-/// EL2 regime the bit is XN: nobody may.
+/// UXN, bit 54 of a leaf in the EL1&0 regime: EL0 may not execute the page (Linux: `PTE_UXN`). In
+/// the EL2 regime the bit is XN: nobody may.
 pub const UXN: u64 = 1 << 54;
 
 /// The memory type number `index`: AttrIndx, bits 4:2 of a leaf. It selects one of the 8 bytes of

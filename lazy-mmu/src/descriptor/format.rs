@@ -1,7 +1,8 @@
-//! The fields of a descriptor, checked: which bits a leaf or a table descriptor may have at a level, and
-//! where its address is (Arm ARM DDI 0487, "Translation table descriptor formats").
+//! The fields of a descriptor, checked: which bits a leaf or a table descriptor may have at a
+//! level, and where its address is (Arm ARM DDI 0487, "Translation table descriptor formats").
 //!
-//! Separate from the kinds because the format is the same for all of them, while their rules differ.
+//! Separate from the kinds because the format is the same for all of them, while their rules
+//! differ.
 
 use core::fmt;
 
@@ -117,7 +118,8 @@ pub(super) const fn address(granule: Granule, bits: u64) -> u64 {
     }
 }
 
-/// What a leaf at `level` is: the bytes that it maps, its type bits, and the attributes that it may have.
+/// What a leaf at `level` is: the bytes that it maps, its type bits, and the attributes that it may
+/// have.
 const fn shape(granule: Granule, level: u8) -> Result<(u64, u64, u64), BadDescriptor> {
     let Some(size) = granule.entry_size(level) else {
         return Err(BadDescriptor::NoSuchLevel { level });

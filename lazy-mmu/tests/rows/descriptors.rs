@@ -331,7 +331,8 @@ fn pages_and_tables_of_4_kib() {
     }
 }
 
-/// Each entry of a granule that can be contiguous, and how many of them are (Arm ARM DDI 0487, "The Contiguous bit").
+/// Each entry of a granule that can be contiguous, and how many of them are (Arm ARM DDI 0487, "The
+/// Contiguous bit").
 #[test]
 fn b32_the_sizes_of_contiguous_groups_are_those_of_the_manual() {
     for (granule, expected) in [

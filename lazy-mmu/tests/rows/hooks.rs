@@ -299,3 +299,51 @@ fn k04_every_short_program() {
     sim::take_trace();
     assert!(cfg!(miri) || operations > 80_000, "{operations}");
 }
+
+/// Row C15: backends that share bits have the same hooks. What happens where one has none.
+#[test]
+fn c15_backends_that_share_bits_have_the_same_hooks() {
+    /// Another backend for the bits of `NoPreemption`, with its hooks.
+    struct Twin;
+    // SAFETY: everything is `NoPreemption`'s.
+    unsafe impl Backend for Twin {
+        type Storage = Flags;
+
+        fn current() -> Flags {
+            NoPreemption::current()
+        }
+
+        fn in_interrupt() -> bool {
+            NoPreemption::in_interrupt()
+        }
+
+        lazy_mmu::forward_machine!(NoPreemption);
+
+        const HAS_HOOKS: bool = NoPreemption::HAS_HOOKS;
+
+        fn mode_begins() {
+            NoPreemption::mode_begins();
+        }
+
+        fn mode_ends() {
+            NoPreemption::mode_ends();
+        }
+    }
+
+    with::<NoPreemption, _>(|_| {
+        with::<Twin, _>(|mmu| mmu.paused(check));
+        paused::<Twin, _>(check);
+        check();
+    });
+    with::<Twin, _>(|_| paused::<NoPreemption, _>(check));
+    check();
+
+    // `Sim` has the same bits and no hooks: it pauses the mode, and preemption stays disabled.
+    with::<NoPreemption, _>(|_| {
+        paused::<Sim, _>(|| {
+            assert!(!lazy_mmu::is_active::<NoPreemption>());
+            assert_eq!(disabled(), 1);
+        });
+    });
+    assert_eq!(disabled(), 0);
+}

@@ -30,7 +30,8 @@ unsafe impl Backend for Softirqs {
     forward_machine!(Sim);
 }
 
-/// Enables softirqs inside an inert section, and stores: the store is deferred into the section further up.
+/// Enables softirqs inside an inert section, and stores: the store is deferred into the section
+/// further up.
 fn enable_and_store(slot: &AtomicU64) {
     SOFTIRQS_DISABLED.set(false);
     write::<Softirqs, _>(slot, KERNEL);
@@ -45,7 +46,8 @@ fn attributed(slot: &AtomicU64) {
 /// A form of a section, and its use around a store to the entry.
 type Form = (&'static str, fn(&AtomicU64));
 
-/// Each form of a section that is inert because softirqs are disabled, and in which they are enabled.
+/// Each form of a section that is inert because softirqs are disabled, and in which they are
+/// enabled.
 const FORMS: [Form; 7] = [
     ("closure", |slot| {
         with::<Softirqs, _>(|_| enable_and_store(slot));

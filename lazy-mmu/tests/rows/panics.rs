@@ -212,7 +212,8 @@ for_both_storages! {
                     LEFT.set(usize::MAX);
                     let what = format!("{} {place}, panic at call {panics_at}", op.0);
                     for slot in &table {
-                        // (A descriptor that was cleared needs no pair; a block's children are in no walker's reach.)
+                        // (A descriptor that was cleared needs no pair; a block's children are in
+                        // no walker's reach.)
                         let valid = slot.load(Ordering::Relaxed) & VALID != 0;
                         assert!(!valid || is_settled(slot), "{what}");
                     }

@@ -94,7 +94,8 @@ for_both_storages! {
     }
 }
 
-/// In a range each entry that links a table is ordered, also behind one that needs the pair already.
+/// In a range each entry that links a table is ordered, also behind one that needs the pair
+/// already.
 #[test]
 fn b29_every_link_of_a_range_is_ordered() {
     let parents = slots::<3>();
@@ -138,7 +139,8 @@ fn b33_what_the_hardware_notes_while_children_are_filled_is_not_lost() {
     with::<Sim, _>(|mmu| {
         let child = |block: u64, i: usize| {
             calls += 1;
-            // The walker: accessed when the third child is filled, dirty at the end of the second time.
+            // The walker: accessed when the third child is filled, dirty at the end of the second
+            // time.
             match calls {
                 3 => drop(parent.fetch_or(ACCESSED, Ordering::Relaxed)),
                 16 => drop(parent.fetch_and(!READ_ONLY, Ordering::Relaxed)),

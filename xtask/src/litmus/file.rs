@@ -38,8 +38,8 @@ pub(super) struct Test {
     pub(super) name: String,
     pub(super) verdict: Verdict,
     pub(super) claim: String,
-    /// Of a test that never goes wrong: of the CPU under test, and of the one on which its task goes
-    /// on, if it does.
+    /// Of a test that never goes wrong: of the CPU under test, and of the one on which its task
+    /// goes on, if it does.
     pub(super) traces: [Option<Trace>; 2],
     /// It never goes wrong, and says why no recorded output shows its barriers.
     pub(super) untraced: bool,

@@ -1,9 +1,11 @@
 //! `aarch64-paging` on an active table, inside a section.
 //!
-//! The crate stores the descriptors; `note_stores` tells the section, on every way out of the crate, and the section executes
-//! the barrier pair once. Two ways are shown. A table that the crate knows to be active it synchronises itself, after every call: `dsb ishst`, the TLBI
-//! instructions, `dsb ish`, `isb`, though an entry that was invalid is in no TLB. A table that it does not know to be
-//! active (here: TTBR1 is loaded beside it) it leaves to its caller, and a section makes one pair of any number of calls.
+//! The crate stores the descriptors; `note_stores` tells the section, on every way out of the
+//! crate, and the section executes the barrier pair once. Two ways are shown. A table that the
+//! crate knows to be active it synchronises itself, after every call: `dsb ishst`, the TLBI
+//! instructions, `dsb ish`, `isb`, though an entry that was invalid is in no TLB. A table that it
+//! does not know to be active (here: TTBR1 is loaded beside it) it leaves to its caller, and a
+//! section makes one pair of any number of calls.
 //!
 //! Run it with `cargo xtask qemu`. What it prints stands in `paging_crate.txt` beside the package.
 

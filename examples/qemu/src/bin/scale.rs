@@ -103,8 +103,9 @@ mod kernel {
         pmu::read() - before
     }
 
-    /// One operation, for powers of four pages: the cost of each page but the first is the same. (In C the first may have an
-    /// instruction of its own, where the compiler has laid out another way for it.)
+    /// One operation, for powers of four pages: the cost of each page but the first is the same.
+    /// (In C the first may have an instruction of its own, where the compiler has laid out another
+    /// way for it.)
     fn pages(operation: &Operation, leaf: u64) -> Result<(), Error> {
         let Operation { forms, .. } = operation;
         println!("# {}, bits: {}", operation.name, operation.storage);

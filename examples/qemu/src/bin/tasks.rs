@@ -102,7 +102,8 @@ mod kernel {
                 yield_now();
             }
         });
-        // d I are the `dsb ish` and the `isb` of a context switch: to A, to B, back to A, and back here.
+        // d I are the `dsb ish` and the `isb` of a context switch: to A, to B, back to A, and back
+        // here.
         assert!(trace.is("d I S (d I S D I)*2 d I"), "{}", trace.order());
         println!(
             "C07 C12 A stores in a section, B runs, and its store is immediate; A goes on in its section: {}",
@@ -218,7 +219,8 @@ mod kernel {
         yield_now();
         let show = |mut trace: Trace, number: usize| {
             if number == 0 {
-                // Up to the `dsb ish` of the switch: the `isb` behind it is that of the next thread here.
+                // Up to the `dsb ish` of the switch: the `isb` behind it is that of the next thread
+                // here.
                 let switch = trace.steps.iter().position(|&it| it == Step::DsbIsh);
                 trace.steps = &trace.steps[..=switch.expect("the switch executes it")];
             }

@@ -1,5 +1,5 @@
-//! The rows of entries that are taken away or exchanged: how much is invalidated, what the hardware notes meanwhile; and of
-//! code that runs before the first task.
+//! The rows of entries that are taken away or exchanged: how much is invalidated, what the hardware
+//! notes meanwhile; and of code that runs before the first task.
 
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +22,8 @@ fn gap() -> VirtualRange {
     VirtualRange::of_entry(Granule::Kib4, 2, GAP).expect("a block's address")
 }
 
-/// A kernel whose task pointer may be null, and whose CPUs do not need their invalidations repeated.
+/// A kernel whose task pointer may be null, and whose CPUs do not need their invalidations
+/// repeated.
 struct Early;
 
 // SAFETY: as for `thread::Flags`, whose bits and hooks these are; the emulated CPU has no errata.
