@@ -310,17 +310,18 @@ pub struct TpidrEl1;
 ///
 /// As long as it is null, sections are inert, and every store is followed by its pair at once;
 /// nothing is read or written through it. [`lazy_mmu::Task::current`](crate::Task::current) panics.
-/// Once the kernel has set the pointer, sections defer. The test for null costs each section one
-/// compare-and-branch. A kernel that does not pay for it sets the pointer before its first store;
-/// debug builds check that.
+/// Once the kernel has set the pointer, sections defer. The register's reset value is UNKNOWN, so
+/// the boot code of each CPU clears it. The test for null costs each section, and each store by
+/// code that has no section, one compare-and-branch. A kernel that does not pay for it sets the
+/// pointer before its first store; debug builds check that.
 ///
 /// ```
 /// use lazy_mmu::aarch64::{self, ByteAt, MaybeNull, PreemptCountAt, SpEl0};
 ///
 /// struct Kernel;
 ///
-/// // SAFETY: SP_EL0 is zero at boot; from the first task on it points to the running task's structure, which has the
-/// // byte and the preempt count there; ... (the other duties)
+/// // SAFETY: each CPU's boot code clears SP_EL0; from the first task on it points to the running
+/// // task's structure, which has the byte and the preempt count there; ... (the other duties)
 /// unsafe impl aarch64::Kernel for Kernel {
 ///     type Task = MaybeNull<SpEl0>;
 ///     type Bits = ByteAt<16>;

@@ -303,8 +303,14 @@ impl OwnByte {
 impl Storage for OwnByte {
     #[inline]
     fn nobodys() -> Self {
-        static BYTE: AtomicU8 = AtomicU8::new(0);
-        Self(NonNull::from(&BYTE))
+        // The first byte of the word, so that a place of either kind is nobody's by its address.
+        #[cfg(not(loom))]
+        return Self(NonNull::from(nobodys_word()).cast());
+        #[cfg(loom)]
+        {
+            static BYTE: AtomicU8 = AtomicU8::new(0);
+            Self(NonNull::from(&BYTE))
+        }
     }
 
     #[inline]

@@ -4,8 +4,9 @@
 //! a part is valid, or whose leaves differ in what they permit (Arm ARM DDI 0487, "The Contiguous
 //! bit"). The other operations of this crate therefore refuse, by a panic before anything is
 //! changed, to change a part of a group; those that take a range change whole groups in it. What
-//! they refuse is a *valid* old entry with the bit; the plain stores do not look at the old entry,
-//! so with them the group is the caller's duty.
+//! they refuse is a *valid* old entry with the bit. Two duties stay the caller's: the plain stores
+//! do not look at the old entry; and no operation looks at the neighbours of a new one, so a group
+//! is made valid as a whole, by `write_range` or `set_memory_valid`.
 //!
 //! Separate from `update` because each operation here takes a group where that one takes an entry.
 //!
@@ -119,7 +120,8 @@ impl<'t> ContiguousGroup<'t> {
             // The group's memory is aligned as a whole, so the first entry's address tells where a
             // group begins.
             let follows = address.map_or(here & (size * expected as u64 - 1) == 0, |it| it == here);
-            if !is_contiguous(bits) || !follows {
+            let is_leaf = Leaf::from_bits(granule, level, bits).is_ok();
+            if !is_contiguous(bits) || !is_leaf || !follows {
                 return Err(NotAGroup::Entry { index, bits });
             }
             address = Some(here + size);
@@ -141,13 +143,13 @@ impl<'t> ContiguousGroup<'t> {
     /// [`update::set_wrprotect`] of the whole group.
     #[inline]
     pub fn set_wrprotect<B: Backend>(self, software_dirty: u64) -> u64 {
-        self.fold(|slot| update::wrprotect::<B>(slot, software_dirty))
+        self.fold(|slot| update::wrprotect::<B>(slot, software_dirty, |_| {}))
     }
 
     /// [`update::test_and_clear_young`] of the whole group.
     #[inline]
     pub fn test_and_clear_young<B: Backend>(self) -> u64 {
-        self.fold(update::clear_young::<B>)
+        self.fold(|slot| update::clear_young::<B>(slot, |_| {}))
     }
 
     /// [`update::set_access_flags`] of the whole group: adds to each entry what `wanted` permits.
@@ -157,13 +159,19 @@ impl<'t> ContiguousGroup<'t> {
         wanted: D,
         software_bits: u64,
     ) -> bool {
+        let add = update::access_flags(wanted.bits(), software_bits);
+        // All are asked before one is changed: a descriptor that panics leaves the group as it was.
+        let mut needed = false;
+        for slot in self.0 {
+            needed |= D::leaf(add(slot.load(Ordering::Relaxed))).needs_barrier();
+        }
         let mut changed = false;
         for slot in self.0 {
-            let (one, pair) = update::add_access_flags::<B, D>(slot, wanted, software_bits);
-            changed |= one;
-            if pair {
-                crate::note_store::<B>();
-            }
+            let (old, new) = update::update::<B>(slot, |_| {}, &add);
+            changed |= old != new;
+        }
+        if changed && needed {
+            crate::note_store::<B>();
         }
         changed
     }
@@ -218,7 +226,9 @@ pub(crate) fn refuse_cut(slots: &[AtomicU64], range: VirtualRange, level: u8, me
     };
     let group = size * entries as u64;
     // The end of the address space is address 0, which is aligned too.
-    let end = range.start().wrapping_add(slots.len() as u64 * size);
+    let end = range
+        .start()
+        .wrapping_add((slots.len() as u64).wrapping_mul(size));
     for (slot, cut) in [(first, range.start()), (last, end)] {
         let bits = slot.load(Ordering::Relaxed);
         let is_table =

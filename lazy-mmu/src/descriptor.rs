@@ -34,6 +34,7 @@ pub use attributes::{
     KERNEL_TEXT, NON_GLOBAL, OUTER_SHAREABLE, PXN, READ_ONLY, TABLE_OR_PAGE, USER, USER_DATA,
     USER_READ_ONLY, USER_TEXT, UXN, VALID, memory_type,
 };
+pub(crate) use format::ATTRIBUTES;
 pub use format::BadDescriptor;
 
 use format::{address, checked_leaf, checked_table, leaf, table};
@@ -69,7 +70,7 @@ pub trait Descriptor: Copy {
     fn points_to_table(self) -> bool;
 }
 
-/// A leaf of the EL1&0 or EL2&0 regime: a page descriptor (level 3) or a block descriptor (levels 1 and 2).
+/// A leaf of the EL1&0 or EL2&0 regime: a page descriptor (level 3) or a block descriptor (above).
 ///
 /// It needs the pair iff [`VALID`] is set and [`USER`] is clear. An execute-only user leaf has USER
 /// clear too, so it costs a pair that nobody needs; [`UxnLeaf`] is for kernels to which that

@@ -174,7 +174,10 @@ impl Root {
         let Some(kind) = self.kind() else { return };
         self.resume::<B>(bits);
         if kind == Kind::Inert {
-            raw::leave_inert::<B>();
+            // It was entered while the mode was paused. The handle of a task is not used in an
+            // interrupt, so what is pending is the task's.
+            raw::settle::<B>(bits);
+            raw::observe_leave::<B>(kind);
         } else {
             raw::leave_at::<B>(bits, kind, || {});
         }

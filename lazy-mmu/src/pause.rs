@@ -25,8 +25,8 @@ use crate::section::LazyMmu;
 #[must_use = "a pause lasts as long as its guard: bind it to a name (`let _ = ..` resumes at once)"]
 pub struct Paused<'a, B: Backend = Global> {
     bits: B::Storage,
-    /// Whether this is the outermost pause, whose end reactivates.
-    outermost: bool,
+    /// The outermost pause, whose end reactivates, is [`Outer`](raw::Kind::Outer).
+    kind: raw::Kind,
     /// Where that is remembered, in case this is forgotten.
     memory: Option<&'a mut Root>,
     brand: PhantomData<fn(&'a ()) -> &'a ()>,
@@ -119,13 +119,13 @@ fn open_pause<B: Backend>(
     in_interrupt: bool,
     mut memory: Option<&mut Root>,
 ) -> Paused<'_, B> {
-    let outermost = raw::pause_at::<B>(bits, in_interrupt) == raw::Kind::Outer;
-    if let Some(root) = memory.as_deref_mut().filter(|_| outermost) {
+    let kind = raw::pause_at::<B>(bits, in_interrupt);
+    if let Some(root) = memory.as_deref_mut().filter(|_| kind == raw::Kind::Outer) {
         root.pause();
     }
     Paused {
         bits,
-        outermost,
+        kind,
         memory,
         brand: PhantomData,
         _thread: BoundToThread::HERE,
@@ -135,12 +135,11 @@ fn open_pause<B: Backend>(
 impl<B: Backend> Drop for Paused<'_, B> {
     #[inline]
     fn drop(&mut self) {
-        if !self.outermost {
-            return;
-        }
-        match &mut self.memory {
-            Some(root) => root.resume::<B>(self.bits),
-            None => raw::resume_at::<B>(self.bits, raw::Kind::Outer),
+        match (&mut self.memory, self.kind) {
+            (Some(root), raw::Kind::Outer) => root.resume::<B>(self.bits),
+            (_, raw::Kind::Nested) => {}
+            (_, raw::Kind::Inert) => raw::settle_if_ended::<B>(),
+            (None, raw::Kind::Outer) => raw::resume_at::<B>(self.bits, raw::Kind::Outer),
         }
     }
 }
@@ -148,7 +147,7 @@ impl<B: Backend> Drop for Paused<'_, B> {
 impl<B: Backend> fmt::Debug for Paused<'_, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Paused")
-            .field("outermost", &self.outermost)
+            .field("outermost", &(self.kind == raw::Kind::Outer))
             .finish_non_exhaustive()
     }
 }

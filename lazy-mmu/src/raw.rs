@@ -39,18 +39,18 @@
 //! | leave | *Inert*: as flush. *Nested*: if `PENDING`, clear it, then the barrier pair. *Outer*: if `PENDING`, the pair; then clear `PENDING` and `ACTIVE`, at once |
 //! | store | the descriptor first. Then, if it needs the pair: `PENDING` set → done; `ACTIVE` and not `PAUSED` → set `PENDING`; else the pair at once. Through an *Inert* section, and without a section in an interrupt: the pair at once |
 //! | pause | in an interrupt: *Inert*. Else, if `PAUSED` is set: *Nested*. Else flush, then set `PAUSED`: *Outer* |
-//! | resume | *Outer*: clear `PAUSED` |
+//! | resume | *Outer*: clear `PAUSED`. *Inert*: as flush |
 //! | flush | in an interrupt, through an *Inert* section or without one: nothing. Else, if `PENDING`: clear it, then the pair |
 //!
 //! Every leave that is not inert emits what is due, at every level, because the caller may use the mapping when the
 //! function that opened the section returns; only the outermost ends the mode. What enter did is in the token, so that
 //! leave undoes exactly that, though the context has changed in between (softirqs disabled, say).
 //!
-//! An *Inert* section has changed nothing, so its leave has nothing to end. But the cause may have
-//! ended inside it: the pause, or the stretch with softirqs disabled that counted as an interrupt.
-//! Stores that the thread made after that were deferred into a section further up, and the leave of
-//! the inert one emits their pair. (If the cause has ended and begun again, softirqs enabled and
-//! disabled, the leave cannot tell whose pair is pending, and leaves it to the section further up.)
+//! An *Inert* section, or pause, has changed nothing, so its end has nothing to undo. But the cause
+//! may have ended inside it: the stretch with softirqs disabled that counted as an interrupt, or
+//! the pause. Stores that the thread made after that were deferred into a section further up, and
+//! the end of the inert one emits their pair. (If softirqs are disabled when it ends, it cannot
+//! tell whose pair is pending, and leaves it to the section further up.)
 //!
 //! The guards keep to this, with one addition for the proofs that they hand out: see
 //! [`soundness`](crate::soundness), on the proof of a section that is inert.
@@ -297,12 +297,18 @@ fn begin<B: Backend>(bits: B::Storage, now: Bits) {
 /// further up; they must not wait for that one.
 #[inline]
 pub(crate) fn leave_inert<B: Backend>() {
+    settle_if_ended::<B>();
+    B::observe(Event::Leave(Kind::Inert));
+}
+
+/// Settles behind an inert section, or an inert pause, whose cause has ended.
+#[inline]
+pub(crate) fn settle_if_ended<B: Backend>() {
     let (bits, in_interrupt) = B::context();
     // Where the mode is switched off the bits are nobody's, and this compiles to nothing.
     if !in_interrupt && bits != Storage::nobodys() {
         settle::<B>(bits);
     }
-    B::observe(Event::Leave(Kind::Inert));
 }
 
 /// Leaves the section that was entered as `kind`, which is not inert. `paused` is called if the
@@ -359,6 +365,10 @@ pub(crate) fn pause_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Kind
 
 #[inline]
 pub(crate) fn resume_at<B: Backend>(bits: B::Storage, kind: Kind) {
+    if kind == Kind::Inert {
+        // As the leave of an inert section.
+        settle_if_ended::<B>();
+    }
     if kind == Kind::Outer {
         let now = bits.load();
         if B::HAS_HOOKS && now.contains(Bits::ACTIVE) {

@@ -47,8 +47,8 @@
 //! * **A context that changes between enter and leave** (softirqs disabled in between): the token decides, not the context.
 //! * **An inert section whose cause ends inside it** (softirqs enabled, the pause ended): its leave
 //!   emits the pair of the stores that were deferred into a section further up meanwhile.
-//! * **A table that is filled and then linked**: the store of a valid table descriptor is ordered
-//!   after all earlier stores of its thread.
+//! * **A table that is filled and then linked**: the store of a valid `Table` or `TopLevel`, and
+//!   `link_table`, are ordered after all earlier stores of their thread.
 //! * **The invalidation of an entry that is taken away** is as wide as the old entry asks: all
 //!   levels if it was a table.
 //! * **A part of a contiguous group** is refused before anything is changed; so is a second split

@@ -118,6 +118,15 @@ pub fn is_active<B: Backend>() -> bool {
 /// Stores `descriptor`; returns whether it needs the pair.
 #[inline]
 pub(crate) fn put_descriptor<B: Backend, D: Descriptor>(slot: &AtomicU64, descriptor: D) -> bool {
+    let (bits, needed) = prepare::<B, D>(descriptor);
+    put::<B>(slot, bits);
+    needed
+}
+
+/// The bits of `descriptor`, and whether its store needs the pair. Orders that store, if it links a
+/// table.
+#[inline]
+pub(crate) fn prepare<B: Backend, D: Descriptor>(descriptor: D) -> (u64, bool) {
     // A descriptor that panics does so before the store.
     let needed = descriptor.needs_barrier();
     let links = descriptor.points_to_table();
@@ -126,8 +135,7 @@ pub(crate) fn put_descriptor<B: Backend, D: Descriptor>(slot: &AtomicU64, descri
         // A walker that finds the table must find it filled, by whichever stores of this thread.
         B::table_barrier();
     }
-    put::<B>(slot, bits);
-    needed
+    (bits, needed)
 }
 
 /// The store itself: one 64-bit access.

@@ -67,13 +67,16 @@ impl<T, B: Backend> Unmapped<T, B> {
     /// If they are of different granules.
     pub fn and<U>(self, other: Unmapped<U, B>) -> Unmapped<(T, U), B> {
         let range = self.range.hull(other.range);
-        let scope = if self.scope == other.scope {
-            self.scope
+        let (level, scope) = if self.range.pages() == 0 {
+            (other.level, other.scope)
+        } else if other.range.pages() == 0 {
+            (self.level, self.scope)
+        } else if self.scope == other.scope {
+            // The smaller entries: those of the lower level, which has the higher number.
+            (self.level.max(other.level), self.scope)
         } else {
-            Scope::AllLevels
+            (PAGE_LEVEL, Scope::AllLevels)
         };
-        // The smaller entries: those of the lower level, which has the higher number.
-        let level = self.level.max(other.level);
         unmapped(range, level, scope, (self.into_value(), other.into_value()))
     }
 

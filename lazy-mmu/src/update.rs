@@ -9,13 +9,13 @@
 //! | [`write_sync`] | nobody who changes the entry | the pair, at once, in a section too |
 //! | [`write_nosync`] | nobody at all | none: the caller's |
 //! | [`get_and_clear`], [`set_wrprotect`], [`test_and_clear_young`] | the hardware (AF, dirty), and each other | none: they take away, and the TLB invalidation that follows is the caller's |
-//! | [`set_access_flags`], [`compare_exchange`] | the same | as the new value needs: deferred in a section |
+//! | [`set_access_flags`], [`compare_exchange`] | the same | as the new value needs: deferred in a section; before a table `dsb ishst` |
 //! | [`LazyMmu::link_table`] | nobody | `dsb ishst` before the parent; the pair deferred |
 //! | [`LazyMmu::split_block`] | the hardware (AF, dirty), and each other | the same |
 //! | [`LazyMmu::set_memory_valid`] | the hardware | valid: the pair deferred; invalid: a TLB invalidation |
 //!
-//! All of them but the first two refuse an entry of a [contiguous group](crate::contiguous), which
-//! changes as a whole.
+//! All of them but `write_sync`, `write_nosync` and `link_table`, which do not read the old entry,
+//! refuse an entry of a [contiguous group](crate::contiguous), which changes as a whole.
 //!
 //! `set_wrprotect`, `test_and_clear_young` and `set_access_flags` leave an invalid entry as it is: what software keeps there
 //! is its own.
@@ -23,13 +23,14 @@
 //! All are single 64-bit accesses, relaxed: what orders them for a walker is a barrier, and for another CPU that follows
 //! the same lock the lock.
 
+use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::{Backend, Event};
 use crate::contiguous;
 use crate::descriptor::{
-    ACCESSED, CONTIGUOUS, DBM, Descriptor, LeafDescriptor, PAGE_LEVEL, READ_ONLY, TABLE_OR_PAGE,
-    Table, VALID,
+    ACCESSED, ATTRIBUTES, CONTIGUOUS, DBM, Descriptor, LeafDescriptor, PAGE_LEVEL, READ_ONLY,
+    TABLE_OR_PAGE, Table, VALID,
 };
 use crate::level::Level;
 use crate::raw;
@@ -85,7 +86,9 @@ pub unsafe fn write_nosync<B: Backend, D: Descriptor>(slot: &AtomicU64, descript
 ///
 /// # Panics
 ///
-/// If the entry is in a [contiguous group](crate::contiguous); nothing was changed.
+/// If the entry is in a [contiguous group](crate::contiguous); nothing was changed. (A table
+/// descriptor with its bit 52 set, which hardware ignores, looks like one: take it away by
+/// [`unmap`](LazyMmu::unmap).)
 #[inline]
 pub fn get_and_clear<B: Backend>(slot: &AtomicU64) -> u64 {
     contiguous::refuse_member(slot.load(Ordering::Relaxed));
@@ -112,20 +115,23 @@ pub(crate) fn clear<B: Backend>(slot: &AtomicU64) -> u64 {
 /// If the entry is in a [contiguous group](crate::contiguous); nothing was changed.
 #[inline]
 pub fn set_wrprotect<B: Backend>(slot: &AtomicU64, software_dirty: u64) -> u64 {
-    contiguous::refuse_member(slot.load(Ordering::Relaxed));
-    wrprotect::<B>(slot, software_dirty)
+    wrprotect::<B>(slot, software_dirty, contiguous::refuse_member)
 }
 
-/// [`set_wrprotect`], of an entry that may be in a contiguous group.
+/// [`set_wrprotect`], if `check` accepts the old entry.
 #[inline]
-pub(crate) fn wrprotect<B: Backend>(slot: &AtomicU64, software_dirty: u64) -> u64 {
-    update::<B, ()>(slot, |old| {
+pub(crate) fn wrprotect<B: Backend>(
+    slot: &AtomicU64,
+    software_dirty: u64,
+    check: impl Fn(u64),
+) -> u64 {
+    update::<B>(slot, check, |old| {
         let dirty = if old & (DBM | READ_ONLY) == DBM {
             software_dirty
         } else {
             0
         };
-        ((old | READ_ONLY | dirty) & !DBM, ())
+        (old | READ_ONLY | dirty) & !DBM
     })
     .0
 }
@@ -140,14 +146,13 @@ pub(crate) fn wrprotect<B: Backend>(slot: &AtomicU64, software_dirty: u64) -> u6
 /// If the entry is in a [contiguous group](crate::contiguous); nothing was changed.
 #[inline]
 pub fn test_and_clear_young<B: Backend>(slot: &AtomicU64) -> u64 {
-    contiguous::refuse_member(slot.load(Ordering::Relaxed));
-    clear_young::<B>(slot)
+    clear_young::<B>(slot, contiguous::refuse_member)
 }
 
-/// [`test_and_clear_young`], of an entry that may be in a contiguous group.
+/// [`test_and_clear_young`], if `check` accepts the old entry.
 #[inline]
-pub(crate) fn clear_young<B: Backend>(slot: &AtomicU64) -> u64 {
-    update::<B, ()>(slot, |old| (old & !ACCESSED, ())).0
+pub(crate) fn clear_young<B: Backend>(slot: &AtomicU64, check: impl Fn(u64)) -> u64 {
+    update::<B>(slot, check, |old| old & !ACCESSED).0
 }
 
 /// Adds what `wanted` permits to a valid leaf: the access flag, the write permission, DBM, and those of its bits that are in
@@ -160,15 +165,14 @@ pub(crate) fn clear_young<B: Backend>(slot: &AtomicU64) -> u64 {
 ///
 /// # Panics
 ///
-/// If the entry is in a [contiguous group](crate::contiguous), or if a method of the descriptor's
-/// panics; nothing was changed.
+/// If the entry is in a [contiguous group](crate::contiguous), if `software_bits` has bits of the
+/// descriptor's type or address, or if a method of the descriptor's panics; nothing was changed.
 #[inline]
 pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
     slot: &AtomicU64,
     wanted: D,
     software_bits: u64,
 ) -> bool {
-    contiguous::refuse_member(slot.load(Ordering::Relaxed));
     let (changed, needed) = add_access_flags::<B, D>(slot, wanted, software_bits);
     if needed {
         store::note_store::<B>();
@@ -178,24 +182,40 @@ pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
 
 /// The change itself: whether there was one, and whether the pair is needed.
 #[inline]
-pub(crate) fn add_access_flags<B: Backend, D: LeafDescriptor>(
+fn add_access_flags<B: Backend, D: LeafDescriptor>(
     slot: &AtomicU64,
     wanted: D,
     software_bits: u64,
 ) -> (bool, bool) {
-    let wanted = wanted.bits();
-    let (_, decided) = update::<B, _>(slot, |old| {
+    let add = access_flags(wanted.bits(), software_bits);
+    let needed = Cell::new(false);
+    let (old, new) = update::<B>(slot, contiguous::refuse_member, |old| {
+        let new = add(old);
+        // Asked before the exchange: a descriptor that panics must not leave a change without its
+        // pair.
+        needed.set(D::leaf(new).needs_barrier());
+        new
+    });
+    (old != new, old != new && needed.get())
+}
+
+/// What [`set_access_flags`] makes of an entry.
+///
+/// # Panics
+///
+/// If `software_bits` has bits of the descriptor's type or address.
+#[inline]
+pub(crate) fn access_flags(wanted: u64, software_bits: u64) -> impl Fn(u64) -> u64 {
+    assert!(
+        software_bits & !ATTRIBUTES == 0,
+        "software has no bits of its own among those of the type and the address"
+    );
+    move |old| {
         // READ_ONLY permits by being clear: it stays only if both have it.
         let read_only = old & wanted & READ_ONLY;
         let added = wanted & (ACCESSED | DBM | software_bits);
-        let new = (old & !READ_ONLY) | read_only | added;
-        // Asked before the exchange: a descriptor that panics must not leave a change without its
-        // pair.
-        (new, (new != old, D::leaf(new).needs_barrier()))
-    });
-    // An invalid entry was not changed.
-    let (changed, needed) = decided.unwrap_or_default();
-    (changed, changed && needed)
+        (old & !READ_ONLY) | read_only | added
+    }
 }
 
 /// Stores `new` if the entry is `current`; returns the old value, as an error if it was another.
@@ -231,32 +251,36 @@ fn exchange<B: Backend, D: Descriptor>(
     new: D,
 ) -> Result<(u64, bool), u64> {
     // A descriptor that panics does so before the store.
-    let (current, needed) = (current.bits(), new.needs_barrier());
-    let (links, new) = (new.points_to_table(), new.bits());
-    contiguous::refuse_member(current);
-    if links {
-        // As in `put_descriptor`.
-        B::table_barrier();
+    let is_table = current.points_to_table();
+    let current = current.bits();
+    if !is_table {
+        contiguous::refuse_member(current);
     }
+    let (new, needed) = store::prepare::<B, D>(new);
     let old = slot.compare_exchange(current, new, Ordering::Relaxed, Ordering::Relaxed)?;
     changed::<B>(slot, new);
     Ok((old, needed))
 }
 
-/// Replaces a valid entry by `change` of it. Returns the old one, and what `change` said beside the
-/// new one. An invalid entry stays.
+/// Replaces a valid entry that `check` accepts by `change` of it; returns the old one and the new
+/// one. An invalid entry stays.
 #[inline]
-fn update<B: Backend, T>(slot: &AtomicU64, change: impl Fn(u64) -> (u64, T)) -> (u64, Option<T>) {
+pub(crate) fn update<B: Backend>(
+    slot: &AtomicU64,
+    check: impl Fn(u64),
+    change: impl Fn(u64) -> u64,
+) -> (u64, u64) {
     let mut old = slot.load(Ordering::Relaxed);
     loop {
         if old & VALID == 0 {
-            return (old, None);
+            return (old, old);
         }
-        let (new, said) = change(old);
+        check(old);
+        let new = change(old);
         match slot.compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => {
                 changed::<B>(slot, new);
-                return (old, Some(said));
+                return (old, new);
             }
             Err(now) => old = now,
         }
@@ -294,7 +318,6 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         wanted: D,
         software_bits: u64,
     ) -> bool {
-        contiguous::refuse_member(slot.load(Ordering::Relaxed));
         let (changed, needed) = add_access_flags::<B, D>(slot, wanted, software_bits);
         if needed {
             self.note_store();
@@ -354,8 +377,14 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         children: &[AtomicU64],
         child: impl FnMut(usize) -> D,
     ) {
+        let (bits, needed) = (table.bits(), table.needs_barrier());
         self.write_range(children, child);
-        self.write(parent, table);
+        // Whatever `table` says of itself.
+        B::table_barrier();
+        store::put::<B>(parent, bits);
+        if needed {
+            self.note_store();
+        }
     }
 
     /// Replaces the valid block in `parent` by a table: fills `children`, the entries of that
@@ -415,6 +444,10 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     /// Made valid: where the entries were invalid no TLB has them, and the pair at leave is all the synchronisation there
     /// is; it is due whatever the entries' other bits say, which are those of page descriptors. Made invalid: the range is
     /// removed from the TLBs, which settles what is pending.
+    ///
+    /// The entries are page descriptors, at level 3: a table descriptor that becomes valid here is
+    /// not ordered. A contiguous group that was made invalid here is still a group here; the other
+    /// operations take its entries for invalid ones.
     ///
     /// # Panics
     ///

@@ -47,7 +47,11 @@ pub struct Pending<'id, T, B: Backend = Global> {
     _thread: BoundToThread,
 }
 
-/// The proof that all stores which its section, or anyone on this thread, made before it have had their barrier pair.
+/// Proof that this thread's earlier stores have been followed by their barrier pair.
+///
+/// In an interrupt, and through a section that is inert there, it is the proof for the stores of
+/// that section, each of which was followed by its pair at once; the interrupted thread's pair
+/// stays pending.
 ///
 /// In the handler of a synchronous exception it is of the handler's own stores; see [`raw`](crate::raw#exception-handlers).
 ///

@@ -10,7 +10,7 @@ use super::attributes::{TABLE_OR_PAGE, VALID};
 use crate::granule::{Granule, PAGE_LEVEL};
 
 /// The attributes of a leaf: bits 2 to 11 and 50 to 63.
-const ATTRIBUTES: u64 = 0xfffc_0000_0000_0ffc;
+pub(crate) const ATTRIBUTES: u64 = 0xfffc_0000_0000_0ffc;
 /// The attributes of a table descriptor, whose bit 50 is reserved.
 const TABLE_ATTRIBUTES: u64 = 0xfff8_0000_0000_0ffc;
 /// nT, bit 16 of a block: the block is being changed with FEAT_BBM, and TLBs may not hold it.

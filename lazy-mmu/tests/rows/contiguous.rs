@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lazy_mmu::contiguous::{ContiguousGroup, NotAGroup};
 use lazy_mmu::descriptor::{
-    ACCESSED, CONTIGUOUS, DBM, Granule, KERNEL_DATA, Leaf, READ_ONLY, VALID,
+    ACCESSED, CONTIGUOUS, DBM, Descriptor, Granule, KERNEL_DATA, Leaf, LeafDescriptor, READ_ONLY,
+    Table, VALID,
 };
 use lazy_mmu::sim::{Sim, is_settled};
 use lazy_mmu::tlb::VirtualRange;
@@ -223,4 +224,63 @@ fn b32_what_is_no_group_is_refused() {
             "entry 3, 0x78000040004703, does not belong to a contiguous group with the others",
         ]
     );
+}
+
+/// Bit 52 of a table descriptor is ignored by hardware.
+#[test]
+fn b32_a_table_is_in_no_group_whatever_its_bits() {
+    let link = |i: u64| Table::new(Granule::Kib4, 2, 0x4800_0000 + (i << 21), CONTIGUOUS).unwrap();
+    let slot = AtomicU64::new(link(0).0);
+    let cleared = update::compare_exchange::<Sim, _>(&slot, link(0), Table::INVALID);
+    assert_eq!(cleared, Ok(link(0).0));
+    let tables: [AtomicU64; 16] = core::array::from_fn(|i| AtomicU64::new(link(i as u64).0));
+    let bits = link(0).0;
+    let group = ContiguousGroup::new(Granule::Kib4, 2, &tables);
+    assert_eq!(group.map(|_| ()), Err(NotAGroup::Entry { index: 0, bits }));
+    // Valid without bit 1 is reserved at level 3.
+    let bits = leaf(0, MEMBER).0 & !2;
+    tables[0].store(bits, Ordering::Relaxed);
+    let group = ContiguousGroup::new(Granule::Kib4, 3, &tables);
+    assert_eq!(group.map(|_| ()), Err(NotAGroup::Entry { index: 0, bits }));
+    trace();
+}
+
+#[test]
+fn b32_a_descriptor_that_panics_leaves_the_group_as_it_was() {
+    use std::cell::Cell;
+
+    std::thread_local! {
+        static CALLS: Cell<usize> = const { Cell::new(0) };
+    }
+    #[derive(Clone, Copy)]
+    struct Panics(u64);
+    impl Descriptor for Panics {
+        fn bits(self) -> u64 {
+            self.0
+        }
+        fn needs_barrier(self) -> bool {
+            CALLS.set(CALLS.get() + 1);
+            assert_ne!(CALLS.get(), 6, "provoked");
+            true
+        }
+        fn points_to_table(self) -> bool {
+            false
+        }
+    }
+    impl LeafDescriptor for Panics {
+        fn leaf(bits: u64) -> Self {
+            Self(bits)
+        }
+    }
+
+    let table = two_groups();
+    for slot in &table {
+        slot.fetch_or(READ_ONLY, Ordering::Relaxed);
+    }
+    let before = loaded(&table);
+    let group = ContiguousGroup::new(Granule::Kib4, 3, &table[..16]).unwrap();
+    let panics = || group.set_access_flags::<Sim, _>(Panics(DBM), 0);
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    assert_eq!(loaded(&table), before);
+    trace();
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::AtomicU64;
 use crate::common::{KERNEL, slots, trace};
 use lazy_mmu::raw;
 use lazy_mmu::sim::{Flags, Sim, bits, interrupt, is_settled};
-use lazy_mmu::{Backend, Bits, forward_machine, lazy_mmu, try_visible, with, write};
+use lazy_mmu::{
+    Backend, Bits, LazyMmu, Outer, Task, forward_machine, lazy_mmu, try_visible, with, write,
+};
 
 std::thread_local! {
     static SOFTIRQS_DISABLED: Cell<bool> = const { Cell::new(false) };
@@ -156,4 +158,68 @@ fn s28_an_inert_section_whose_cause_lasts_settles_nothing() {
         assert!(!is_settled(&slot));
     });
     assert_eq!(trace(), "(S{[[]]}DI)");
+}
+
+/// The handle's section is never in an interrupt, whatever the context says at its end.
+#[test]
+fn s28_a_handles_section_from_a_pause_settles_with_softirqs_disabled() {
+    type Leave = fn(LazyMmu<'_, Outer, Softirqs>);
+    let leaves: [Leave; 2] = [|it| drop(it), |it| std::mem::forget(it)];
+    for leave in leaves {
+        let [slot] = slots();
+        with::<Softirqs, _>(|outer| {
+            let pause = outer.pause();
+            // SAFETY: the only handle of this thread.
+            let mut task = unsafe { Task::<Softirqs>::current() };
+            let mut section = task.enter();
+            drop(pause);
+            SOFTIRQS_DISABLED.set(true);
+            section.write(&slot, KERNEL);
+            assert!(!is_settled(&slot), "the token decides");
+            leave(section);
+            drop(task);
+            assert!(is_settled(&slot));
+            SOFTIRQS_DISABLED.set(false);
+        });
+        trace();
+    }
+}
+
+#[lazy_mmu(backend = Softirqs, paused)]
+fn paused_attributed(slot: &AtomicU64) {
+    enable_and_store(slot);
+}
+
+/// A pause that is inert because softirqs are disabled, and in which they are enabled.
+#[test]
+fn s28_an_inert_pause_whose_interrupt_ends_settles_when_it_ends() {
+    let forms: [Form; 4] = [
+        ("closure", |slot| {
+            lazy_mmu::paused::<Softirqs, _>(|| enable_and_store(slot));
+        }),
+        ("attribute", paused_attributed),
+        ("of an inert section", |slot| {
+            with::<Softirqs, _>(|inert| {
+                inert.paused(|| enable_and_store(slot));
+                assert!(is_settled(slot));
+            });
+        }),
+        ("bare token", |slot| {
+            // SAFETY: resumed below.
+            let state = unsafe { raw::pause::<Softirqs>() };
+            enable_and_store(slot);
+            // SAFETY: the matching resume.
+            unsafe { raw::resume::<Softirqs>(state) };
+        }),
+    ];
+    for (form, run) in forms {
+        let [slot] = slots();
+        with::<Softirqs, _>(|_| {
+            SOFTIRQS_DISABLED.set(true);
+            run(&slot);
+            assert!(is_settled(&slot), "{form}");
+            assert_eq!(bits::<Sim>(), Bits::ACTIVE, "{form}");
+        });
+        trace();
+    }
 }

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lazy_mmu::descriptor::{
-    ACCESSED, CONTIGUOUS, DBM, Descriptor, Granule, KERNEL_DATA, Leaf, READ_ONLY, Table, TopLevel,
-    VALID,
+    ACCESSED, CONTIGUOUS, DBM, Descriptor, Granule, KERNEL_DATA, KernelLeaf, Leaf, READ_ONLY,
+    Table, TopLevel, VALID,
 };
 use lazy_mmu::sim::{Event, Sim, interrupt, is_settled, take_trace};
 use lazy_mmu::tlb::VirtualRange;
@@ -128,7 +128,16 @@ fn b29_link_table_loses_no_pair_though_the_table_were_live_or_the_link_invalid()
     let children = slots::<4>();
     with::<Sim, _>(|mmu| mmu.link_table(&parent, Table::INVALID, &children, |_| KERNEL));
     assert!(children.iter().all(is_settled));
-    assert_eq!(trace(), "(SSSSSDI)");
+    assert_eq!(trace(), "(SSSSDSDI)");
+}
+
+/// Whatever kind the link is written as.
+#[test]
+fn b29_link_table_orders_any_link() {
+    let [parent] = slots::<1>();
+    let children = slots::<2>();
+    with::<Sim, _>(|mmu| mmu.link_table(&parent, KernelLeaf(LINK.0), &children, |_| USERS));
+    assert_eq!(trace(), "(SSDSDI)");
 }
 
 #[test]

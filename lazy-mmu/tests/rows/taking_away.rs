@@ -89,6 +89,16 @@ fn b30_what_is_joined_is_invalidated_by_the_smaller_entry() {
         block.and(page).invalidate(mmu);
     });
     assert_eq!(trace(), "(SSDAdRdI)", "513 pages");
+    // Nothing adds nothing.
+    let block = AtomicU64::new(BLOCK);
+    with::<Sim, _>(|mmu| {
+        let none = || VirtualRange::new(Granule::Kib4, BASE, 0).unwrap();
+        let before = mmu.unmap_range(&[], none());
+        let block = mmu.unmap(&block, entry(2));
+        let behind = mmu.unmap_range(&[], none());
+        before.and(block).and(behind).invalidate(mmu);
+    });
+    assert_eq!(trace(), "(SDTdRdI)");
 }
 
 #[test]

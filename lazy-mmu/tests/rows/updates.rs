@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use lazy_mmu::descriptor::{
-    ACCESSED, DBM, Granule, KERNEL_DATA, KERNEL_READ_ONLY, Leaf, READ_ONLY, Table, TopLevel, VALID,
+    ACCESSED, DBM, Granule, KERNEL_DATA, KERNEL_READ_ONLY, Leaf, READ_ONLY, TABLE_OR_PAGE, Table,
+    TopLevel, VALID,
 };
 use lazy_mmu::sim::{Event, Sim, bits, interrupt, is_settled, take_trace};
 use lazy_mmu::tlb::{self, VirtualRange};
@@ -131,6 +132,13 @@ fn b15_what_adds_goes_by_the_rule() {
         Ok(KERNEL.0)
     );
     assert_eq!(trace(), "SDI");
+}
+
+#[test]
+#[should_panic(expected = "software has no bits of its own among those of the type")]
+fn b15_the_type_of_an_entry_is_none_of_softwares_bits() {
+    let block = AtomicU64::new(BLOCK);
+    update::set_access_flags::<Sim, _>(&block, Leaf(TABLE_OR_PAGE), TABLE_OR_PAGE);
 }
 
 #[test]

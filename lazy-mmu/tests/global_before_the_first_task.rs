@@ -1,0 +1,85 @@
+//! Row C13 through `Global`: before the first task the registered backend has nobody's bits, too.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use lazy_mmu::aarch64::{Aarch64, ByteAt, Kernel, MaybeNull, PreemptCountAt, TaskPointer};
+use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
+use lazy_mmu::sim::{self, Sim, is_settled};
+use lazy_mmu::{Backend, Bits, Global, OwnByte, Storage, Task, check_idle, forward_machine, with};
+
+#[repr(C, align(8))]
+struct ThreadInfo {
+    bits: AtomicU8,
+    preempt_count: AtomicU64,
+}
+
+std::thread_local! {
+    static TASK: Cell<*mut u8> = const { Cell::new(std::ptr::null_mut()) };
+}
+
+struct Register;
+impl TaskPointer for Register {
+    fn current() -> *mut u8 {
+        TASK.get()
+    }
+}
+
+struct Early;
+// SAFETY: the test lets the register point to a `ThreadInfo`, or be null before it has one.
+unsafe impl Kernel for Early {
+    type Task = MaybeNull<Register>;
+    type Bits = ByteAt<0>;
+    type Interrupt = PreemptCountAt<8, 1>;
+}
+
+/// `Aarch64<Early>` with the barriers of the simulated machine.
+struct Hosted;
+// SAFETY: the bits and the interrupt test are `Early`'s, the rest is `Sim`'s.
+unsafe impl Backend for Hosted {
+    type Storage = OwnByte;
+
+    fn current() -> OwnByte {
+        Aarch64::<Early>::current()
+    }
+
+    fn in_interrupt() -> bool {
+        Aarch64::<Early>::in_interrupt()
+    }
+
+    forward_machine!(Sim);
+}
+
+lazy_mmu::set_global_backend!(Hosted);
+
+#[test]
+fn c13_before_the_first_task_through_the_registered_backend() {
+    let slot = AtomicU64::new(0);
+    let page = Leaf::page(0x4000_0000, KERNEL_DATA);
+    with::<Global, _>(|mmu| {
+        mmu.write(&slot, page);
+        assert!(is_settled(&slot));
+    });
+    assert!(check_idle::<Global>().is_ok());
+    // SAFETY: there is no task, and so no handle.
+    let handle = std::panic::catch_unwind(|| unsafe { Task::<Global>::current() });
+    assert!(handle.is_err());
+    assert_eq!(OwnByte::nobodys().load(), Bits::EMPTY);
+
+    let info = ThreadInfo {
+        bits: AtomicU8::new(0),
+        preempt_count: AtomicU64::new(0),
+    };
+    TASK.set((&raw const info).cast_mut().cast());
+    // SAFETY: the only handle of this task.
+    let mut task = unsafe { Task::<Global>::current() };
+    let mut section = task.enter();
+    section.write(&slot, page);
+    assert!(!is_settled(&slot), "deferred");
+    drop(section);
+    drop(task);
+    assert!(is_settled(&slot));
+    assert_eq!(info.bits.load(Ordering::Relaxed), 0);
+    assert_eq!(info.preempt_count.load(Ordering::Relaxed), 0);
+    sim::take_trace();
+}
