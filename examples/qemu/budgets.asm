@@ -543,8 +543,8 @@ ours_attribute_byte:
    5  orr w10, w10, w11
    6  cbz w10, -> 12
    7  mov w8, wzr
-   8  nop
-   9  adr x0, elsewhere
+   8  adrp x0, elsewhere
+   9  add x0, x0, #0xa8
   10  cbnz x3, -> 21
   11  b -> 45
   12  add x0, x9, #0xc
@@ -593,8 +593,8 @@ ours_attribute_mmu_byte:
    5  orr w10, w10, w11
    6  cbz w10, -> 12
    7  mov w8, wzr
-   8  nop
-   9  adr x0, elsewhere
+   8  adrp x0, elsewhere
+   9  add x0, x0, #0xa8
   10  cbnz x3, -> 21
   11  b -> 41
   12  add x0, x9, #0xc
@@ -636,49 +636,43 @@ leave_out_of_line, of ours_enter_leave_byte:
    2  cmp w9, #0x2
    3  and w9, w0, #0xff
    4  b.hs -> 11
-   5  tbnz w9, #0x2, -> 32
+   5  tbnz w9, #0x2, -> 16
    6  ldrb w9, [x1]
-   7  tbnz w9, #0x1, -> 37
+   7  tbnz w9, #0x1, -> 21
    8  cmp w8, #0x1
-   9  b.eq -> 45
+   9  b.eq -> 29
   10  ret
   11  cbz w8, -> 10
-  12  tbz w9, #0x2, -> 16
+  12  tbnz w9, #0x2, -> 32
   13  ldrb w8, [x1]
-  14  and w8, w8, #0xfffffffb
-  15  strb w8, [x1]
-  16  mrs x8, s3_0_c13_c0_4
-  17  ldr w9, [x8, #0x8]
-  18  tst w9, #0xffff00
-  19  b.ne -> 10
-  20  add x8, x8, #0xc
-  21  nop
-  22  adr x9, elsewhere
-  23  cmp x8, x9
-  24  b.eq -> 10
-  25  ldrb w9, [x8]
-  26  tbz w9, #0x1, -> 31
-  27  and w9, w9, #0xfffffffd
-  28  strb w9, [x8]
-  29  dsb ishst
-  30  isb
+  14  tbnz w8, #0x1, -> 37
+  15  ret
+  16  ldrb w9, [x1]
+  17  and w9, w9, #0xfffffffb
+  18  strb w9, [x1]
+  19  ldrb w9, [x1]
+  20  tbz w9, #0x1, -> 8
+  21  cmp w8, #0x2
+  22  b.ne -> 25
+  23  and w9, w9, #0xfffffffd
+  24  strb w9, [x1]
+  25  dsb ishst
+  26  isb
+  27  cmp w8, #0x1
+  28  b.ne -> 10
+  29  and w8, w9, #0xfc
+  30  strb w8, [x1]
   31  ret
-  32  ldrb w9, [x1]
-  33  and w9, w9, #0xfffffffb
-  34  strb w9, [x1]
-  35  ldrb w9, [x1]
-  36  tbz w9, #0x1, -> 8
-  37  cmp w8, #0x2
-  38  b.ne -> 41
-  39  and w9, w9, #0xfffffffd
-  40  strb w9, [x1]
-  41  dsb ishst
-  42  isb
-  43  cmp w8, #0x1
-  44  b.ne -> 10
-  45  and w8, w9, #0xfc
-  46  strb w8, [x1]
-  47  ret
+  32  ldrb w8, [x1]
+  33  and w8, w8, #0xfffffffb
+  34  strb w8, [x1]
+  35  ldrb w8, [x1]
+  36  tbz w8, #0x1, -> 15
+  37  and w8, w8, #0xfffffffd
+  38  strb w8, [x1]
+  39  dsb ishst
+  40  isb
+  41  ret
 
 leave_out_of_line, of ours_map_kernel_word:
    0  and w8, w0, #0x3
@@ -686,52 +680,47 @@ leave_out_of_line, of ours_map_kernel_word:
    2  cmp w9, #0x2
    3  and w9, w0, #0xff
    4  b.hs -> 11
-   5  tbnz w9, #0x2, -> 31
+   5  tbnz w9, #0x2, -> 16
    6  ldr x9, [x1]
-   7  tbnz w9, #0x1e, -> 36
+   7  tbnz w9, #0x1e, -> 21
    8  cmp w8, #0x1
-   9  b.eq -> 44
+   9  b.eq -> 29
   10  ret
   11  cbz w8, -> 10
-  12  tbz w9, #0x2, -> 16
-  13  mov w8, #0x80000000
-  14  ldr xzr, [x1]
-  15  ldclr x8, x8, [x1]
-  16  mrs x8, s3_0_c4_c1_0
-  17  ldr w9, [x8, #0x8]
-  18  adrp x10, elsewhere
-  19  add x10, x10, #0xb0
-  20  cmp x8, x10
-  21  b.eq -> 10
-  22  and w9, w9, #0xffff00
-  23  cbnz w9, -> 10
-  24  ldr x9, [x8]
-  25  tbz w9, #0x1e, -> 30
-  26  mov w9, #0x40000000
-  27  ldclr x9, x8, [x8]
-  28  dsb ishst
-  29  isb
-  30  ret
-  31  mov w9, #0x80000000
-  32  ldr xzr, [x1]
-  33  ldclr x9, x9, [x1]
-  34  ldr x9, [x1]
-  35  tbz w9, #0x1e, -> 8
-  36  cmp w8, #0x2
-  37  b.ne -> 40
-  38  mov w9, #0x40000000
-  39  ldclr x9, x9, [x1]
-  40  dsb ishst
-  41  isb
-  42  cmp w8, #0x1
-  43  b.ne -> 10
-  44  mov w8, #0x60000000
-  45  ldclr x8, x8, [x1]
-  46  ret
+  12  tbnz w9, #0x2, -> 32
+  13  ldr x8, [x1]
+  14  tbnz w8, #0x1e, -> 37
+  15  ret
+  16  mov w9, #0x80000000
+  17  ldr xzr, [x1]
+  18  ldclr x9, x9, [x1]
+  19  ldr x9, [x1]
+  20  tbz w9, #0x1e, -> 8
+  21  cmp w8, #0x2
+  22  b.ne -> 25
+  23  mov w9, #0x40000000
+  24  ldclr x9, x9, [x1]
+  25  dsb ishst
+  26  isb
+  27  cmp w8, #0x1
+  28  b.ne -> 10
+  29  mov w8, #0x60000000
+  30  ldclr x8, x8, [x1]
+  31  ret
+  32  mov w8, #0x80000000
+  33  ldr xzr, [x1]
+  34  ldclr x8, x8, [x1]
+  35  ldr x8, [x1]
+  36  tbz w8, #0x1e, -> 15
+  37  mov w8, #0x40000000
+  38  ldclr x8, x8, [x1]
+  39  dsb ishst
+  40  isb
+  41  ret
 
 leave_dynamic, of ours_attribute_byte:
-   0  nop
-   1  adr x8, elsewhere
+   0  adrp x8, elsewhere
+   1  add x8, x8, #0xa8
    2  tbnz w2, #0x2, -> 19
    3  cmp x0, x8
    4  b.eq -> 29

@@ -6,7 +6,7 @@ use lazy_mmu::sim::Sim;
 
 fn forge() -> Paused<'static, Sim> {
     Paused {
-        outermost: true,
+        kind: lazy_mmu::raw::Kind::Outer,
         memory: None,
     }
 }
