@@ -2,17 +2,12 @@
 //!
 //! No part of any package: `ui-tests/tests/warnings.rs` has Clippy look at it.
 
-use lazy_mmu::{Global, LazyMmu, Nested, Task, raw};
+use lazy_mmu::{Global, Task, raw};
 
 async fn other_tasks_run() {}
 
 pub async fn section(task: &mut Task) {
     let _held = task.enter();
-    other_tasks_run().await;
-}
-
-pub async fn pause(section: &mut LazyMmu<'_, Nested>) {
-    let _held = section.pause();
     other_tasks_run().await;
 }
 

@@ -47,6 +47,7 @@ impl<M: Machine> MemoryManager<'_, M> {
     ///
     /// Valid: the pair at the end of this section is all the synchronisation there is, for the entry was invalid, and
     /// invalid entries are in no TLB. Invalid: the TLBs forget the page.
+    #[inline(never)] // As `apply_to_page_range`.
     fn set_linear(&mut self, first: Frame, count: usize, valid: bool) -> Result<(), Error> {
         let range = PageRange::linear(first, count);
         let mut frame = first;

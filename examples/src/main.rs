@@ -156,7 +156,7 @@ impl Sections {
             let Event::Leave(kind) = event else { continue };
             let emitted = usize::from(events[..i].ends_with(&[Event::DsbIshst, Event::Isb]));
             match kind {
-                Kind::Outer => {
+                Kind::Outermost => {
                     sections.outer.0 += 1;
                     sections.outer.1 += emitted;
                 }

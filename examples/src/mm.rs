@@ -109,6 +109,7 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
     ///
     /// [`Error::NotMapped`] or [`Error::OutOfFrames`], as `missing` says, if there is no table for a page; and what `f`
     /// returns.
+    #[inline(never)] // Or the size of the text tells what the inliner has chosen.
     #[lazy_mmu(backend = M::Backend, mmu)]
     pub fn apply_to_page_range(
         &mut self,
@@ -166,6 +167,7 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
     }
 
     /// Allocates a table and links it into `slot`, an entry of a table at `level`.
+    #[inline(never)] // As `apply_to_page_range`.
     fn link_table(
         &mut self,
         mmu: &mut Section<'_, M>,

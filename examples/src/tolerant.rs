@@ -58,11 +58,12 @@ unsafe impl<B: Backend> Backend for Tolerant<B> {
     #[inline]
     fn observe(event: Event) {
         B::observe(match event {
-            Event::Enter(Kind::Nested) => Event::Enter(Kind::Outer),
+            Event::Enter(Kind::Nested) => Event::Enter(Kind::Outermost),
             Event::Leave(Kind::Nested) => {
+                let bits = Self::current();
                 // SAFETY: this is what was wrong with the old state machine: more stores are immediate, none less.
-                unsafe { Self::current().clear(Bits::ACTIVE) };
-                Event::Leave(Kind::Outer)
+                unsafe { bits.clear(bits.load(), Bits::ACTIVE) };
+                Event::Leave(Kind::Outermost)
             }
             other => other,
         });

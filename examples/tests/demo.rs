@@ -46,7 +46,7 @@ fn the_timeline_has_one_line_an_event_indented_by_section() {
         lines,
         [
             "populate_range",
-            "  enter Outer",
+            "  enter Outermost",
             "    enter Nested",
             "      store 0x006000004800b707 in table 0x48003000, entry 11",
             "      dsb ishst",
@@ -55,7 +55,7 @@ fn the_timeline_has_one_line_an_event_indented_by_section() {
             "    store 0x006000004800b707 in table 0x48006000, entry 2",
             "    dsb ishst",
             "    isb",
-            "  leave Outer",
+            "  leave Outermost",
         ]
     );
 }

@@ -125,7 +125,7 @@ fn b19_each_allocation_inside_a_walk_is_a_nested_section_that_flushes() {
             })
             .count();
         assert_eq!(flushed_nested_leaves, allocations, "{name}");
-        assert!(matches!(events[0], Event::Enter(Kind::Outer)), "{name}");
+        assert!(matches!(events[0], Event::Enter(Kind::Outermost)), "{name}");
     }
 }
 

@@ -14,6 +14,8 @@
 mod args;
 #[path = "../../lazy-mmu-macros/tests/expansion/check.rs"]
 mod check;
+#[path = "../../lazy-mmu-macros/src/errors.rs"]
+mod errors;
 #[path = "../../lazy-mmu-macros/src/expand.rs"]
 mod expand;
 #[path = "../../lazy-mmu-macros/src/item.rs"]

@@ -22,7 +22,7 @@ struct Loom;
 // SAFETY: each model has one thread that uses it, which finds its own word, as long as the model runs; there are no
 // interrupts, and nothing walks the tables.
 unsafe impl Backend for Loom {
-    type Storage = SharedWord<29, 30, 31>;
+    type Storage = SharedWord<28>;
 
     fn current() -> Self::Storage {
         let word = WORD
@@ -43,7 +43,7 @@ unsafe impl Backend for Loom {
 
 /// Flags of others: one that is set and cleared again, one that is set, one that is cleared.
 const BLINKS: u64 = 1;
-const SET: u64 = 1 << 28;
+const SET: u64 = 1 << 27;
 const CLEARED: u64 = 1 << 32;
 
 /// Runs `program` in every interleaving with the other CPUs' changes, and checks the flags and the number of pairs.

@@ -5,20 +5,8 @@ use quote::quote;
 use syn::{Expr, Item};
 
 use crate::args::Args;
+use crate::errors::Errors;
 use crate::item::Function;
-
-/// All that is wrong, reported together.
-#[derive(Default)]
-pub(crate) struct Errors(Option<syn::Error>);
-
-impl Errors {
-    pub(crate) fn push(&mut self, error: syn::Error) {
-        match &mut self.0 {
-            Some(first) => first.combine(error),
-            None => self.0 = Some(error),
-        }
-    }
-}
 
 /// `#[lazy_mmu(args)] item`.
 ///
@@ -27,7 +15,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
     let function = Function::parse(&item, &mut errors);
-    match (function, errors.0) {
+    match (function, errors.into_error()) {
         (Some(function), None) => {
             function.with_first_statement(args.open_section(), args.names_the_section())
         }

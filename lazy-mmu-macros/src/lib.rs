@@ -1,9 +1,10 @@
 //! The attribute `#[lazy_mmu]` of the crate `lazy-mmu`, which re-exports it. Use it from there.
 //!
-//! Three files: `args` reads what stands in the attribute's parentheses, `item` takes the function apart as far as the
-//! attribute must know it, `expand` puts both together.
+//! `args` reads what stands in the attribute's parentheses, `item` takes the function apart as far
+//! as the attribute must know it, and `expand` puts both together. `errors` collects what is wrong.
 
 mod args;
+mod errors;
 mod expand;
 mod item;
 

@@ -20,12 +20,12 @@
 //!
 //! struct Kernel;
 //!
-//! // SAFETY: SP_EL0 points to the running task's `ThreadInfo`, also in handlers; the flags' bits 29 to 31 are
+//! // SAFETY: SP_EL0 points to the running task's `ThreadInfo`, also in handlers; the flags' bits 28 to 31 are
 //! // nobody else's, and clear in a new task; the preempt count is Linux's; a context switch executes `dsb ish`
 //! // on the old CPU and `isb` on the new one.
 //! unsafe impl aarch64::Kernel for Kernel {
 //!     type Task = SpEl0;
-//!     type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 29, 30, 31>;
+//!     type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 28>;
 //!     type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
 //! }
 //!
@@ -243,7 +243,7 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
     #[inline]
     fn current() -> Self::Storage {
         // SAFETY: `K` promises that the bits lie in the structure to which the pointer points.
-        Self::task().map_or_else(Storage::nobodys, |task| unsafe { K::Bits::in_task(task) })
+        Self::task().map_or_else(Storage::inert, |task| unsafe { K::Bits::in_task(task) })
     }
 
     #[inline]
@@ -277,7 +277,7 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
         let Some(task) = Self::task() else {
             // Code before the first task has no bits. It may not rely on any, as an interrupt
             // handler may not.
-            return (Self::Storage::nobodys(), true);
+            return (Self::Storage::inert(), true);
         };
         // SAFETY: as in `current`.
         let bits = unsafe { K::Bits::in_task(task) };
@@ -391,18 +391,17 @@ pub trait BitsAt: 'static {
     unsafe fn in_task(task: *mut u8) -> Self::Storage;
 }
 
-/// Bits number `ACTIVE`, `PENDING` and `PAUSED` of the 64-bit flags word, `OFFSET` bytes into the task's structure.
+/// Bits number `FIRST` to `FIRST + 3` of the 64-bit flags word, `OFFSET` bytes into the task's
+/// structure.
 ///
 /// The word is shared with other flags ([`SharedWord`]), all accesses to which are 64-bit atomic
 /// accesses.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct FlagsAt<const OFFSET: usize, const ACTIVE: u32, const PENDING: u32, const PAUSED: u32>;
+pub struct FlagsAt<const OFFSET: usize, const FIRST: u32>;
 
-impl<const OFFSET: usize, const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> BitsAt
-    for FlagsAt<OFFSET, ACTIVE, PENDING, PAUSED>
-{
-    type Storage = SharedWord<ACTIVE, PENDING, PAUSED>;
+impl<const OFFSET: usize, const FIRST: u32> BitsAt for FlagsAt<OFFSET, FIRST> {
+    type Storage = SharedWord<FIRST>;
 
     #[inline]
     unsafe fn in_task(task: *mut u8) -> Self::Storage {
@@ -520,7 +519,7 @@ mod tests {
     // SAFETY: for this test, whose one thread owns INFO.
     unsafe impl Kernel for Flags {
         type Task = Pointer;
-        type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 60, 61, 62>;
+        type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 60>;
         type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
     }
 
@@ -537,14 +536,14 @@ mod tests {
     fn k01_k02_the_bits_are_where_the_kernel_says() {
         let flags = Aarch64::<Flags>::current();
         // SAFETY: no section depends on these bits.
-        unsafe { flags.set(Bits::ACTIVE) };
-        assert_eq!(INFO.flags.load(Ordering::Relaxed), 1 << 60);
+        unsafe { flags.set(Bits::EMPTY, Bits::ACTIVE) };
+        assert_eq!(INFO.flags.load(Ordering::Relaxed), 1 << 62);
         // SAFETY: as above.
-        unsafe { flags.set(Bits::PENDING) };
-        assert_eq!(INFO.flags.load(Ordering::Relaxed), 0b11 << 60);
+        unsafe { flags.set(Bits::ACTIVE, Bits::PENDING) };
+        assert_eq!(INFO.flags.load(Ordering::Relaxed), 0b101 << 60);
 
         // SAFETY: as above.
-        unsafe { Aarch64::<Byte>::current().set(Bits::ACTIVE) };
+        unsafe { Aarch64::<Byte>::current().set(Bits::EMPTY, Bits::ACTIVE) };
         assert_ne!(INFO.lazy_mmu.load(Ordering::Relaxed), 0);
         assert_eq!(INFO.other.load(Ordering::Relaxed), 0);
 

@@ -162,10 +162,11 @@ pub unsafe trait Backend: 'static {
     /// outermost section is entered, or the pause of one ends. To disable preemption, say. Sections that are inert do not
     /// call it, so those of interrupt handlers do not.
     ///
-    /// Each call is followed by one of [`mode_ends`](Self::mode_ends), on every way out: leave, early return, pause, panic.
-    /// A guard that was forgotten ends the mode when it is [healed](crate::Task). Between the two calls the mode is on; a
-    /// synchronous exception handler that opens a section of its own just then may call both in between, so a hook
-    /// counts, as a preempt count does.
+    /// Each call is followed by one of [`mode_ends`](Self::mode_ends), on every way out: leave,
+    /// early return, pause, panic. If the guard was forgotten, the mode ends when the
+    /// [handle](crate::Task) is used next. Between the two calls the mode is on; a synchronous
+    /// exception handler that opens a section of its own just then may call both in between, so a
+    /// hook counts, as a preempt count does.
     #[inline]
     fn mode_begins() {}
 

@@ -21,7 +21,7 @@ pub struct Off<S>(PhantomData<S>);
 impl<S: Storage> Storage for Off<S> {
     /// The same: each section is one that has no effect on the thread.
     #[inline]
-    fn nobodys() -> Self {
+    fn inert() -> Self {
         Self(PhantomData)
     }
 
@@ -31,12 +31,10 @@ impl<S: Storage> Storage for Off<S> {
     }
 
     #[inline]
-    unsafe fn set(self, _: Bits) -> Bits {
-        Bits::PAUSED
-    }
+    unsafe fn set(self, _: Bits, _: Bits) {}
 
     #[inline]
-    unsafe fn clear(self, _: Bits) {}
+    unsafe fn clear(self, _: Bits, _: Bits) {}
 }
 
 // SAFETY: no bits are ever set, so no pair is ever deferred; the barrier is `B`'s.
@@ -45,7 +43,7 @@ unsafe impl<B: Backend> Backend for Eager<B> {
 
     #[inline]
     fn current() -> Self::Storage {
-        Off::nobodys()
+        Off::inert()
     }
 
     /// Never: it would change nothing, for every store is immediate anyway.

@@ -6,9 +6,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, Ordering};
 
 use crate::backend::{Backend, Event};
-use crate::bits::{
-    Bits, FlagsWord, OwnByte, SharedWord, Storage, bits_to_word, nobodys_word, word_to_bits,
-};
+use crate::bits::{Bits, FlagsWord, OwnByte, SharedWord, Storage, from_word, inert_word, to_word};
 use crate::eager::Off;
 use crate::tlb::Tlbi;
 
@@ -103,12 +101,6 @@ fn registered() -> &'static Registered {
     }
 }
 
-/// A load from a constant, which the compiler moves out of loops; no call.
-#[inline]
-fn layout() -> Layout {
-    registered().layout
-}
-
 /// The program's backend, as [`set_global_backend!`](crate::set_global_backend) defines it.
 #[derive(Debug)]
 pub struct Registered {
@@ -151,15 +143,8 @@ impl Registered {
 /// Where the registered backend keeps its bits, known at link time, so that the guard need carry only a pointer.
 #[derive(Clone, Copy, Debug)]
 pub enum Layout {
-    /// A [`SharedWord`] with these bit numbers.
-    SharedWord {
-        /// The number of ACTIVE.
-        active: u32,
-        /// The number of PENDING.
-        pending: u32,
-        /// The number of PAUSED.
-        paused: u32,
-    },
+    /// A [`SharedWord`] whose bits begin at this number.
+    SharedWord(u32),
     /// An [`OwnByte`].
     OwnByte,
     /// Nowhere: the mode is switched off.
@@ -185,14 +170,8 @@ pub trait Registrable: Storage {
     fn place(self) -> Place;
 }
 
-impl<const ACTIVE: u32, const PENDING: u32, const PAUSED: u32> Registrable
-    for SharedWord<ACTIVE, PENDING, PAUSED>
-{
-    const LAYOUT: Layout = Layout::SharedWord {
-        active: ACTIVE,
-        pending: PENDING,
-        paused: PAUSED,
-    };
+impl<const FIRST: u32> Registrable for SharedWord<FIRST> {
+    const LAYOUT: Layout = Layout::SharedWord(FIRST);
 
     #[inline]
     fn place(self) -> Place {
@@ -213,136 +192,76 @@ impl Registrable for OwnByte {
 impl<S: Registrable> Registrable for Off<S> {
     const LAYOUT: Layout = Layout::Off;
 
-    /// As with `Off` itself, whose bits are nobody's: `check_idle` tells by them.
+    /// As with `Off` itself, whose bits are the inert ones: `check_idle` tells by them.
     #[inline]
     fn place(self) -> Place {
-        Place::nobodys()
+        Place::inert()
     }
 }
 
-impl Place {
-    /// The word of a `SharedWord`.
-    ///
-    /// # Safety
-    ///
-    /// The registered layout is `SharedWord`.
-    #[inline]
-    unsafe fn word(&self) -> &FlagsWord {
-        // SAFETY: the handle from which the place was made pointed to a word that is valid as long as it is used.
-        unsafe { self.0.cast().as_ref() }
-    }
+/// A [`Place`], by the registered layout.
+enum Kept<'a> {
+    Word(&'a FlagsWord, u32),
+    Byte(OwnByte),
+    Off,
+}
 
-    /// The byte of an `OwnByte`.
-    ///
-    /// # Safety
-    ///
-    /// The registered layout is `OwnByte`.
+impl Place {
     #[inline]
-    unsafe fn byte(self) -> OwnByte {
-        // SAFETY: the handle from which the place was made pointed to a byte that is valid as long as it is used.
-        unsafe { OwnByte::from_ptr(self.0.cast::<AtomicU8>()) }
+    fn kept(&self) -> Kept<'_> {
+        match registered().layout {
+            Layout::SharedWord(first) => {
+                // SAFETY: in this layout the place was made of a handle to a word, which is valid
+                // as long as the handle is used.
+                Kept::Word(unsafe { self.0.cast().as_ref() }, first)
+            }
+            Layout::OwnByte => {
+                // SAFETY: in this layout the place was made of a handle to a byte, which is valid
+                // as long as the handle is used.
+                Kept::Byte(unsafe { OwnByte::from_ptr(self.0.cast::<AtomicU8>()) })
+            }
+            Layout::Off => Kept::Off,
+        }
     }
 }
 
 impl Storage for Place {
     /// A word of zeros, whatever the layout.
     #[inline]
-    fn nobodys() -> Self {
-        Self(NonNull::from(nobodys_word()).cast())
+    fn inert() -> Self {
+        Self(NonNull::from(inert_word()).cast())
     }
 
     #[inline]
     fn load(self) -> Bits {
-        match layout() {
-            Layout::SharedWord {
-                active,
-                pending,
-                paused,
-            } => {
-                // SAFETY: this arm's layout.
-                let word = unsafe { self.word() }.load(Ordering::Relaxed);
-                word_to_bits(word, active, pending, paused)
-            }
-            // SAFETY: this arm's layout.
-            Layout::OwnByte => unsafe { self.byte() }.load(),
-            Layout::Off => Bits::PAUSED,
+        match self.kept() {
+            Kept::Word(word, first) => from_word(word.load(Ordering::Relaxed), first),
+            Kept::Byte(byte) => byte.load(),
+            Kept::Off => Bits::PAUSED,
         }
     }
 
     #[inline]
-    unsafe fn set(self, bits: Bits) -> Bits {
-        match layout() {
-            Layout::SharedWord {
-                active,
-                pending,
-                paused,
-            } => {
-                let mask = bits_to_word(bits, active, pending, paused);
-                // SAFETY: this arm's layout.
-                let before = unsafe { self.word() }.fetch_or(mask, Ordering::Relaxed);
-                word_to_bits(before, active, pending, paused)
+    unsafe fn set(self, seen: Bits, bits: Bits) {
+        match self.kept() {
+            Kept::Word(word, first) => {
+                word.fetch_or(to_word(bits, first), Ordering::Relaxed);
             }
-            Layout::OwnByte => {
-                // SAFETY: this arm's layout.
-                let byte = unsafe { self.byte() };
-                // SAFETY: the caller's promise is the same.
-                unsafe { byte.set(bits) }
-            }
-            Layout::Off => Bits::PAUSED,
+            // SAFETY: the caller's promise is the same.
+            Kept::Byte(byte) => unsafe { byte.set(seen, bits) },
+            Kept::Off => {}
         }
     }
 
     #[inline]
-    unsafe fn clear(self, bits: Bits) {
-        match layout() {
-            Layout::SharedWord {
-                active,
-                pending,
-                paused,
-            } => {
-                let mask = bits_to_word(bits, active, pending, paused);
-                // SAFETY: this arm's layout.
-                unsafe { self.word() }.fetch_and(!mask, Ordering::Relaxed);
+    unsafe fn clear(self, seen: Bits, bits: Bits) {
+        match self.kept() {
+            Kept::Word(word, first) => {
+                word.fetch_and(!to_word(bits, first), Ordering::Relaxed);
             }
-            Layout::OwnByte => {
-                // SAFETY: this arm's layout.
-                let byte = unsafe { self.byte() };
-                // SAFETY: the caller's promise is the same.
-                unsafe { byte.clear(bits) };
-            }
-            Layout::Off => {}
-        }
-    }
-
-    #[inline]
-    unsafe fn set_seen(self, seen: Bits, bits: Bits) {
-        match layout() {
-            Layout::OwnByte => {
-                // SAFETY: this arm's layout.
-                let byte = unsafe { self.byte() };
-                // SAFETY: the caller's promise is the same.
-                unsafe { byte.set_seen(seen, bits) };
-            }
-            _ => {
-                // SAFETY: the caller's promise is the same.
-                unsafe { self.set(bits) };
-            }
-        }
-    }
-
-    #[inline]
-    unsafe fn clear_seen(self, seen: Bits, bits: Bits) {
-        match layout() {
-            Layout::OwnByte => {
-                // SAFETY: this arm's layout.
-                let byte = unsafe { self.byte() };
-                // SAFETY: the caller's promise is the same.
-                unsafe { byte.clear_seen(seen, bits) };
-            }
-            _ => {
-                // SAFETY: the caller's promise is the same.
-                unsafe { self.clear(bits) };
-            }
+            // SAFETY: the caller's promise is the same.
+            Kept::Byte(byte) => unsafe { byte.clear(seen, bits) },
+            Kept::Off => {}
         }
     }
 }

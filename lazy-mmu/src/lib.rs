@@ -35,7 +35,7 @@
 //!
 //! | way | the guard | for |
 //! |---|---|---|
-//! | [`Task::enter`], [`LazyMmu::nest`] | owned; levels are types | code that has the task's handle, or a section |
+//! | [`Task::enter`], [`LazyMmu::nest`] | owned; the nesting is a type | code that has the task's handle, or a section |
 //! | [`with`] | borrowed by the closure | a part of a function |
 //! | the attribute `#[lazy_mmu]` | hidden, or `mmu` | a whole function |
 //!
@@ -44,15 +44,16 @@
 //!
 //! # For kernels
 //!
-//! Three bits per thread are all that the mode keeps. Say where they are and how an interrupt is told: with the
-//! configuration of [`aarch64`], or with a [`Backend`] of your own (20 lines). Name the backend where you use
-//! it (`backend = ..`, inlined), or register it once for the program with [`set_global_backend!`], so
+//! The state is four bits per thread: *active*, *pending*, *paused*, *owned*. A kernel says where
+//! they are and how to recognise that the CPU is in interrupt context: with the configuration of
+//! [`aarch64`], or with a [`Backend`] of its own (20 lines). Name the backend where you use it
+//! (`backend = ..`, inlined), or register it once for the program with [`set_global_backend!`], so
 //! that libraries need not know it ([`Global`]).
 //!
 //! # For libraries
 //!
 //! Leave the backend out, and use the attribute, [`with::<Global, _>`](with) or `&mut LazyMmu<'_, L>` where
-//! `L: `[`Level`]. The final binary registers it.
+//! `L: `[`Nesting`]. The final binary registers it.
 //!
 //! # Barriers
 //!
@@ -72,7 +73,7 @@
 //!
 //! # Pauses, and mappings that wait for their barrier
 //!
-//! [`LazyMmu::pause`], [`LazyMmu::paused`] and [`paused()`] make stores immediate for a stretch of code. A function that
+//! [`LazyMmu::paused`] and [`paused()`] make stores immediate for a stretch of code. A function that
 //! maps in its caller's section returns a [`Pending`] mapping, which only a flush or leave of that section redeems; one that
 //! opens the section itself returns it [`visible()`].
 //!
@@ -100,7 +101,7 @@ mod bits;
 mod eager;
 mod global;
 mod granule;
-mod level;
+mod nesting;
 mod pause;
 mod section;
 mod store;
@@ -112,8 +113,8 @@ pub use backend::{Backend, Event};
 pub use bits::{Bits, OwnByte, SharedWord, Storage};
 pub use eager::Eager;
 pub use global::Global;
-pub use level::{Dynamic, Level, Nested, Outer};
-pub use pause::{Paused, paused};
+pub use nesting::{Dynamic, Nested, Nesting, Outer};
+pub use pause::paused;
 pub use section::{LazyMmu, with};
 pub use store::{flush, is_active, note_store, note_stores, write, write_ptr};
 pub use task::{NotIdle, Task, check_idle};

@@ -31,20 +31,28 @@
 //!
 //! # The state machine
 //!
-//! Three [bits](crate::Bits) a thread, and a token. All of it:
+//! Four [bits](crate::Bits) a thread, and a token. All of it:
 //!
 //! | operation | |
 //! |---|---|
-//! | enter | in an interrupt, or `PAUSED`: *Inert*. Else `ACTIVE` is set: it was set before → *Nested*, it was not → *Outer* |
-//! | leave | *Inert*: as flush. *Nested*: if `PENDING`, clear it, then the barrier pair. *Outer*: if `PENDING`, the pair; then clear `PENDING` and `ACTIVE`, at once |
+//! | enter | in an interrupt, or `PAUSED`: *Inert*. Else `ACTIVE` is set: it was set before → *Nested*, it was not → *Outermost* |
+//! | leave | *Inert*: as flush. *Nested*: if `PENDING`, clear it, then the barrier pair. *Outermost*: if `PENDING`, the pair; then clear all bits but `PAUSED`, at once |
 //! | store | the descriptor first. Then, if it needs the pair: `PENDING` set → done; `ACTIVE` and not `PAUSED` → set `PENDING`; else the pair at once. Through an *Inert* section, and without a section in an interrupt: the pair at once |
-//! | pause | in an interrupt: *Inert*. Else, if `PAUSED` is set: *Nested*. Else flush, then set `PAUSED`: *Outer* |
-//! | resume | *Outer*: clear `PAUSED`. *Inert*: as flush |
+//! | pause | in an interrupt: *Inert*. Else flush; then, if `PAUSED` is set: *Nested*, else set it: *Outermost* |
+//! | resume | *Outermost*: clear `PAUSED`. *Inert*: as flush |
 //! | flush | in an interrupt, through an *Inert* section or without one: nothing. Else, if `PENDING`: clear it, then the pair |
 //!
-//! Every leave that is not inert emits what is due, at every level, because the caller may use the mapping when the
-//! function that opened the section returns; only the outermost ends the mode. What enter did is in the token, so that
-//! leave undoes exactly that, though the context has changed in between (softirqs disabled, say).
+//! A section that is entered through the task's handle has no token. Its enter sets `OWNED` with
+//! `ACTIVE`, if no bit is set. Its leave is that of *Outermost* if `OWNED` is set, else that of
+//! *Nested*. Where `OWNED` is set at the enter, the handle's last guard was forgotten; that section
+//! is left first, as *Outermost*. It is never *Inert*: its stores ask the bits, so they are
+//! immediate only as long as a pause lasts; and it does not ask whether this is an interrupt,
+//! because a handle is not used in one.
+//!
+//! Every leave that is not inert emits what is due, the nested ones too, because the caller may use
+//! the mapping when the function that opened the section returns; only the outermost ends the mode.
+//! What enter did is in the token, so that leave undoes exactly that, though the context has
+//! changed in between (softirqs disabled, say).
 //!
 //! An *Inert* section, or pause, has changed nothing, so its end has nothing to undo. But the cause
 //! may have ended inside it: the stretch with softirqs disabled that counted as an interrupt, or
@@ -120,12 +128,12 @@ impl BoundToThread {
 }
 
 /// What entering a section did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Kind {
     /// The thread was in no section: this is the outermost, and its leave ends the mode.
     // From 1 on, so that "none" is 0, which costs one instruction less to find out.
-    Outer = 1,
+    Outermost = 1,
     /// The thread was in a section: leave flushes, and the mode goes on.
     Nested,
     /// The mode could not be entered (interrupt, or paused): stores are immediate. Its leave
@@ -159,10 +167,9 @@ pub unsafe fn enter<B: Backend>() -> State {
     reason = "the state is consumed: it must not be left twice"
 )]
 pub unsafe fn leave<B: Backend>(state: State) {
-    if state.kind == Kind::Inert {
-        leave_inert::<B>();
-    } else {
-        leave_at::<B>(B::current(), state.kind, || {});
+    match state.kind {
+        Kind::Inert => leave_inert::<B>(),
+        Kind::Outermost | Kind::Nested => leave_at::<B>(B::current(), state.kind),
     }
 }
 
@@ -176,8 +183,8 @@ pub struct PauseState {
 }
 
 impl PauseState {
-    /// What pause did: `Outer` is the pause whose resume reactivates, `Nested` one inside another, `Inert` one in an
-    /// interrupt.
+    /// What pause did: `Outermost` is the pause whose resume reactivates, `Nested` one inside
+    /// another, `Inert` one in an interrupt.
     #[inline]
     pub fn kind(&self) -> Kind {
         self.kind
@@ -217,14 +224,14 @@ pub unsafe fn resume<B: Backend>(state: PauseState) {
 #[inline]
 fn set(bits: impl Storage, seen: Bits, which: Bits) {
     // SAFETY: this is the state machine, and it has just looked.
-    unsafe { bits.set_seen(seen, which) };
+    unsafe { bits.set(seen, which) };
 }
 
 /// Clears `which` of bits that were `seen` just now; returns what is left of them.
 #[inline]
 fn clear(bits: impl Storage, seen: Bits, which: Bits) -> Bits {
     // SAFETY: this is the state machine, and it has just looked.
-    unsafe { bits.clear_seen(seen, which) };
+    unsafe { bits.clear(seen, which) };
     seen.difference(which)
 }
 
@@ -236,152 +243,183 @@ pub(crate) fn enter_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Stat
     } else if now.contains(Bits::ACTIVE) {
         Kind::Nested
     } else {
-        begin::<B>(bits, now);
-        Kind::Outer
+        begin::<B>(bits, now, Bits::ACTIVE);
+        Kind::Outermost
     };
     B::observe(Event::Enter(kind));
     state(kind)
 }
 
-/// Enters if the thread is idle: no bit is set. The short way of [`enter_at`], for what is no interrupt. `before` is called
-/// before, if it is.
+/// Enters through the task's handle. No guard of the handle lives, because a guard borrows it. So
+/// if the bits say that the handle began the mode, its guard was forgotten, and is left first.
 #[inline]
-pub(crate) fn enter_if_idle<B: Backend>(bits: B::Storage, before: impl FnOnce()) -> Option<State> {
+pub(crate) fn enter_owned<B: Backend>(bits: B::Storage) {
+    const BEGUN: Bits = Bits::ACTIVE.union(Bits::OWNED);
+
     let now = bits.load();
-    (now == Bits::EMPTY).then(|| {
-        before();
-        begin::<B>(bits, now);
-        B::observe(Event::Enter(Kind::Outer));
-        state(Kind::Outer)
-    })
+    let kind = if now == Bits::EMPTY {
+        begin::<B>(bits, now, BEGUN);
+        Kind::Outermost
+    } else {
+        // In line, though it is rare: a call would make every function that enters save registers.
+        cold_path();
+        if now.contains(Bits::OWNED) {
+            end::<B>(bits, now);
+        }
+        if now.contains(Bits::PAUSED) {
+            Kind::Inert
+        } else if now.contains(Bits::OWNED) {
+            begin::<B>(bits, Bits::EMPTY, BEGUN);
+            Kind::Outermost
+        } else {
+            Kind::Nested
+        }
+    };
+    B::observe(Event::Enter(kind));
 }
 
-/// Tells of the leave of a section for which nothing is to be done.
+/// The mode begins: `which` are set.
 #[inline]
-pub(crate) fn observe_leave<B: Backend>(kind: Kind) {
-    B::observe(Event::Leave(kind));
-}
-
-/// Leaves a section that was entered as `kind`, and whose guard was forgotten. Returns whether another one now has its place,
-/// because both begin the mode: then nothing has ended that would begin again.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "for an enter, which must not call")]
-pub(crate) fn stands_in<B: Backend>(bits: B::Storage, kind: Kind) -> bool {
-    // An inert one too: if the pause in which it was entered has ended, its stores may have been deferred into a section
-    // further up, and must not wait for that one.
-    let now = settle::<B>(bits);
-    let goes_on = kind == Kind::Outer && now == Bits::ACTIVE;
-    if kind == Kind::Outer && !goes_on {
-        // Somebody else has paused the mode, so it has ended.
-        clear(bits, now, Bits::ACTIVE);
-    }
-    B::observe(Event::Leave(kind));
-    if goes_on {
-        B::observe(Event::Enter(kind));
-    }
-    goes_on
-}
-
-/// The mode begins.
-#[inline]
-fn begin<B: Backend>(bits: B::Storage, now: Bits) {
-    // The hooks enclose the time in which the bits say that the mode is on: what an exception handler does in between
-    // is enclosed too.
+fn begin<B: Backend>(bits: B::Storage, now: Bits, which: Bits) {
+    // The hooks enclose the time in which the bits say that the mode is on, so they enclose an
+    // exception handler in between too.
     if B::HAS_HOOKS {
         B::mode_begins();
     }
-    set(bits, now, Bits::ACTIVE);
+    set(bits, now, which);
+}
+
+/// Leaves the section that began the mode, and ends the mode.
+#[inline]
+fn end<B: Backend>(bits: B::Storage, now: Bits) {
+    if now.contains(Bits::PENDING) {
+        B::barrier();
+    }
+    // As in `emit_pending`.
+    compiler_fence(Ordering::SeqCst);
+    // The pair first, then the mode: a thread is never outside with a barrier still owed. All bits
+    // at once: an exception handler in between has found that the mode is on, and has flushed its
+    // own stores. PAUSED stays, because a pause ends with its own closure.
+    let left = clear(
+        bits,
+        now,
+        Bits::ACTIVE.union(Bits::PENDING).union(Bits::OWNED),
+    );
+    // While it is paused the mode does not defer, and the hook has been called.
+    if B::HAS_HOOKS && left == Bits::EMPTY {
+        B::mode_ends();
+    }
+    B::observe(Event::Leave(Kind::Outermost));
+}
+
+/// Leaves a section that was entered as nested.
+#[inline]
+pub(crate) fn leave_nested<B: Backend>(bits: B::Storage) {
+    emit_pending::<B>(bits);
+    B::observe(Event::Leave(Kind::Nested));
 }
 
 /// Leaves an inert section. If its cause has ended, stores may have been deferred into a section
 /// further up; they must not wait for that one.
 #[inline]
 pub(crate) fn leave_inert<B: Backend>() {
-    settle_if_ended::<B>();
+    emit_after_inert::<B>();
     B::observe(Event::Leave(Kind::Inert));
 }
 
-/// Settles behind an inert section, or an inert pause, whose cause has ended.
+/// Emits the pair behind an inert section, or an inert pause, whose cause has ended.
 #[inline]
-pub(crate) fn settle_if_ended<B: Backend>() {
+fn emit_after_inert<B: Backend>() {
     let (bits, in_interrupt) = B::context();
-    // Where the mode is switched off the bits are nobody's, and this compiles to nothing.
-    if !in_interrupt && bits != Storage::nobodys() {
-        settle::<B>(bits);
+    // Where the mode is switched off the bits are the inert ones, and this compiles to nothing.
+    if !in_interrupt && bits != Storage::inert() {
+        emit_pending::<B>(bits);
     }
 }
 
-/// Leaves the section that was entered as `kind`, which is not inert. `paused` is called if the
-/// mode is paused, for the guard of a nested section that may have to end that.
+/// Leaves the section that was entered as `kind`, which is not inert.
 #[inline]
-pub(crate) fn leave_at<B: Backend>(bits: B::Storage, kind: Kind, paused: impl FnOnce()) {
-    let mut now = bits.load();
-    if now.contains(Bits::PENDING) {
-        if kind == Kind::Nested {
-            // As in `settle`.
-            now = clear(bits, now, Bits::PENDING);
-        }
-        B::barrier();
-    } else if now.contains(Bits::PAUSED) {
-        // Not before the look at PENDING, which is the common one: while the mode is paused nothing
-        // is pending.
-        paused();
+pub(crate) fn leave_at<B: Backend>(bits: B::Storage, kind: Kind) {
+    if kind == Kind::Outermost {
+        end::<B>(bits, bits.load());
+    } else {
+        leave_nested::<B>(bits);
     }
-    // As in `settle`.
-    compiler_fence(Ordering::SeqCst);
-    if kind == Kind::Outer {
-        // The pair first, then the mode: a thread is never outside with a barrier still owed. Both
-        // bits at once: an exception handler in between has found that the mode is on, and what it
-        // stored itself it has flushed itself.
-        now = clear(bits, now, Bits::ACTIVE.union(Bits::PENDING));
-        // While it is paused the mode has ended already.
-        if B::HAS_HOOKS && !now.contains(Bits::PAUSED) {
-            B::mode_ends();
-        }
-    }
-    B::observe(Event::Leave(kind));
 }
 
-/// Pauses; the kind is the pause's: `Outer` is the one whose resume reactivates.
+/// Leaves a section that was entered through the task's handle.
+#[inline]
+pub(crate) fn leave_owned<B: Backend>(bits: B::Storage) {
+    let now = bits.load();
+    if now.contains(Bits::OWNED) {
+        end::<B>(bits, now);
+    } else {
+        cold_path();
+        // It was entered inside a caller's section, or while the mode was paused. Which of the two
+        // nobody remembers, so the event tells what is so now.
+        let now = emit_pending::<B>(bits);
+        B::observe(Event::Leave(if now.contains(Bits::PAUSED) {
+            Kind::Inert
+        } else {
+            Kind::Nested
+        }));
+    }
+}
+
+/// Leaves in the place of a forgotten guard of the task's handle, if its section began the mode.
+#[inline]
+pub(crate) fn leave_forgotten<B: Backend>(bits: B::Storage) {
+    let now = bits.load();
+    if now.contains(Bits::OWNED) {
+        cold_path();
+        end::<B>(bits, now);
+    }
+}
+
+/// Pauses; the kind is the pause's: `Outermost` is the one whose resume reactivates.
 #[inline]
 pub(crate) fn pause_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Kind {
-    let now = bits.load();
     let kind = if in_interrupt {
         Kind::Inert
-    } else if now.contains(Bits::PAUSED) {
-        Kind::Nested
     } else {
-        // Settled first: where PENDING is set a store relies on it, though it is made while the mode is paused.
-        let now = settle::<B>(bits);
-        set(bits, now, Bits::PAUSED);
-        if B::HAS_HOOKS && now.contains(Bits::ACTIVE) {
-            B::mode_ends();
+        // Emitted first: where PENDING is set a store relies on it, though it is made while the
+        // mode is paused.
+        let now = emit_pending::<B>(bits);
+        if now.contains(Bits::PAUSED) {
+            Kind::Nested
+        } else {
+            set(bits, now, Bits::PAUSED);
+            if B::HAS_HOOKS && now.contains(Bits::ACTIVE) {
+                B::mode_ends();
+            }
+            Kind::Outermost
         }
-        Kind::Outer
     };
     B::observe(Event::Pause(kind));
     kind
 }
 
+/// Ends a pause that was begun as `kind`.
 #[inline]
 pub(crate) fn resume_at<B: Backend>(bits: B::Storage, kind: Kind) {
-    if kind == Kind::Inert {
-        // As the leave of an inert section.
-        settle_if_ended::<B>();
-    }
-    if kind == Kind::Outer {
-        let now = bits.load();
-        if B::HAS_HOOKS && now.contains(Bits::ACTIVE) {
-            B::mode_begins();
+    match kind {
+        Kind::Outermost => {
+            let now = bits.load();
+            if B::HAS_HOOKS && now.contains(Bits::ACTIVE) {
+                B::mode_begins();
+            }
+            clear(bits, now, Bits::PAUSED);
+            B::observe(Event::Resume(kind));
         }
-        clear(bits, now, Bits::PAUSED);
+        Kind::Nested => {}
+        // As the leave of an inert section.
+        Kind::Inert => emit_after_inert::<B>(),
     }
-    B::observe(Event::Resume(kind));
 }
 
 /// Emits the pair if a store awaits it: the flush of a section that is not inert. Returns the bits that are set then.
 #[inline]
-pub(crate) fn settle<B: Backend>(bits: B::Storage) -> Bits {
+pub(crate) fn emit_pending<B: Backend>(bits: B::Storage) -> Bits {
     // The look first: with nothing pending, which is common, there is no read-modify-write.
     let mut now = bits.load();
     if now.contains(Bits::PENDING) {
@@ -396,28 +434,28 @@ pub(crate) fn settle<B: Backend>(bits: B::Storage) -> Bits {
     now
 }
 
-/// [`settle`] for code that has no section in hand: in an interrupt what is pending is the interrupted thread's.
+/// [`emit_pending`] for code that has no section in hand: in an interrupt what is pending is the interrupted thread's.
 #[inline]
-pub(crate) fn settle_here<B: Backend>() {
+pub(crate) fn emit_own_pending<B: Backend>() {
     let (bits, in_interrupt) = B::context();
     if !in_interrupt {
-        settle::<B>(bits);
+        emit_pending::<B>(bits);
     }
 }
 
-/// [`settled`] for code that has no section in hand: in an interrupt what is pending is the interrupted thread's.
+/// [`take_pending`] for code that has no section in hand: in an interrupt what is pending is the interrupted thread's.
 #[inline]
-pub(crate) fn settled_here<B: Backend>() {
+pub(crate) fn take_own_pending<B: Backend>() {
     let (bits, in_interrupt) = B::context();
     if !in_interrupt {
-        settled::<B>(bits);
+        take_pending::<B>(bits);
     }
 }
 
 /// Takes what is pending off the books: the caller executes next what covers it.
 #[inline]
-pub(crate) fn settled<B: Backend>(bits: B::Storage) {
-    // As in `settle`.
+pub(crate) fn take_pending<B: Backend>(bits: B::Storage) {
+    // As in `emit_pending`.
     let now = bits.load();
     if now.contains(Bits::PENDING) {
         clear(bits, now, Bits::PENDING);
@@ -436,8 +474,7 @@ pub(crate) fn deferred(bits: impl Storage) -> bool {
     }
     // Looked at anew: so the look above, which is the one of every store but the first, is a load and a test of one bit.
     let now = bits.load();
-    // It defers, and PENDING is clear.
-    let defers = now == Bits::ACTIVE;
+    let defers = now.defers();
     if defers {
         set(bits, now, Bits::PENDING);
     }
@@ -447,4 +484,4 @@ pub(crate) fn deferred(bits: impl Storage) -> bool {
 /// Tells the compiler to lay out the way that it is on apart from the common one.
 #[cold]
 #[inline]
-pub(crate) fn rare() {}
+pub(crate) fn cold_path() {}

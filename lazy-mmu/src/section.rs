@@ -9,7 +9,7 @@ use crate::backend::{Backend, Event};
 use crate::bits::Storage as _;
 use crate::descriptor::Descriptor;
 use crate::global::Global;
-use crate::level::{Dynamic, DynamicSection, Level, Outer, OuterToken, Root};
+use crate::nesting::{Dynamic, Nesting, Outer};
 use crate::raw::{self, BoundToThread, Kind};
 use crate::store::{self, OnDrop};
 use crate::visible::{self, Visible};
@@ -17,21 +17,25 @@ use crate::visible::{self, Visible};
 /// An open lazy MMU section: stores of descriptors made while it lives are deferred, and its drop emits the barrier
 /// pair that they need.
 ///
-/// `L` is the section's level ([`Outer`], [`Nested`](crate::Nested) or [`Dynamic`]), `B` the backend. There are three
-/// ways in, from the most checked at compile time to the least: [`Task::enter`](crate::Task::enter) and then
+/// `L` says how the section was entered ([`Outer`], [`Nested`](crate::Nested) or [`Dynamic`]), `B`
+/// the backend. There are three ways in, from the most checked at compile time to the least:
+/// [`Task::enter`](crate::Task::enter) and then
 /// [`nest`](Self::nest), the closure form [`with`], and the attribute `#[lazy_mmu]`.
 ///
 /// The guard borrows where it came from, so that guards can be dropped in the right order only: dropped in any
 /// other, independent guards would leave the mode on, and a barrier lost. It cannot be cloned, nor sent to or
 /// shared with another thread: the bits that it changes are its own thread's. `'a` is invariant.
 #[must_use = "a section lasts as long as its guard: bind it to a name (`let _ = ..` closes the section at once)"]
-pub struct LazyMmu<'a, L: Level, B: Backend = Global> {
-    token: L::Token<'a, B::Storage>,
+pub struct LazyMmu<'a, L: Nesting, B: Backend = Global> {
+    /// The thread's, or [the inert place](crate::Storage::inert) if a `Dynamic` section had no
+    /// effect on the thread.
+    bits: B::Storage,
+    nesting: PhantomData<L>,
     brand: PhantomData<fn(&'a ()) -> &'a ()>,
     _thread: BoundToThread,
 }
 
-impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
+impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
     /// Opens a section inside this one, which cannot be used until the inner one is left.
     ///
     /// Entering costs nothing. Leaving emits what is pending, of this section's stores too, and the mode goes on. To
@@ -58,18 +62,19 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
         } else {
             Kind::Nested
         }));
-        guard(L::nest(&mut self.token))
+        guard(self.bits)
     }
 
     /// Emits the pair now, if a store awaits it; the section stays open.
     ///
-    /// All stores that this thread has made before it, at every level, are visible when it returns; the result proves
-    /// that, and redeems this section's [`Pending`](crate::Pending) mappings. (In an interrupt the section is inert:
-    /// each of its stores was followed by its pair at once, and what the interrupted thread has pending stays so. A
-    /// context that only counts as an interrupt, softirqs disabled say, is no exception.)
+    /// All stores that this thread has made before it, in whichever section, are visible when it
+    /// returns; the result proves that, and redeems this section's [`Pending`](crate::Pending)
+    /// mappings. (In an interrupt the section is inert: each of its stores was followed by its pair
+    /// at once, and what the interrupted thread has pending stays so. A context that only counts as
+    /// an interrupt, softirqs disabled say, is no exception.)
     #[inline]
     pub fn flush(&mut self) -> Visible<'_, 'a, B> {
-        self.settle();
+        self.emit_pending();
         visible::proof()
     }
 
@@ -83,44 +88,42 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     /// Whether the section had no effect on the thread.
     #[inline]
     fn is_inert(&self) -> bool {
-        L::bits(&self.token).is_none()
+        L::MAY_BE_INERT && self.bits == B::Storage::inert()
     }
 
     #[inline]
-    pub(crate) fn settle(&mut self) {
-        if let Some(bits) = self.bits_to_settle() {
-            raw::settle::<B>(bits);
+    pub(crate) fn emit_pending(&mut self) {
+        let (bits, in_interrupt) = self.context();
+        if !in_interrupt {
+            raw::emit_pending::<B>(bits);
         }
     }
 
-    /// The thread's bits, if what is pending there is this section's to settle. An inert section that was entered while the
-    /// mode was paused does it too: if the pause has ended, other sections may have deferred stores.
+    /// The thread's bits, and whether they are somebody else's, whom this interrupts. An inert
+    /// section asks anew: it may stand in an interrupt; or it was entered while the mode was
+    /// paused, and the pause has ended, so that other sections may have deferred stores.
     #[inline]
-    fn bits_to_settle(&self) -> Option<B::Storage> {
-        L::bits(&self.token).or_else(|| {
-            let (bits, in_interrupt) = B::context();
-            (!in_interrupt).then_some(bits)
-        })
+    pub(crate) fn context(&self) -> (B::Storage, bool) {
+        if self.is_inert() {
+            B::context()
+        } else {
+            (self.bits, false)
+        }
     }
 
     /// For a sequence of barriers that covers what is pending, and is executed by the caller next.
     #[inline]
-    pub(crate) fn mark_settled(&mut self) {
-        if let Some(bits) = self.bits_to_settle() {
-            raw::settled::<B>(bits);
+    pub(crate) fn take_pending(&mut self) {
+        let (bits, in_interrupt) = self.context();
+        if !in_interrupt {
+            raw::take_pending::<B>(bits);
         }
     }
 
     /// The bits on which a store relies, and which say whether a mapping is still pending.
     #[inline]
     pub(crate) fn bits_of_store(&self) -> B::Storage {
-        L::bits_of_store(&self.token)
-    }
-
-    /// For a pause: the bits, unless the section is inert, and where it remembers its pause.
-    #[inline]
-    pub(crate) fn pause_parts(&mut self) -> (Option<B::Storage>, Option<&mut Root>) {
-        (L::bits(&self.token), L::root(&mut self.token))
+        self.bits
     }
 
     /// Stores `descriptor` in `slot`, and defers the pair if it needs one.
@@ -177,11 +180,11 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
         mut descriptor: impl FnMut(usize) -> D,
     ) {
         // Decides when it is dropped, so that a panic in `descriptor` does not lose the pair of what was stored.
-        struct Decide<'s, 'a, L: Level, B: Backend> {
+        struct Decide<'s, 'a, L: Nesting, B: Backend> {
             section: &'s mut LazyMmu<'a, L, B>,
             needed: bool,
         }
-        impl<L: Level, B: Backend> Drop for Decide<'_, '_, L, B> {
+        impl<L: Nesting, B: Backend> Drop for Decide<'_, '_, L, B> {
             #[inline]
             fn drop(&mut self) {
                 if self.needed {
@@ -214,7 +217,7 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
     #[inline]
     pub fn note_store(&mut self) {
         if !raw::deferred(self.bits_of_store()) {
-            raw::rare();
+            raw::cold_path();
             B::barrier();
         }
     }
@@ -241,46 +244,90 @@ impl<'a, L: Level, B: Backend> LazyMmu<'a, L, B> {
 
 /// The guard of a section that has been entered.
 #[inline]
-fn guard<L: Level, B: Backend>(token: L::Token<'_, B::Storage>) -> LazyMmu<'_, L, B> {
+fn guard<'a, L: Nesting, B: Backend>(bits: B::Storage) -> LazyMmu<'a, L, B> {
     LazyMmu {
-        token,
+        bits,
+        nesting: PhantomData,
         brand: PhantomData,
         _thread: BoundToThread::HERE,
     }
 }
 
-/// Enters for the task's handle that keeps `root`.
+/// Enters through the handle of the task, which the guard borrows.
 #[inline]
-pub(crate) fn enter_outer<B: Backend>(bits: B::Storage, root: &mut Root) -> LazyMmu<'_, Outer, B> {
-    root.enter::<B>(bits);
-    guard(OuterToken::new(bits, root))
+pub(crate) fn enter_outer<'a, B: Backend>(bits: B::Storage) -> LazyMmu<'a, Outer, B> {
+    raw::enter_owned::<B>(bits);
+    guard(bits)
 }
 
-impl<L: Level, B: Backend> Drop for LazyMmu<'_, L, B> {
+impl<L: Nesting, B: Backend> Drop for LazyMmu<'_, L, B> {
     #[inline]
     fn drop(&mut self) {
-        L::leave::<B>(&mut self.token);
+        if L::MAY_END {
+            raw::leave_owned::<B>(self.bits);
+        } else if self.is_inert() {
+            raw::leave_inert::<B>();
+        } else {
+            raw::leave_nested::<B>(self.bits);
+        }
     }
 }
 
-impl<L: Level, B: Backend> fmt::Debug for LazyMmu<'_, L, B> {
+impl<L: Nesting, B: Backend> fmt::Debug for LazyMmu<'_, L, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LazyMmu")
             .field("inert", &self.is_inert())
-            .field(
-                "bits",
-                &L::bits(&self.token).unwrap_or_else(B::current).load(),
-            )
+            .field("bits", &self.context().0.load())
             .finish_non_exhaustive()
     }
 }
 
-/// The section of an attributed function.
+/// The section of the closure form or of the attribute: its token. Its drop leaves.
 ///
-/// Not for users: who has it could forget it. The expansion binds it to a variable that the function's body cannot name.
+/// Not for users, who could forget it. What they get is a [view].
+#[derive(Debug)]
+pub struct DynamicSection<B: Backend> {
+    /// The thread's, or the inert place.
+    bits: B::Storage,
+    /// Whether it began the mode.
+    outermost: bool,
+    _thread: BoundToThread,
+}
+
+impl<B: Backend> Drop for DynamicSection<B> {
+    #[inline]
+    fn drop(&mut self) {
+        leave_dynamic::<B>(self.bits, self.outermost);
+    }
+}
+
+/// Out of line: a function with such a section ends with a jump to this.
+#[inline(never)]
+fn leave_dynamic<B: Backend>(bits: B::Storage, outermost: bool) {
+    if outermost {
+        raw::leave_at::<B>(bits, Kind::Outermost);
+    } else if bits == B::Storage::inert() {
+        raw::leave_inert::<B>();
+    } else {
+        raw::leave_nested::<B>(bits);
+    }
+}
+
+/// The section of an attributed function, entered in whatever context this is. The expansion binds
+/// it to a variable that the function's body cannot name.
 #[inline]
 pub fn section<B: Backend>() -> DynamicSection<B> {
-    DynamicSection::enter()
+    let (bits, in_interrupt) = B::context();
+    let kind = raw::enter_at::<B>(bits, in_interrupt).kind();
+    DynamicSection {
+        bits: if kind == Kind::Inert {
+            B::Storage::inert()
+        } else {
+            bits
+        },
+        outermost: kind == Kind::Outermost,
+        _thread: BoundToThread::HERE,
+    }
 }
 
 /// What an attributed function's body gets of its section, and a closure too: a guard that is never dropped.
@@ -307,7 +354,7 @@ impl<B: Backend> fmt::Debug for View<'_, B> {
 /// A view of an attributed function's section.
 #[inline]
 pub fn view<B: Backend>(section: &mut DynamicSection<B>) -> View<'_, B> {
-    View(ManuallyDrop::new(guard(section.view())))
+    View(ManuallyDrop::new(guard(section.bits)))
 }
 
 /// Runs `f` in a section of its own, and leaves it when `f` returns or panics.

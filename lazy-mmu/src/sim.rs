@@ -15,11 +15,11 @@
 //! assert_eq!(
 //!     sim::take_trace(),
 //!     [
-//!         Event::Enter(Kind::Outer),
+//!         Event::Enter(Kind::Outermost),
 //!         Event::Store { slot: &raw const slot as usize, value: page.0 },
 //!         Event::DsbIshst,
 //!         Event::Isb,
-//!         Event::Leave(Kind::Outer),
+//!         Event::Leave(Kind::Outermost),
 //!     ]
 //! );
 //! ```
@@ -305,13 +305,8 @@ fn of_others(mask: u64) -> u64 {
     mask
 }
 
-/// The bits of a [flags word](TaskFlags) that the mode uses: the three highest.
-pub const FLAGS: u64 = 0b111 << 61;
-
-fn barrier_pair() {
-    execute(Event::DsbIshst);
-    execute(Event::Isb);
-}
+/// The bits of a [flags word](TaskFlags) that the mode uses: the four highest.
+pub const FLAGS: u64 = 0b1111 << 60;
 
 /// The simulated CPU has no TLB range instructions, and addresses of 48 bits.
 fn execute_tlbi(instruction: Tlbi) {
@@ -333,18 +328,6 @@ fn execute_tlbi(instruction: Tlbi) {
     });
 }
 
-/// As a kernel of aarch64 does it that does not know its CPUs.
-fn complete_tlbi() {
-    for event in [
-        Event::DsbIsh,
-        Event::TlbiRepeated,
-        Event::DsbIsh,
-        Event::Isb,
-    ] {
-        execute(event);
-    }
-}
-
 fn record(event: backend::Event) {
     execute(match event {
         backend::Event::Store { slot, value } => Event::Store {
@@ -358,12 +341,8 @@ fn record(event: backend::Event) {
     });
 }
 
-fn in_interrupt() -> bool {
-    INTERRUPTS.get() != 0
-}
-
 /// The storage of [`Sim`].
-pub type Flags = SharedWord<61, 62, 63>;
+pub type Flags = SharedWord<60>;
 
 // SAFETY: each simulated task has its own word, zero at first, never freed, found by the task that runs; the interrupt
 // test is true in each simulated interrupt; nothing walks the tables, so the trace is barrier enough.
@@ -372,16 +351,17 @@ unsafe impl Backend for Sim {
 
     fn current() -> Flags {
         // SAFETY: a task is never freed; all accesses to its flags are atomic, and `TaskFlags`
-        // refuses to change the three bits.
+        // refuses to change the four bits.
         unsafe { SharedWord::from_ptr(NonNull::from(&current_task().flags)) }
     }
 
     fn in_interrupt() -> bool {
-        in_interrupt()
+        INTERRUPTS.get() != 0
     }
 
     fn barrier() {
-        barrier_pair();
+        execute(Event::DsbIshst);
+        execute(Event::Isb);
     }
 
     fn table_barrier() {
@@ -393,7 +373,15 @@ unsafe impl Backend for Sim {
     }
 
     fn tlb_barrier() {
-        complete_tlbi();
+        // As a kernel of aarch64 does it that does not know its CPUs.
+        for event in [
+            Event::DsbIsh,
+            Event::TlbiRepeated,
+            Event::DsbIsh,
+            Event::Isb,
+        ] {
+            execute(event);
+        }
     }
 
     fn observe(event: backend::Event) {
@@ -411,28 +399,10 @@ unsafe impl Backend for SimOwnByte {
     }
 
     fn in_interrupt() -> bool {
-        in_interrupt()
+        Sim::in_interrupt()
     }
 
-    fn barrier() {
-        barrier_pair();
-    }
-
-    fn table_barrier() {
-        execute(Event::DsbIshst);
-    }
-
-    fn tlb_invalidate(instruction: Tlbi) {
-        execute_tlbi(instruction);
-    }
-
-    fn tlb_barrier() {
-        complete_tlbi();
-    }
-
-    fn observe(event: backend::Event) {
-        record(event);
-    }
+    crate::forward_machine!(Sim);
 }
 
 /// The current task's bits, as the backend `B` keeps them.
@@ -489,16 +459,16 @@ mod tests {
     }
 
     #[test]
-    fn the_modes_flags_are_the_three_highest() {
+    fn the_modes_flags_are_the_four_highest() {
         use crate::Bits;
 
-        let all = Bits::ACTIVE.union(Bits::PENDING).union(Bits::PAUSED);
+        let all = Bits::ALL;
         // SAFETY: no section depends on these bits.
-        unsafe { Sim::current().set(all) };
+        unsafe { Sim::current().set(Bits::EMPTY, all) };
         assert_eq!(flags().load(), FLAGS);
-        assert_eq!(FLAGS, 0xe000_0000_0000_0000);
+        assert_eq!(FLAGS, 0xf000_0000_0000_0000);
         // SAFETY: as above.
-        unsafe { Sim::current().clear(all) };
+        unsafe { Sim::current().clear(all, all) };
     }
 
     #[test]
@@ -507,7 +477,7 @@ mod tests {
             let mask = 1 << bit;
             let set = catch_unwind(|| flags().set(mask)).is_ok();
             let clear = catch_unwind(|| flags().clear(mask)).is_ok();
-            assert_eq!((set, clear), (bit < 61, bit < 61), "bit {bit}");
+            assert_eq!((set, clear), (bit < 60, bit < 60), "bit {bit}");
             assert_eq!(flags().load(), 0, "bit {bit}");
         }
     }

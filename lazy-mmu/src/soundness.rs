@@ -11,16 +11,17 @@
 //!
 //! | misuse | error |
 //! |---|---|
-//! | leave or drop the outer section while a nested one or a pause lives | E0505 |
-//! | use it meanwhile (store, flush, nest, pause), though the inner guard is not used again | E0499 |
-//! | leave twice, resume twice, store after leave | E0382 |
+//! | leave or drop the outer section while a nested one lives | E0505 |
+//! | use it meanwhile (store, flush, nest, pause), or while it is paused, though the inner guard is not used again | E0499 |
+//! | leave twice, resume a bare pause twice, store after leave | E0382 |
 //! | two sections from one task's handle; use the handle, or call what may sleep and asks for it, inside a section | E0499 |
 //! | two guards in a collection, from an iterator; outer and nested guard in one struct | E0499, E0505 |
-//! | build a guard, a token, a pause or a proof by hand | private fields |
-//! | a level of one's own; a type that is no level; claim that a section is `Outer` | E0277, E0308 |
-//! | pass a section at another level, or of another backend | E0308 |
+//! | build a guard, a token or a proof by hand | private fields |
+//! | forget, move or keep a pause: it is a closure, so there is no value | E0432, E0599 |
+//! | a `Nesting` of one's own; a type that is none; claim that a section is `Outer` | E0277, E0308 |
+//! | pass a section of another nesting, or of another backend | E0308 |
 //! | clone a guard, a token, a pending mapping | E0599, E0382 |
-//! | send a guard, token, pause, proof or handle to another thread, share it, keep it in a static | E0277 |
+//! | send a guard, token, proof or handle to another thread, share it, keep it in a static | E0277 |
 //! | keep a guard in a thread-local, in a cell outside its closure, in a `'static` trait object; return it from its function | E0521, E0515, E0716 |
 //! | forget or leave the section of a closure or of the attribute; exchange or replace a closure's | E0507, E0521, E0716, E0506 |
 //! | name the attribute's hidden guard | E0425 |
@@ -34,13 +35,17 @@
 //! # What the state machine handles at run time
 //!
 //! * **A forgotten nested guard**: the section around it emits.
-//! * **A forgotten outermost guard** (`forget`, `ManuallyDrop`, `Box::leak`, an `Rc` cycle): the task's handle leaves in its
-//!   place when it is used next, or dropped. Until then the mode stays on, and what is pending stays pending.
-//! * **A forgotten pause**: stores are immediate until its section is left, or the one around it, or the handle is used.
+//! * **A forgotten guard of the task's handle** (`forget`, `ManuallyDrop`, `Box::leak`, an `Rc`
+//!   cycle): if its section began the mode, the handle leaves in its place when it is used next, or
+//!   dropped. Until then the mode stays on, and what is pending stays pending. If the section was
+//!   entered inside a caller's, the caller's leave emits.
 //! * **Nested guards of two closures' sections, exchanged** (their types may be the same): neither ends the mode, and what
 //!   one does not flush the section around it does.
-//! * **Sections of different origin, nested or overlapping** (handle, closure, attribute): the token decides which leave
-//!   ends the mode. A section that is left after the one that was outermost makes its stores immediate.
+//! * **Sections of different origin, nested or overlapping** (handle, closure, attribute): the
+//!   section that began the mode ends it. A section that is left after that makes its stores
+//!   immediate.
+//! * **The section that began the mode, left inside a pause**: the pause goes on until its closure
+//!   returns.
 //! * **Panics**, in callbacks and descriptors, through sections and pauses: what was stored gets its pair, and the thread
 //!   is as it was.
 //! * **Interrupts**: sections and pauses are inert, stores immediate, and the interrupted thread's bits untouched.
@@ -91,8 +96,7 @@
 //!   value given to
 //!   [`pending`](crate::LazyMmu::pending) may say something else than the stores before it.
 //! * Where softirqs are disabled, a pause is inert, and a section from before still defers through
-//!   its guard. The stretch of [`paused`](crate::paused()) ends early if an outer pause is dropped
-//!   inside it, or a forgotten one is healed.
+//!   its guard.
 //! * A section that is inert because softirqs were disabled, in which they are enabled and disabled
 //!   again, cannot tell at its leave whose pair is pending. Stores deferred in between wait for the
 //!   section further up.
@@ -120,7 +124,6 @@
 //! ```toml
 //! await-holding-invalid-types = [
 //!     "lazy_mmu::LazyMmu",
-//!     "lazy_mmu::Paused",
 //!     "lazy_mmu::raw::PauseState",
 //!     "lazy_mmu::raw::State",
 //! ]

@@ -102,7 +102,7 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 /// (softirqs disabled) is no exception: what its thread had pending before stays so.
 #[inline]
 pub fn flush<B: Backend>() {
-    raw::settle_here::<B>();
+    raw::emit_own_pending::<B>();
 }
 
 /// Whether a store made now by the calling thread would be deferred: it is in a section, not in an interrupt, and the

@@ -5,23 +5,24 @@ use core::fmt;
 use crate::backend::Backend;
 use crate::bits::{Bits, Storage};
 use crate::global::Global;
-use crate::level::{Outer, Root};
-use crate::raw::BoundToThread;
+use crate::nesting::Outer;
+use crate::raw::{self, BoundToThread};
 use crate::section::{LazyMmu, enter_outer};
 
-/// The handle of the current task: where a section that its user owns is entered.
+/// The handle of the current task: one per thread. `enter` returns a guard that you own.
 ///
-/// While such a section lives the handle is borrowed, so there is no second one, and a function that may sleep, and
-/// therefore asks for `&mut Task`, cannot be called inside it.
+/// While a section of the handle lives, the handle is borrowed. So there is no second section of
+/// it, and a function that may sleep, and therefore asks for `&mut Task`, cannot be called inside
+/// the section.
 ///
-/// The handle keeps the token of its open section. If the guard was forgotten ([`core::mem::forget`]), the mode stays on
-/// and what is pending stays pending until the handle is used next, or dropped: that leaves in the guard's place.
+/// The thread's bits say whether the handle's section began the mode. If its guard is forgotten
+/// ([`core::mem::forget`]), the mode stays on, and what is pending stays pending, until the handle
+/// is used next or dropped: the handle then leaves in the guard's place.
 ///
-/// A section is not to be held across an `.await`: another future that runs on the thread meanwhile would have its stores
-/// deferred into it.
+/// Do not hold a section across an `.await`: stores of another future that runs on the thread
+/// meanwhile would be deferred into it.
 pub struct Task<B: Backend = Global> {
     bits: B::Storage,
-    root: Root,
     _thread: BoundToThread,
 }
 
@@ -32,7 +33,8 @@ impl<B: Backend> Task<B> {
     ///
     /// * This is called by a thread for itself, never in an interrupt or exception handler; and the handle is not
     ///   used by a handler that interrupts the thread.
-    /// * The thread has no other handle as long as this one lives.
+    /// * The thread has no other handle as long as this one lives, of this backend or of another
+    ///   with the same bits.
     /// * The handle is dropped, not forgotten, before its thread ends, or no section of it is ever forgotten.
     ///
     /// # Panics
@@ -42,14 +44,13 @@ impl<B: Backend> Task<B> {
     #[inline]
     pub unsafe fn current() -> Self {
         let bits = B::current();
-        // Nobody's bits are clear, but for those of a mode that is switched off.
+        // The inert bits are clear, except those of a mode that is switched off.
         assert!(
-            bits != Storage::nobodys() || bits.load() != Bits::EMPTY,
+            bits != Storage::inert() || bits.load() != Bits::EMPTY,
             "there is no task yet, so there is no handle of one"
         );
         Self {
             bits,
-            root: Root::default(),
             _thread: BoundToThread::HERE,
         }
     }
@@ -69,12 +70,13 @@ impl<B: Backend> Task<B> {
     /// ```
     #[inline]
     pub fn enter(&mut self) -> LazyMmu<'_, Outer, B> {
-        enter_outer(self.bits, &mut self.root)
+        enter_outer(self.bits)
     }
 
-    /// Checks that this thread is in no section, has nothing pending, and is not paused: for the places where a kernel
-    /// must not be in one (the end of a task, the return to user space). A forgotten guard of this handle is healed first.
-    /// With [`Eager`](crate::Eager) every thread is idle, because it has no sections.
+    /// Checks that this thread is in no section, has nothing pending, and is not paused: for the
+    /// places where a kernel must not be in one (the end of a task, the return to user space). If a
+    /// guard of this handle was forgotten, and its section began the mode, that is left first. With
+    /// [`Eager`](crate::Eager) every thread is idle, because it has no sections.
     ///
     /// # Errors
     ///
@@ -94,24 +96,15 @@ impl<B: Backend> Task<B> {
     /// ```
     #[inline]
     pub fn check_idle(&mut self) -> Result<(), NotIdle> {
-        self.heal();
+        leave_forgotten::<B>(self.bits);
         check_idle_at::<B>(self.bits)
-    }
-
-    /// Leaves in the place of a guard that was forgotten.
-    #[inline]
-    fn heal(&mut self) {
-        if self.root.is_open() {
-            heal::<B>(self.bits, &mut self.root);
-        }
     }
 }
 
 /// Out of line: it is rare.
-#[cold]
 #[inline(never)]
-fn heal<B: Backend>(bits: B::Storage, root: &mut Root) {
-    root.leave::<B>(bits);
+fn leave_forgotten<B: Backend>(bits: B::Storage) {
+    raw::leave_forgotten::<B>(bits);
 }
 
 /// [`Task::check_idle`] for code that has no handle: the exit path of a task, say, when everything that had one is gone.
@@ -129,8 +122,8 @@ pub fn check_idle<B: Backend>() -> Result<(), NotIdle> {
 #[inline]
 fn check_idle_at<B: Backend>(bits: B::Storage) -> Result<(), NotIdle> {
     let now = bits.load();
-    // With `Eager` a thread's bits are nobody's: it is in no section and has nothing pending.
-    if now == Bits::EMPTY || bits == B::Storage::nobodys() {
+    // With `Eager` a thread has the inert bits: it is in no section and has nothing pending.
+    if now == Bits::EMPTY || bits == B::Storage::inert() {
         Ok(())
     } else {
         Err(NotIdle { bits: now })
@@ -173,7 +166,7 @@ impl core::error::Error for NotIdle {}
 impl<B: Backend> Drop for Task<B> {
     #[inline]
     fn drop(&mut self) {
-        self.heal();
+        leave_forgotten::<B>(self.bits);
     }
 }
 
@@ -181,7 +174,6 @@ impl<B: Backend> fmt::Debug for Task<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Task")
             .field("bits", &self.bits.load())
-            .field("root", &self.root)
             .finish_non_exhaustive()
     }
 }

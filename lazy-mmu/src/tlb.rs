@@ -15,7 +15,7 @@ use core::fmt;
 
 use crate::backend::Backend;
 use crate::descriptor::{Granule, PAGE_LEVEL};
-use crate::level::Level;
+use crate::nesting::Nesting;
 use crate::raw;
 use crate::section::LazyMmu;
 use crate::visible::{self, Visible};
@@ -332,17 +332,17 @@ pub fn flush_tlb_kernel_pgtable<B: Backend>(range: VirtualRange) {
 /// Removes everything of the kernel's regime from every TLB. As [`flush_tlb_kernel_range`].
 #[inline]
 pub fn flush_tlb_all<B: Backend>() {
-    raw::settled_here::<B>();
+    raw::take_own_pending::<B>();
     sequence::<B>(core::iter::once(Tlbi::All));
 }
 
 #[inline]
 pub(crate) fn flush<B: Backend>(range: VirtualRange, level: u8, scope: Scope) {
-    raw::settled_here::<B>();
+    raw::take_own_pending::<B>();
     sequence::<B>(instructions(range, level, scope, B::has_tlb_range()));
 }
 
-impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
+impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
     /// Removes the leaves of `range` from every TLB, page by page; complete when it returns.
     ///
     /// It settles what is pending: the result is the same proof as that of [`flush`](Self::flush).
@@ -362,7 +362,7 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
     /// [`flush_tlb_kernel_range`](Self::flush_tlb_kernel_range).
     #[inline]
     pub fn flush_tlb_all(&mut self) -> Visible<'_, 'id, B> {
-        self.mark_settled();
+        self.take_pending();
         sequence::<B>(core::iter::once(Tlbi::All));
         visible::proof()
     }
@@ -374,7 +374,7 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         level: u8,
         scope: Scope,
     ) -> Visible<'_, 'id, B> {
-        self.mark_settled();
+        self.take_pending();
         sequence::<B>(instructions(range, level, scope, B::has_tlb_range()));
         visible::proof()
     }

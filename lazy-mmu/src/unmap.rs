@@ -12,7 +12,7 @@ use crate::backend::Backend;
 use crate::contiguous;
 use crate::descriptor::{CONTIGUOUS, Descriptor, PAGE_LEVEL, TABLE_OR_PAGE, VALID};
 use crate::global::Global;
-use crate::level::Level;
+use crate::nesting::Nesting;
 use crate::raw::BoundToThread;
 use crate::section::LazyMmu;
 use crate::tlb::{self, Scope, VirtualRange};
@@ -48,7 +48,7 @@ impl<T, B: Backend> Unmapped<T, B> {
     /// Removes the range from every TLB, and returns the value. The invalidation also completes
     /// what `mmu` has pending.
     #[inline]
-    pub fn invalidate<L: Level>(self, mmu: &mut LazyMmu<'_, L, B>) -> T {
+    pub fn invalidate<L: Nesting>(self, mmu: &mut LazyMmu<'_, L, B>) -> T {
         mmu.flush_tlb(self.range, self.level, self.scope);
         self.into_value()
     }
@@ -242,7 +242,7 @@ fn clear<B: Backend>(
     (level, scope)
 }
 
-impl<L: Level, B: Backend> LazyMmu<'_, L, B> {
+impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// Clears the entry in `slot`, which translates `range`. The value is the old entry.
     ///
     /// The entry is exchanged atomically, so that what the hardware notes in it (accessed, dirty)

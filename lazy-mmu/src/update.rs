@@ -32,7 +32,7 @@ use crate::descriptor::{
     ACCESSED, ATTRIBUTES, CONTIGUOUS, DBM, Descriptor, LeafDescriptor, PAGE_LEVEL, READ_ONLY,
     TABLE_OR_PAGE, Table, VALID,
 };
-use crate::level::Level;
+use crate::nesting::Nesting;
 use crate::raw;
 use crate::section::LazyMmu;
 use crate::store;
@@ -60,7 +60,7 @@ use crate::visible::{self, Visible};
 #[inline]
 pub fn write_sync<B: Backend, D: Descriptor>(slot: &AtomicU64, descriptor: D) {
     store::put_descriptor::<B, D>(slot, descriptor);
-    raw::settled_here::<B>();
+    raw::take_own_pending::<B>();
     B::barrier();
 }
 
@@ -292,7 +292,7 @@ fn changed<B: Backend>(slot: &AtomicU64, value: u64) {
     B::observe(Event::Store { slot, value });
 }
 
-impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
+impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
     /// [`write_sync`]: never deferred. The result is the proof that [`flush`](Self::flush) gives.
     #[inline]
     pub fn write_sync<D: Descriptor>(
@@ -301,7 +301,7 @@ impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
         descriptor: D,
     ) -> Visible<'_, 'id, B> {
         store::put_descriptor::<B, D>(slot, descriptor);
-        self.mark_settled();
+        self.take_pending();
         B::barrier();
         visible::proof()
     }

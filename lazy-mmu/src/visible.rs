@@ -24,7 +24,7 @@ use crate::backend::Backend;
 use crate::bits::{Bits, Storage as _};
 use crate::descriptor::Descriptor;
 use crate::global::Global;
-use crate::level::{Dynamic, Level};
+use crate::nesting::{Dynamic, Nesting};
 use crate::raw::BoundToThread;
 use crate::section::{self, LazyMmu};
 
@@ -41,7 +41,7 @@ type Brand<'id> = PhantomData<fn(&'id ()) -> &'id ()>;
 #[must_use = "the mapping is of no use before `get` redeems it against the proof that `flush` or `leave` returns"]
 pub struct Pending<'id, T, B: Backend = Global> {
     value: T,
-    /// Nobody's, if the section is inert: its stores were immediate.
+    /// The inert place, if the section has that: its stores were immediate.
     bits: B::Storage,
     brand: Brand<'id>,
     _thread: BoundToThread,
@@ -104,7 +104,7 @@ pub(crate) fn proof<'v, 'id, B: Backend>() -> Visible<'v, 'id, B> {
     }
 }
 
-impl<'id, L: Level, B: Backend> LazyMmu<'id, L, B> {
+impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
     /// Holds back `value`, which is good only once the stores made so far through this section are visible: the address of
     /// a mapping that was just made, say.
     ///

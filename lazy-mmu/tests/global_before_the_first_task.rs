@@ -64,7 +64,7 @@ fn c13_before_the_first_task_through_the_registered_backend() {
     // SAFETY: there is no task, and so no handle.
     let handle = std::panic::catch_unwind(|| unsafe { Task::<Global>::current() });
     assert!(handle.is_err());
-    assert_eq!(OwnByte::nobodys().load(), Bits::EMPTY);
+    assert_eq!(OwnByte::inert().load(), Bits::EMPTY);
 
     let info = ThreadInfo {
         bits: AtomicU8::new(0),

@@ -5,6 +5,6 @@ use lazy_mmu::sim::Sim;
 use lazy_mmu::{Backend, Bits, Storage};
 
 fn main() {
-    Sim::current().clear(Bits::PENDING);
-    Sim::current().set(Bits::ACTIVE);
+    Sim::current().clear(Bits::EMPTY, Bits::PENDING);
+    Sim::current().set(Bits::EMPTY, Bits::ACTIVE);
 }

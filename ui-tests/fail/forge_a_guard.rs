@@ -4,11 +4,12 @@
 use core::marker::PhantomData;
 
 use lazy_mmu::sim::Sim;
-use lazy_mmu::{LazyMmu, Nested};
+use lazy_mmu::{Backend, LazyMmu, Nested};
 
 fn forge() -> LazyMmu<'static, Nested, Sim> {
     LazyMmu {
-        token: (),
+        bits: Sim::current(),
+        nesting: PhantomData,
         brand: PhantomData,
     }
 }

@@ -5,7 +5,7 @@ use lazy_mmu::raw::{Kind, State};
 
 fn forge() -> State {
     State {
-        kind: Kind::Outer,
+        kind: Kind::Outermost,
     }
 }
 

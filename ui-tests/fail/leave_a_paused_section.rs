@@ -1,14 +1,12 @@
 // The pause would outlive its section, and on its end reactivate a mode that nobody is in.
-// The pause borrows the section, so that cannot be moved (E0505).
+// The pause borrows the section, so the section cannot be moved (E0505).
 
 use lazy_mmu::Task;
 use lazy_mmu::sim::Sim;
 
 fn leave(task: &mut Task<Sim>) {
     let mut section = task.enter();
-    let pause = section.pause();
-    section.leave();
-    drop(pause);
+    section.paused(|| drop(section.leave()));
 }
 
 fn main() {}

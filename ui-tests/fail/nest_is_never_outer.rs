@@ -2,9 +2,9 @@
 // What `nest` returns is the level's own `Nested`, whatever that is (E0308).
 
 use lazy_mmu::sim::Sim;
-use lazy_mmu::{LazyMmu, Level, Outer};
+use lazy_mmu::{LazyMmu, Nesting, Outer};
 
-fn pretend<'s, L: Level>(section: &'s mut LazyMmu<'_, L, Sim>) -> LazyMmu<'s, Outer, Sim> {
+fn pretend<'s, L: Nesting>(section: &'s mut LazyMmu<'_, L, Sim>) -> LazyMmu<'s, Outer, Sim> {
     section.nest()
 }
 

@@ -7,7 +7,7 @@ use lazy_mmu::sim::Sim;
 fn pause(task: &mut Task<Sim>) {
     let mut outer = task.enter();
     let nested = outer.nest();
-    drop(outer.pause());
+    outer.paused(|| ());
     nested.leave();
 }
 

@@ -1,12 +1,14 @@
 // The second resume would end a pause that is further out.
-// Dropping the pause consumes it (E0382).
+// The first one consumes the state (E0382).
 
+use lazy_mmu::raw;
 use lazy_mmu::sim::Sim;
 
 fn main() {
-    lazy_mmu::with::<Sim, _>(|mmu| {
-        let pause = mmu.pause();
-        drop(pause);
-        drop(pause);
-    });
+    // SAFETY: resumed below.
+    let state = unsafe { raw::pause::<Sim>() };
+    // SAFETY: the matching resume.
+    unsafe { raw::resume::<Sim>(state) };
+    // SAFETY: none.
+    unsafe { raw::resume::<Sim>(state) };
 }

@@ -1,5 +1,5 @@
-// The handle heals a forgotten guard when it is dropped; a guard that outlives it would leave a second time.
-// The guard borrows the handle (E0515).
+// A handle that is dropped leaves in the place of a forgotten guard; a guard that outlives it would
+// leave a second time. The guard borrows the handle (E0515).
 
 use lazy_mmu::sim::Sim;
 use lazy_mmu::{LazyMmu, Outer, Task};

@@ -1,5 +1,5 @@
 // The store would look deferred to its reader, and be immediate; or the pause would end without a word.
-// The pause borrows the section (E0499).
+// The pause borrows the section (E0500).
 
 use core::sync::atomic::AtomicU64;
 
@@ -8,8 +8,7 @@ use lazy_mmu::sim::Sim;
 
 fn store(slot: &AtomicU64) {
     lazy_mmu::with::<Sim, _>(|mmu| {
-        let _pause = mmu.pause();
-        mmu.write(slot, Leaf::INVALID);
+        mmu.paused(|| mmu.write(slot, Leaf::INVALID));
     });
 }
 

@@ -6,14 +6,14 @@ mod library {
     use core::sync::atomic::AtomicU64;
 
     use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
-    use lazy_mmu::{LazyMmu, Level, lazy_mmu};
+    use lazy_mmu::{LazyMmu, Nesting, lazy_mmu};
 
     #[lazy_mmu(mmu)]
     pub fn map(slot: &AtomicU64) {
         deeper(mmu, slot);
     }
 
-    fn deeper<L: Level>(mmu: &mut LazyMmu<'_, L>, slot: &AtomicU64) {
+    fn deeper<L: Nesting>(mmu: &mut LazyMmu<'_, L>, slot: &AtomicU64) {
         mmu.write(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
     }
 }

@@ -21,7 +21,7 @@ fn main() {
 
     let mut outer = ManuallyDrop::new(task.enter());
     outer.note_store();
-    assert_eq!(bits::<Sim>(), Bits::ACTIVE.union(Bits::PENDING));
+    assert!(bits::<Sim>().contains(Bits::ACTIVE.union(Bits::PENDING)));
     task.enter().leave();
     assert_eq!(pairs(&take_trace()), 1);
 

@@ -6,12 +6,12 @@ use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{Sim, is_settled};
-use lazy_mmu::{Backend, LazyMmu, Level, Pending, Task};
+use lazy_mmu::{Backend, LazyMmu, Nesting, Pending, Task};
 
 const PAGE: Leaf = Leaf::page(0x4000_0000, KERNEL_DATA);
 
 /// Defers into its caller's section, at any level.
-fn map<'id, L: Level, B: Backend>(
+fn map<'id, L: Nesting, B: Backend>(
     mmu: &mut LazyMmu<'id, L, B>,
     slot: &AtomicU64,
 ) -> Pending<'id, usize, B> {

@@ -30,6 +30,8 @@ enum Part {
     Programs,
     /// Random programs on the host, compared with the reference model
     Model,
+    /// Every legal order of the sections and pauses of two lineages
+    Search,
     /// Every interleaving of a thread's sections with changes of its flags word
     Loom,
     /// The library's tests under Miri
@@ -105,6 +107,7 @@ impl Part {
             Self::Migration => migration(kernels),
             Self::Programs => programs(kernels),
             Self::Model => model(shell),
+            Self::Search => search(shell),
             Self::Loom => loom(shell),
             Self::Miri => {
                 let tests = nightly::miri(shell)?.into_iter();
@@ -228,6 +231,22 @@ fn model(shell: &Shell) -> Result<Vec<Count>> {
             7_425_914,
         ),
     ])
+}
+
+/// Row S18: the promises, at every step.
+fn search(shell: &Shell) -> Result<Vec<Count>> {
+    let output = cmd!(
+        shell,
+        "cargo test --locked --release -p lazy-mmu --test search -- --nocapture"
+    )
+    .env("LAZY_MMU_SEARCH_DEPTH", "6")
+    .read()?;
+    println!("{output}");
+    Ok(vec![Count::new(
+        "states, in both storages",
+        counts::sum_before(&output, " states, 6 scopes deep")?,
+        2 * 325_000,
+    )])
 }
 
 fn loom(shell: &Shell) -> Result<Vec<Count>> {

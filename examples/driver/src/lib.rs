@@ -11,7 +11,7 @@ use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::descriptor::{BadDescriptor, Granule, KERNEL_DATA, Leaf, PAGE_LEVEL, memory_type};
 use lazy_mmu::tlb::{BadRange, VirtualRange};
-use lazy_mmu::{LazyMmu, Level, Pending, lazy_mmu};
+use lazy_mmu::{LazyMmu, Nesting, Pending, lazy_mmu};
 
 /// A device's registers, if the kernel has Device memory in the byte 0 of MAIR_EL1.
 const DEVICE: u64 = KERNEL_DATA | memory_type(0);
@@ -94,7 +94,7 @@ pub fn ioremap(area: &Area<'_>, physical: u64, pages: usize) -> Result<Registers
 /// # Errors
 ///
 /// [`Error`].
-pub fn ioremap_in<'id, L: Level>(
+pub fn ioremap_in<'id, L: Nesting>(
     mmu: &mut LazyMmu<'id, L>,
     area: &Area<'_>,
     physical: u64,

@@ -194,6 +194,14 @@ macro_rules! forms {
                 inner.leave();
             });
 
+            // What it is measured against: the same without the section.
+            form!(STORE_FLUSH, "store_flush", |handle, slots, first| {
+                // SAFETY: as above.
+                let outer = unsafe { &mut *handle.cast::<LazyMmu<'_, Outer, $backend>>() };
+                outer.write(&slots[0], KernelLeaf(first));
+                outer.flush();
+            });
+
             form!(ATTRIBUTE, "attribute", |_handle, slots, first| {
                 #[lazy_mmu(backend = $backend)]
                 fn map(slots: &[AtomicU64], first: u64) {

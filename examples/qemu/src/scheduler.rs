@@ -123,8 +123,8 @@ impl Thread {
         let [by_sp_el0, by_tpidr] = &self.infos;
         let flags = by_sp_el0.flags.load(Ordering::Relaxed);
         let byte = u64::from(by_tpidr.lazy_mmu.load(Ordering::Relaxed));
-        for (number, bit) in [(0, Bits::ACTIVE), (1, Bits::PENDING)] {
-            if (flags >> (29 + number) | byte >> number) & 1 != 0 {
+        for (number, bit) in [(0, Bits::PENDING), (2, Bits::ACTIVE)] {
+            if (flags >> (28 + number) | byte >> number) & 1 != 0 {
                 bits = bits.union(bit);
             }
         }

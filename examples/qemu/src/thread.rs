@@ -12,7 +12,7 @@ use lazy_mmu::aarch64::{Aarch64, ByteAt, FlagsAt, Kernel, PreemptCountAt, SpEl0,
 #[derive(Debug)]
 #[repr(C)]
 pub struct ThreadInfo {
-    /// Flags of everybody. The mode's are 29 to 31.
+    /// Flags of everybody. The mode's are 28 to 31.
     pub flags: AtomicU64,
     /// As in Linux: softirq, hardirq and NMI depth in bits 8 to 23.
     pub preempt_count: AtomicU32,
@@ -39,7 +39,7 @@ pub static THREAD: ThreadInfo = ThreadInfo::new();
 pub static OTHER_THREAD: ThreadInfo = ThreadInfo::new();
 
 /// Flags of others, which must never change.
-pub const FOREIGN_FLAGS: u64 = 0x8000_0000_1000_0001;
+pub const FOREIGN_FLAGS: u64 = 0x8000_0000_0800_0001;
 
 /// Loads the task pointers with those of the one thread.
 pub fn init() {
@@ -72,11 +72,11 @@ pub fn current() -> [&'static ThreadInfo; 2] {
 pub struct Flags;
 
 // SAFETY: SP_EL0 points to the thread's `ThreadInfo` from `init` on, and the thread lives forever;
-// nobody else writes flags 29 to 31; the preempt count is Linux's; the scheduler, where there is
+// nobody else writes flags 28 to 31; the preempt count is Linux's; the scheduler, where there is
 // one, executes `dsb ish` and `isb` at a context switch.
 unsafe impl Kernel for Flags {
     type Task = SpEl0;
-    type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 29, 30, 31>;
+    type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 28>;
     type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
 }
 

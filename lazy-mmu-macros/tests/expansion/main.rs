@@ -3,6 +3,8 @@
 #[path = "../../src/args.rs"]
 mod args;
 mod check;
+#[path = "../../src/errors.rs"]
+mod errors;
 #[path = "../../src/expand.rs"]
 mod expand;
 #[path = "../../src/item.rs"]

@@ -3,8 +3,9 @@
 use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::Event;
 
-/// `S` store, `D` `dsb ishst`, `I` `isb`, `T` TLBI by address, `t` with the tables, `A` of everything, `d` `dsb ish`, `(` `<` `[` enter Outer, Nested, Inert, `)` `>` `]` the leaves, `|` an outermost
-/// pause, `/` its resume, `-` a pause that changes nothing, `{` `}` an interrupt.
+/// `S` store, `D` `dsb ishst`, `I` `isb`, `T` TLBI by address, `t` with the tables, `A` of
+/// everything, `d` `dsb ish`, `(` `<` `[` enter Outermost, Nested, Inert, `)` `>` `]` the leaves,
+/// `|` an outermost pause, `/` its resume, `-` a pause that changes nothing, `{` `}` an interrupt.
 pub(crate) fn letters(events: &[Event]) -> String {
     events
         .iter()
@@ -17,13 +18,13 @@ pub(crate) fn letters(events: &[Event]) -> String {
             Event::TlbiTable(_) => 't',
             Event::TlbiAll => 'A',
             Event::TlbiRepeated => 'R',
-            Event::Enter(Kind::Outer) => '(',
-            Event::Leave(Kind::Outer) => ')',
+            Event::Enter(Kind::Outermost) => '(',
+            Event::Leave(Kind::Outermost) => ')',
             Event::Enter(Kind::Nested) => '<',
             Event::Leave(Kind::Nested) => '>',
             Event::Enter(Kind::Inert) => '[',
             Event::Leave(Kind::Inert) => ']',
-            Event::Pause(Kind::Outer) => '|',
+            Event::Pause(Kind::Outermost) => '|',
             Event::Pause(_) => '-',
             Event::Resume(_) => '/',
             Event::Interrupt => '{',

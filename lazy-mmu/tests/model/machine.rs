@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use lazy_mmu::descriptor::{KERNEL_DATA, Leaf, USER_DATA};
 use lazy_mmu::sim::{self, Event};
-use lazy_mmu::{Backend, Bits, LazyMmu, Level, Task, flush, paused, with, write};
+use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, Task, flush, paused, with, write};
 
 use crate::letters::letters;
 use crate::program::{End, Op};
@@ -102,7 +102,7 @@ fn unwind_if(panics: bool) {
 }
 
 /// With a section in hand.
-fn in_section<L: Level, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, ops: &[Op]) {
+fn in_section<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, ops: &[Op]) {
     for op in ops {
         match op {
             Op::Store(needs_pair) => {
@@ -118,9 +118,13 @@ fn in_section<L: Level, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, ops: &[Op]) {
                 end(nested, *how);
             }
             Op::Pause(ops, how) => {
-                let pause = mmu.pause();
-                without_section::<B>(ops);
-                end(pause, *how);
+                let panics = *how == End::Panic;
+                perhaps_panicking(panics, || {
+                    mmu.paused(|| {
+                        without_section::<B>(ops);
+                        unwind_if(panics);
+                    });
+                });
             }
             Op::Unknowing(..) | Op::Interrupt(_) => {
                 without_section::<B>(std::slice::from_ref(op));

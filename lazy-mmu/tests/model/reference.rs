@@ -1,5 +1,5 @@
 //! The reference model: what each program must do, written from the list of behaviours, with an explicit stack where the
-//! crate has three bits and the guards.
+//! crate has four bits.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -52,11 +52,13 @@ struct Left {
     /// Itself, and what was opened in it and forgotten.
     inside: Range<usize>,
     kind: Kind,
+    /// By the handle, which asks the bits.
+    by_bits: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
-    Outer,
+    Outermost,
     Nested,
     Inert,
 }
@@ -108,7 +110,7 @@ impl Model {
                 Op::Flush => self.flush(),
                 Op::Section(ops, end) => self.section(hand, ops, *end),
                 Op::Unknowing(ops, _) => self.section(Hand::Nothing, ops, End::Leave),
-                Op::Pause(ops, end) => self.pause(hand, ops, *end),
+                Op::Pause(ops, _) => self.pause(hand, ops),
                 Op::Interrupt(ops) => {
                     self.trace.push('{');
                     self.interrupts += 1;
@@ -152,10 +154,10 @@ impl Model {
             // The handle's section is not entered in an interrupt; programs have none around it.
             _ if self.interrupts > 0 || self.paused() => Kind::Inert,
             _ if self.in_section() => Kind::Nested,
-            _ => Kind::Outer,
+            _ => Kind::Outermost,
         };
         self.trace.push(match kind {
-            Kind::Outer => '(',
+            Kind::Outermost => '(',
             Kind::Nested => '<',
             Kind::Inert => '[',
         });
@@ -176,37 +178,44 @@ impl Model {
         let section = Left {
             inside: first..self.next,
             kind,
+            by_bits: hand == Hand::Handle,
         };
         match (hand, end) {
             // The closure form cannot be forgotten.
             (Hand::Nothing, _) | (_, End::Leave | End::Panic) => self.leave(section),
             // S20: it stays open until something around it is left. S21: the handle remembers its section.
-            (Hand::Handle, End::Forget) => self.forgotten = Some(section),
-            (Hand::Section(_), End::Forget) => {}
+            (Hand::Handle, End::Forget) if kind == Kind::Outermost => {
+                self.forgotten = Some(section);
+            }
+            (_, End::Forget) => {}
         }
     }
 
-    /// S04 to S07, S19; S26: forgotten pauses inside end with it.
+    /// S04 to S07, S19; S26: pauses end with the outermost.
     fn leave(&mut self, section: Left) {
-        let Left { inside, kind } = section;
-        if kind == Kind::Inert {
+        let Left {
+            inside,
+            kind,
+            by_bits,
+        } = section;
+        if kind == Kind::Inert && !by_bits {
             self.trace.push(']');
             return;
         }
-        // What was opened after the guard was forgotten stays.
-        let mut paused = false;
+        // S20: with the forgotten ones inside.
         for number in inside {
-            paused |= self.open.remove(&number) == Some(Open::Pause);
-        }
-        if paused {
-            self.trace.push('/');
+            self.open.remove(&number);
         }
         self.settle();
-        self.trace.push(if kind == Kind::Outer { ')' } else { '>' });
+        self.trace.push(match kind {
+            Kind::Outermost => ')',
+            _ if by_bits && self.paused() => ']',
+            _ => '>',
+        });
     }
 
     /// S10 to S13.
-    fn pause(&mut self, hand: Hand, ops: &[Op], end: End) {
+    fn pause(&mut self, hand: Hand, ops: &[Op]) {
         let effective = self.interrupts == 0 && !self.paused();
         let number = self.next;
         if effective {
@@ -222,8 +231,7 @@ impl Model {
             Hand::Nothing
         };
         self.ops(hand_inside, ops);
-        let forgotten = end == End::Forget && matches!(hand, Hand::Section(_));
-        if effective && !forgotten {
+        if effective {
             self.open.remove(&number);
             self.trace.push('/');
         }

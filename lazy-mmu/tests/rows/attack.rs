@@ -103,7 +103,7 @@ fn take_by_leaving(other: &mut LazyMmu<'_, Dynamic, Sim>) {
 
 #[lazy_mmu(backend = Sim, mmu)]
 fn take_paused(other: &mut LazyMmu<'_, Dynamic, Sim>) {
-    forget(mmu.pause());
+    mmu.paused(|| ());
     forget(replace(mmu, other.nest()));
 }
 

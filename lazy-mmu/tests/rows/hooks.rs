@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lazy_mmu::sim::{self, Flags, Sim, interrupt};
-use lazy_mmu::{Backend, Bits, LazyMmu, Level, Storage, Task, lazy_mmu, paused, with};
+use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, Storage, Task, lazy_mmu, paused, with};
 
 thread_local! {
     /// How deep preemption is disabled, as in a preempt count.
@@ -90,11 +90,11 @@ fn k04_early_return_and_panic() {
 #[test]
 fn k04_pauses() {
     with::<NoPreemption, _>(|mmu| {
-        let pause = mmu.pause();
-        assert_eq!(disabled(), 0, "what is paused is left");
-        paused::<NoPreemption, _>(|| assert_eq!(disabled(), 0));
-        with::<NoPreemption, _>(|_| assert_eq!(disabled(), 0, "inert"));
-        drop(pause);
+        mmu.paused(|| {
+            assert_eq!(disabled(), 0, "what is paused is left");
+            paused::<NoPreemption, _>(|| assert_eq!(disabled(), 0));
+            with::<NoPreemption, _>(|_| assert_eq!(disabled(), 0, "inert"));
+        });
         assert_eq!(disabled(), 1);
         paused::<NoPreemption, _>(|| assert_eq!(disabled(), 0));
         assert_eq!(disabled(), 1);
@@ -132,23 +132,22 @@ fn k04_exceptions_where_the_mode_changes() {
     struct Interrupted(Flags);
 
     impl Storage for Interrupted {
-        fn nobodys() -> Self {
-            Self(Storage::nobodys())
+        fn inert() -> Self {
+            Self(Storage::inert())
         }
         fn load(self) -> Bits {
             self.0.load()
         }
-        unsafe fn set(self, bits: Bits) -> Bits {
+        unsafe fn set(self, seen: Bits, bits: Bits) {
             // SAFETY: passed on.
-            let before = unsafe { self.0.set(bits) };
+            unsafe { self.0.set(seen, bits) };
             if let Some(handler) = HANDLER.take() {
                 handler();
             }
-            before
         }
-        unsafe fn clear(self, bits: Bits) {
+        unsafe fn clear(self, seen: Bits, bits: Bits) {
             // SAFETY: passed on.
-            unsafe { self.0.clear(bits) };
+            unsafe { self.0.clear(seen, bits) };
             if let Some(handler) = HANDLER.take() {
                 handler();
             }
@@ -197,9 +196,7 @@ fn k04_exceptions_where_the_mode_changes() {
                 next();
                 mmu.note_store();
                 next();
-                let pause = mmu.pause();
-                next();
-                drop(pause);
+                mmu.paused(&mut next);
                 next();
                 assert_eq!(DEPTH.get(), 1);
             });
@@ -218,12 +215,11 @@ fn k04_forgotten_guards_and_pauses() {
     assert_eq!(disabled(), 1, "the mode is on until the handle is used");
     let mut section = task.enter();
     assert_eq!(disabled(), 1);
-    core::mem::forget(section.pause());
-    assert_eq!(disabled(), 0);
+    section.paused(|| ());
     drop(section);
     assert_eq!(disabled(), 0);
     let mut section = task.enter();
-    core::mem::forget(section.pause());
+    section.paused(|| ());
     core::mem::forget(section);
     drop(task);
     assert_eq!(disabled(), 0);
@@ -234,7 +230,7 @@ fn k04_forgotten_guards_and_pauses() {
 #[test]
 fn k04_every_short_program() {
     /// What the program does next: enter and leave at this depth, pause and resume.
-    fn run<L: Level>(
+    fn run<L: Nesting>(
         mmu: &mut LazyMmu<'_, L, NoPreemption>,
         program: &mut &[u8],
         count: &mut usize,
@@ -250,7 +246,7 @@ fn k04_every_short_program() {
                 3 => paused::<NoPreemption, _>(|| {
                     with::<NoPreemption, _>(|inner| run(inner, program, count));
                 }),
-                4 => core::mem::forget(mmu.pause()),
+                4 => mmu.paused(|| ()),
                 5 => {
                     let caught = catch_unwind(AssertUnwindSafe(|| {
                         // A panic without a message.
@@ -269,7 +265,7 @@ fn k04_every_short_program() {
     }
 
     /// The levels below `nest` are a type each: so far and no further.
-    fn run_without_nesting<L: Level>(
+    fn run_without_nesting<L: Nesting>(
         mmu: &mut LazyMmu<'_, L, NoPreemption>,
         program: &mut &[u8],
         count: &mut usize,
@@ -279,7 +275,7 @@ fn k04_every_short_program() {
             *count += 1;
             match operation {
                 0 => with::<NoPreemption, _>(|inner| run(inner, program, count)),
-                4 => core::mem::forget(mmu.pause()),
+                4 => mmu.paused(|| ()),
                 _ => mmu.note_store(),
             }
         }

@@ -10,7 +10,7 @@ use lazy_mmu::descriptor::{
 };
 use lazy_mmu::sim::{self, is_settled};
 use lazy_mmu::tlb::VirtualRange;
-use lazy_mmu::{Backend, Bits, LazyMmu, Level, note_stores, update, with, write};
+use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, note_stores, update, with, write};
 
 use crate::common::{for_both_storages, slots, trace};
 
@@ -85,7 +85,7 @@ trait Section<B: Backend> {
     fn note_stores(&mut self, slot: &AtomicU64);
 }
 
-impl<L: Level, B: Backend> Section<B> for LazyMmu<'_, L, B> {
+impl<L: Nesting, B: Backend> Section<B> for LazyMmu<'_, L, B> {
     fn write(&mut self, slot: &AtomicU64) {
         self.write(slot, Panicky(PAGE));
     }

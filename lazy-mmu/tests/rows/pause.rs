@@ -1,4 +1,4 @@
-//! Rows S10 to S17, S23 to S26: pauses.
+//! Rows S10 to S17, S21, S23 to S25: pauses.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,11 +25,11 @@ for_both_storages! {
                 }
                 mmu.write(&slots::<1>()[0], KERNEL);
                 trace();
-                let pause = mmu.pause();
-                assert_eq!(trace(), "DI|");
-                assert!(!is_active::<B>());
-                assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::PAUSED));
-                drop(pause);
+                mmu.paused(|| {
+                    assert_eq!(trace(), "DI|");
+                    assert!(!is_active::<B>());
+                    assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::PAUSED));
+                });
                 trace();
             });
         }
@@ -47,7 +47,7 @@ for_both_storages! {
         let mut outer = task.enter();
         let mut inner = outer.nest();
         inner.write(&slot, KERNEL);
-        drop(inner.pause());
+        inner.paused(|| assert!(!is_active::<B>()));
         assert!(is_active::<B>());
         inner.write(&slot, KERNEL);
         inner.leave();
@@ -76,16 +76,16 @@ for_both_storages! {
 for_both_storages! {
     fn s13_only_the_outermost_resume_reactivates<B>() {
         with::<B, _>(|mmu| {
-            let pause = mmu.pause();
-            paused::<B, _>(|| {
-                with::<B, _>(|inert| {
-                    inert.paused(|| assert!(!is_active::<B>()));
+            mmu.paused(|| {
+                paused::<B, _>(|| {
+                    with::<B, _>(|inert| {
+                        inert.paused(|| assert!(!is_active::<B>()));
+                        assert!(!is_active::<B>());
+                    });
                     assert!(!is_active::<B>());
                 });
                 assert!(!is_active::<B>());
             });
-            assert!(!is_active::<B>());
-            drop(pause);
             assert!(is_active::<B>());
         });
         assert_eq!(trace(), "(|-[-]/)");
@@ -137,10 +137,10 @@ for_both_storages! {
         let mut inner = outer.nest();
         assert!(active());
         inner.write(&slot, KERNEL);
-        let pause = inner.pause();
-        assert!(!active());
-        assert!(trace().ends_with("DI|"), "flushed");
-        drop(pause);
+        inner.paused(|| {
+            assert!(!active());
+            assert!(trace().ends_with("DI|"), "flushed");
+        });
         assert!(active());
         inner.write(&slot, KERNEL);
         inner.leave();
@@ -163,13 +163,14 @@ for_both_storages! {
         ask();
         inner.leave(); // leave)
         ask();
-        let pause = section.pause(); // pause
-        ask();
-        with::<B, _>(|_| ask()); // (enter,
-        ask(); // leave,
-        paused::<B, _>(&mut ask); // pause, resume)
-        ask();
-        drop(pause); // resume
+        // pause
+        section.paused(|| {
+            ask();
+            with::<B, _>(|_| ask()); // (enter,
+            ask(); // leave,
+            paused::<B, _>(&mut ask); // pause, resume)
+            ask();
+        }); // resume
         ask();
         section.leave(); // leave
         ask();
@@ -248,101 +249,6 @@ for_both_storages! {
 }
 
 for_both_storages! {
-    fn s26_a_forgotten_pause_ends_when_its_section_is_left<B>() {
-        let [slot] = slots();
-        with::<B, _>(|outer| {
-            with::<B, _>(|inner| {
-                mem::forget(inner.pause());
-                assert!(!is_active::<B>());
-                // Stores are immediate, through the section too.
-                inner.write(&slot, KERNEL);
-                assert!(sim::is_settled(&slot));
-                inner.nest().write(&slot, KERNEL);
-                assert!(sim::is_settled(&slot));
-            });
-            assert!(is_active::<B>(), "the pause ended with its section");
-            outer.write(&slot, KERNEL);
-        });
-        assert_eq!(trace(), "(<|SDI<SDI>/>SDI)");
-        assert_eq!(bits::<B>(), Bits::EMPTY);
-    }
-}
-
-for_both_storages! {
-    fn s26_a_forgotten_pause_of_the_third_level_ends_with_it<B>() {
-        let mut handle = task::<B>();
-        let mut outer = handle.enter();
-        let mut second = outer.nest();
-        let mut third = second.nest();
-        mem::forget(third.pause());
-        assert!(!is_active::<B>());
-        third.leave();
-        assert!(is_active::<B>(), "the pause ended with its section");
-        second.leave();
-        outer.leave();
-        assert_eq!(bits::<B>(), Bits::EMPTY);
-    }
-}
-
-for_both_storages! {
-    fn s26_a_forgotten_pause_of_a_forgotten_section_is_healed<B>() {
-        let mut handle = task::<B>();
-        let mut outer = handle.enter();
-        mem::forget(outer.pause());
-        mem::forget(outer);
-        assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::PAUSED));
-        let section = handle.enter();
-        assert!(is_active::<B>(), "a new section, not paused");
-        section.leave();
-        assert_eq!(handle.check_idle(), Ok(()));
-
-        // Below a section that came by another way, the handle's is not the outermost.
-        with::<B, _>(|_| {
-            let mut section = handle.enter();
-            mem::forget(section.pause());
-            mem::forget(section);
-            assert!(!is_active::<B>());
-            handle.enter().leave();
-            assert!(is_active::<B>());
-        });
-        assert_eq!(bits::<B>(), Bits::EMPTY);
-    }
-}
-
-for_both_storages! {
-    fn s26_a_forgotten_pause_of_a_forgotten_nested_section_ends_with_the_outermost<B>() {
-        let mut handle = task::<B>();
-        let mut outer = handle.enter();
-        let mut nested = outer.nest();
-        mem::forget(nested.pause());
-        mem::forget(nested);
-        outer.leave();
-        assert_eq!(bits::<B>(), Bits::EMPTY);
-        with::<B, _>(|mmu| {
-            let mut nested = mmu.nest();
-            mem::forget(nested.pause());
-            mem::forget(nested);
-        });
-        assert_eq!(bits::<B>(), Bits::EMPTY);
-    }
-}
-
-for_both_storages! {
-    fn s26_pausing_again_after_a_forgotten_pause<B>() {
-        with::<B, _>(|_| {
-            with::<B, _>(|mmu| {
-                mem::forget(mmu.pause());
-                mmu.paused(|| assert!(!is_active::<B>()));
-                assert!(!is_active::<B>(), "the forgotten one goes on");
-                mem::forget(mmu.pause());
-            });
-            assert!(is_active::<B>());
-        });
-        assert_eq!(trace(), "(<|--/>)");
-    }
-}
-
-for_both_storages! {
     fn p02_leave_sleep_and_enter_again<B>() {
         fn may_sleep<B: Backend>(task: &mut Task<B>) {
             assert_eq!(task.check_idle(), Ok(()));
@@ -411,15 +317,15 @@ for_both_storages! {
 
 for_both_storages! {
     fn p07_the_section_through_recursion_dyn_and_iterators<B>() {
-        use lazy_mmu::Level;
+        use lazy_mmu::Nesting;
 
-        fn recursive<L: Level, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, table: &[AtomicU64]) {
+        fn recursive<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, table: &[AtomicU64]) {
             if let [slot, rest @ ..] = table {
                 mmu.write(slot, KERNEL);
                 recursive(mmu, rest);
             }
         }
-        fn by_dyn<L: Level, B: Backend>(
+        fn by_dyn<L: Nesting, B: Backend>(
             mmu: &mut LazyMmu<'_, L, B>,
             f: &mut dyn FnMut(&mut LazyMmu<'_, L, B>),
         ) {
@@ -443,54 +349,54 @@ for_both_storages! {
 }
 
 for_both_storages! {
-    fn c06_sections_entered_while_paused_whose_pause_has_ended<B>() {
+    fn c06_a_handles_section_that_was_entered_in_a_pause_and_moved_out_of_it<B>() {
         let [slot] = slots();
         let mut handle = task::<B>();
         with::<B, _>(|outer| {
-            with::<B, _>(|middle| {
-                let pause = outer.pause();
-                with::<B, _>(|inert| {
-                    let mut of_handle = handle.enter();
-                    drop(pause);
-                    assert!(is_active::<B>());
+            let mut section = outer.paused(|| handle.enter());
+            assert!(is_active::<B>());
+            // It was inert, but defers by the bits: its leave flushes.
+            section.write(&slot, KERNEL);
+            assert!(!sim::is_settled(&slot));
+            drop(section);
+            assert!(sim::is_settled(&slot));
+            assert_eq!(bits::<B>(), Bits::ACTIVE);
+        });
+        assert_eq!(trace(), "(|[/SDI>)");
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
 
-                    // Its own stores are immediate still; its flush and its pause see to everybody's.
-                    inert.write(&slot, KERNEL);
-                    assert!(sim::is_settled(&slot));
-                    middle.write(&slot, KERNEL);
-                    assert!(!sim::is_settled(&slot));
-                    inert.flush();
-                    assert!(sim::is_settled(&slot));
-                    assert_eq!(bits::<B>(), Bits::ACTIVE);
-                    inert.paused(|| {
-                        assert!(!is_active::<B>());
-                        write::<B, _>(&slot, KERNEL);
-                        assert!(sim::is_settled(&slot));
-                    });
-
-                    middle.write(&slot, KERNEL);
-                    inert.nest().leave();
-                    assert!(sim::is_settled(&slot));
-
-                    // As a proof the leave of a nested one is as good as its flush.
-                    let mut one = middle.nest();
-                    let other = inert.nest();
-                    let pending = one.write_pending(&slot, KERNEL, ());
-                    let proof = other.leave();
-                    pending.get(&proof);
-                    assert!(sim::is_settled(&slot));
-                    drop(one);
-
-                    // The handle's section is inert by its token, but defers by the bits: its leave flushes.
-                    of_handle.write(&slot, KERNEL);
-                    assert!(!sim::is_settled(&slot));
-                    drop(of_handle);
-                    assert!(sim::is_settled(&slot));
-                });
+for_both_storages! {
+    fn s10_the_section_that_began_the_mode_is_left_inside_a_pause<B>() {
+        let [slot] = slots();
+        let mut handle = task::<B>();
+        let section = handle.enter();
+        paused::<B, _>(|| {
+            drop(section);
+            assert_eq!(bits::<B>(), Bits::PAUSED, "the pause goes on");
+            with::<B, _>(|_| {
+                write::<B, _>(&slot, KERNEL);
+                assert!(sim::is_settled(&slot));
             });
         });
-        trace();
         assert_eq!(bits::<B>(), Bits::EMPTY);
+        trace();
+    }
+}
+
+for_both_storages! {
+    fn s21_a_forgotten_guard_is_healed_inside_a_pause<B>() {
+        let [slot] = slots();
+        let mut handle = task::<B>();
+        mem::forget(handle.enter());
+        paused::<B, _>(|| {
+            let mut section = handle.enter();
+            section.write(&slot, KERNEL);
+            assert!(sim::is_settled(&slot), "the pause goes on");
+        });
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+        trace();
     }
 }
 
@@ -514,17 +420,17 @@ for_both_storages! {
 }
 
 for_both_storages! {
-    fn s21_a_forgotten_section_that_was_entered_while_paused_is_healed_too<B>() {
+    fn s21_the_callers_section_emits_for_a_forgotten_one_that_was_entered_inside_it<B>() {
         let [slot] = slots();
         let mut handle = task::<B>();
         with::<B, _>(|outer| {
-            outer.paused(|| std::mem::forget(handle.enter()));
-            // Its token is inert. By its handle's next use what it may have deferred has its pair.
+            outer.paused(|| mem::forget(handle.enter()));
+            mem::forget(handle.enter());
             write::<B, _>(&slot, KERNEL);
             assert!(!sim::is_settled(&slot));
             assert!(handle.check_idle().is_err(), "the outer one is open");
-            assert!(sim::is_settled(&slot));
         });
+        assert!(sim::is_settled(&slot));
         trace();
         assert_eq!(bits::<B>(), Bits::EMPTY);
     }

@@ -197,21 +197,21 @@ thread_local!(static CHANGES: Cell<usize> = const { Cell::new(0) });
 struct Counted(<Sim as Backend>::Storage);
 
 impl Storage for Counted {
-    fn nobodys() -> Self {
-        Self(Storage::nobodys())
+    fn inert() -> Self {
+        Self(Storage::inert())
     }
     fn load(self) -> Bits {
         self.0.load()
     }
-    unsafe fn set(self, bits: Bits) -> Bits {
+    unsafe fn set(self, seen: Bits, bits: Bits) {
         CHANGES.set(CHANGES.get() + 1);
         // SAFETY: passed on.
-        unsafe { self.0.set(bits) }
+        unsafe { self.0.set(seen, bits) };
     }
-    unsafe fn clear(self, bits: Bits) {
+    unsafe fn clear(self, seen: Bits, bits: Bits) {
         CHANGES.set(CHANGES.get() + 1);
         // SAFETY: passed on.
-        unsafe { self.0.clear(bits) };
+        unsafe { self.0.clear(seen, bits) };
     }
 }
 

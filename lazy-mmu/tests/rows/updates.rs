@@ -515,26 +515,6 @@ fn an_eager_backend_invalidates_and_splits_as_the_other() {
     assert_eq!(trace(), "[DTTdRdISDtdRdISSDSDISSDISDI]");
 }
 
-/// An inert section that was entered while the mode was paused settles what others have deferred since.
-#[test]
-fn an_invalidation_through_a_section_from_a_pause_settles_too() {
-    use lazy_mmu::{Dynamic, LazyMmu};
-
-    let [slot] = slots::<1>();
-    with::<Sim, _>(|outer| {
-        let pause = outer.pause();
-        let inert = |mmu: &mut LazyMmu<'_, Dynamic, Sim>| {
-            drop(pause);
-            write::<Sim, _>(&slot, KERNEL);
-            assert_eq!(bits::<Sim>(), Bits::ACTIVE.union(Bits::PENDING));
-            mmu.flush_tlb_all();
-            assert_eq!(bits::<Sim>(), Bits::ACTIVE);
-        };
-        with::<Sim, _>(inert);
-    });
-    assert_eq!(trace().replace(['|', '/'], ""), "([SDAdRdI])");
-}
-
 #[test]
 fn break_before_make_is_in_order() {
     let [slot] = slots::<1>();

@@ -58,28 +58,6 @@ for_both_storages! {
 }
 
 for_both_storages! {
-    fn b28_a_proof_from_a_section_whose_pause_has_ended_is_true<B>() {
-        let [slot] = slots();
-        with::<B, _>(|outer| {
-            with::<B, _>(|middle| {
-                let pause = outer.pause();
-                with::<B, _>(|inert| {
-                    drop(pause);
-                    // The middle section defers again; the inert one's nested guard may have the same brand.
-                    let mut one = middle.nest();
-                    let mut other = inert.nest();
-                    let pending = one.write_pending(&slot, KERNEL, ());
-                    assert!(!is_settled(&slot));
-                    let proof = other.flush();
-                    pending.get(&proof);
-                    assert!(is_settled(&slot));
-                });
-            });
-        });
-    }
-}
-
-for_both_storages! {
     fn b28_a_function_returns_its_mapping_visible<B>() {
         let [slot] = slots();
         let mapped = visible::<B, _>(|mmu| mmu.write_pending(&slot, KERNEL, 7));

@@ -38,7 +38,7 @@ mod kernel {
     // SAFETY: TPIDR_EL2 points to THREAD from `run` on; the rest is as for the kernels at EL1.
     unsafe impl Kernel for Hypervisor {
         type Task = TpidrEl2;
-        type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 29, 30, 31>;
+        type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 28>;
         type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
         const REGIME: Regime = Regime::El2;
     }

@@ -24,7 +24,7 @@ mod kernel {
     use aarch64_rt::entry;
     use heapless::Vec;
     use lazy_mmu::descriptor::Leaf;
-    use lazy_mmu::{Backend, Task, lazy_mmu, tlb};
+    use lazy_mmu::{Backend, Task, lazy_mmu, tlb, write};
     use lazy_mmu_examples::page::USER_BASE;
     use lazy_mmu_examples::trace::Step;
     use lazy_mmu_examples::{Error, Machine, MemoryManager, PageRange};
@@ -80,8 +80,7 @@ mod kernel {
         unsafe { Task::current() }
     }
 
-    #[expect(clippy::too_many_lines, reason = "it is a list")]
-    fn operations<B: Backend>() -> [Operation<B>; 15] {
+    fn operations<B: Backend>() -> [Operation<B>; 14] {
         [
             ("enter", |_| {
                 let mut task = task::<B>();
@@ -138,21 +137,13 @@ mod kernel {
                 let section = task.enter();
                 stepped(|| drop(section)).1
             }),
-            ("pause", |env| {
+            ("pause, store and resume", |env| {
                 let mut task = task::<B>();
                 let mut section = task.enter();
                 section.write(&env.slots[0], env.leaf);
-                let (pause, trace) = stepped(|| section.pause());
-                drop(pause);
-                trace
+                stepped(|| section.paused(|| write::<B, _>(&env.slots[1], env.leaf))).1
             }),
-            ("resume", |_| {
-                let mut task = task::<B>();
-                let mut section = task.enter();
-                let pause = section.pause();
-                stepped(|| drop(pause)).1
-            }),
-            ("healing", |env| {
+            ("the leave of a forgotten guard", |env| {
                 let mut task = task::<B>();
                 let mut section = task.enter();
                 section.write(&env.slots[0], env.leaf);
@@ -355,8 +346,8 @@ mod kernel {
                 operation.0,
                 "flush"
                     | "leave"
-                    | "pause"
-                    | "healing"
+                    | "pause, store and resume"
+                    | "the leave of a forgotten guard"
                     | "TLB invalidation"
                     | "store, with one pending"
             );

@@ -24,7 +24,9 @@ mod kernel {
 
     use aarch64_rt::entry;
     use lazy_mmu::descriptor::{Leaf, USER};
-    use lazy_mmu::{Backend, Bits, LazyMmu, Level, Storage as _, Task, flush, paused, with, write};
+    use lazy_mmu::{
+        Backend, Bits, LazyMmu, Nesting, Storage as _, Task, flush, paused, with, write,
+    };
     use lazy_mmu_examples::Error;
     use lazy_mmu_examples::trace::{Order, Step};
     use lazy_mmu_qemu::arena::Arena;
@@ -195,7 +197,7 @@ mod kernel {
     }
 
     /// With a section in hand.
-    fn in_section<L: Level, B: Backend>(
+    fn in_section<L: Nesting, B: Backend>(
         env: &Env,
         mmu: &mut LazyMmu<'_, L, B>,
         rest: &mut Iter<'_, u8>,
@@ -213,9 +215,7 @@ mod kernel {
                 end(nested, how);
             }
             Err(b'|') => {
-                let pause = mmu.pause();
-                let how = inside(|| nothing_in_hand::<B>(env, rest));
-                end(pause, how);
+                mmu.paused(|| inside(|| nothing_in_hand::<B>(env, rest)));
             }
             Err(other) => without_section::<B>(env, other, rest),
         }

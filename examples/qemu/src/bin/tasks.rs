@@ -123,7 +123,8 @@ mod kernel {
             step::start();
             section.write(&arena.slots[0], arena.leaf(0));
             go_to_the_other_cpu();
-            assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::PENDING));
+            let deferred = Bits::ACTIVE.union(Bits::OWNED).union(Bits::PENDING);
+            assert_eq!(bits::<B>(), deferred);
             drop(section);
             *SECOND.lock() = Some(step::stop());
             let books = current().books();

@@ -29,7 +29,7 @@ struct Early;
 // SAFETY: as for `thread::Flags`, whose bits and hooks these are; the emulated CPU has no errata.
 unsafe impl Kernel for Early {
     type Task = MaybeNull<SpEl0>;
-    type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 29, 30, 31>;
+    type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 28>;
     type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
 
     fn needs_repeated_tlbi() -> bool {

@@ -1,5 +1,5 @@
 // Code that cannot be given the section must be able to make its stores immediate.
-// A pause is a guard, a closure on the section, or a closure anywhere.
+// A pause is a closure on the section, or a closure anywhere.
 #![deny(warnings)]
 
 use core::sync::atomic::AtomicU64;
@@ -16,9 +16,6 @@ fn store_and_use(slot: &AtomicU64) {
 #[lazy_mmu(backend = Sim, mmu)]
 fn main() {
     let slot = AtomicU64::new(0);
-    let pause = mmu.pause();
-    store_and_use(&slot);
-    drop(pause);
     assert_eq!(mmu.paused(|| {
         store_and_use(&slot);
         1

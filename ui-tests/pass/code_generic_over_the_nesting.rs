@@ -1,18 +1,18 @@
-// A helper that had to be written once for each level would be written with raw stores instead.
-// `Level` can be named in bounds, though not implemented, and `nest` stays inside it.
+// A helper that had to be written once for each kind of section would be written with raw stores
+// instead. `Nesting` can be named in bounds, though not implemented, and `nest` stays inside it.
 #![deny(warnings)]
 
 use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{Sim, pairs, take_trace};
-use lazy_mmu::{Backend, LazyMmu, Level, Task};
+use lazy_mmu::{Backend, LazyMmu, Nesting, Task};
 
-fn fill<L: Level, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, slots: &[AtomicU64]) {
+fn fill<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, slots: &[AtomicU64]) {
     mmu.write_range(slots, |i| Leaf::page(4096 * i as u64, KERNEL_DATA));
 }
 
-fn fill_and_use<L: Level, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, slots: &[AtomicU64]) {
+fn fill_and_use<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, slots: &[AtomicU64]) {
     let mut nested = mmu.nest();
     fill(&mut nested, slots);
     nested.leave();
