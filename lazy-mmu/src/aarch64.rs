@@ -1,9 +1,8 @@
 //! The backend of aarch64 kernels: the bits in the current task's `thread_info`, the real barriers.
 //!
 //! A kernel says where its current task's structure is ([`SpEl0`], [`TpidrEl1`], [`TpidrEl2`], or
-//! its own [`TaskPointer`];
-//! [`MaybeNull`] of one, if it is null at first), at which
-//! offset its bits are ([`FlagsAt`], [`ByteAt`]), and how to tell an interrupt ([`PreemptCountAt`], or its own
+//! its own [`TaskPointer`]; [`MaybeNull`] of one, if it is null at first), at which offset its bits
+//! are ([`FlagsAt`], [`ByteAt`]), and how to tell an interrupt ([`PreemptCountAt`], or its own
 //! [`InterruptTest`]):
 //!
 //! ```
@@ -181,14 +180,12 @@ pub fn tlb_invalidate(regime: Regime, instruction: Tlbi) {
 ///   lies there, aligned, and all other accesses to it are atomic, of the same width, or the task's
 ///   own.
 /// * None of the three unwinds, opens a section, or stores through this crate; [`Bits`](Self::Bits)
-///   has a
-///   [`Storage`] that is kept as its documentation says.
+///   has a [`Storage`] that is kept as its documentation says.
 /// * A context switch executes `dsb ish` on the CPU that gives the task up, before another CPU may
 ///   run it; and `isb`, or an exception return that synchronizes the context, on the CPU that takes
 ///   the task over, after it has taken it (see the duties of [`Backend`]).
 /// * [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) is false only if no CPU of the machine is
-///   in the list of
-///   [`errata`].
+///   in the list of [`errata`].
 /// * [`REGIME`](Self::REGIME) is the regime in which the kernel runs; [`HAS_TLB_RANGE`](Self::HAS_TLB_RANGE) is true only if
 ///   every CPU has the instructions, and its addresses are not those of FEAT_LPA2 (TCR_ELx.DS is 0).
 pub unsafe trait Kernel: 'static {

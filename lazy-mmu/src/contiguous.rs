@@ -98,28 +98,19 @@ impl<'t> ContiguousGroup<'t> {
     ///
     /// [`NotAGroup`].
     pub fn new(granule: Granule, level: u8, slots: &'t [AtomicU64]) -> Result<Self, NotAGroup> {
-        let (Some(expected), Some(size)) =
-            (granule.contiguous_entries(level), granule.entry_size(level))
-        else {
-            let entries = slots.len();
-            return Err(NotAGroup::Length {
-                entries,
-                expected: None,
-            });
+        let entries = slots.len();
+        let expected = granule.contiguous_entries(level);
+        let size = match granule.entry_size(level) {
+            Some(size) if expected == Some(entries) => size,
+            _ => return Err(NotAGroup::Length { entries, expected }),
         };
-        if slots.len() != expected {
-            return Err(NotAGroup::Length {
-                entries: slots.len(),
-                expected: Some(expected),
-            });
-        }
         let mut address = None;
         for (index, slot) in slots.iter().enumerate() {
             let bits = slot.load(Ordering::Relaxed);
             let here = Leaf(bits).address(granule);
             // The group's memory is aligned as a whole, so the first entry's address tells where a
             // group begins.
-            let follows = address.map_or(here & (size * expected as u64 - 1) == 0, |it| it == here);
+            let follows = address.map_or(here & (size * entries as u64 - 1) == 0, |it| it == here);
             let is_leaf = Leaf::from_bits(granule, level, bits).is_ok();
             if !is_contiguous(bits) || !is_leaf || !follows {
                 return Err(NotAGroup::Entry { index, bits });

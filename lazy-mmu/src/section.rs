@@ -19,8 +19,8 @@ use crate::visible::{self, Visible};
 ///
 /// `L` says how the section was entered ([`Outer`], [`Nested`](crate::Nested) or [`Dynamic`]), `B`
 /// the backend. There are three ways in, from the most checked at compile time to the least:
-/// [`Task::enter`](crate::Task::enter) and then
-/// [`nest`](Self::nest), the closure form [`with`], and the attribute `#[lazy_mmu]`.
+/// [`Task::enter`](crate::Task::enter) and then [`nest`](Self::nest), the closure form [`with`],
+/// and the attribute `#[lazy_mmu]`.
 ///
 /// The guard borrows where it came from, so that guards can be dropped in the right order only: dropped in any
 /// other, independent guards would leave the mode on, and a barrier lost. It cannot be cloned, nor sent to or

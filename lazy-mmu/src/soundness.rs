@@ -69,32 +69,30 @@
 //! Code that stores or maps:
 //!
 //! * Stores to the tables that do not go through the crate (raw pointers, `AtomicU64::store`, other
-//!   crates) need
-//!   [`note_stores`](crate::note_stores()) around them, or [`note_store`](crate::note_store) after them. Such code also
-//!   orders the store that links a table after the stores that fill it.
+//!   crates) need [`note_stores`](crate::note_stores()) around them, or
+//!   [`note_store`](crate::note_store) after them. Such code also orders the store that links a
+//!   table after the stores that fill it.
 //! * The kind of a descriptor is the caller's choice. A table entry written as a
-//!   [`Leaf`](crate::descriptor::Leaf) is not ordered after the stores that fill the table. A kernel's text written as
-//!   a [`UxnLeaf`](crate::descriptor::UxnLeaf) with UXN clear, or an EL2 leaf written as a `Leaf`,
-//!   loses its pair.
+//!   [`Leaf`](crate::descriptor::Leaf) is not ordered after the stores that fill the table. A
+//!   kernel's text written as a [`UxnLeaf`](crate::descriptor::UxnLeaf) with UXN clear, or an EL2
+//!   leaf written as a `Leaf`, loses its pair.
 //! * Plain stores do not read the old entry. They may change a part of a contiguous group (the
 //!   other operations refuse that: see [`contiguous`](crate::contiguous)), and they may overwrite
 //!   what the hardware noted.
 //! * A mapping that a plain store takes away needs its TLB invalidation before the frame is used
-//!   again.
-//!   [`unmap`](crate::LazyMmu::unmap) has that order in its types.
+//!   again. [`unmap`](crate::LazyMmu::unmap) has that order in its types.
 //! * An address whose old mapping is unmapped, but not invalidated, must not be mapped. A forgotten
 //!   [`Unmapped`](crate::Unmapped) is never invalidated.
 //! * The range of virtual addresses that an entry translates, and other users of the range while
 //!   [`break_before_make`](crate::LazyMmu::break_before_make) has broken it, are the caller's duty.
 //! * A TLB invalidation covers TLBs. Software that walks the tables (`get_user_pages`, a dump, a
 //!   hypervisor's shadow walker) may hold an old entry, or a table, longer: the code that frees the
-//!   table waits for it too.
-//!   [`Unmapped::map`](crate::Unmapped::map) wraps the table for that.
+//!   table waits for it too. [`Unmapped::map`](crate::Unmapped::map) wraps the table for that.
 //! * Another CPU that is told of a mapping needs an `isb`, or an exception entry or return, before
 //!   it uses the mapping.
 //! * A pending value that is dropped unredeemed drops its contents, perhaps before the pair. A
-//!   value given to
-//!   [`pending`](crate::LazyMmu::pending) may say something else than the stores before it.
+//!   value given to [`pending`](crate::LazyMmu::pending) may say something else than the stores
+//!   before it.
 //! * Where softirqs are disabled, a pause is inert, and a section from before still defers through
 //!   its guard.
 //! * A section that is inert because softirqs were disabled, in which they are enabled and disabled

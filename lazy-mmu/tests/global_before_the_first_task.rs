@@ -1,4 +1,4 @@
-//! Row C13 through `Global`: before the first task the registered backend has nobody's bits, too.
+//! Row C13 through `Global`: before the first task the registered backend has the inert bits, too.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};

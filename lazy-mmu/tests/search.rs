@@ -583,7 +583,7 @@ impl<B: Backend> Run<'_, B> {
                 // SAFETY: no guard of it lives.
                 let _ = unsafe { &mut *self.handle }.check_idle();
                 if sim::bits::<B>().contains(Bits::OWNED) {
-                    fails("a forgotten guard was not healed");
+                    fails("a forgotten guard was not left");
                 }
             }
         }

@@ -97,17 +97,22 @@ const FORMS: [Form; 7] = [
     }),
 ];
 
+/// Runs the form, which enables softirqs, in a section in which they are disabled.
+fn settles_inside_a_section((form, run): Form) {
+    let [slot] = slots();
+    with::<Softirqs, _>(|_| {
+        SOFTIRQS_DISABLED.set(true);
+        run(&slot);
+        assert!(is_settled(&slot), "{form}");
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE, "{form}");
+    });
+}
+
 #[test]
 fn s28_an_inert_section_whose_interrupt_ends_settles_when_it_is_left() {
-    for (form, run) in FORMS {
-        let [slot] = slots();
-        with::<Softirqs, _>(|_| {
-            SOFTIRQS_DISABLED.set(true);
-            run(&slot);
-            assert!(is_settled(&slot), "{form}");
-            assert_eq!(bits::<Sim>(), Bits::ACTIVE, "{form}");
-        });
-        assert_eq!(trace().matches("DI").count(), 1, "{form}: one pair");
+    for form in FORMS {
+        settles_inside_a_section(form);
+        assert_eq!(trace().matches("DI").count(), 1, "{}: one pair", form.0);
     }
 }
 
@@ -226,14 +231,8 @@ fn s28_an_inert_pause_whose_interrupt_ends_settles_when_it_ends() {
             unsafe { raw::resume::<Softirqs>(state) };
         }),
     ];
-    for (form, run) in forms {
-        let [slot] = slots();
-        with::<Softirqs, _>(|_| {
-            SOFTIRQS_DISABLED.set(true);
-            run(&slot);
-            assert!(is_settled(&slot), "{form}");
-            assert_eq!(bits::<Sim>(), Bits::ACTIVE, "{form}");
-        });
+    for form in forms {
+        settles_inside_a_section(form);
         trace();
     }
 }

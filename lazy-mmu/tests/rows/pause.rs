@@ -220,7 +220,7 @@ for_both_storages! {
                 "the thread is not idle: the mode is paused"
             );
         });
-        // A forgotten guard of the handle is healed first.
+        // A forgotten guard of the handle is left first.
         let mut section = handle.enter();
         section.write(&slot, KERNEL);
         mem::forget(section);

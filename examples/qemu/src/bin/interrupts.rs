@@ -149,7 +149,7 @@ mod kernel {
                 section.write(&env.slots[0], env.leaf);
                 core::mem::forget(section);
                 let (idle, trace) = stepped(|| task.check_idle());
-                idle.expect("it is healed");
+                idle.expect("its forgotten section is left");
                 trace
             }),
             ("TLB invalidation", |env| {

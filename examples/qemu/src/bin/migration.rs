@@ -203,7 +203,7 @@ mod kernel {
                 section.write_range(slots, |_| leaf);
                 core::mem::forget(section);
                 disturb(turn);
-                task.check_idle().expect("it is healed");
+                task.check_idle().expect("its forgotten section is left");
             }
         }
     }
