@@ -238,19 +238,19 @@ ours_range_byte:
    4  strb w9, [x8]
    5  lsl x9, x3, #0x3
    6  and x12, x4, #0x1
-   7  add x10, x1, x9
+   7  add x11, x1, x9
    8  cbz x9, -> 30
    9  bic x13, x12, x4, lsr #6
-  10  add x11, x1, #0x8
+  10  add x10, x1, #0x8
   11  str x4, [x1]
   12  add x4, x4, #0x1, lsl #12
   13  sub x9, x9, #0x8
-  14  mov x1, x11
+  14  mov x1, x10
   15  cbz x13, -> 8
-  16  cmp x11, x10
+  16  cmp x10, x11
   17  b.eq -> 22
   18  subs x9, x9, #0x8
-  19  str x4, [x11], #0x8
+  19  str x4, [x10], #0x8
   20  add x4, x4, #0x1, lsl #12
   21  b.ne -> 18
   22  ldrb w9, [x8]
@@ -341,9 +341,9 @@ ours_attribute_byte:
    4  and w11, w8, #0x8
    5  orr w10, w10, w11
    6  cbz w10, -> 12
-   7  mov w8, wzr
-   8  adrp x0, elsewhere
-   9  add x0, x0, #0xa8
+   7  adrp x0, elsewhere
+   8  add x0, x0, #0xa8
+   9  mov w8, #0x3
   10  cbnz x3, -> 21
   11  b -> 46
   12  add x0, x9, #0xc
@@ -353,7 +353,7 @@ ours_attribute_byte:
   16  mov w8, #0x1
   17  cbnz x3, -> 21
   18  b -> 46
-  19  mov w8, wzr
+  19  mov w8, #0x2
   20  cbz x3, -> 46
   21  lsl x9, x3, #0x3
   22  and x10, x4, #0x1
@@ -391,9 +391,9 @@ ours_attribute_mmu_byte:
    4  and w11, w8, #0x8
    5  orr w10, w10, w11
    6  cbz w10, -> 12
-   7  mov w8, wzr
-   8  adrp x0, elsewhere
-   9  add x0, x0, #0xa8
+   7  adrp x0, elsewhere
+   8  add x0, x0, #0xa8
+   9  mov w8, #0x3
   10  cbnz x3, -> 21
   11  b -> 42
   12  add x0, x9, #0xc
@@ -403,7 +403,7 @@ ours_attribute_mmu_byte:
   16  mov w8, #0x1
   17  cbnz x3, -> 21
   18  b -> 42
-  19  mov w8, wzr
+  19  mov w8, #0x2
   20  cbz x3, -> 42
   21  lsl x9, x3, #0x3
   22  and x10, x4, #0x1
@@ -430,36 +430,38 @@ ours_attribute_mmu_byte:
   43  b leave_dynamic
 
 leave_dynamic, of ours_attribute_byte:
-   0  tbz w1, #0x0, -> 8
-   1  ldrb w8, [x0]
-   2  tbz w8, #0x0, -> 5
-   3  dsb ishst
-   4  isb
-   5  and w8, w8, #0xf8
-   6  strb w8, [x0]
-   7  ret
-   8  adrp x8, elsewhere
-   9  add x8, x8, #0xa8
-  10  cmp x0, x8
-  11  b.eq -> 19
+   0  and w8, w1, #0xff
+   1  cmp w8, #0x1
+   2  b.eq -> 12
+   3  cmp w8, #0x2
+   4  b.ne -> 19
+   5  ldrb w8, [x0]
+   6  tbz w8, #0x0, -> 34
+   7  and w8, w8, #0xfe
+   8  strb w8, [x0]
+   9  dsb ishst
+  10  isb
+  11  b -> 34
   12  ldrb w8, [x0]
-  13  tbz w8, #0x0, -> 32
-  14  and w8, w8, #0xfe
-  15  strb w8, [x0]
-  16  dsb ishst
-  17  isb
-  18  b -> 32
-  19  mrs x9, s3_0_c13_c0_4
-  20  ldr w10, [x9, #0x8]
-  21  tst w10, #0xffff00
-  22  b.ne -> 32
-  23  add x9, x9, #0xc
-  24  cmp x9, x8
-  25  b.eq -> 32
-  26  ldrb w8, [x9]
-  27  tbz w8, #0x0, -> 32
-  28  and w8, w8, #0xfe
-  29  strb w8, [x9]
-  30  dsb ishst
-  31  isb
-  32  ret
+  13  tbz w8, #0x0, -> 16
+  14  dsb ishst
+  15  isb
+  16  and w8, w8, #0xf8
+  17  strb w8, [x0]
+  18  ret
+  19  mrs x8, s3_0_c13_c0_4
+  20  ldr w9, [x8, #0x8]
+  21  tst w9, #0xffff00
+  22  b.ne -> 34
+  23  add x8, x8, #0xc
+  24  adrp x9, elsewhere
+  25  add x9, x9, #0xa8
+  26  cmp x8, x9
+  27  b.eq -> 34
+  28  ldrb w9, [x8]
+  29  tbz w9, #0x0, -> 34
+  30  and w9, w9, #0xfe
+  31  strb w9, [x8]
+  32  dsb ishst
+  33  isb
+  34  ret

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use lazy_mmu::descriptor::{Descriptor, Leaf};
+use lazy_mmu::Descriptor;
+use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::sim::{self, Event};
 use lazy_mmu::{Backend, Eager};
 
@@ -210,7 +211,7 @@ pub fn run_scenario<B: Backend>(
     debug_pagealloc: bool,
 ) -> Result<Vec<Operation>, Error> {
     match WAYS[way] {
-        "per-store" => run_with::<Eager<B>>(pages, debug_pagealloc),
+        "per-store" => run_with::<Eager<B::Machine>>(pages, debug_pagealloc),
         "tolerant" => run_with::<Tolerant<B>>(pages, debug_pagealloc),
         _ => run_with::<B>(pages, debug_pagealloc),
     }

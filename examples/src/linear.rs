@@ -3,8 +3,7 @@
 //!
 //! This is where sections nest by themselves: who allocates inside a section of its own knows nothing of the linear map.
 
-use lazy_mmu::descriptor::Leaf;
-use lazy_mmu::tlb;
+use lazy_mmu::aarch64::descriptor::Leaf;
 
 use crate::machine::Machine;
 use crate::mm::{MemoryManager, Missing};
@@ -62,7 +61,7 @@ impl<M: Machine> MemoryManager<'_, M> {
             Ok(())
         })?;
         if !valid {
-            tlb::flush_tlb_kernel_range::<M::Backend>(range.into());
+            lazy_mmu::flush_tlb_kernel_range::<M::Backend>(range.into());
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use core::fmt;
 
-use lazy_mmu::descriptor::{Granule, KERNEL_DATA, Leaf, Table, TopLevel, USER_DATA, memory_type};
-use lazy_mmu::tlb::VirtualRange;
+use lazy_mmu::VirtualRange;
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, TopLevel, USER_DATA, memory_type};
 
 /// Bytes in a page, and in a frame: the 4 KiB granule.
 pub const PAGE_SIZE: u64 = 4096;
@@ -166,7 +167,7 @@ impl PageRange {
 impl From<PageRange> for VirtualRange {
     fn from(range: PageRange) -> Self {
         // A range of pages inside the address space is one there too.
-        match Self::new(Granule::Kib4, range.start, range.pages as u64) {
+        match Granule::Kib4.range(range.start, range.pages as u64) {
             Ok(range) => range,
             Err(error) => unreachable!("{error}"),
         }

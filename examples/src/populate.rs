@@ -4,7 +4,7 @@
 
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::Leaf;
+use lazy_mmu::aarch64::descriptor::Leaf;
 
 use crate::machine::Machine;
 use crate::mm::{MemoryManager, Missing, Section};

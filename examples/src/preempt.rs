@@ -20,6 +20,7 @@ pub struct NoPreemption<B, P>(PhantomData<(B, P)>);
 // SAFETY: everything is `B`'s but the hooks, which touch no bits.
 unsafe impl<B: Backend, P: PreemptCount> Backend for NoPreemption<B, P> {
     type Storage = B::Storage;
+    type Machine = B::Machine;
 
     #[inline]
     fn current() -> Self::Storage {
@@ -30,8 +31,6 @@ unsafe impl<B: Backend, P: PreemptCount> Backend for NoPreemption<B, P> {
     fn in_interrupt() -> bool {
         B::in_interrupt()
     }
-
-    lazy_mmu::forward_machine!(B);
 
     const HAS_HOOKS: bool = true;
 

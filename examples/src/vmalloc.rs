@@ -1,7 +1,6 @@
 //! Kernel mappings of given frames at given addresses, as vmalloc makes them.
 
-use lazy_mmu::descriptor::Leaf;
-use lazy_mmu::tlb;
+use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::{Pending, try_visible};
 
 use crate::machine::{Fault, Machine};
@@ -99,7 +98,7 @@ impl<M: Machine> MemoryManager<'_, M> {
             mmu.write(slot, Leaf::INVALID);
             Ok(())
         })?;
-        tlb::flush_tlb_kernel_range::<M::Backend>(range.into());
+        lazy_mmu::flush_tlb_kernel_range::<M::Backend>(range.into());
         Ok(())
     }
 }

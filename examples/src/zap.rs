@@ -6,8 +6,8 @@
 //! have made it visible though the outer section is still open. The functions are named for those of Linux
 //! (`mm/memory.c`, `mm/mmu_gather.c`).
 
-use lazy_mmu::descriptor::Leaf;
-use lazy_mmu::{lazy_mmu, tlb};
+use lazy_mmu::aarch64::descriptor::Leaf;
+use lazy_mmu::lazy_mmu;
 
 use crate::machine::{Fault, Machine};
 use crate::mm::{MemoryManager, Missing};
@@ -76,7 +76,7 @@ impl<M: Machine> MemoryManager<'_, M> {
         while done < range.pages() {
             let mut gather = Gather::new();
             let zapped = self.zap_pte_range(range.part(done, usize::MAX), &mut gather)?;
-            tlb::flush_tlb_kernel_range::<M::Backend>(range.part(done, zapped).into());
+            lazy_mmu::flush_tlb_kernel_range::<M::Backend>(range.part(done, zapped).into());
             self.free_gathered(&gather)?;
             done += zapped;
         }

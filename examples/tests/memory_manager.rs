@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use lazy_mmu::sim::{self, Sim};
-use lazy_mmu::{Backend, Bits, Event};
+use lazy_mmu::{Backend, Bits, Invalidation, Wrapped, Wrapper};
 use lazy_mmu_examples::host::{Host, Memory};
 use lazy_mmu_examples::machine::FaultReason;
 use lazy_mmu_examples::page::{USER_BASE, VMALLOC_BASE};
@@ -224,22 +224,16 @@ fn b19_the_hosted_machine_sees_a_nested_leave_without_its_pair() {
     struct NoBarrier;
 
     // SAFETY: it is not sound, and the machine shows it; nothing but this test's tables depends on it.
-    unsafe impl Backend for NoBarrier {
-        type Storage = <Sim as Backend>::Storage;
-        fn current() -> Self::Storage {
-            Sim::current()
-        }
-        fn in_interrupt() -> bool {
-            Sim::in_interrupt()
-        }
+    unsafe impl Wrapper for NoBarrier {
+        type Inner = Sim;
         fn barrier() {}
-        fn observe(event: Event) {
-            Sim::observe(event);
-        }
+        fn table_barrier() {}
+        fn invalidate(_: &[Invalidation]) {}
+        fn invalidate_all() {}
     }
 
     let memory = Memory::new(256);
-    let mut mm = boot::<NoBarrier>(&memory, true);
+    let mut mm = boot::<Wrapped<NoBarrier>>(&memory, true);
     let error = mm
         .populate_range(range(VMALLOC_BASE, 1))
         .expect_err("its tables cannot be written");

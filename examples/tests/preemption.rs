@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{Sim, pairs, take_trace};
 use lazy_mmu::{Task, lazy_mmu, paused};
 use lazy_mmu_examples::preempt::{NoPreemption, PreemptCount};

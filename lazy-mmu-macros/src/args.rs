@@ -10,13 +10,14 @@ use crate::errors::Errors;
 
 /// The list that errors name.
 const KNOWN: &str =
-    "the arguments are `backend = path`, `mmu`, `mmu = name`, `paused` and `crate = path`";
+    "the arguments are `backend = path`, `mmu`, `mmu = name`, `join`, `paused` and `crate = path`";
 
 /// The arguments, each at most once.
 #[derive(Default)]
 pub(crate) struct Args {
     backend: Option<TypePath>,
     mmu: Option<Ident>,
+    join: Option<Ident>,
     paused: Option<Ident>,
     krate: Option<Path>,
 }
@@ -63,6 +64,9 @@ impl Args {
             };
             once(&mut self.mmu, &name, binding)?;
             self.contradiction(&name)?;
+        } else if name == "join" {
+            once(&mut self.join, &name, name.clone())?;
+            self.contradiction(&name)?;
         } else if name == "paused" {
             once(&mut self.paused, &name, name.clone())?;
             self.contradiction(&name)?;
@@ -77,7 +81,9 @@ impl Args {
         }
         if input.is_empty() || input.peek(Token![,]) {
             Ok(())
-        } else if name == "paused" && (input.peek(Token![=]) || input.peek(token::Paren)) {
+        } else if (name == "paused" || name == "join")
+            && (input.peek(Token![=]) || input.peek(token::Paren))
+        {
             Err(input.error(format_args!("`{name}` takes no value")))
         } else if input.peek(Token![:]) {
             Err(input.error(format_args!("expected `{name} = ..`")))
@@ -88,13 +94,16 @@ impl Args {
 
     /// Refuses the second of two arguments that cannot both hold.
     fn contradiction(&self, second: &Ident) -> syn::Result<()> {
-        if self.mmu.is_none() || self.paused.is_none() {
+        let message = if self.paused.is_none() {
             return Ok(());
-        }
-        Err(syn::Error::new(
-            second.span(),
-            "`mmu` names the section that is open, and with `paused` none is: give one of the two",
-        ))
+        } else if self.mmu.is_some() {
+            "`mmu` and `paused` cannot be combined: a paused function has no section to name"
+        } else if self.join.is_some() {
+            "`join` and `paused` cannot be combined: a paused function defers into no section"
+        } else {
+            return Ok(());
+        };
+        Err(syn::Error::new(second.span(), message))
     }
 
     /// Whether the body can name the section.
@@ -104,7 +113,8 @@ impl Args {
 
     /// The first statement of the body: opens the section, or the pause.
     pub(crate) fn open_section(&self) -> TokenStream {
-        // `mixed_site`: the body cannot name these variables. With `call_site` it could forget the guard.
+        // `mixed_site`: the body cannot name these variables. With `call_site` it could forget the
+        // guard.
         let hidden = Span::mixed_site();
         let private = match &self.krate {
             Some(path) => quote_spanned!(hidden=> #path::__private),
@@ -117,15 +127,19 @@ impl Args {
                 None => quote_spanned!(hidden=> ::lazy_mmu::Global),
             },
         };
+        let section = match &self.join {
+            Some(_) => quote_spanned!(hidden=> #private::joined),
+            None => quote_spanned!(hidden=> #private::section),
+        };
         match &self.mmu {
             _ if self.paused.is_some() => quote_spanned! {hidden=>
                 let __pause = #private::pause::<#backend>();
             },
             None => quote_spanned! {hidden=>
-                let __section = #private::section::<#backend>();
+                let __section = #section::<#backend>();
             },
             Some(mmu) => quote_spanned! {hidden=>
-                let mut __section = #private::section::<#backend>();
+                let mut __section = #section::<#backend>();
                 let mut __view = #private::view(&mut __section);
                 let #mmu = __view.section();
             },

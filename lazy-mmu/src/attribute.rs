@@ -4,7 +4,7 @@
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
-/// use lazy_mmu::descriptor::{KERNEL_DATA, Leaf, memory_type};
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, memory_type};
 /// use lazy_mmu::sim::{self, Sim};
 /// use lazy_mmu::lazy_mmu;
 ///
@@ -31,15 +31,16 @@
 ///
 /// # Arguments
 ///
-/// In any order, each at most once, and not `mmu` with `paused`.
+/// In any order, each at most once. `paused` cannot be combined with `mmu` or `join`.
 ///
-/// | argument | means |
-/// |---|---|
-/// | none | the program's registered backend, [`Global`](crate::Global) |
-/// | `backend = path` | this [`Backend`](crate::Backend), inlined |
-/// | `mmu`, `mmu = name` | the section by a name, as `&mut `[`LazyMmu`](crate::LazyMmu)`<'_, `[`Dynamic`](crate::Dynamic)`, B>` |
-/// | `paused` | not a section, but a pause: the body's stores are immediate, as under [`paused()`](crate::paused()) |
-/// | `crate = path` | this crate, where it is not `::lazy_mmu` |
+/// * none: the program's registered backend, [`Global`](crate::Global)
+/// * `backend = path`: this [`Backend`](crate::Backend), inlined
+/// * `mmu`, `mmu = name`: the section by a name, as
+///   `&mut `[`LazyMmu`](crate::LazyMmu)`<'_, `[`Dynamic`](crate::Dynamic)`, B>`
+/// * `join`: no section of its own where one is open, as under [`join()`](crate::join())
+/// * `paused`: not a section, but a pause: the body's stores are immediate, as under
+///   [`paused()`](crate::paused())
+/// * `crate = path`: this crate, where it is not `::lazy_mmu`
 ///
 /// **`backend`** names the backend at compile time. Without it the attribute works in a library that does not know the
 /// backend; the final binary has the line [`set_global_backend!`](crate::set_global_backend).
@@ -60,7 +61,7 @@
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;
-/// # use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
+/// # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 /// # use lazy_mmu::sim::{self, Sim};
 /// # use lazy_mmu::{Dynamic, LazyMmu, lazy_mmu};
 /// #[lazy_mmu(backend = Sim, mmu = section)]
@@ -78,11 +79,56 @@
 /// # assert_eq!(sim::pairs(&sim::take_trace()), 1);
 /// ```
 ///
+/// **`join`** is for functions that are called in a loop. Each leave of a nested section flushes,
+/// because the caller may use the mapping; so a function without `join` never batches with its
+/// caller. With `join` it defers into the section that is open, and opens one only if none is.
+///
+/// ```
+/// # use core::sync::atomic::AtomicU64;
+/// # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// # use lazy_mmu::sim::{self, Sim};
+/// # use lazy_mmu::lazy_mmu;
+/// #[lazy_mmu(backend = Sim)]
+/// fn map_all(table: &[AtomicU64; 512]) {
+///     for (slot, page) in table.iter().zip(0..) {
+///         map_page(slot, 4096 * page);
+///     }
+/// }
+///
+/// #[lazy_mmu(backend = Sim, join)]
+/// fn map_page(slot: &AtomicU64, page: u64) {
+///     lazy_mmu::write::<Sim, _>(slot, Leaf::page(page, KERNEL_DATA));
+/// }
+/// # map_all(&[const { AtomicU64::new(0) }; 512]);
+/// # assert_eq!(sim::pairs(&sim::take_trace()), 1);
+/// ```
+///
+/// What a joined function promises at its return is nothing, if its caller has a section: its stores
+/// may be pending until that section flushes. If its own body uses a mapping, it flushes first
+/// (`mmu.flush()`), which is one pair. A [`Pending`](crate::Pending) value belongs to one section by
+/// its type, and so does not leave the function; a function that returns one takes
+/// `&mut LazyMmu<..>` instead. A function that returns a mapping for use at once has no `join`, and
+/// uses [`visible()`](crate::visible()).
+///
+/// Which layer of a kernel has which:
+///
+/// * the system call, the fault handler, the loader (they map much, and end before anything is
+///   used): `#[lazy_mmu]`
+/// * mapping one page, changing one entry, allocating a table (called in loops, and used later by
+///   the caller): `#[lazy_mmu(join)]`, or no attribute and [`write()`](crate::write())
+/// * the functions whose callers use the mapping when they return (`ioremap`, `vmalloc`, a temporary
+///   mapping): `#[lazy_mmu]`
+/// * an allocator that must not know of sections, a debugger, a panic handler: `#[lazy_mmu(paused)]`
+///
+/// The kernel Hermit, with the attribute on every function that maps, executed 133,280 `dsb ishst`
+/// at boot. With `join` on the inner ones it executed 3,890, as many as after its functions had been
+/// restructured by hand.
+///
 /// **`paused`** is for functions whose mappings are used at once by code that knows of no section, whoever calls them.
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;
-/// # use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
+/// # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 /// # use lazy_mmu::sim::{Sim, is_settled};
 /// # use lazy_mmu::lazy_mmu;
 /// #[lazy_mmu(backend = Sim, paused)]
@@ -123,8 +169,10 @@
 /// }
 /// ```
 ///
-/// With `mmu` the statements are `let mut __section = ..;`, `let mut __view = ::lazy_mmu::__private::view(&mut __section);`
-/// and `let mmu = __view.section();`, and with `paused` the statement is `let __pause = ::lazy_mmu::__private::pause::<Mmu>();`.
+/// With `mmu` the statements are `let mut __section = ..;`,
+/// `let mut __view = ::lazy_mmu::__private::view(&mut __section);` and
+/// `let mmu = __view.section();`. With `join` the function is `joined` instead of `section`. With
+/// `paused` the statement is `let __pause = ::lazy_mmu::__private::pause::<Mmu>();`.
 /// Paths are looked up there, inside the body: an item of the body that is called as the backend hides it.
 ///
 /// An attribute macro may turn an item at the start of the body into statements. They run before

@@ -73,11 +73,11 @@
 //!   [`note_store`](crate::note_store) after them. Such code also orders the store that links a
 //!   table after the stores that fill it.
 //! * The kind of a descriptor is the caller's choice. A table entry written as a
-//!   [`Leaf`](crate::descriptor::Leaf) is not ordered after the stores that fill the table. A
-//!   kernel's text written as a [`UxnLeaf`](crate::descriptor::UxnLeaf) with UXN clear, or an EL2
+//!   [`Leaf`](crate::aarch64::descriptor::Leaf) is not ordered after the stores that fill the table. A
+//!   kernel's text written as a [`UxnLeaf`](crate::aarch64::descriptor::UxnLeaf) with UXN clear, or an EL2
 //!   leaf written as a `Leaf`, loses its pair.
 //! * Plain stores do not read the old entry. They may change a part of a contiguous group (the
-//!   other operations refuse that: see [`contiguous`](crate::contiguous)), and they may overwrite
+//!   other operations refuse that: see [`contiguous`](crate::aarch64::contiguous)), and they may overwrite
 //!   what the hardware noted.
 //! * A mapping that a plain store takes away needs its TLB invalidation before the frame is used
 //!   again. [`unmap`](crate::LazyMmu::unmap) has that order in its types.

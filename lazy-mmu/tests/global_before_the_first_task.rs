@@ -3,10 +3,10 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::aarch64::{Aarch64, ByteAt, Kernel, MaybeNull, PreemptCountAt, TaskPointer};
-use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{self, Sim, is_settled};
-use lazy_mmu::{Backend, Bits, Global, OwnByte, Storage, Task, check_idle, forward_machine, with};
+use lazy_mmu::{Backend, Bits, Global, OwnByte, Storage, Task, check_idle, with};
 
 #[repr(C, align(8))]
 struct ThreadInfo {
@@ -38,6 +38,7 @@ struct Hosted;
 // SAFETY: the bits and the interrupt test are `Early`'s, the rest is `Sim`'s.
 unsafe impl Backend for Hosted {
     type Storage = OwnByte;
+    type Machine = Sim;
 
     fn current() -> OwnByte {
         Aarch64::<Early>::current()
@@ -46,8 +47,6 @@ unsafe impl Backend for Hosted {
     fn in_interrupt() -> bool {
         Aarch64::<Early>::in_interrupt()
     }
-
-    forward_machine!(Sim);
 }
 
 lazy_mmu::set_global_backend!(Hosted);

@@ -1,12 +1,15 @@
-//! Rows K04 and B20 through `Global`: the registered backend's hooks, barriers and TLB instructions are called. A test
-//! binary of its own, because there is one backend a program.
+//! Rows K04 and B20 through `Global`: the registered backend's hooks, barriers and invalidations
+//! are called. A test binary of its own, because there is one backend a program.
 
 use std::cell::RefCell;
+use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::Granule;
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::aarch64::descriptor::{Leaf, Table};
 use lazy_mmu::sim::{Flags, Sim};
-use lazy_mmu::tlb::{Scope, Tlbi, VirtualRange};
-use lazy_mmu::{Backend, Bits, Global, Storage as _, lazy_mmu, paused, tlb, with};
+use lazy_mmu::{
+    Backend, Bits, Global, Invalidation, Machine, Storage as _, lazy_mmu, paused, with,
+};
 
 thread_local! {
     static CALLS: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
@@ -26,6 +29,7 @@ struct Noting;
 // SAFETY: the bits and the interrupts are `Sim`'s; nothing walks the tables.
 unsafe impl Backend for Noting {
     type Storage = Flags;
+    type Machine = Self;
 
     fn current() -> Flags {
         Sim::current()
@@ -33,44 +37,6 @@ unsafe impl Backend for Noting {
 
     fn in_interrupt() -> bool {
         Sim::in_interrupt()
-    }
-
-    fn barrier() {
-        call("pair");
-    }
-
-    fn table_barrier() {
-        call("dsb ishst");
-    }
-
-    fn tlb_invalidate(instruction: Tlbi) {
-        call(match instruction {
-            Tlbi::Page {
-                scope: Scope::LastLevel,
-                ..
-            } => "vaale1is",
-            Tlbi::Page {
-                scope: Scope::AllLevels,
-                ..
-            } => "vaae1is",
-            Tlbi::Range {
-                scope: Scope::LastLevel,
-                ..
-            } => "rvaale1is",
-            Tlbi::Range {
-                scope: Scope::AllLevels,
-                ..
-            } => "rvaae1is",
-            Tlbi::All => "vmalle1is",
-        });
-    }
-
-    fn tlb_barrier() {
-        call("dsb ish, isb");
-    }
-
-    fn has_tlb_range() -> bool {
-        true
     }
 
     const HAS_HOOKS: bool = true;
@@ -83,6 +49,32 @@ unsafe impl Backend for Noting {
         // What was pending has had its pair.
         assert!(!Sim::current().load().contains(Bits::PENDING));
         call("ends");
+    }
+}
+
+// SAFETY: nothing walks the tables.
+unsafe impl Machine for Noting {
+    fn barrier() {
+        call("pair");
+    }
+
+    fn table_barrier() {
+        call("table barrier");
+    }
+
+    fn invalidate(invalidations: &[Invalidation]) {
+        for it in invalidations {
+            call(if it.scope.all_levels() {
+                "all levels"
+            } else {
+                "leaves"
+            });
+        }
+        call("invalidated");
+    }
+
+    fn invalidate_all() {
+        call("everything");
     }
 }
 
@@ -104,19 +96,10 @@ fn k04_the_hooks_are_called_through_global() {
 }
 
 #[test]
-fn b20_range_instructions_are_used_through_global_where_there_are_any() {
-    let range = VirtualRange::new(Granule::Kib4, 0, 67).unwrap();
-    tlb::flush_tlb_kernel_range::<Global>(range);
-    assert_eq!(
-        calls(),
-        [
-            "dsb ishst",
-            "rvaale1is",
-            "rvaale1is",
-            "vaale1is",
-            "dsb ish, isb"
-        ]
-    );
+fn b20_the_registered_machine_invalidates() {
+    let range = Granule::Kib4.range(0, 67).unwrap();
+    lazy_mmu::flush_tlb_kernel_range::<Global>(range);
+    assert_eq!(calls(), ["leaves", "invalidated"]);
     with::<Global, _>(|mmu| {
         mmu.note_store();
         mmu.flush_tlb_kernel_pgtable(range);
@@ -124,17 +107,14 @@ fn b20_range_instructions_are_used_through_global_where_there_are_any() {
     });
     assert_eq!(
         calls(),
-        [
-            "begins",
-            "dsb ishst",
-            "rvaae1is",
-            "rvaae1is",
-            "vaae1is",
-            "dsb ish, isb",
-            "dsb ishst",
-            "vmalle1is",
-            "dsb ish, isb",
-            "ends"
-        ]
+        ["begins", "all levels", "invalidated", "everything", "ends"]
     );
+    let [parent, child] = [const { AtomicU64::new(0) }; 2];
+    lazy_mmu::link_table::<Global, _>(
+        &parent,
+        Table::at(0x4000_0000),
+        std::slice::from_ref(&child),
+        |_| Leaf::INVALID,
+    );
+    assert_eq!(calls(), ["table barrier", "pair"]);
 }

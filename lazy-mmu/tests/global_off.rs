@@ -3,7 +3,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::{self, Event, Sim};
 use lazy_mmu::{Bits, Eager, Global, check_idle, is_active, lazy_mmu, paused, with};

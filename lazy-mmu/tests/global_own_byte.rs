@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{self, Sim, SimOwnByte};
 use lazy_mmu::{Bits, Global, is_active, lazy_mmu, paused, with};
 

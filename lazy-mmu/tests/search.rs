@@ -15,10 +15,13 @@ use std::marker::PhantomData;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::{self, Sim, SimOwnByte, is_settled};
-use lazy_mmu::{Backend, Bits, Dynamic, Event, LazyMmu, Outer, Storage, Task, paused, with, write};
+use lazy_mmu::{
+    Backend, Bits, Dynamic, Event, LazyMmu, Machine as _, Outer, Storage, Task, Wrapped, Wrapper,
+    paused, with, write,
+};
 
 const PAGE: Leaf = Leaf::page(0x4000_0000, KERNEL_DATA);
 
@@ -157,6 +160,7 @@ struct Searched<B, V>(PhantomData<(B, V)>);
 // bits. A flawed `V` is what the search is to find.
 unsafe impl<B: Backend, V: Variant> Backend for Searched<B, V> {
     type Storage = Kept<B::Storage, V>;
+    type Machine = Wrapped<Self>;
 
     fn current() -> Self::Storage {
         Kept(B::current(), PhantomData)
@@ -175,16 +179,17 @@ unsafe impl<B: Backend, V: Variant> Backend for Searched<B, V> {
     fn mode_ends() {
         MODE.set(MODE.get() - 1);
     }
+}
 
-    fn barrier() {
-        B::barrier();
-    }
+// SAFETY: the machine is `B`'s.
+unsafe impl<B: Backend, V: Variant> Wrapper for Searched<B, V> {
+    type Inner = B;
 
     fn observe(event: Event) {
         if let Event::Enter(kind) | Event::Pause(kind) = event {
             LAST.set(Some(kind));
         }
-        B::observe(event);
+        B::Machine::observe(event);
     }
 }
 

@@ -1,13 +1,13 @@
-// An invalidation of the wrong addresses would free the frame while a TLB knows it.
-// The fields are private: only a section's `unmap` makes one, from the entry that it clears.
+// A value that was unmapped could be had with the invalidation of other addresses, and so while a
+// TLB has its mapping. The fields are private.
 
-use lazy_mmu::descriptor::Granule;
+use lazy_mmu::aarch64::Granule;
 use lazy_mmu::sim::Sim;
-use lazy_mmu::tlb::{Scope, VirtualRange};
-use lazy_mmu::Unmapped;
+use lazy_mmu::{Invalidation, Scope, Unmapped};
 
 fn main() {
-    let range = VirtualRange::new(Granule::Kib4, 0, 0).unwrap();
-    let forged: Unmapped<u64, Sim> = Unmapped { range, scope: Scope::LastLevel, value: core::mem::ManuallyDrop::new(7) };
+    let range = Granule::Kib4.range(0, 0).unwrap();
+    let invalidation = Invalidation { range, scope: Scope::PAGES };
+    let forged: Unmapped<u64, Sim> = Unmapped { invalidation, value: core::mem::ManuallyDrop::new(7) };
     drop(forged.invalidate_now());
 }

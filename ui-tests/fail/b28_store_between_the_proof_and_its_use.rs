@@ -3,7 +3,7 @@
 
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::Leaf;
+use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::sim::Sim;
 
 fn store_meanwhile(slot: &AtomicU64) {

@@ -8,14 +8,13 @@ struct Careless;
 
 impl Backend for Careless {
     type Storage = <Sim as Backend>::Storage;
+    type Machine = Sim;
     fn current() -> Self::Storage {
         Sim::current()
     }
     fn in_interrupt() -> bool {
         false
     }
-    #[cfg(not(target_arch = "aarch64"))]
-    fn barrier() {}
 }
 
 fn main() {}

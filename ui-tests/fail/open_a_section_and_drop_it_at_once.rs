@@ -5,7 +5,7 @@
 use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::Task;
-use lazy_mmu::descriptor::Leaf;
+use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::sim::Sim;
 
 fn store(task: &mut Task<Sim>, slot: &AtomicU64) {

@@ -4,7 +4,7 @@
 use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::Task;
-use lazy_mmu::descriptor::Leaf;
+use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::sim::Sim;
 
 fn use_outer_though_nested_is_not_used_again(task: &mut Task<Sim>, slot: &AtomicU64) {

@@ -4,7 +4,7 @@
 
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{Sim, is_settled};
 
 const PAGE: Leaf = Leaf::page(0x4000_0000, KERNEL_DATA);

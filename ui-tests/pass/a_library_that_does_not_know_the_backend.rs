@@ -5,7 +5,7 @@
 mod library {
     use core::sync::atomic::AtomicU64;
 
-    use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
+    use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
     use lazy_mmu::{LazyMmu, Nesting, lazy_mmu};
 
     #[lazy_mmu(mmu)]

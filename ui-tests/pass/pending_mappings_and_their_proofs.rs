@@ -4,7 +4,7 @@
 
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{KERNEL_DATA, Leaf};
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::sim::{Sim, is_settled};
 use lazy_mmu::{Backend, LazyMmu, Nesting, Pending, Task};
 

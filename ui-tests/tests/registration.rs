@@ -9,7 +9,7 @@ use std::path::Path;
 const PACKAGE: &str = "ui-tests-registration";
 const SYMBOL: &str = "lazy_mmu::set_global_backend!.must_stand_once_in_the_program";
 
-/// The one line that says what is wrong with the program.
+/// What the linker says is wrong with the program: each of its errors names the line that mends it.
 fn complaint(program: &str, feature: &str, profile: &str) -> String {
     let features = format!("--features={feature}");
     let profile = format!("--profile={profile}");
@@ -27,12 +27,14 @@ fn complaint(program: &str, feature: &str, profile: &str) -> String {
         .stderr
         .lines()
         // Linkers go on with the places, in lines of their own.
-        .filter(|line| line.contains(SYMBOL) && line.contains("error: "))
+        .filter(|line| line.contains("error: ") && line.contains(" symbol"))
         .collect();
-    let [error] = errors[..] else {
-        panic!("one error is expected: {}", output.stderr);
-    };
-    error.to_owned()
+    assert!(
+        !errors.is_empty() && errors.iter().all(|error| error.contains(SYMBOL)),
+        "{}",
+        output.stderr
+    );
+    errors.join("\n")
 }
 
 #[test]
@@ -53,6 +55,24 @@ fn k07_two_backends_are_one_too_many() {
             assert!(error.contains("duplicate symbol"), "{error}");
         }
     }
+}
+
+#[test]
+fn k11_the_registered_backend_cannot_be_registered_through_eager() {
+    let output = cargo::run(&[
+        "build",
+        "--package",
+        PACKAGE,
+        "--bin",
+        "registered-itself",
+        "--features=broken",
+    ]);
+    let message = "`Global` is the registered backend: an `Eager` of it cannot be registered";
+    assert!(
+        !output.success && output.stderr.contains(message),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn constants(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_named_attribute_is_mapped_on_the_emulated_cpu() -> Result<()> {
     let workspace = crate::workspace()?;
-    let attributes = workspace.join("lazy-mmu/src/descriptor/attributes.rs");
+    let attributes = workspace.join("lazy-mmu/src/aarch64/descriptor/attributes.rs");
     let programs = ["descriptors", "el2_without_vhe"]
         .map(|it| workspace.join(format!("examples/qemu/src/bin/{it}.rs")));
     let mut words = Vec::new();
@@ -151,7 +151,7 @@ fn every_named_attribute_is_mapped_on_the_emulated_cpu() -> Result<()> {
 fn an_example_of_raw_bits_is_found() {
     for line in [
         "mmu.write(slot, Leaf(page | UXN | VALID));",
-        "/// mmu.write(slot, lazy_mmu::descriptor::Table(0x4000_0003));",
+        "/// mmu.write(slot, lazy_mmu::aarch64::descriptor::Table(0x4000_0003));",
         "const PAGE: KernelLeaf = KernelLeaf(PAGE_BITS);",
         "Leaf(",
         "TopLevel(table.0 | 3)",

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use object::{Object, ObjectSection};
 
 /// The most bytes that it may add.
-const LIMIT: u64 = 1024;
+const LIMIT: u64 = 900;
 
 pub(crate) fn check(lazy: &Path, eager: &Path) -> Result<()> {
     let (lazy, eager) = (text(lazy)?, text(eager)?);

@@ -2,17 +2,18 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 use crate::setup::{self, TARGET};
-use crate::{litmus, qemu};
+use crate::{layers, litmus, qemu};
 
 /// A part's name, and what it does.
 type Part = (&'static str, fn(&Shell) -> Result<()>);
 
-const PARTS: &[Part] = &[
+const PARTS: [Part; 9] = [
     ("formatting", formatting),
+    ("layers", layers::check),
     ("lints on the host", lints_on_the_host),
     ("lints on aarch64", lints_on_aarch64),
     ("documentation", documentation),
@@ -22,10 +23,20 @@ const PARTS: &[Part] = &[
     ("programs on the emulated CPU", programs_in_qemu),
 ];
 
-pub(crate) fn run(shell: &Shell) -> Result<()> {
+/// Runs the parts whose names contain one of `words`; all, if there are none.
+pub(crate) fn run(shell: &Shell, words: &[String]) -> Result<()> {
+    let parts: Vec<_> = PARTS
+        .iter()
+        .filter(|(name, _)| words.is_empty() || words.iter().any(|it| name.contains(it)))
+        .collect();
+    ensure!(
+        !parts.is_empty(),
+        "no part has such a name: the parts are {}",
+        PARTS.map(|(name, _)| name).join(", ")
+    );
     setup::everything(shell)?;
     let mut done = Vec::new();
-    for (name, part) in PARTS {
+    for (name, part) in parts {
         println!("\n==> {name}");
         let start = Instant::now();
         part(shell).with_context(|| format!("the part that failed: {name}"))?;

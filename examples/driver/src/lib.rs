@@ -9,8 +9,9 @@
 use core::fmt;
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{BadDescriptor, Granule, KERNEL_DATA, Leaf, PAGE_LEVEL, memory_type};
-use lazy_mmu::tlb::{BadRange, VirtualRange};
+use lazy_mmu::aarch64::descriptor::{BadDescriptor, KERNEL_DATA, Leaf, memory_type};
+use lazy_mmu::aarch64::{Granule, PAGE_LEVEL};
+use lazy_mmu::{BadRange, VirtualRange};
 use lazy_mmu::{LazyMmu, Nesting, Pending, lazy_mmu};
 
 /// A device's registers, if the kernel has Device memory in the byte 0 of MAIR_EL1.
@@ -29,7 +30,7 @@ impl<'k> Area<'k> {
     ///
     /// [`BadRange`], if `start` is not a page's address, or the area runs over the end of the address space.
     pub fn new(start: u64, slots: &'k [AtomicU64]) -> Result<Self, BadRange> {
-        let range = VirtualRange::new(Granule::Kib4, start, slots.len() as u64)?;
+        let range = Granule::Kib4.range(start, slots.len() as u64)?;
         Ok(Self { slots, range })
     }
 }
@@ -105,7 +106,7 @@ pub fn ioremap_in<'id, L: Nesting>(
         .slots
         .get(..pages)
         .ok_or(Error::TooSmall { pages, room })?;
-    let range = VirtualRange::new(Granule::Kib4, area.range.start(), pages as u64);
+    let range = Granule::Kib4.range(area.range.start(), pages as u64);
     // It is a part of the area.
     let range = range.unwrap_or(area.range);
     let size = Granule::Kib4.page_size();

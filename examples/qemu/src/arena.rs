@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use lazy_mmu::Backend;
-use lazy_mmu::descriptor::Leaf;
+use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::scenario::MEMORY_BASE;

@@ -4,11 +4,12 @@ use core::arch::naked_asm;
 use core::panic::PanicInfo;
 
 use aarch64_rt::{InitialPagetable, initial_pagetable};
+use lazy_mmu::aarch64::Granule;
 #[cfg(feature = "el2")]
-use lazy_mmu::descriptor::{EL2_DATA as DATA, UXN as EXECUTE_NEVER};
-use lazy_mmu::descriptor::{Granule, KernelLeaf, memory_type};
+use lazy_mmu::aarch64::descriptor::{EL2_DATA as DATA, UXN as EXECUTE_NEVER};
 #[cfg(not(feature = "el2"))]
-use lazy_mmu::descriptor::{KERNEL_DATA as DATA, PXN as EXECUTE_NEVER};
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA as DATA, PXN as EXECUTE_NEVER};
+use lazy_mmu::aarch64::descriptor::{KernelLeaf, memory_type};
 use semihosting::{eprintln, process};
 
 /// The UART and its like, which no program here uses: semihosting prints. The byte 0 of

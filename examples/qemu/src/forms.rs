@@ -9,7 +9,7 @@ use core::ffi::c_void;
 use core::slice;
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{KernelLeaf, Leaf};
+use lazy_mmu::aarch64::descriptor::{KernelLeaf, Leaf};
 use lazy_mmu::{Backend, Eager, LazyMmu, Outer, Task, lazy_mmu};
 use lazy_mmu_examples::populate::RESERVE;
 use lazy_mmu_examples::tolerant::Tolerant;

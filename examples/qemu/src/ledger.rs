@@ -10,9 +10,9 @@ use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use aarch64_cpu::asm::barrier;
-use lazy_mmu::descriptor::{Descriptor, Leaf};
-use lazy_mmu::tlb::Tlbi;
-use lazy_mmu::{Backend, Event};
+
+use lazy_mmu::aarch64::descriptor::Leaf;
+use lazy_mmu::{Backend, Descriptor, Event, Invalidation, Machine as _, Wrapped, Wrapper};
 
 use crate::scheduler;
 
@@ -126,10 +126,13 @@ impl Books {
 }
 
 /// The backend `B`, with books.
-#[derive(Debug)]
-pub struct Ledger<B>(PhantomData<B>);
+pub type Ledger<B> = Wrapped<Bookkeeper<B>>;
 
-impl<B: Backend> Ledger<B> {
+/// What differs from `B`.
+#[derive(Debug)]
+pub struct Bookkeeper<B>(PhantomData<B>);
+
+impl<B: Backend> Bookkeeper<B> {
     fn books() -> &'static Books {
         if B::in_interrupt() {
             scheduler::books_of_handlers()
@@ -140,37 +143,20 @@ impl<B: Backend> Ledger<B> {
 }
 
 // SAFETY: everything is `B`'s; the books have no effect on it.
-unsafe impl<B: Backend> Backend for Ledger<B> {
-    type Storage = B::Storage;
-
-    fn current() -> B::Storage {
-        B::current()
-    }
-
-    fn in_interrupt() -> bool {
-        B::in_interrupt()
-    }
+unsafe impl<B: Backend> Wrapper for Bookkeeper<B> {
+    type Inner = B;
 
     fn barrier() {
-        Self::books().pair(B::barrier);
+        Self::books().pair(B::Machine::barrier);
     }
 
-    fn table_barrier() {
-        B::table_barrier();
+    /// It is a pair too for the stores before its first barrier. Nothing is stored meanwhile.
+    fn invalidate(invalidations: &[Invalidation]) {
+        Self::books().pair(|| B::Machine::invalidate(invalidations));
     }
 
-    fn tlb_invalidate(instruction: Tlbi) {
-        B::tlb_invalidate(instruction);
-    }
-
-    /// The end of an invalidation, which is a pair too for what was stored before its first barrier. Nothing is stored
-    /// between the two.
-    fn tlb_barrier() {
-        Self::books().pair(B::tlb_barrier);
-    }
-
-    fn has_tlb_range() -> bool {
-        B::has_tlb_range()
+    fn invalidate_all() {
+        Self::books().pair(B::Machine::invalidate_all);
     }
 
     fn observe(event: Event) {
@@ -179,6 +165,6 @@ unsafe impl<B: Backend> Backend for Ledger<B> {
         {
             Self::books().store();
         }
-        B::observe(event);
+        B::Machine::observe(event);
     }
 }

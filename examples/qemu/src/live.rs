@@ -4,8 +4,8 @@
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use lazy_mmu::descriptor::VALID;
-use lazy_mmu::tlb::flush_tlb_all;
+use lazy_mmu::aarch64::descriptor::VALID;
+use lazy_mmu::flush_tlb_all;
 use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::machine::Table;
 use lazy_mmu_examples::page::VMALLOC_BASE;

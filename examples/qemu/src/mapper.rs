@@ -3,8 +3,8 @@
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
-use lazy_mmu::descriptor::Leaf;
-use lazy_mmu::{Backend, lazy_mmu, tlb};
+use lazy_mmu::aarch64::descriptor::Leaf;
+use lazy_mmu::{Backend, lazy_mmu};
 use lazy_mmu_examples::PageRange;
 
 use crate::access;
@@ -54,7 +54,7 @@ pub fn map_and_use<B: Backend>(in_interrupt: bool) {
     lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
     let address = ADDRESS.load(Ordering::Relaxed);
     let page = PageRange::new(address, 1).expect("it is a page's address");
-    tlb::flush_tlb_kernel_range::<B>(page.into());
+    lazy_mmu::flush_tlb_kernel_range::<B>(page.into());
     USED.fetch_add(1, Ordering::Relaxed);
 }
 

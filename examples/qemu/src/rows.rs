@@ -2,9 +2,10 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use lazy_mmu::descriptor::{Descriptor, Leaf, PXN, USER, UXN, UxnLeaf, VALID};
-use lazy_mmu::tlb::flush_tlb_kernel_range;
-use lazy_mmu::{Backend, Eager, Task};
+use lazy_mmu::Descriptor;
+use lazy_mmu::aarch64::descriptor::{Leaf, PXN, USER, UXN, UxnLeaf, VALID};
+use lazy_mmu::flush_tlb_kernel_range;
+use lazy_mmu::{Backend, Eager, Machine as _, Task};
 use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::trace::{Counts, Step};
 use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
@@ -274,17 +275,17 @@ impl<B: Backend> Rows<'_, B> {
         }
         // Different numbers, so that the compiler does not make one function of the two.
         let nothing = instructions(&|| 1);
-        let section = instructions(&|| lazy_mmu::with::<Eager<B>, _>(|_| 2));
+        let section = instructions(&|| lazy_mmu::with::<Eager<B::Machine>, _>(|_| 2));
         assert_eq!(section, nothing, "enter and leave of the eager backend");
         let slot = &self.slots[0];
         let leaf = self.frame.kernel_page();
-        let by_hand = instructions(&|| {
+        let by_hand = instructions(&move || {
             slot.store(leaf.0, Ordering::Relaxed);
-            B::barrier();
+            B::Machine::barrier();
             3
         });
-        let stored = instructions(&|| {
-            lazy_mmu::with::<Eager<B>, _>(|mmu| mmu.write(slot, Always(leaf.0)));
+        let stored = instructions(&move || {
+            lazy_mmu::with::<Eager<B::Machine>, _>(|mmu| mmu.write(slot, Always(leaf.0)));
             4
         });
         assert_eq!(stored, by_hand, "a store and its pair, no more");

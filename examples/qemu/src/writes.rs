@@ -5,11 +5,13 @@ mod taking_away;
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-use lazy_mmu::descriptor::{
-    ACCESSED, Granule, KERNEL_DATA, Leaf, READ_ONLY, Table, TopLevel, VALID,
+use lazy_mmu::VirtualRange;
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::aarch64::descriptor::{
+    ACCESSED, KERNEL_DATA, Leaf, READ_ONLY, Table, TopLevel, VALID,
 };
-use lazy_mmu::tlb::{self, VirtualRange};
-use lazy_mmu::{Backend, lazy_mmu, update};
+use lazy_mmu::aarch64::update;
+use lazy_mmu::{Backend, lazy_mmu};
 use lazy_mmu_examples::page::{ENTRIES, NORMAL_MEMORY, PAGE_SIZE, VMALLOC_BASE};
 use lazy_mmu_examples::preempt::{NoPreemption, PreemptCount};
 use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
@@ -104,7 +106,9 @@ struct Rows<'a, B: Backend> {
 
 /// `pages` pages from `address` on.
 fn pages(address: u64, pages: u64) -> VirtualRange {
-    VirtualRange::new(Granule::Kib4, address, pages).expect("they are pages of the kernel's half")
+    Granule::Kib4
+        .range(address, pages)
+        .expect("they are pages of the kernel's half")
 }
 
 impl<B: Backend> Rows<'_, B> {
@@ -127,7 +131,7 @@ impl<B: Backend> Rows<'_, B> {
         for slot in self.slots {
             lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
         }
-        tlb::flush_tlb_kernel_range::<B>(self.range.into());
+        lazy_mmu::flush_tlb_kernel_range::<B>(self.range.into());
     }
 
     fn b10_b12_b13_tables(&self) {
@@ -147,7 +151,7 @@ impl<B: Backend> Rows<'_, B> {
                 lazy_mmu::with::<B, _>(|mmu| mmu.write(self.top, link));
             });
         }
-        tlb::flush_tlb_all::<B>();
+        lazy_mmu::flush_tlb_all::<B>();
         println!(
             "B10 B12 B13 a table: D S D I, cleared: S; at the top level: D S D I, cleared: S D I"
         );
@@ -187,7 +191,7 @@ impl<B: Backend> Rows<'_, B> {
 
     fn b14_never_deferred(&self) {
         Self::expect("S D I", || {
-            update::write_sync::<B, _>(self.top, TopLevel::INVALID);
+            lazy_mmu::write_sync::<B, _>(self.top, TopLevel::INVALID);
         });
         Self::expect("S*2 D I", || {
             lazy_mmu::with::<B, _>(|mmu| {
@@ -211,14 +215,14 @@ impl<B: Backend> Rows<'_, B> {
             lazy_mmu::with::<B, _>(|_| update::set_wrprotect::<B>(slot, 0))
         });
         assert_eq!(old, leaf.0);
-        tlb::flush_tlb_kernel_range::<B>(self.page(0));
+        lazy_mmu::flush_tlb_kernel_range::<B>(self.page(0));
         self.machine.write(address, 2).expect_err("it is read-only");
         assert_eq!(self.machine.read(address)?, 1);
         let (old, _) = Self::expect("S", || {
             lazy_mmu::with::<B, _>(|_| update::test_and_clear_young::<B>(slot))
         });
         assert_eq!(old, leaf.0 | READ_ONLY);
-        tlb::flush_tlb_kernel_range::<B>(self.page(0));
+        lazy_mmu::flush_tlb_kernel_range::<B>(self.page(0));
         self.machine
             .read(address)
             .expect_err("the access flag is clear");
@@ -226,13 +230,13 @@ impl<B: Backend> Rows<'_, B> {
             lazy_mmu::with::<B, _>(|mmu| mmu.set_access_flags(slot, leaf, 0))
         });
         assert!(changed);
-        tlb::flush_tlb_kernel_range::<B>(self.page(0));
+        lazy_mmu::flush_tlb_kernel_range::<B>(self.page(0));
         self.machine.write(address, 3)?;
         let (old, _) = Self::expect("S", || {
             lazy_mmu::with::<B, _>(|_| update::get_and_clear::<B>(slot))
         });
         assert_eq!(old & !ACCESSED, leaf.0 & !ACCESSED);
-        tlb::flush_tlb_kernel_range::<B>(self.page(0));
+        lazy_mmu::flush_tlb_kernel_range::<B>(self.page(0));
         self.machine.read(address).expect_err("it is cleared");
         let (exchanged, _) = Self::expect("S D I", || {
             lazy_mmu::with::<B, _>(|mmu| mmu.compare_exchange(slot, Leaf::INVALID, leaf))
@@ -250,7 +254,7 @@ impl<B: Backend> Rows<'_, B> {
         Self::expect("S", || {
             // SAFETY: `clear` synchronises, before anybody uses the page.
             lazy_mmu::with::<B, _>(|_| unsafe {
-                update::write_nosync::<B, _>(&self.slots[0], self.frame.kernel_page());
+                lazy_mmu::write_nosync::<B, _>(&self.slots[0], self.frame.kernel_page());
             });
         });
         println!("B16 write_nosync: S");
@@ -259,15 +263,15 @@ impl<B: Backend> Rows<'_, B> {
 
     fn b20_b21_invalidation(&self) {
         let ((), trace) = Self::expect("D T d R d I", || {
-            tlb::flush_tlb_kernel_range::<B>(self.page(0));
+            lazy_mmu::flush_tlb_kernel_range::<B>(self.page(0));
         });
         assert_eq!(trace.steps.len(), 6);
         Self::expect("D t*512 d R d I", || {
-            tlb::flush_tlb_kernel_pgtable::<B>(self.range.into());
+            lazy_mmu::flush_tlb_kernel_pgtable::<B>(self.range.into());
         });
         // One page more, and it is everything.
         Self::expect("D T d R d I", || {
-            tlb::flush_tlb_kernel_range::<B>(pages(self.range.start(), 513));
+            lazy_mmu::flush_tlb_kernel_range::<B>(pages(self.range.start(), 513));
         });
         Self::expect("S*2 D T*2 d R d I", || {
             lazy_mmu::with::<B, _>(|mmu| {
@@ -334,11 +338,11 @@ impl<B: Backend> Rows<'_, B> {
                 old.expect("it is a block");
             });
         });
-        tlb::flush_tlb_all::<B>();
+        lazy_mmu::flush_tlb_all::<B>();
         assert_eq!(self.machine.read(self.in_block())?, 0x23);
         println!("B23 a block of 2 MiB is split: S*512 D S D I, and reads the same");
         lazy_mmu::with::<B, _>(|mmu| {
-            let range = VirtualRange::of_entry(Granule::Kib4, 2, GAP).expect("a block's address");
+            let range = Granule::Kib4.entry(2, GAP).expect("a block's address");
             mmu.unmap_table(self.level_2, range).invalidate(mmu);
         });
         self.clear();

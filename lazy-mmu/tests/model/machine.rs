@@ -4,7 +4,7 @@ use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{KERNEL_DATA, Leaf, USER_DATA};
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, USER_DATA};
 use lazy_mmu::sim::{self, Event};
 use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, Task, flush, paused, with, write};
 

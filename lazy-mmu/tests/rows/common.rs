@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::descriptor::{KERNEL_DATA, Leaf, USER_DATA};
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, USER_DATA};
 use lazy_mmu::sim;
 
 use crate::letters::letters;

@@ -3,14 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lazy_mmu::contiguous::{ContiguousGroup, NotAGroup};
-use lazy_mmu::descriptor::{
-    ACCESSED, CONTIGUOUS, DBM, Descriptor, Granule, KERNEL_DATA, Leaf, LeafDescriptor, READ_ONLY,
-    Table, VALID,
+use lazy_mmu::Descriptor;
+use lazy_mmu::VirtualRange;
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::aarch64::contiguous::{ContiguousGroup, NotAGroup};
+use lazy_mmu::aarch64::descriptor::{
+    ACCESSED, CONTIGUOUS, DBM, KERNEL_DATA, Leaf, LeafDescriptor, READ_ONLY, Table, VALID,
 };
+use lazy_mmu::aarch64::update;
 use lazy_mmu::sim::{Sim, is_settled};
-use lazy_mmu::tlb::VirtualRange;
-use lazy_mmu::{Bits, sim, update, with};
+use lazy_mmu::{Bits, sim, with};
 
 use crate::common::{slots, trace};
 
@@ -27,7 +29,7 @@ fn two_groups() -> [AtomicU64; 32] {
 }
 
 fn range(first: u64, pages: u64) -> VirtualRange {
-    VirtualRange::new(Granule::Kib4, BASE + 4096 * first, pages).unwrap()
+    Granule::Kib4.range(BASE + 4096 * first, pages).unwrap()
 }
 
 fn loaded(table: &[AtomicU64]) -> Vec<u64> {
@@ -178,7 +180,7 @@ fn b32_what_is_in_no_group_changes_alone() {
     );
     // Software's bit of a table descriptor.
     slot.store(0x4000_0003 | CONTIGUOUS, Ordering::Relaxed);
-    let table = VirtualRange::of_entry(Granule::Kib4, 2, BASE).unwrap();
+    let table = Granule::Kib4.entry(2, BASE).unwrap();
     with::<Sim, _>(|mmu| mmu.unmap(&slot, table).invalidate(mmu));
     slot.store(leaf(0, KERNEL_DATA).0, Ordering::Relaxed);
     with::<Sim, _>(|mmu| mmu.unmap(&slot, range(0, 1)).invalidate(mmu));

@@ -1,8 +1,7 @@
 //! What `{:?}` shows: the bits by their names, and no value that is not to be had yet.
 
-use lazy_mmu::descriptor::Granule;
+use lazy_mmu::aarch64::Granule;
 use lazy_mmu::sim::{Sim, bits};
-use lazy_mmu::tlb::VirtualRange;
 use lazy_mmu::{Bits, Task, with};
 
 use crate::common::{KERNEL, slots};
@@ -52,7 +51,7 @@ fn handles_guards_and_pauses_show_their_state() {
 #[test]
 fn what_is_not_to_be_had_yet_is_not_shown() {
     let [slot] = slots::<1>();
-    let page = VirtualRange::new(Granule::Kib4, 0, 1).unwrap();
+    let page = Granule::Kib4.range(0, 1).unwrap();
     with::<Sim, _>(|mmu| {
         let pending = mmu.write_pending(&slot, KERNEL, "secret");
         assert_eq!(format!("{pending:?}"), "Pending { .. }");
@@ -60,9 +59,9 @@ fn what_is_not_to_be_had_yet_is_not_shown() {
         let unmapped = mmu.unmap(&slot, page);
         let shown = format!("{unmapped:?}");
         assert!(
-            shown.starts_with("Unmapped { range: VirtualRange {"),
+            shown.starts_with("Unmapped { invalidation: Invalidation { range: VirtualRange {"),
             "{shown}"
         );
-        assert!(shown.ends_with("scope: LastLevel, .. }"), "{shown}");
+        assert!(shown.ends_with("all_levels: false } }, .. }"), "{shown}");
     });
 }

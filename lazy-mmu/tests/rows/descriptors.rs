@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lazy_mmu::descriptor::{
-    ACCESSED, BadDescriptor, Descriptor, El2Leaf, Granule, INNER_SHAREABLE, KERNEL_DATA,
-    KernelLeaf, Leaf, PAGE_LEVEL, Table, TopLevel, USER, UXN, UxnLeaf, VALID, memory_type,
+use lazy_mmu::Descriptor;
+use lazy_mmu::aarch64::descriptor::{
+    ACCESSED, BadDescriptor, El2Leaf, INNER_SHAREABLE, KERNEL_DATA, KernelLeaf, Leaf, Table,
+    TopLevel, USER, UXN, UxnLeaf, VALID, memory_type,
 };
+use lazy_mmu::aarch64::{Granule, PAGE_LEVEL};
 use lazy_mmu::sim::Sim;
 use lazy_mmu::with;
 

@@ -7,7 +7,10 @@ use std::mem;
 use std::sync::atomic::AtomicU64;
 
 use lazy_mmu::sim::{bits, is_settled, take_trace};
-use lazy_mmu::{Backend, Bits, Storage, Task, flush, lazy_mmu, paused, tlb, with, write};
+use lazy_mmu::{
+    Backend, Bits, Invalidation, Machine as _, Storage, Task, Wrapped, Wrapper, flush, lazy_mmu,
+    paused, with, write,
+};
 
 use crate::common::{KERNEL, for_both_storages};
 
@@ -63,26 +66,32 @@ struct Excepted<B>(PhantomData<B>);
 // SAFETY: all that it does is `B`'s.
 unsafe impl<B: Backend> Backend for Excepted<B> {
     type Storage = Accessed<B::Storage>;
+    type Machine = Wrapped<Self>;
     fn current() -> Self::Storage {
         Accessed(B::current())
     }
     fn in_interrupt() -> bool {
         B::in_interrupt()
     }
+}
+
+// SAFETY: as above.
+unsafe impl<B: Backend> Wrapper for Excepted<B> {
+    type Inner = B;
     fn barrier() {
-        around(B::barrier);
+        around(B::Machine::barrier);
     }
     fn table_barrier() {
-        around(B::table_barrier);
+        around(B::Machine::table_barrier);
     }
-    fn tlb_invalidate(instruction: tlb::Tlbi) {
-        around(|| B::tlb_invalidate(instruction));
+    fn invalidate(invalidations: &[Invalidation]) {
+        around(|| B::Machine::invalidate(invalidations));
     }
-    fn tlb_barrier() {
-        around(B::tlb_barrier);
+    fn invalidate_all() {
+        around(B::Machine::invalidate_all);
     }
     fn observe(event: lazy_mmu::Event) {
-        B::observe(event);
+        B::Machine::observe(event);
         point();
     }
 }
@@ -135,7 +144,7 @@ fn handlers<B: Backend>() -> [fn(); 6] {
             });
             assert!(is_settled(&slot));
         },
-        || tlb::flush_tlb_all::<B>(),
+        || lazy_mmu::flush_tlb_all::<B>(),
         || flush::<B>(),
     ]
 }
@@ -211,7 +220,7 @@ fn programs<B: Backend>() -> [fn(&Slots); 7] {
         |[a, b, ..]| {
             with::<B, _>(|mmu| {
                 mmu.write(a, KERNEL);
-                tlb::flush_tlb_all::<B>();
+                lazy_mmu::flush_tlb_all::<B>();
                 let mapping = mmu.write_pending(b, KERNEL, b);
                 let proof = mmu.flush();
                 mapping.get(&proof);

@@ -17,6 +17,7 @@ struct NoPreemption;
 // SAFETY: everything is `Sim`'s but the hooks, which touch no bits.
 unsafe impl Backend for NoPreemption {
     type Storage = Flags;
+    type Machine = Sim;
 
     fn current() -> Flags {
         Sim::current()
@@ -24,10 +25,6 @@ unsafe impl Backend for NoPreemption {
 
     fn in_interrupt() -> bool {
         Sim::in_interrupt()
-    }
-
-    fn barrier() {
-        Sim::barrier();
     }
 
     const HAS_HOOKS: bool = true;
@@ -159,14 +156,12 @@ fn k04_exceptions_where_the_mode_changes() {
     // SAFETY: as for `NoPreemption`.
     unsafe impl Backend for Faulting {
         type Storage = Interrupted;
+        type Machine = Sim;
         fn current() -> Interrupted {
             Interrupted(Sim::current())
         }
         fn in_interrupt() -> bool {
             Sim::in_interrupt()
-        }
-        fn barrier() {
-            Sim::barrier();
         }
         const HAS_HOOKS: bool = true;
         fn mode_begins() {
@@ -304,6 +299,7 @@ fn c15_backends_that_share_bits_have_the_same_hooks() {
     // SAFETY: everything is `NoPreemption`'s.
     unsafe impl Backend for Twin {
         type Storage = Flags;
+        type Machine = Sim;
 
         fn current() -> Flags {
             NoPreemption::current()
@@ -312,8 +308,6 @@ fn c15_backends_that_share_bits_have_the_same_hooks() {
         fn in_interrupt() -> bool {
             NoPreemption::in_interrupt()
         }
-
-        lazy_mmu::forward_machine!(NoPreemption);
 
         const HAS_HOOKS: bool = NoPreemption::HAS_HOOKS;
 

@@ -6,9 +6,7 @@ use std::sync::atomic::AtomicU64;
 use crate::common::{KERNEL, slots, trace};
 use lazy_mmu::raw;
 use lazy_mmu::sim::{Flags, Sim, bits, interrupt, is_settled};
-use lazy_mmu::{
-    Backend, Bits, LazyMmu, Outer, Task, forward_machine, lazy_mmu, try_visible, with, write,
-};
+use lazy_mmu::{Backend, Bits, LazyMmu, Outer, Task, lazy_mmu, try_visible, with, write};
 
 std::thread_local! {
     static SOFTIRQS_DISABLED: Cell<bool> = const { Cell::new(false) };
@@ -20,6 +18,7 @@ struct Softirqs;
 // SAFETY: everything is `Sim`'s, and the test is true in more contexts than interrupts.
 unsafe impl Backend for Softirqs {
     type Storage = Flags;
+    type Machine = Sim;
 
     fn current() -> Flags {
         Sim::current()
@@ -28,8 +27,6 @@ unsafe impl Backend for Softirqs {
     fn in_interrupt() -> bool {
         SOFTIRQS_DISABLED.get() || Sim::in_interrupt()
     }
-
-    forward_machine!(Sim);
 }
 
 /// Enables softirqs inside an inert section, and stores: the store is deferred into the section

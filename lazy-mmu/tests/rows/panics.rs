@@ -4,13 +4,16 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lazy_mmu::contiguous::ContiguousGroup;
-use lazy_mmu::descriptor::{
-    CONTIGUOUS, Descriptor, Granule, KERNEL_DATA, Leaf, LeafDescriptor, READ_ONLY, Table, VALID,
+use lazy_mmu::Descriptor;
+use lazy_mmu::VirtualRange;
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::aarch64::contiguous::ContiguousGroup;
+use lazy_mmu::aarch64::descriptor::{
+    CONTIGUOUS, KERNEL_DATA, Leaf, LeafDescriptor, READ_ONLY, Table, VALID,
 };
+use lazy_mmu::aarch64::update;
 use lazy_mmu::sim::{self, is_settled};
-use lazy_mmu::tlb::VirtualRange;
-use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, note_stores, update, with, write};
+use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, note_stores, with, write};
 
 use crate::common::{for_both_storages, slots, trace};
 
@@ -63,7 +66,7 @@ fn page(_: usize) -> Panicky {
 }
 
 fn range(level: u8) -> VirtualRange {
-    VirtualRange::of_entry(Granule::Kib4, level, 0xffff_8000_0000_0000).unwrap()
+    Granule::Kib4.entry(level, 0xffff_8000_0000_0000).unwrap()
 }
 
 type Operation<B> = (
@@ -157,7 +160,7 @@ fn operations<B: Backend>() -> Vec<Operation<B>> {
     let without: [Operation<B>; 6] = [
         ("write()", 0, |t, _| write::<B, _>(&t[0], Panicky(PAGE))),
         ("write_sync()", 0, |t, _| {
-            update::write_sync::<B, _>(&t[0], Panicky(PAGE));
+            lazy_mmu::write_sync::<B, _>(&t[0], Panicky(PAGE));
         }),
         ("set_access_flags()", READ_ONLY_PAGE, |t, _| {
             update::set_access_flags::<B, _>(&t[0], Panicky(PAGE), 0);

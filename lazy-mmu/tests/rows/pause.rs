@@ -232,15 +232,15 @@ for_both_storages! {
 
 for_both_storages! {
     fn s24_s25_a_thread_of_the_eager_backend_is_always_idle<B>() {
-        let mut handle = task::<Eager<B>>();
+        let mut handle = task::<Eager<B::Machine>>();
         assert_eq!(handle.check_idle(), Ok(()));
-        with::<Eager<B>, _>(|mmu| {
+        with::<Eager<B::Machine>, _>(|mmu| {
             assert_eq!(handle.check_idle(), Ok(()));
-            mmu.paused(|| assert_eq!(check_idle::<Eager<B>>(), Ok(())));
+            mmu.paused(|| assert_eq!(check_idle::<Eager<B::Machine>>(), Ok(())));
         });
         // The backend itself still tells of its own sections.
         with::<B, _>(|_| {
-            assert_eq!(check_idle::<Eager<B>>(), Ok(()));
+            assert_eq!(check_idle::<Eager<B::Machine>>(), Ok(()));
             assert_eq!(check_idle::<B>().unwrap_err().bits(), Bits::ACTIVE);
         });
         mem::forget(handle.enter());

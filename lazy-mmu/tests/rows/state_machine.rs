@@ -10,7 +10,10 @@ use std::thread;
 use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
 use lazy_mmu::raw::{self, Kind, State};
 use lazy_mmu::sim::{self, Sim, SimOwnByte, bits};
-use lazy_mmu::{Backend, Bits, Eager, Task, check_idle, is_active, paused, with, write};
+use lazy_mmu::{
+    Backend, Bits, Eager, Machine as _, Task, Wrapped, Wrapper, check_idle, is_active, paused,
+    with, write,
+};
 
 /// A bare enter; the tests here pass every state to `leave`, in order.
 fn enter<B: Backend>() -> State {
@@ -201,15 +204,9 @@ fn s19_the_pair_first_then_the_mode_is_cleared() {
     /// Looks at the bits at the moment of the barrier.
     struct Looking;
 
-    // SAFETY: all but the look is `Sim`'s.
-    unsafe impl Backend for Looking {
-        type Storage = <Sim as Backend>::Storage;
-        fn current() -> Self::Storage {
-            Sim::current()
-        }
-        fn in_interrupt() -> bool {
-            Sim::in_interrupt()
-        }
+    // SAFETY: the barrier is `Sim`'s.
+    unsafe impl Wrapper for Looking {
+        type Inner = Sim;
         fn barrier() {
             AT_BARRIER.set(Some(bits::<Sim>()));
             Sim::barrier();
@@ -217,7 +214,7 @@ fn s19_the_pair_first_then_the_mode_is_cleared() {
     }
 
     let [slot] = slots();
-    with::<Looking, _>(|mmu| {
+    with::<Wrapped<Looking>, _>(|mmu| {
         let mut nested = mmu.nest();
         nested.write(&slot, KERNEL);
         nested.leave();
@@ -333,10 +330,10 @@ for_both_storages! {
 for_both_storages! {
     fn s25_eager_has_the_same_api_and_defers_nothing<B>() {
         let [slot] = slots();
-        let mut task = task::<Eager<B>>();
+        let mut task = task::<Eager<B::Machine>>();
         let mut outer = task.enter();
         outer.write(&slot, KERNEL);
-        assert!(!is_active::<Eager<B>>());
+        assert!(!is_active::<Eager<B::Machine>>());
         assert!(!is_active::<B>());
         outer.write(&slot, USERS);
         let mut inner = outer.nest();
@@ -344,17 +341,17 @@ for_both_storages! {
         inner.flush();
         inner.leave();
         outer.leave();
-        write::<Eager<B>, _>(&slot, KERNEL);
+        write::<Eager<B::Machine>, _>(&slot, KERNEL);
         let without_sections: String = trace().chars().filter(|it| "SDI".contains(*it)).collect();
         assert_eq!(without_sections, "SDISSDISDI");
         assert_eq!(bits::<B>(), Bits::EMPTY);
 
         // Nor does an interrupt make a difference.
-        sim::interrupt(|| assert!(!Eager::<B>::in_interrupt()));
+        sim::interrupt(|| assert!(!Eager::<B::Machine>::in_interrupt()));
         trace();
 
         // Nothing at all: no bits, no size.
-        assert_eq!(size_of::<<Eager<B> as Backend>::Storage>(), 0);
+        assert_eq!(size_of::<<Eager<B::Machine> as Backend>::Storage>(), 0);
     }
 }
 

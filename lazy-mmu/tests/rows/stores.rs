@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
-use lazy_mmu::descriptor::{
-    CONTIGUOUS, Descriptor, KERNEL_DATA, Leaf, PXN, Table, TopLevel, USER, USER_TEXT, UXN, UxnLeaf,
-    VALID,
+use lazy_mmu::Descriptor;
+use lazy_mmu::aarch64::descriptor::{
+    CONTIGUOUS, KERNEL_DATA, Leaf, PXN, Table, TopLevel, USER, USER_TEXT, UXN, UxnLeaf, VALID,
 };
 use lazy_mmu::sim::{self, Event, Sim, bits};
 use lazy_mmu::{Backend, Bits, Storage, with, write};
@@ -220,14 +220,12 @@ struct CountingSim;
 // SAFETY: all but the count is `Sim`'s.
 unsafe impl Backend for CountingSim {
     type Storage = Counted;
+    type Machine = Sim;
     fn current() -> Counted {
         Counted(Sim::current())
     }
     fn in_interrupt() -> bool {
         Sim::in_interrupt()
-    }
-    fn barrier() {
-        Sim::barrier();
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lazy_mmu::descriptor::{
-    ACCESSED, CONTIGUOUS, DBM, Descriptor, Granule, KERNEL_DATA, KernelLeaf, Leaf, READ_ONLY,
-    Table, TopLevel, VALID,
+use lazy_mmu::Descriptor;
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::aarch64::descriptor::{
+    ACCESSED, CONTIGUOUS, DBM, KERNEL_DATA, KernelLeaf, Leaf, READ_ONLY, Table, TopLevel, VALID,
 };
+use lazy_mmu::aarch64::update;
 use lazy_mmu::sim::{Event, Sim, interrupt, is_settled, take_trace};
-use lazy_mmu::tlb::VirtualRange;
-use lazy_mmu::{update, with, write};
+use lazy_mmu::{with, write};
 
 use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
 
@@ -40,7 +41,7 @@ for_both_storages! {
             let [child, parent, other] = slots::<3>();
             let pair = std::slice::from_ref(&parent);
             let clear = || parent.store(0, Ordering::Relaxed);
-            let range = VirtualRange::new(Granule::Kib4, 0xffff_8000_0000_0000, 512).unwrap();
+            let range = Granule::Kib4.range(0xffff_8000_0000_0000, 512).unwrap();
             let check = |way| assert_ordered(&child, &parent, way);
 
             with::<B, _>(|m| { m.write(&child, child_leaf); m.write(&parent, LINK); });
@@ -74,7 +75,7 @@ for_both_storages! {
             with::<B, _>(|m| { m.write(&child, child_leaf); m.write_sync(&parent, LINK); });
             check("write_sync");
             write::<B, _>(&child, child_leaf);
-            update::write_sync::<B, _>(&parent, LINK);
+            lazy_mmu::write_sync::<B, _>(&parent, LINK);
             check("write_sync, without a section");
             with::<B, _>(|m| m.break_before_make(&parent, range, |_| {
                 write::<B, _>(&child, child_leaf);

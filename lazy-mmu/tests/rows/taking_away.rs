@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lazy_mmu::descriptor::{Granule, KERNEL_DATA, Leaf, Table, VALID};
+use lazy_mmu::VirtualRange;
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, VALID};
 use lazy_mmu::sim::Sim;
-use lazy_mmu::tlb::VirtualRange;
 use lazy_mmu::with;
 
 use crate::common::{KERNEL, slots, trace};
@@ -16,7 +17,7 @@ const TABLE: u64 = Table::at(0x4800_0000).0;
 
 /// What one entry at `level` translates.
 fn entry(level: u8) -> VirtualRange {
-    VirtualRange::of_entry(Granule::Kib4, level, BASE).unwrap()
+    Granule::Kib4.entry(level, BASE).unwrap()
 }
 
 /// Each way in which one entry is taken away: what it executes.
@@ -71,7 +72,7 @@ fn b30_a_block_costs_one_instruction_and_a_table_all_levels() {
 #[test]
 fn b30_one_table_among_blocks_is_found() {
     let entries = [BLOCK, TABLE, BLOCK].map(AtomicU64::new);
-    let range = VirtualRange::new(Granule::Kib4, BASE, 3 * 512).unwrap();
+    let range = Granule::Kib4.range(BASE, 3 * 512).unwrap();
     with::<Sim, _>(|mmu| mmu.unmap_range(&entries, range).invalidate(mmu));
     assert_eq!(trace(), "(SSSDAdRdI)", "1536 pages are too many one by one");
     let entries = [BLOCK; 3].map(AtomicU64::new);
@@ -82,7 +83,7 @@ fn b30_one_table_among_blocks_is_found() {
 #[test]
 fn b30_what_is_joined_is_invalidated_by_the_smaller_entry() {
     let [block, page] = [BLOCK, KERNEL.0].map(AtomicU64::new);
-    let behind = VirtualRange::new(Granule::Kib4, BASE + (2 << 20), 1).unwrap();
+    let behind = Granule::Kib4.range(BASE + (2 << 20), 1).unwrap();
     with::<Sim, _>(|mmu| {
         let block = mmu.unmap(&block, entry(2));
         let page = mmu.unmap(&page, behind);
@@ -92,7 +93,7 @@ fn b30_what_is_joined_is_invalidated_by_the_smaller_entry() {
     // Nothing adds nothing.
     let block = AtomicU64::new(BLOCK);
     with::<Sim, _>(|mmu| {
-        let none = || VirtualRange::new(Granule::Kib4, BASE, 0).unwrap();
+        let none = || Granule::Kib4.range(BASE, 0).unwrap();
         let before = mmu.unmap_range(&[], none());
         let block = mmu.unmap(&block, entry(2));
         let behind = mmu.unmap_range(&[], none());

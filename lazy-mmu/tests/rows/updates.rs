@@ -3,20 +3,22 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use lazy_mmu::descriptor::{
-    ACCESSED, DBM, Granule, KERNEL_DATA, KERNEL_READ_ONLY, Leaf, READ_ONLY, TABLE_OR_PAGE, Table,
-    TopLevel, VALID,
+use lazy_mmu::VirtualRange;
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::aarch64::descriptor::{
+    ACCESSED, DBM, KERNEL_DATA, KERNEL_READ_ONLY, Leaf, READ_ONLY, TABLE_OR_PAGE, Table, TopLevel,
+    VALID,
 };
+use lazy_mmu::aarch64::update;
 use lazy_mmu::sim::{Event, Sim, bits, interrupt, is_settled, take_trace};
-use lazy_mmu::tlb::{self, VirtualRange};
-use lazy_mmu::{Bits, update, with, write};
+use lazy_mmu::{Bits, with, write};
 
 use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
 
 const BASE: u64 = 0xffff_8000_0000_0000;
 
 fn range(pages: u64) -> VirtualRange {
-    VirtualRange::new(Granule::Kib4, BASE, pages).unwrap()
+    Granule::Kib4.range(BASE, pages).unwrap()
 }
 
 /// A valid kernel leaf, writable and dirty by the hardware's bits.
@@ -29,11 +31,11 @@ const SOFTWARE_DIRTY: u64 = 1 << 55;
 #[test]
 fn b14_write_sync_is_never_deferred() {
     let [root, other] = slots::<2>();
-    update::write_sync::<Sim, _>(&root, TopLevel::INVALID);
+    lazy_mmu::write_sync::<Sim, _>(&root, TopLevel::INVALID);
     assert_eq!(trace(), "SDI");
     with::<Sim, _>(|mmu| {
         mmu.write(&other, KERNEL);
-        update::write_sync::<Sim, _>(&root, TopLevel::INVALID);
+        lazy_mmu::write_sync::<Sim, _>(&root, TopLevel::INVALID);
         assert!(is_settled(&root) && is_settled(&other));
         assert_eq!(bits::<Sim>(), Bits::ACTIVE);
         mmu.write(&other, KERNEL);
@@ -48,7 +50,7 @@ fn b14_in_an_interrupt_the_threads_pair_stays_pending() {
     let [root, other] = slots::<2>();
     with::<Sim, _>(|mmu| {
         mmu.write(&other, KERNEL);
-        interrupt(|| update::write_sync::<Sim, _>(&root, TopLevel::INVALID));
+        interrupt(|| lazy_mmu::write_sync::<Sim, _>(&root, TopLevel::INVALID));
         interrupt(|| {
             with::<Sim, _>(|inner| {
                 inner.write_sync(&root, TopLevel::INVALID);
@@ -272,10 +274,10 @@ fn b15_hardware_updates_that_race_are_not_lost() {
 fn b16_write_nosync_has_no_synchronisation() {
     let [slot] = slots::<1>();
     // SAFETY: nothing walks it.
-    unsafe { update::write_nosync::<Sim, _>(&slot, KERNEL) };
+    unsafe { lazy_mmu::write_nosync::<Sim, _>(&slot, KERNEL) };
     with::<Sim, _>(|_| {
         // SAFETY: nothing walks it.
-        unsafe { update::write_nosync::<Sim, _>(&slot, KERNEL) };
+        unsafe { lazy_mmu::write_nosync::<Sim, _>(&slot, KERNEL) };
         assert_eq!(bits::<Sim>(), Bits::ACTIVE);
     });
     assert_eq!(trace(), "S(S)");
@@ -287,11 +289,11 @@ for_both_storages! {
             mmu.flush_tlb_kernel_range(range(3));
             mmu.flush_tlb_kernel_pgtable(range(1));
             mmu.flush_tlb_all();
-            tlb::flush_tlb_kernel_range::<B>(range(1));
+            lazy_mmu::flush_tlb_kernel_range::<B>(range(1));
             mmu.flush_tlb_kernel_range(range(513));
         });
-        tlb::flush_tlb_kernel_pgtable::<B>(range(2));
-        tlb::flush_tlb_all::<B>();
+        lazy_mmu::flush_tlb_kernel_pgtable::<B>(range(2));
+        lazy_mmu::flush_tlb_all::<B>();
         assert_eq!(trace(), "(DTTTdRdIDtdRdIDAdRdIDTdRdIDAdRdI)DttdRdIDAdRdI");
     }
 }
@@ -300,9 +302,9 @@ for_both_storages! {
 fn b21_it_settles_what_is_pending() {
     type Invalidate = fn();
     let ways: [Invalidate; 4] = [
-        || tlb::flush_tlb_kernel_range::<Sim>(range(1)),
-        || tlb::flush_tlb_kernel_pgtable::<Sim>(range(1)),
-        tlb::flush_tlb_all::<Sim>,
+        || lazy_mmu::flush_tlb_kernel_range::<Sim>(range(1)),
+        || lazy_mmu::flush_tlb_kernel_pgtable::<Sim>(range(1)),
+        lazy_mmu::flush_tlb_all::<Sim>,
         || {
             with::<Sim, _>(|mmu| {
                 mmu.flush_tlb_kernel_range(range(1));
@@ -337,7 +339,7 @@ fn b21_in_an_interrupt_the_threads_pair_stays_pending() {
     with::<Sim, _>(|mmu| {
         mmu.write(&slot, KERNEL);
         interrupt(|| {
-            tlb::flush_tlb_all::<Sim>();
+            lazy_mmu::flush_tlb_all::<Sim>();
             with::<Sim, _>(|inner| {
                 inner.flush_tlb_all();
             });
@@ -367,7 +369,7 @@ fn what_was_unmapped_is_had_back_after_its_invalidation() {
     two.store(DIRTY + 0x1000, Ordering::Relaxed);
     with::<Sim, _>(|mmu| {
         let first = mmu.unmap(&one, range(1));
-        let second = VirtualRange::new(Granule::Kib4, BASE + 0x1000, 1).unwrap();
+        let second = Granule::Kib4.range(BASE + 0x1000, 1).unwrap();
         let second = mmu.unmap(&two, second);
         let both = first.and(second);
         assert_eq!(both.range(), range(2));
@@ -436,7 +438,7 @@ fn a_panic_of_a_descriptor_loses_no_pair() {
     /// Panics when it is asked for its bits once more.
     #[derive(Clone, Copy)]
     struct Once<'c>(&'c Cell<u32>);
-    impl lazy_mmu::descriptor::Descriptor for Once<'_> {
+    impl lazy_mmu::Descriptor for Once<'_> {
         fn bits(self) -> u64 {
             self.0.set(self.0.get() - 1);
             KERNEL.0
@@ -465,7 +467,7 @@ fn a_panic_of_a_descriptor_loses_no_pair() {
 /// In the EL2 regime the bit of AP[1] is set in every leaf: by the rule of EL1 it would be a user's.
 #[test]
 fn the_regime_of_a_leaf_decides() {
-    use lazy_mmu::descriptor::{EL2_DATA, El2Leaf};
+    use lazy_mmu::aarch64::descriptor::{EL2_DATA, El2Leaf};
 
     let [slot] = slots::<1>();
     let leaf = El2Leaf::page(0x4000_0000, EL2_DATA & !ACCESSED);
@@ -612,7 +614,7 @@ fn unmapping_other_entries_than_those_of_the_range_is_refused() {
 )]
 fn unmapping_a_range_that_no_entry_begins_at_is_refused() {
     let [slot] = slots::<1>();
-    let range = VirtualRange::new(Granule::Kib4, BASE + 0x1000, 512).unwrap();
+    let range = Granule::Kib4.range(BASE + 0x1000, 512).unwrap();
     with::<Sim, _>(|mmu| mmu.unmap_table(&slot, range).invalidate(mmu));
 }
 
@@ -649,7 +651,7 @@ fn unmapping_into_a_buffer_that_is_too_short_is_refused() {
 fn unmapped_ranges_of_different_granules_are_refused() {
     let [one, two] = slots::<2>();
     with::<Sim, _>(|mmu| {
-        let other = VirtualRange::new(Granule::Kib64, BASE, 1).unwrap();
+        let other = Granule::Kib64.range(BASE, 1).unwrap();
         let one = mmu.unmap(&one, range(1));
         let two = mmu.unmap(&two, other);
         one.and(two).invalidate(mmu);

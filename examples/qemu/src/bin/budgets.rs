@@ -16,7 +16,8 @@ mod kernel {
     use core::sync::atomic::AtomicU64;
 
     use aarch64_rt::entry;
-    use lazy_mmu::descriptor::{Descriptor, KernelLeaf, Leaf, USER};
+    use lazy_mmu::Descriptor;
+    use lazy_mmu::aarch64::descriptor::{KernelLeaf, Leaf, USER};
     use lazy_mmu::{
         Backend, Dynamic, Global, LazyMmu, Nested, Nesting, Outer, Pending, Task, Visible, lazy_mmu,
     };

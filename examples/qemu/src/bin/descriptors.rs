@@ -1,4 +1,4 @@
-//! The attributes of `lazy_mmu::descriptor` on live tables: what the MMU permits by each set, and
+//! The attributes of `lazy_mmu::aarch64::descriptor` on live tables: what the MMU permits by each set, and
 //! what each bit does.
 //!
 //! The documentation's examples make their mappings of these, and a reader copies the examples.
@@ -17,14 +17,14 @@ mod kernel {
     use aarch64_cpu::registers::{ID_AA64MMFR1_EL1, MAIR_EL1, ReadWriteable, Readable, TCR_EL1};
     use aarch64_paging::descriptor::El1Attributes;
     use aarch64_rt::entry;
-    use lazy_mmu::contiguous::ContiguousGroup;
-    use lazy_mmu::descriptor::{
-        ACCESSED, CONTIGUOUS, DBM, Granule, INNER_SHAREABLE, KERNEL_DATA, KERNEL_READ_ONLY,
-        KERNEL_TEXT, Leaf, NON_GLOBAL, OUTER_SHAREABLE, PXN, READ_ONLY, TABLE_OR_PAGE, Table,
-        TopLevel, USER, USER_DATA, USER_READ_ONLY, USER_TEXT, UXN, VALID, memory_type,
+    use lazy_mmu::aarch64::Granule;
+    use lazy_mmu::aarch64::contiguous::ContiguousGroup;
+    use lazy_mmu::aarch64::descriptor::{
+        ACCESSED, CONTIGUOUS, DBM, INNER_SHAREABLE, KERNEL_DATA, KERNEL_READ_ONLY, KERNEL_TEXT,
+        Leaf, NON_GLOBAL, OUTER_SHAREABLE, PXN, READ_ONLY, TABLE_OR_PAGE, Table, TopLevel, USER,
+        USER_DATA, USER_READ_ONLY, USER_TEXT, UXN, VALID, memory_type,
     };
-    use lazy_mmu::tlb::{VirtualRange, flush_tlb_all};
-    use lazy_mmu::update;
+    use lazy_mmu::{VirtualRange, flush_tlb_all};
     use lazy_mmu_examples::frames::MemoryMap;
     use lazy_mmu_examples::machine::FaultReason;
     use lazy_mmu_examples::page::{ENTRIES, PAGE_SIZE, VMALLOC_BASE};
@@ -132,7 +132,7 @@ mod kernel {
 
         fn leaf<R>(&self, leaf: Leaf, check: impl FnOnce(u64) -> R) -> R {
             // The pair at once, for users' pages too.
-            update::write_sync::<Mmu, _>(&self.slots[0], leaf);
+            lazy_mmu::write_sync::<Mmu, _>(&self.slots[0], leaf);
             let result = check(self.range.start());
             let page = pages(self.range.start(), 1);
             lazy_mmu::with::<Mmu, _>(|mmu| mmu.unmap(&self.slots[0], page).invalidate(mmu));
@@ -346,7 +346,7 @@ mod kernel {
             let address = GAP + (self.frame.address() - start);
             access::write(address + DATA, 0xb10c)?;
             assert_eq!(self.machine.read(self.frame.linear() + DATA)?, 0xb10c);
-            let range = VirtualRange::of_entry(Granule::Kib4, 2, GAP).expect("a block's address");
+            let range = Granule::Kib4.entry(2, GAP).expect("a block's address");
             lazy_mmu::with::<Mmu, _>(|mmu| mmu.unmap(self.level_2, range).invalidate(mmu));
             println!("Leaf::new: a block of 2 MiB at level 2 is written and read");
             Ok(())
@@ -370,7 +370,7 @@ mod kernel {
             });
             access::write(TOP_GAP + DATA, 0x7ab1e)?;
             assert_eq!(self.machine.read(self.frame.linear() + DATA)?, 0x7ab1e);
-            update::write_sync::<Mmu, _>(self.top, TopLevel::INVALID);
+            lazy_mmu::write_sync::<Mmu, _>(self.top, TopLevel::INVALID);
             flush_tlb_all::<Mmu>();
             access::read(TOP_GAP).expect_err("the tables are taken away");
             println!(
@@ -406,6 +406,8 @@ mod kernel {
     }
 
     fn pages(address: u64, pages: u64) -> VirtualRange {
-        VirtualRange::new(Granule::Kib4, address, pages).expect("they are pages of the upper half")
+        Granule::Kib4
+            .range(address, pages)
+            .expect("they are pages of the upper half")
     }
 }

@@ -20,11 +20,12 @@ mod kernel {
     use aarch64_cpu::asm::barrier;
     use aarch64_cpu::registers::{HCR_EL2, Readable, TPIDR_EL2, TTBR0_EL2, Writeable};
     use aarch64_rt::entry;
-    use lazy_mmu::aarch64::{Aarch64, FlagsAt, Kernel, PreemptCountAt, Regime, TpidrEl2};
-    use lazy_mmu::descriptor::{
-        EL2_DATA, EL2_TEXT, El2Leaf, Granule, Leaf, Table, USER, VALID, memory_type,
+    use lazy_mmu::VirtualRange;
+    use lazy_mmu::aarch64::Granule;
+    use lazy_mmu::aarch64::descriptor::{
+        EL2_DATA, EL2_TEXT, El2Leaf, Leaf, Table, USER, VALID, memory_type,
     };
-    use lazy_mmu::tlb::VirtualRange;
+    use lazy_mmu::aarch64::{Aarch64, FlagsAt, Kernel, PreemptCountAt, Regime, TpidrEl2};
     use lazy_mmu::{Bits, Storage as _, lazy_mmu};
     use lazy_mmu_examples::Fault;
     use lazy_mmu_qemu::step::Tables;
@@ -72,7 +73,9 @@ mod kernel {
 
     fn page(number: usize) -> VirtualRange {
         let address = BASE + number as u64 * Granule::Kib4.page_size();
-        VirtualRange::new(Granule::Kib4, address, 1).expect("it is a page's address")
+        Granule::Kib4
+            .range(address, 1)
+            .expect("it is a page's address")
     }
 
     fn run() -> Result<(), Fault> {

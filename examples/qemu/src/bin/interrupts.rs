@@ -23,8 +23,8 @@ mod kernel {
 
     use aarch64_rt::entry;
     use heapless::Vec;
-    use lazy_mmu::descriptor::Leaf;
-    use lazy_mmu::{Backend, Task, lazy_mmu, tlb, write};
+    use lazy_mmu::aarch64::descriptor::Leaf;
+    use lazy_mmu::{Backend, Task, lazy_mmu, write};
     use lazy_mmu_examples::page::USER_BASE;
     use lazy_mmu_examples::trace::Step;
     use lazy_mmu_examples::{Error, Machine, MemoryManager, PageRange};
@@ -229,7 +229,7 @@ mod kernel {
         for slot in &env.slots[..PROGRAMS] {
             slot.store(0, Ordering::Relaxed);
         }
-        tlb::flush_tlb_kernel_range::<B>(env.range.into());
+        lazy_mmu::flush_tlb_kernel_range::<B>(env.range.into());
         Run {
             steps,
             noted: trace.steps.len(),

@@ -16,8 +16,8 @@ mod kernel {
     use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
     use aarch64_rt::entry;
-    use lazy_mmu::descriptor::Leaf;
-    use lazy_mmu::{Backend, Bits, Storage as _, Task, is_active, lazy_mmu, tlb};
+    use lazy_mmu::aarch64::descriptor::Leaf;
+    use lazy_mmu::{Backend, Bits, Storage as _, Task, is_active, lazy_mmu};
     use lazy_mmu_examples::{Error, PageRange};
     use lazy_mmu_qemu::arena::Arena;
     use lazy_mmu_qemu::ledger::Ledger;
@@ -105,7 +105,7 @@ mod kernel {
             }
             let start = self.arena.range.page(self.first);
             let range = PageRange::new(start, self.pages).expect("it is in the arena");
-            tlb::flush_tlb_kernel_range::<B>(range.into());
+            lazy_mmu::flush_tlb_kernel_range::<B>(range.into());
         }
     }
 

@@ -18,9 +18,8 @@ include!("../host.rs");
 #[cfg(target_os = "none")]
 mod kernel {
     use aarch64_rt::entry;
-    use lazy_mmu::descriptor::Granule;
+    use lazy_mmu::aarch64::Granule;
     use lazy_mmu::lazy_mmu;
-    use lazy_mmu::tlb::{self, VirtualRange};
     use lazy_mmu_qemu::step::Tables;
     use lazy_mmu_qemu::thread::Mmu;
     use lazy_mmu_qemu::{access, pool, program, step, upper};
@@ -79,10 +78,10 @@ mod kernel {
         fn flush_tlb(address: Option<VirtAddr>) {
             match address {
                 Some(address) => {
-                    let page = VirtualRange::new(Granule::Kib4, address.as_usize() as u64, 1);
-                    tlb::flush_tlb_kernel_range::<Mmu>(page.expect("it is a page's address"));
+                    let page = Granule::Kib4.range(address.as_usize() as u64, 1);
+                    lazy_mmu::flush_tlb_kernel_range::<Mmu>(page.expect("it is a page's address"));
                 }
-                None => tlb::flush_tlb_all::<Mmu>(),
+                None => lazy_mmu::flush_tlb_all::<Mmu>(),
             }
         }
     }

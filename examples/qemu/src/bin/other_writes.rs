@@ -12,9 +12,8 @@ mod kernel {
     use core::sync::atomic::{AtomicU8, AtomicU32};
 
     use aarch64_rt::entry;
-    use lazy_mmu::Backend;
-    use lazy_mmu::aarch64::{Regime, tlb_invalidate};
-    use lazy_mmu::tlb::{Scope, Tlbi};
+    use lazy_mmu::aarch64::{El1, Form, Regime, Tlbi, Tlbs};
+    use lazy_mmu::{Backend, Machine as _};
     use lazy_mmu_examples::frames::MemoryMap;
     use lazy_mmu_examples::preempt::PreemptCount;
     use lazy_mmu_examples::scenario::MEMORY_BASE;
@@ -48,75 +47,45 @@ mod kernel {
     }
 
     #[unsafe(no_mangle)]
-    extern "C" fn b20_tlbi_by_default(operand: u64) {
-        for_each(operand, Smallest::tlb_invalidate);
+    extern "C" fn b01_pair_of_the_given_machine(_: u64) {
+        El1::barrier();
     }
 
     #[unsafe(no_mangle)]
-    extern "C" fn b01_pair_by_default(_: u64) {
-        Smallest::barrier();
-    }
-
-    #[unsafe(no_mangle)]
-    extern "C" fn b31_end_by_default(_: u64) {
-        Smallest::tlb_barrier();
+    extern "C" fn b31_end_of_the_given_machine(_: u64) {
+        Tlbs::EL1.complete();
     }
 
     #[used]
-    static KEPT: [extern "C" fn(u64); 5] = [
-        b31_end_by_default,
+    static KEPT: [extern "C" fn(u64); 4] = [
+        b31_end_of_the_given_machine,
         b20_tlbi_of_el1,
         b20_tlbi_of_el2,
-        b20_tlbi_by_default,
-        b01_pair_by_default,
+        b01_pair_of_the_given_machine,
     ];
 
-    /// A backend that says only what it must: on aarch64 everything else is given.
-    struct Smallest;
-
-    // SAFETY: nothing opens a section with it.
-    unsafe impl Backend for Smallest {
-        type Storage = <Mmu as Backend>::Storage;
-
-        fn current() -> Self::Storage {
-            Mmu::current()
-        }
-
-        fn in_interrupt() -> bool {
-            Mmu::in_interrupt()
-        }
-    }
-
+    /// Each instruction of the regime once.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "into each of the two")]
     fn all(regime: Regime, operand: u64) {
-        for_each(operand, |instruction| tlb_invalidate(regime, instruction));
-    }
-
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "into each of the three")]
-    fn for_each(operand: u64, execute: impl Fn(Tlbi)) {
-        let [last, all] = [Scope::LastLevel, Scope::AllLevels];
-        for instruction in [
-            Tlbi::Page {
-                operand,
-                scope: last,
-            },
-            Tlbi::Page {
-                operand,
-                scope: all,
-            },
-            Tlbi::Range {
-                operand,
-                scope: last,
-            },
-            Tlbi::Range {
-                operand,
-                scope: all,
-            },
-            Tlbi::All,
-        ] {
-            execute(instruction);
+        let tlbs = Tlbs {
+            regime,
+            ..Tlbs::EL1
+        };
+        for this_cpu in [false, true] {
+            for (all_levels, one_asid) in
+                [(false, false), (true, false), (false, true), (true, true)]
+            {
+                let form = Form {
+                    all_levels,
+                    one_asid,
+                    this_cpu,
+                };
+                tlbs.execute(Tlbi::Page { operand, form });
+                tlbs.execute(Tlbi::Range { operand, form });
+            }
+            tlbs.execute(Tlbi::Asid { operand, this_cpu });
+            tlbs.execute(Tlbi::All { this_cpu });
         }
     }
 

@@ -161,11 +161,7 @@ mod kernel {
                 entry.modify_flags(Attributes::READ_ONLY, Attributes::empty())
             })
         });
-        let range = lazy_mmu::tlb::VirtualRange::new(
-            lazy_mmu::descriptor::Granule::Kib4,
-            start as u64,
-            PAGES as u64,
-        );
+        let range = lazy_mmu::aarch64::Granule::Kib4.range(start as u64, PAGES as u64);
         mmu.flush_tlb_kernel_range(range.expect("they are pages"));
         result
     }

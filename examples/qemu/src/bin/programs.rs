@@ -23,7 +23,7 @@ mod kernel {
     use core::sync::atomic::{AtomicU64, Ordering};
 
     use aarch64_rt::entry;
-    use lazy_mmu::descriptor::{Leaf, USER};
+    use lazy_mmu::aarch64::descriptor::{Leaf, USER};
     use lazy_mmu::{
         Backend, Bits, LazyMmu, Nesting, Storage as _, Task, flush, paused, with, write,
     };

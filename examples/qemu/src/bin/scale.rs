@@ -18,7 +18,7 @@ mod kernel {
     use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
     use aarch64_rt::entry;
-    use lazy_mmu::descriptor::{Table, VALID};
+    use lazy_mmu::aarch64::descriptor::{Table, VALID};
     use lazy_mmu_examples::{Error, Frame};
     use lazy_mmu_qemu::forms::{self, Form, Operation, own_byte, shared_word};
     use lazy_mmu_qemu::live::{Count, Live, PAGES};
@@ -83,14 +83,14 @@ mod kernel {
         }
         let root = live.table(Frame::containing(upper::root()));
         root[300].store(Table::at(address(&LEVEL_1)).0, Ordering::Relaxed);
-        lazy_mmu::tlb::flush_tlb_all::<lazy_mmu_qemu::thread::Mmu>();
+        lazy_mmu::flush_tlb_all::<lazy_mmu_qemu::thread::Mmu>();
     }
 
     fn clear() {
         for slot in &LEAVES.0 {
             slot.store(0, Ordering::Relaxed);
         }
-        lazy_mmu::tlb::flush_tlb_all::<lazy_mmu_qemu::thread::Mmu>();
+        lazy_mmu::flush_tlb_all::<lazy_mmu_qemu::thread::Mmu>();
     }
 
     /// The instructions of one form, counted by the PMU.

@@ -15,8 +15,8 @@ mod kernel {
     use core::marker::PhantomData;
 
     use aarch64_rt::entry;
-    use lazy_mmu::tlb::Tlbi;
-    use lazy_mmu::{Backend, Bits, Storage as _, Task, is_active};
+    use lazy_mmu::aarch64::{Tlbs, table_barrier};
+    use lazy_mmu::{Backend, Bits, Invalidation, Storage as _, Task, Wrapped, Wrapper, is_active};
     use lazy_mmu_examples::trace::Step;
     use lazy_mmu_examples::{Error, PageRange};
     use lazy_mmu_qemu::arena::Arena;
@@ -144,36 +144,22 @@ mod kernel {
         );
     }
 
-    /// A backend whose thread is switched away from just behind a TLBI, as a preemption may do it, and goes on on CPU 1.
+    /// A backend whose thread is switched away from just behind a TLBI, as a preemption may do it,
+    /// and goes on on CPU 1.
     struct SwitchBehindTlbi<B>(PhantomData<B>);
 
-    // SAFETY: everything is `B`'s. The switch is one that an interrupt could bring about at this place.
-    unsafe impl<B: Backend> Backend for SwitchBehindTlbi<B> {
-        type Storage = B::Storage;
+    // SAFETY: the sequence is the crate's. The switch is one that an interrupt could bring about at
+    // this place.
+    unsafe impl<B: Backend> Wrapper for SwitchBehindTlbi<B> {
+        type Inner = B;
 
-        fn current() -> B::Storage {
-            B::current()
-        }
-
-        fn in_interrupt() -> bool {
-            B::in_interrupt()
-        }
-
-        fn barrier() {
-            B::barrier();
-        }
-
-        fn table_barrier() {
-            B::table_barrier();
-        }
-
-        fn tlb_invalidate(instruction: Tlbi) {
-            B::tlb_invalidate(instruction);
-            go_to_the_other_cpu();
-        }
-
-        fn tlb_barrier() {
-            B::tlb_barrier();
+        fn invalidate(invalidations: &[Invalidation]) {
+            table_barrier();
+            for instruction in Tlbs::EL1.instructions(invalidations) {
+                Tlbs::EL1.execute(instruction);
+                go_to_the_other_cpu();
+            }
+            Tlbs::EL1.complete();
         }
     }
 
@@ -185,7 +171,7 @@ mod kernel {
             arena.check(0, 0);
             let page = PageRange::new(arena.range.page(0), 1).expect("it is in the arena");
             step::start();
-            lazy_mmu::with::<SwitchBehindTlbi<B>, _>(|mmu| {
+            lazy_mmu::with::<Wrapped<SwitchBehindTlbi<B>>, _>(|mmu| {
                 let unmapped = mmu.unmap(&arena.slots[0], page.into());
                 unmapped.invalidate(mmu);
             });
@@ -241,8 +227,8 @@ mod kernel {
     fn clear<B: Backend>() {
         let arena = arena();
         for slot in arena.slots {
-            lazy_mmu::write::<B, _>(slot, lazy_mmu::descriptor::Leaf::INVALID);
+            lazy_mmu::write::<B, _>(slot, lazy_mmu::aarch64::descriptor::Leaf::INVALID);
         }
-        lazy_mmu::tlb::flush_tlb_kernel_range::<B>(arena.range.into());
+        lazy_mmu::flush_tlb_kernel_range::<B>(arena.range.into());
     }
 }

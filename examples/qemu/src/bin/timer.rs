@@ -14,8 +14,8 @@ mod kernel {
     use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
     use aarch64_rt::entry;
-    use lazy_mmu::descriptor::Leaf;
-    use lazy_mmu::{Backend, Bits, Storage as _, lazy_mmu, tlb};
+    use lazy_mmu::aarch64::descriptor::Leaf;
+    use lazy_mmu::{Backend, Bits, Storage as _, lazy_mmu};
     use lazy_mmu_examples::{Error, PageRange};
     use lazy_mmu_qemu::arena::{self, Arena};
     use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu, OTHER_THREAD, THREAD};
@@ -129,7 +129,7 @@ mod kernel {
                 lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
             }
             let used = PageRange::new(range.start(), PAGES)?;
-            tlb::flush_tlb_kernel_range::<B>(used.into());
+            lazy_mmu::flush_tlb_kernel_range::<B>(used.into());
         }
         Ok(pages + 2)
     }

@@ -6,9 +6,10 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{ID_AA64MMFR1_EL1, Readable, SP_EL0, TCR_EL1, Writeable};
+use lazy_mmu::VirtualRange;
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::aarch64::descriptor::{DBM, Leaf, READ_ONLY, Table};
 use lazy_mmu::aarch64::{Aarch64, FlagsAt, Kernel, MaybeNull, PreemptCountAt, SpEl0};
-use lazy_mmu::descriptor::{DBM, Granule, Leaf, READ_ONLY, Table};
-use lazy_mmu::tlb::{self, VirtualRange};
 use lazy_mmu::{Backend, lazy_mmu};
 use lazy_mmu_examples::page::PAGE_SIZE;
 use lazy_mmu_examples::{Error, Frame, Machine};
@@ -19,7 +20,7 @@ use crate::thread::ThreadInfo;
 
 /// What the entry at level 2 for [`GAP`] translates.
 fn gap() -> VirtualRange {
-    VirtualRange::of_entry(Granule::Kib4, 2, GAP).expect("a block's address")
+    Granule::Kib4.entry(2, GAP).expect("a block's address")
 }
 
 /// A kernel whose task pointer may be null, and whose CPUs do not need their invalidations
@@ -84,9 +85,15 @@ impl<B: Backend> Rows<'_, B> {
     pub(super) fn b31_a_repeated_invalidation(&self) {
         let page = self.page(0);
         let three = super::pages(self.range.start(), 3);
-        Self::expect("D T d R d I", || tlb::flush_tlb_kernel_range::<B>(page));
-        Self::expect("D T*3 d R d I", || tlb::flush_tlb_kernel_range::<B>(three));
-        Self::expect("D T d I", || tlb::flush_tlb_kernel_range::<EarlyMmu>(page));
+        Self::expect("D T d R d I", || {
+            lazy_mmu::flush_tlb_kernel_range::<B>(page);
+        });
+        Self::expect("D T*3 d R d I", || {
+            lazy_mmu::flush_tlb_kernel_range::<B>(three);
+        });
+        Self::expect("D T d I", || {
+            lazy_mmu::flush_tlb_kernel_range::<EarlyMmu>(page);
+        });
         println!(
             "B31 an invalidation is repeated, once for any number: D T*n d R d I; in a kernel whose CPUs do not need it: D T d I"
         );
@@ -105,7 +112,7 @@ impl<B: Backend> Rows<'_, B> {
             TCR_EL1.set(tcr | HARDWARE);
         }
         barrier::isb(barrier::SY);
-        tlb::flush_tlb_all::<B>();
+        lazy_mmu::flush_tlb_all::<B>();
 
         let first = self.block().address(Granule::Kib4);
         let mut calls = 0;
@@ -115,7 +122,7 @@ impl<B: Backend> Rows<'_, B> {
                 if calls == 1 {
                     if !by_hardware {
                         self.level_2.fetch_and(!READ_ONLY, Ordering::Relaxed);
-                        tlb::flush_tlb_all::<B>();
+                        lazy_mmu::flush_tlb_all::<B>();
                     }
                     // The block becomes dirty, behind the back of the split.
                     self.machine
@@ -149,7 +156,7 @@ impl<B: Backend> Rows<'_, B> {
 
         TCR_EL1.set(tcr);
         barrier::isb(barrier::SY);
-        tlb::flush_tlb_all::<B>();
+        lazy_mmu::flush_tlb_all::<B>();
         assert_eq!(self.machine.read(self.in_block())?, 0x33);
         println!(
             "B33 a block that becomes dirty while its children are filled: they are filled again, dirty; a second split fails"

@@ -1,0 +1,685 @@
+//! The TLB invalidation instructions, their operands, and the barriers around them.
+//!
+//! An invalidation is complete on its own: `dsb ishst`, so that no walk can find the old entry any
+//! more; the TLBI instructions; `dsb ish`, which waits until every CPU of the Inner Shareable
+//! domain has done them, on many CPUs followed by one more TLBI and `dsb ish`
+//! ([`errata`](super::errata)); `isb` (Arm ARM DDI 0487, "Ordering and completion of TLB
+//! maintenance instructions"; Linux, arm64: `flush_tlb_kernel_range`). That does what the barrier
+//! pair does, and more.
+//!
+//! The instructions for the kernel's own mappings are those "for all ASIDs": kernel mappings are
+//! global, or, with page-table isolation, have more than one ASID. Those for a user's range name its
+//! ASID.
+
+use aarch64_cpu::asm::barrier;
+
+use super::barriers::{refuse_other_architectures, table_barrier};
+use super::granule::Granule;
+use crate::protocol::range::Invalidation;
+
+/// One instruction, with an operand or none.
+macro_rules! tlbi {
+    ($instruction:literal $(, $operand:expr)?) => {{
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: forgetting translations changes no memory. The compiler moves no access over it.
+        unsafe {
+            core::arch::asm!($instruction, $(in(reg) $operand,)? options(nostack, preserves_flags));
+        }
+        #[cfg(not(target_arch = "aarch64"))]
+        {
+            $(let _ = $operand;)?
+            panic!("`{}` is an instruction of aarch64", $instruction)
+        }
+    }};
+}
+
+/// The translation regime that the kernel itself runs in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Regime {
+    /// EL1&0; or EL2&0, on a host with HCR_EL2.{E2H, TGE} = {1, 1}, where the instructions of EL1&0
+    /// mean that one (Arm ARM DDI 0487, "TLB maintenance instructions", and Linux's `flush_tlb_*`,
+    /// which are the same for both).
+    El1And0,
+    /// EL2, with HCR_EL2.E2H = 0. It has no ASIDs. (A kernel at EL2 with E2H = 1 and TGE = 0 is not
+    /// provided for: there the instructions of EL1&0 mean a guest's.)
+    El2,
+}
+
+/// Which of the instructions of a kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Form {
+    /// Table entries that walks have cached too, not only leaves: TLBI VA.. instead of VAL...
+    pub all_levels: bool,
+    /// Of the ASID in the operand, instead of all ASIDs: TLBI VA.. instead of VAA...
+    pub one_asid: bool,
+    /// On this CPU only: TLBI ..1 instead of ..1IS.
+    pub this_cpu: bool,
+}
+
+/// One TLB invalidation instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tlbi {
+    /// By address: TLBI VAALE1IS and its like (EL2: VALE2IS).
+    Page {
+        /// The 64-bit operand: VA\[55:12\] in bits 43:0, the ASID in bits 63:48. The level hint (TTL,
+        /// bits 47:44) is 0: any level.
+        operand: u64,
+        /// Which of them.
+        form: Form,
+    },
+    /// By range, FEAT_TLBIRANGE: TLBI RVAALE1IS and its like (EL2: RVALE2IS).
+    Range {
+        /// The 64-bit operand: BaseADDR in bits 36:0, TTL 38:37 (0), NUM 43:39, SCALE 45:44, TG
+        /// 47:46, the ASID 63:48.
+        operand: u64,
+        /// Which of them.
+        form: Form,
+    },
+    /// Everything of one ASID that is not global: TLBI ASIDE1IS (EL2: ALLE2IS).
+    Asid {
+        /// The 64-bit operand: the ASID in bits 63:48.
+        operand: u64,
+        /// TLBI ASIDE1.
+        this_cpu: bool,
+    },
+    /// Everything: TLBI VMALLE1IS (EL2: ALLE2IS).
+    All {
+        /// TLBI VMALLE1.
+        this_cpu: bool,
+    },
+}
+
+impl Tlbi {
+    /// Whether other CPUs execute it too.
+    pub const fn is_broadcast(self) -> bool {
+        let this_cpu = match self {
+            Self::Page { form, .. } | Self::Range { form, .. } => form.this_cpu,
+            Self::Asid { this_cpu, .. } | Self::All { this_cpu } => this_cpu,
+        };
+        !this_cpu
+    }
+}
+
+/// What a kernel's CPUs have, as far as TLB invalidation depends on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tlbs {
+    /// The regime whose entries are removed.
+    pub regime: Regime,
+    /// Whether every CPU has the TLB range instructions (FEAT_TLBIRANGE), and the tables are not
+    /// those of FEAT_LPA2, with which the operands are others.
+    pub has_range: bool,
+    /// Whether a broadcast invalidation is repeated: see [`errata`](super::errata).
+    pub repeat: bool,
+    /// If more instructions than this were needed, everything is invalidated.
+    pub max_ops: u64,
+}
+
+impl Tlbs {
+    /// Right on every CPU, for a kernel at EL1.
+    pub const EL1: Self = Self {
+        regime: Regime::El1And0,
+        has_range: false,
+        repeat: true,
+        max_ops: MAX_TLBI_OPS,
+    };
+
+    /// Removes the translations: `dsb ishst`, the [instructions](Self::instructions), `dsb ish` (or
+    /// `dsb nsh`), `isb`.
+    ///
+    /// On the CPUs that [`errata::needs_repeated_tlbi`](super::errata::needs_repeated_tlbi) lists,
+    /// the `dsb ish` may end before writes of other CPUs through the old translation are observed
+    /// (CVE-2025-10263). If `repeat` is set, a second broadcast TLBI, whatever its operand, and its
+    /// `dsb ish` wait for them.
+    ///
+    /// # Panics
+    ///
+    /// Off aarch64: there the tests of a kernel's code use [`sim::Sim`](crate#features).
+    #[inline]
+    pub fn invalidate(self, invalidations: &[Invalidation]) {
+        // The old entries cannot be found any more, by whichever walker: also where only this CPU's
+        // TLB is concerned, because the sequence does what the pair does.
+        table_barrier();
+        let mut broadcast = false;
+        if self.are_too_many(invalidations) {
+            let everything = everything(invalidations);
+            broadcast = everything.is_broadcast();
+            self.execute(everything);
+        } else {
+            for invalidation in invalidations {
+                broadcast |= !invalidation.range.this_cpu();
+                OneByOne::new(invalidation, self.has_range).for_each(|it| self.execute(it));
+            }
+        }
+        if broadcast {
+            self.complete();
+        } else {
+            barrier::dsb(barrier::NSH);
+            barrier::isb(barrier::SY);
+        }
+    }
+
+    /// Removes everything of the regime, from the TLBs of all CPUs.
+    ///
+    /// # Panics
+    ///
+    /// As [`invalidate`](Self::invalidate).
+    #[inline]
+    pub fn invalidate_all(self) {
+        table_barrier();
+        self.execute(Tlbi::All { this_cpu: false });
+        self.complete();
+    }
+
+    /// Completes the broadcast instructions before it: `dsb ish`, again if `repeat` is set, `isb`.
+    ///
+    /// # Panics
+    ///
+    /// Off aarch64.
+    #[inline]
+    pub fn complete(self) {
+        refuse_other_architectures();
+        // The invalidation is complete when no CPU of the domain uses the translations that it
+        // removed.
+        barrier::dsb(barrier::ISH);
+        if self.repeat {
+            self.repeat_tlbi();
+            barrier::dsb(barrier::ISH);
+        }
+        // Instructions that were fetched by the old translation are fetched anew.
+        barrier::isb(barrier::SY);
+    }
+
+    /// The instructions for `invalidations`. Each is one by one, unless they are too many together:
+    /// then everything of the ASID, if there is one for all, or everything.
+    ///
+    /// The unit is the leaf: one instruction for a block. With all levels the unit is the page,
+    /// because a table may have been there. With `has_range` they are by ranges and at most one
+    /// address, for more than one unit and up to the 2 Mi pages that one range instruction reaches.
+    pub fn instructions(self, invalidations: &[Invalidation]) -> impl Iterator<Item = Tlbi> {
+        let too_many = self.are_too_many(invalidations);
+        let (all, each) = if too_many {
+            (Some(everything(invalidations)), &[][..])
+        } else {
+            (None, invalidations)
+        };
+        let each = each
+            .iter()
+            .flat_map(move |it| OneByOne::new(it, self.has_range));
+        all.into_iter().chain(each)
+    }
+
+    #[inline]
+    fn are_too_many(self, invalidations: &[Invalidation]) -> bool {
+        let mut left = self.max_ops;
+        for invalidation in invalidations {
+            let Some(rest) = left.checked_sub(OneByOne::new(invalidation, self.has_range).most())
+            else {
+                return true;
+            };
+            left = rest;
+        }
+        false
+    }
+
+    /// Executes one instruction, of the regime.
+    ///
+    /// # Panics
+    ///
+    /// Off aarch64.
+    #[inline]
+    pub fn execute(self, instruction: Tlbi) {
+        match self.regime {
+            Regime::El1And0 => el1(instruction),
+            Regime::El2 => el2(instruction),
+        }
+    }
+
+    /// A broadcast TLBI that removes next to nothing: of the address 0 and the ASID 0.
+    #[inline]
+    fn repeat_tlbi(self) {
+        match self.regime {
+            Regime::El1And0 => tlbi!("tlbi vale1is, xzr"),
+            Regime::El2 => tlbi!("tlbi vale2is, xzr"),
+        }
+    }
+}
+
+/// More instructions than this are not executed one by one, unless the kernel has another
+/// [limit](super::Kernel::MAX_TLBI_OPS). (Linux, arm64, has such a limit too, `MAX_DVM_OPS`: the
+/// entries of a table, which are so many with pages of 4 KiB.)
+pub const MAX_TLBI_OPS: u64 = 512;
+
+/// The form of an instruction with this operand: that for all CPUs, or for this CPU only.
+macro_rules! forms {
+    ($operand:ident, $form:ident, $($all_levels:literal $one_asid:literal: $all:literal, $this:literal;)*) => {
+        match ($form.all_levels, $form.one_asid, $form.this_cpu) {
+            $(
+                ($all_levels, $one_asid, false) => tlbi!($all, $operand),
+                ($all_levels, $one_asid, true) => tlbi!($this, $operand),
+            )*
+        }
+    };
+}
+
+// The range instructions are SYS #op1, C8, CRm, #op2, because they have no name in an assembler that
+// is not told of FEAT_TLBIRANGE.
+
+#[inline]
+fn el1(instruction: Tlbi) {
+    match instruction {
+        Tlbi::Page { operand, form } => forms! { operand, form,
+            false false: "tlbi vaale1is, {}", "tlbi vaale1, {}";
+            false true: "tlbi vale1is, {}", "tlbi vale1, {}";
+            true false: "tlbi vaae1is, {}", "tlbi vaae1, {}";
+            true true: "tlbi vae1is, {}", "tlbi vae1, {}";
+        },
+        Tlbi::Range { operand, form } => forms! { operand, form,
+            false false: "sys #0, c8, c2, #7, {}", "sys #0, c8, c6, #7, {}";
+            false true: "sys #0, c8, c2, #5, {}", "sys #0, c8, c6, #5, {}";
+            true false: "sys #0, c8, c2, #3, {}", "sys #0, c8, c6, #3, {}";
+            true true: "sys #0, c8, c2, #1, {}", "sys #0, c8, c6, #1, {}";
+        },
+        Tlbi::Asid { operand, this_cpu } => {
+            if this_cpu {
+                tlbi!("tlbi aside1, {}", operand);
+            } else {
+                tlbi!("tlbi aside1is, {}", operand);
+            }
+        }
+        Tlbi::All { this_cpu: false } => tlbi!("tlbi vmalle1is"),
+        Tlbi::All { this_cpu: true } => tlbi!("tlbi vmalle1"),
+    }
+}
+
+/// The regime has no ASIDs: the operand's field is RES0.
+#[inline]
+fn el2(instruction: Tlbi) {
+    const NO_ASID: u64 = (1 << 48) - 1;
+
+    match instruction {
+        Tlbi::Page { operand, form } => {
+            let operand = operand & NO_ASID;
+            match (form.all_levels, form.this_cpu) {
+                (false, false) => tlbi!("tlbi vale2is, {}", operand),
+                (false, true) => tlbi!("tlbi vale2, {}", operand),
+                (true, false) => tlbi!("tlbi vae2is, {}", operand),
+                (true, true) => tlbi!("tlbi vae2, {}", operand),
+            }
+        }
+        Tlbi::Range { operand, form } => {
+            let operand = operand & NO_ASID;
+            match (form.all_levels, form.this_cpu) {
+                (false, false) => tlbi!("sys #4, c8, c2, #5, {}", operand),
+                (false, true) => tlbi!("sys #4, c8, c6, #5, {}", operand),
+                (true, false) => tlbi!("sys #4, c8, c2, #1, {}", operand),
+                (true, true) => tlbi!("sys #4, c8, c6, #1, {}", operand),
+            }
+        }
+        Tlbi::Asid {
+            this_cpu: false, ..
+        }
+        | Tlbi::All { this_cpu: false } => tlbi!("tlbi alle2is"),
+        Tlbi::Asid { this_cpu: true, .. } | Tlbi::All { this_cpu: true } => tlbi!("tlbi alle2"),
+    }
+}
+
+/// The instruction for too many of them.
+fn everything(invalidations: &[Invalidation]) -> Tlbi {
+    let (mut same_asid, mut this_cpu) = (None, true);
+    for (number, Invalidation { range, .. }) in invalidations.iter().enumerate() {
+        this_cpu &= range.this_cpu();
+        if number == 0 {
+            same_asid = range.asid();
+        } else if same_asid != range.asid() {
+            same_asid = None;
+        }
+    }
+    match same_asid {
+        Some(asid) => Tlbi::Asid {
+            operand: u64::from(asid) << 48,
+            this_cpu,
+        },
+        None => Tlbi::All { this_cpu },
+    }
+}
+
+/// The instructions for one range.
+#[derive(Clone)]
+struct OneByOne {
+    address: u64,
+    /// The pages that are left.
+    left: u64,
+    /// log2 of the pages of one instruction by address.
+    unit_shift: u32,
+    page_shift: u32,
+    by_range: bool,
+    asid: u64,
+    form: Form,
+}
+
+impl OneByOne {
+    #[inline]
+    fn new(invalidation: &Invalidation, has_range: bool) -> Self {
+        /// The pages that the largest range instruction reaches.
+        const MOST: u64 = 32 << 16;
+
+        let range = invalidation.range;
+        let page_shift = range.page_shift();
+        let unit_shift = invalidation.entry_shift() - page_shift;
+        let asid = range.asid();
+        Self {
+            address: range.start(),
+            left: range.pages(),
+            unit_shift,
+            page_shift,
+            by_range: has_range && range.pages() > 1 << unit_shift && range.pages() <= MOST,
+            asid: u64::from(asid.unwrap_or(0)) << 48,
+            form: Form {
+                all_levels: invalidation.scope.all_levels(),
+                one_asid: asid.is_some(),
+                this_cpu: range.this_cpu(),
+            },
+        }
+    }
+
+    /// How many there are at most: of ranges one for each of the four scales, and one by address.
+    #[inline]
+    fn most(&self) -> u64 {
+        if self.by_range {
+            5
+        } else {
+            self.left.div_ceil(1 << self.unit_shift)
+        }
+    }
+}
+
+impl Iterator for OneByOne {
+    type Item = Tlbi;
+
+    #[inline]
+    fn next(&mut self) -> Option<Tlbi> {
+        if self.left == 0 {
+            return None;
+        }
+        let form = self.form;
+        let (instruction, done) = if self.by_range && self.left > 1 {
+            // The largest unit of 2, 64, 2048 or 65536 pages that fits, as often as it does.
+            let scale = u64::from((self.left.ilog2() - 1) / 5).min(3);
+            let log2 = 5 * scale + 1;
+            let num = (self.left >> log2).min(32) - 1;
+            let base = (self.address >> self.page_shift) & ((1 << 37) - 1);
+            let tg = Granule::tlbi_tg(self.page_shift);
+            let operand = base | num << 39 | scale << 44 | tg << 46 | self.asid;
+            (Tlbi::Range { operand, form }, (num + 1) << log2)
+        } else {
+            let operand = (self.address >> 12) & ((1 << 44) - 1) | self.asid;
+            (Tlbi::Page { operand, form }, 1 << self.unit_shift)
+        };
+        // Past the last page there may be no address.
+        self.address = self.address.wrapping_add(done << self.page_shift);
+        self.left = self.left.saturating_sub(done);
+        Some(instruction)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::range::{Scope, VirtualRange};
+    extern crate std;
+    use std::vec::Vec;
+
+    const KERNEL: u64 = 0xffff_8000_0000_0000;
+    const LAST_LEVEL: Form = Form {
+        all_levels: false,
+        one_asid: false,
+        this_cpu: false,
+    };
+    const ALL_LEVELS: Form = Form {
+        all_levels: true,
+        ..LAST_LEVEL
+    };
+    const ALL: Tlbi = Tlbi::All { this_cpu: false };
+    const WITH_RANGE: Tlbs = Tlbs {
+        has_range: true,
+        ..Tlbs::EL1
+    };
+
+    fn range(granule: Granule, start: u64, pages: u64) -> VirtualRange {
+        granule.range(start, pages).unwrap()
+    }
+
+    /// The instructions; one that makes no headway fails, and does not go on for ever.
+    fn instructions(tlbs: Tlbs, range: VirtualRange, scope: Scope) -> impl Iterator<Item = Tlbi> {
+        let limit = usize::try_from(MAX_TLBI_OPS).unwrap();
+        let instructions: Vec<Tlbi> = tlbs
+            .instructions(&[Invalidation { range, scope }])
+            .take(limit + 1)
+            .collect();
+        assert!(
+            instructions.len() <= limit,
+            "more than {limit} instructions"
+        );
+        instructions.into_iter()
+    }
+
+    #[test]
+    fn b20_operands_by_address() {
+        // Worked by hand from the instruction's page: VA[55:12], nothing else.
+        for (address, operand) in [
+            (0x0000_0000_0000_0000, 0x000_0000_0000),
+            (0x0000_0000_4000_1000, 0x000_0004_0001),
+            (0xffff_8000_0000_0000, 0xff8_0000_0000),
+            (0xffff_ffff_ffff_f000, 0xfff_ffff_ffff),
+            (0x00ff_0000_0000_3000, 0xff0_0000_0003),
+        ] {
+            let page = range(Granule::Kib4, address, 1);
+            let form = LAST_LEVEL;
+            assert_eq!(
+                instructions(Tlbs::EL1, page, Scope::PAGES).collect::<Vec<_>>(),
+                [Tlbi::Page { operand, form }]
+            );
+        }
+    }
+
+    #[test]
+    fn b36_an_asid_is_in_its_field_and_nothing_of_the_address_is() {
+        let form = |all_levels| Form {
+            all_levels,
+            one_asid: true,
+            this_cpu: false,
+        };
+        // An address whose bits above 55 must not get into the field, and the other fields neither.
+        for address in [0x1000, 0x00ff_ffff_ffff_f000, 0xffff_ffff_ffff_f000] {
+            let page = range(Granule::Kib4, address, 1).of_asid(0xa5c3);
+            let va = address >> 12 & 0xfff_ffff_ffff;
+            for (scope, all_levels) in [(Scope::PAGES, false), (Scope::ALL_LEVELS, true)] {
+                let found: Vec<_> = instructions(WITH_RANGE, page, scope).collect();
+                let operand = 0xa5c3 << 48 | va;
+                let form = form(all_levels);
+                assert_eq!(found, [Tlbi::Page { operand, form }]);
+                assert_eq!(operand >> 44 & 0xf, 0, "TTL");
+            }
+        }
+        let pages = range(Granule::Kib4, 0x4000_0000, 2).of_asid(0xa5c3);
+        assert_eq!(
+            instructions(WITH_RANGE, pages, Scope::PAGES).collect::<Vec<_>>(),
+            [Tlbi::Range {
+                operand: 0xa5c3 << 48 | 0x4000_0004_0000,
+                form: form(false)
+            }]
+        );
+        // Too many: everything of that ASID.
+        let many = range(Granule::Kib4, 0, MAX_TLBI_OPS + 1).of_asid(0xa5c3);
+        let operand = 0xa5c3 << 48;
+        for (many, this_cpu) in [
+            (many, false),
+            // SAFETY: nothing is invalidated.
+            (unsafe { many.on_this_cpu() }, true),
+        ] {
+            assert_eq!(
+                instructions(Tlbs::EL1, many, Scope::PAGES).collect::<Vec<_>>(),
+                [Tlbi::Asid { operand, this_cpu }]
+            );
+        }
+    }
+
+    #[test]
+    fn b36_on_one_cpu_only_if_each_range_is() {
+        let one = range(Granule::Kib4, 0, 300);
+        // SAFETY: nothing is invalidated.
+        let here = unsafe { one.on_this_cpu() };
+        let of = |ranges: [VirtualRange; 2]| -> Vec<Tlbi> {
+            let scope = Scope::PAGES;
+            let both = ranges.map(|range| Invalidation { range, scope });
+            Tlbs::EL1.instructions(&both).collect()
+        };
+        // 600 pages are too many.
+        assert_eq!(of([here, here]), [Tlbi::All { this_cpu: true }]);
+        assert_eq!(of([here, one]), [ALL]);
+        assert!(instructions(Tlbs::EL1, here, Scope::PAGES).all(|it| !it.is_broadcast()));
+        assert!(instructions(Tlbs::EL1, one, Scope::PAGES).all(Tlbi::is_broadcast));
+    }
+
+    #[test]
+    fn b20_operands_by_range() {
+        let operands = |granule, start, pages| -> Vec<u64> {
+            instructions(WITH_RANGE, range(granule, start, pages), Scope::ALL_LEVELS)
+                .map(|it| match it {
+                    Tlbi::Range { operand, form } if form == ALL_LEVELS => operand,
+                    Tlbi::Page { operand, form } if form == ALL_LEVELS => operand | 1 << 63,
+                    ALL => u64::MAX,
+                    other => panic!("{other:?}"),
+                })
+                .collect()
+        };
+        // Worked by hand: TG << 46 | SCALE << 44 | NUM << 39 | VA >> shift.
+        assert_eq!(operands(Granule::Kib4, 0x4000_0000, 2), [0x4000_0004_0000]);
+        assert_eq!(operands(Granule::Kib16, 0x4000_0000, 2), [0x8000_0001_0000]);
+        assert_eq!(operands(Granule::Kib64, 0x4000_0000, 2), [0xc000_0000_4000]);
+        // 512 = 8 * 64: SCALE 1, NUM 7.
+        assert_eq!(
+            operands(Granule::Kib4, 0, 512),
+            [0x4000_0000_0000 | 1 << 44 | 7 << 39]
+        );
+        // 67 = 64 + 2 + 1.
+        assert_eq!(
+            operands(Granule::Kib4, 0, 67),
+            [0x4000_0000_0000 | 1 << 44, 0x4000_0000_0040, 0x42 | 1 << 63]
+        );
+        // The upper half: VA[48:12].
+        assert_eq!(
+            operands(Granule::Kib4, KERNEL, 2),
+            [0x4000_0000_0000 | 0x18_0000_0000]
+        );
+        // As far as one instruction reaches, and one page more.
+        assert_eq!(
+            operands(Granule::Kib4, 0, 32 << 16),
+            [0x4000_0000_0000 | 3 << 44 | 31 << 39]
+        );
+        assert_eq!(operands(Granule::Kib4, 0, (32 << 16) + 1), [u64::MAX]);
+    }
+
+    #[test]
+    fn b20_every_page_is_invalidated_once() {
+        for granule in [Granule::Kib4, Granule::Kib16, Granule::Kib64] {
+            let shift = granule.page_shift();
+            // Miri is slow, and looks for something else.
+            let most = if cfg!(miri) { 100 } else { 3000 };
+            for pages in (0..most).chain([65_535, 65_536, 65_537, 100_000, 32 << 16]) {
+                let mut next = 0;
+                for instruction in instructions(WITH_RANGE, range(granule, 0, pages), Scope::PAGES)
+                {
+                    match instruction {
+                        Tlbi::Page { operand, .. } => {
+                            assert_eq!(operand << 12 >> shift, next);
+                            next += 1;
+                        }
+                        Tlbi::Range { operand, .. } => {
+                            assert_eq!(operand & ((1 << 37) - 1), next);
+                            let (num, scale) = (operand >> 39 & 31, operand >> 44 & 3);
+                            assert_eq!(operand >> 46, Granule::tlbi_tg(shift));
+                            next += (num + 1) << (5 * scale + 1);
+                        }
+                        other => panic!("not so many: {other:?}"),
+                    }
+                }
+                assert_eq!(next, pages, "{granule:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn b20_too_many_pages_are_everything() {
+        let all = |max_ops, pages| -> Vec<Tlbi> {
+            let tlbs = Tlbs {
+                max_ops,
+                ..Tlbs::EL1
+            };
+            instructions(tlbs, range(Granule::Kib4, 0, pages), Scope::PAGES).collect()
+        };
+        assert_eq!(all(MAX_TLBI_OPS, 0), []);
+        assert_eq!(all(MAX_TLBI_OPS, MAX_TLBI_OPS).len(), 512);
+        assert_eq!(all(MAX_TLBI_OPS, MAX_TLBI_OPS + 1), [ALL]);
+        // The kernel's own limit.
+        assert_eq!(all(3, 3).len(), 3);
+        assert_eq!(all(3, 4), [ALL]);
+    }
+
+    #[test]
+    fn b30_the_unit_is_the_entry() {
+        use Granule::{Kib4, Kib4Lpa2, Kib16, Kib64};
+        let leaf = |granule: Granule, level| granule.entry_size(level).unwrap().ilog2();
+        let many = |granule: Granule, level, blocks: u64, tlbs| -> Vec<Tlbi> {
+            let pages = blocks << (leaf(granule, level) - granule.page_shift());
+            let scope = Scope::leaves(leaf(granule, level));
+            instructions(tlbs, range(granule, 0, pages), scope).collect()
+        };
+        let form = LAST_LEVEL;
+        let page = |address: u64| Tlbi::Page {
+            operand: address >> 12,
+            form,
+        };
+        for (granule, level) in [(Kib4, 1), (Kib4, 2), (Kib4Lpa2, 0), (Kib16, 2), (Kib64, 2)] {
+            let size = granule.entry_size(level).unwrap();
+            for tlbs in [Tlbs::EL1, WITH_RANGE] {
+                // A block: one instruction, by its address.
+                assert_eq!(many(granule, level, 1, tlbs), [page(0)]);
+            }
+            let three = [0, size, 2 * size].map(page);
+            assert_eq!(many(granule, level, 3, Tlbs::EL1), three);
+            // The limit counts instructions.
+            assert_eq!(many(granule, level, MAX_TLBI_OPS, Tlbs::EL1).len(), 512);
+            assert_eq!(many(granule, level, MAX_TLBI_OPS + 1, Tlbs::EL1), [ALL]);
+        }
+        // 3 * 512 pages are 24 * 64: SCALE 1, NUM 23.
+        let operand = 0x4000_0000_0000 | 1 << 44 | 23 << 39;
+        assert_eq!(
+            many(Kib4, 2, 3, WITH_RANGE),
+            [Tlbi::Range { operand, form }]
+        );
+        // Beyond the reach of a range instruction by address again: 9 blocks of 1 GiB.
+        assert_eq!(many(Kib4, 1, 9, WITH_RANGE).len(), 9);
+        // Where a table may have been, every page below it.
+        let table = |level| {
+            let range = Kib4.entry(level, 0).unwrap();
+            instructions(Tlbs::EL1, range, Scope::ALL_LEVELS).collect::<Vec<_>>()
+        };
+        assert_eq!(table(2).len(), 512);
+        assert_eq!(table(1), [ALL]);
+    }
+
+    #[test]
+    fn b34_several_ranges_are_one_sequence_up_to_the_limit() {
+        let far = |pages| {
+            [0x1000, 0x10_1000].map(|start| Invalidation {
+                range: range(Granule::Kib4, start, pages),
+                scope: Scope::PAGES,
+            })
+        };
+        assert_eq!(Tlbs::EL1.instructions(&far(1)).count(), 2);
+        assert_eq!(Tlbs::EL1.instructions(&far(256)).count(), 512);
+        assert_eq!(Tlbs::EL1.instructions(&far(257)).collect::<Vec<_>>(), [ALL]);
+        assert_eq!(Tlbs::EL1.instructions(&[]).count(), 0);
+    }
+}

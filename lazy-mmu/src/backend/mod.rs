@@ -1,0 +1,8 @@
+//! The backends that the crate ships, beside an architecture's.
+
+pub(crate) mod eager;
+pub(crate) mod global;
+#[cfg(feature = "sim")]
+pub mod sim;
+pub(crate) mod unreached;
+pub(crate) mod wrapped;

@@ -1,0 +1,531 @@
+//! The hosted backend: bits in ordinary memory, an ordered trace instead of barriers, simulated interrupts and tasks.
+//!
+//! Each thread of the host is a machine of its own, with one CPU, its own tasks and its own trace; so tests can run
+//! in parallel. What a test needs, no more: nothing here is fast.
+//!
+//! ```
+//! use core::sync::atomic::AtomicU64;
+//! use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+//! use lazy_mmu::raw::Kind;
+//! use lazy_mmu::sim::{self, Event, Sim};
+//!
+//! let slot = AtomicU64::new(0);
+//! let page = Leaf::page(0x4000_0000, KERNEL_DATA);
+//! lazy_mmu::with::<Sim, _>(|mmu| mmu.write(&slot, page));
+//! assert_eq!(
+//!     sim::take_trace(),
+//!     [
+//!         Event::Enter(Kind::Outermost),
+//!         Event::Store { slot: &raw const slot as usize, value: page.0 },
+//!         Event::DsbIshst,
+//!         Event::Isb,
+//!         Event::Leave(Kind::Outermost),
+//!     ]
+//! );
+//! ```
+
+extern crate std;
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::boxed::Box;
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::vec::Vec;
+
+use crate::aarch64::{Form, Tlbi, Tlbs};
+use crate::protocol::backend::{Backend, Machine};
+use crate::protocol::bits::{OwnByte, SharedWord, Storage};
+use crate::protocol::event;
+use crate::protocol::range::Invalidation;
+use crate::protocol::token::Kind;
+
+/// The hosted backend with the bits in a flags word that is shared with other flags, as in Linux's `thread_info`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Sim;
+
+/// The hosted backend with the bits in a byte of the task's own.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SimOwnByte;
+
+/// What the simulated CPU did, in order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// A descriptor was stored in the 64-bit entry at the address `slot`.
+    Store {
+        /// The entry's address.
+        slot: usize,
+        /// The descriptor's bits.
+        value: u64,
+    },
+    /// `dsb ishst`: with [`Isb`](Self::Isb) right behind it, a barrier pair.
+    DsbIshst,
+    /// `dsb ish`, behind a TLB invalidation.
+    DsbIsh,
+    /// `dsb nsh`, behind a TLB invalidation for this CPU only.
+    DsbNsh,
+    /// `isb`.
+    Isb,
+    /// A TLB invalidation of the page at this virtual address.
+    Tlbi(u64),
+    /// A TLB invalidation of the page at this virtual address, and of what walks have cached of the tables above.
+    TlbiTable(u64),
+    /// A TLB invalidation of everything.
+    TlbiAll,
+    /// A TLB invalidation of another form: of one ASID, or for this CPU only.
+    TlbiForm(Tlbi),
+    /// The TLB invalidation that completes the others once more, which many CPUs need
+    /// ([`Tlbs::invalidate`]). The [`DsbIsh`](Self::DsbIsh) behind it completes it.
+    TlbiRepeated,
+    /// A section was entered.
+    Enter(Kind),
+    /// A section was left; its barriers stand before this.
+    Leave(Kind),
+    /// The mode was paused; the barriers stand before this.
+    Pause(Kind),
+    /// A pause that was the outermost ended.
+    Resume(Kind),
+    /// An interrupt began.
+    Interrupt,
+    /// An interrupt returned.
+    InterruptReturn,
+    /// This task runs from here on.
+    Switch(TaskId),
+}
+
+/// A simulated task. The first of each host thread is [`TaskId::FIRST`], which runs at the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TaskId(usize);
+
+impl TaskId {
+    /// The task that runs at the start.
+    pub const FIRST: Self = Self(0);
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.0)
+    }
+}
+
+/// A task's `thread_info`: the flags word, and the byte of its own.
+#[derive(Default)]
+struct ThreadInfo {
+    flags: AtomicU64,
+    byte: AtomicU8,
+}
+
+/// One host thread's machine.
+struct Host {
+    tasks: RefCell<Vec<&'static ThreadInfo>>,
+    trace: RefCell<Vec<Event>>,
+    /// The entries that were stored since the last barrier pair. A `dsb ishst` alone moves them to `completed`.
+    stored: RefCell<HashSet<usize>>,
+    /// Those that only lack the `isb`.
+    completed: RefCell<HashSet<usize>>,
+}
+
+std::thread_local! {
+    static HOST: Host = Host {
+        tasks: RefCell::new(std::vec![current_task()]),
+        trace: RefCell::new(Vec::new()),
+        stored: RefCell::default(),
+        completed: RefCell::default(),
+    };
+
+    // The backends use only these two. They have no destructor, so they last until the host thread
+    // ends: the destructor of another thread-local may use sections when the machine is gone.
+
+    /// The task that runs; `None` before its first use.
+    static CURRENT: Cell<Option<&'static ThreadInfo>> = const { Cell::new(None) };
+    /// How many interrupts are nested.
+    static INTERRUPTS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Tasks are never freed, because a guard may outlive its host thread's machine. This list keeps
+/// them reachable, so that leak checkers see that they are not lost.
+static TASKS: Mutex<Vec<&'static ThreadInfo>> = Mutex::new(Vec::new());
+
+fn new_task() -> &'static ThreadInfo {
+    let task: &'static ThreadInfo = Box::leak(Box::default());
+    TASKS
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .push(task);
+    task
+}
+
+fn current_task() -> &'static ThreadInfo {
+    CURRENT.get().unwrap_or_else(|| {
+        let first = new_task();
+        CURRENT.set(Some(first));
+        first
+    })
+}
+
+/// Records what the simulated CPU executes. The backend calls it for stores, barriers and sections; a test or a
+/// machine that simulates more (TLB invalidation, say) calls it for the rest.
+///
+/// Ignored when the host thread is about to end and its machine is gone: a guard in another thread-local may be dropped
+/// then.
+pub fn execute(event: Event) {
+    let _ = HOST.try_with(|machine| {
+        machine.trace.borrow_mut().push(event);
+        let mut stored = machine.stored.borrow_mut();
+        let mut completed = machine.completed.borrow_mut();
+        match event {
+            Event::Store { slot, .. } => {
+                completed.remove(&slot);
+                stored.insert(slot);
+            }
+            Event::DsbIshst | Event::DsbIsh => completed.extend(stored.drain()),
+            Event::Isb => completed.clear(),
+            _ => {}
+        }
+    });
+}
+
+/// Whether the latest store to `slot` that the trace saw has been followed by its barrier pair: a `dsb`, and after that
+/// an `isb`. Only then may the mapping be used.
+pub fn is_settled(slot: &AtomicU64) -> bool {
+    let slot = core::ptr::from_ref(slot) as usize;
+    HOST.with(|machine| {
+        !machine.stored.borrow().contains(&slot) && !machine.completed.borrow().contains(&slot)
+    })
+}
+
+/// The trace since the last call, or since the thread began.
+pub fn take_trace() -> Vec<Event> {
+    HOST.with(|machine| machine.trace.take())
+}
+
+/// How many barrier pairs a trace has: `dsb ishst` with `isb` right behind it.
+pub fn pairs(trace: &[Event]) -> usize {
+    trace
+        .windows(2)
+        .filter(|two| matches!(two, [Event::DsbIshst, Event::Isb]))
+        .count()
+}
+
+/// Runs `handler` as an interrupt does: on top of the current task. Interrupts may nest.
+pub fn interrupt<R>(handler: impl FnOnce() -> R) -> R {
+    /// Returns from the interrupt, when `handler` panics too.
+    struct Return;
+    impl Drop for Return {
+        fn drop(&mut self) {
+            INTERRUPTS.set(INTERRUPTS.get() - 1);
+            execute(Event::InterruptReturn);
+        }
+    }
+
+    execute(Event::Interrupt);
+    INTERRUPTS.set(INTERRUPTS.get() + 1);
+    let _return = Return;
+    handler()
+}
+
+/// Makes a new task, which does not run yet.
+pub fn spawn() -> TaskId {
+    let task = new_task();
+    HOST.with(|machine| {
+        let mut tasks = machine.tasks.borrow_mut();
+        tasks.push(task);
+        TaskId(tasks.len() - 1)
+    })
+}
+
+/// Lets `task` run from here on.
+///
+/// The guards that the code around holds stay those of the task that entered them, so a test switches back before
+/// it drops them.
+///
+/// # Panics
+///
+/// If this thread has no such task.
+pub fn switch_to(task: TaskId) {
+    let to = HOST.with(|machine| machine.tasks.borrow().get(task.0).copied());
+    assert!(to.is_some(), "no such task: {task}");
+    CURRENT.set(to);
+    execute(Event::Switch(task));
+}
+
+/// The current task's flags word. It stays the task's when another task runs.
+///
+/// ```
+/// use lazy_mmu::sim::{self, Sim};
+///
+/// const NEED_RESCHED: u64 = 1 << 1;
+///
+/// let flags = sim::flags();
+/// lazy_mmu::with::<Sim, _>(|_| {
+///     // Another CPU asks for a reschedule.
+///     std::thread::scope(|scope| scope.spawn(|| flags.set(NEED_RESCHED)).join()).unwrap();
+///     assert_eq!(flags.load() & !sim::FLAGS, NEED_RESCHED);
+/// });
+/// assert_eq!(flags.load(), NEED_RESCHED);
+/// ```
+pub fn flags() -> TaskFlags {
+    TaskFlags(&current_task().flags)
+}
+
+/// A simulated task's flags word. Any thread may change the flags of others in it, as other CPUs
+/// do. The bits of the mode ([`FLAGS`]) are refused.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskFlags(&'static AtomicU64);
+
+impl TaskFlags {
+    /// The whole word.
+    pub fn load(self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Sets the flags in `mask`.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is the mode's.
+    #[track_caller]
+    pub fn set(self, mask: u64) {
+        self.0.fetch_or(of_others(mask), Ordering::Relaxed);
+    }
+
+    /// Clears the flags in `mask`.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is the mode's.
+    #[track_caller]
+    pub fn clear(self, mask: u64) {
+        self.0.fetch_and(!of_others(mask), Ordering::Relaxed);
+    }
+}
+
+#[track_caller]
+fn of_others(mask: u64) -> u64 {
+    assert!(mask & FLAGS == 0, "{mask:#x} has one of the mode's bits");
+    mask
+}
+
+/// The bits of a [flags word](TaskFlags) that the mode uses: the four highest.
+pub const FLAGS: u64 = 0b1111 << 60;
+
+/// The whole sequence, as on a CPU that does not know its errata, and has no TLB range
+/// instructions and addresses of 48 bits.
+fn execute_tlbis(instructions: impl IntoIterator<Item = Tlbi>, broadcast: bool) {
+    execute(Event::DsbIshst);
+    for instruction in instructions {
+        execute(tlbi(instruction));
+    }
+    if broadcast {
+        execute(Event::DsbIsh);
+        execute(Event::TlbiRepeated);
+        execute(Event::DsbIsh);
+    } else {
+        execute(Event::DsbNsh);
+    }
+    execute(Event::Isb);
+}
+
+fn tlbi(instruction: Tlbi) -> Event {
+    match instruction {
+        Tlbi::Page {
+            operand,
+            form:
+                Form {
+                    all_levels,
+                    one_asid: false,
+                    this_cpu: false,
+                },
+        } => {
+            // The operand is VA[55:12]; the bits above are those of bit 55.
+            let above = if operand & 1 << 43 == 0 {
+                0
+            } else {
+                0xff << 56
+            };
+            let address = above | operand << 12;
+            if all_levels {
+                Event::TlbiTable(address)
+            } else {
+                Event::Tlbi(address)
+            }
+        }
+        Tlbi::All { this_cpu: false } => Event::TlbiAll,
+        other => Event::TlbiForm(other),
+    }
+}
+
+fn record(event: event::Event) {
+    execute(match event {
+        event::Event::Store { slot, value } => Event::Store {
+            slot: slot as usize,
+            value,
+        },
+        event::Event::Enter(kind) => Event::Enter(kind),
+        event::Event::Leave(kind) => Event::Leave(kind),
+        event::Event::Pause(kind) => Event::Pause(kind),
+        event::Event::Resume(kind) => Event::Resume(kind),
+    });
+}
+
+/// The storage of [`Sim`].
+pub type Flags = SharedWord<60>;
+
+// SAFETY: each simulated task has its own word, zero at first, never freed, found by the task that runs; the interrupt
+// test is true in each simulated interrupt; nothing walks the tables, so the trace is barrier enough.
+unsafe impl Backend for Sim {
+    type Storage = Flags;
+    type Machine = Self;
+
+    fn current() -> Flags {
+        // SAFETY: a task is never freed; all accesses to its flags are atomic, and `TaskFlags`
+        // refuses to change the four bits.
+        unsafe { SharedWord::from_ptr(NonNull::from(&current_task().flags)) }
+    }
+
+    fn in_interrupt() -> bool {
+        INTERRUPTS.get() != 0
+    }
+}
+
+// SAFETY: nothing walks the tables, so the trace is barrier enough.
+unsafe impl Machine for Sim {
+    fn barrier() {
+        execute(Event::DsbIshst);
+        execute(Event::Isb);
+    }
+
+    fn table_barrier() {
+        execute(Event::DsbIshst);
+    }
+
+    fn invalidate(invalidations: &[Invalidation]) {
+        let broadcast = invalidations.iter().any(|it| !it.range.this_cpu());
+        execute_tlbis(Tlbs::EL1.instructions(invalidations), broadcast);
+    }
+
+    fn invalidate_all() {
+        execute_tlbis([Tlbi::All { this_cpu: false }], true);
+    }
+
+    fn observe(event: event::Event) {
+        record(event);
+    }
+}
+
+// SAFETY: as for `Sim`, with the task's byte.
+unsafe impl Backend for SimOwnByte {
+    type Storage = OwnByte;
+    type Machine = Sim;
+
+    fn current() -> OwnByte {
+        // SAFETY: a task is never freed, and only this backend writes its byte.
+        unsafe { OwnByte::from_ptr(NonNull::from(&current_task().byte)) }
+    }
+
+    fn in_interrupt() -> bool {
+        Sim::in_interrupt()
+    }
+}
+
+/// The current task's bits, as the backend `B` keeps them.
+pub fn bits<B: Backend>() -> crate::Bits {
+    B::current().load()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_is_settled_by_a_dsb_and_an_isb_behind_it() {
+        let slot = AtomicU64::new(0);
+        let store = Event::Store {
+            slot: core::ptr::from_ref(&slot) as usize,
+            value: 0,
+        };
+        assert!(is_settled(&slot));
+        for (events, settled) in [
+            (&[store][..], false),
+            (&[store, Event::DsbIshst], false),
+            (&[store, Event::Isb, Event::DsbIshst], false),
+            (&[store, Event::DsbIshst, store, Event::Isb], false),
+            (&[store, Event::DsbIshst, Event::Isb], true),
+            (&[store, Event::DsbIsh, Event::Isb], true),
+        ] {
+            events.iter().copied().for_each(execute);
+            assert_eq!(is_settled(&slot), settled, "{events:?}");
+        }
+    }
+
+    #[test]
+    fn an_invalidation_is_recorded_with_its_address() {
+        // Both halves of the address space, and the bits between that the operand has.
+        let form = |all_levels| Form {
+            all_levels,
+            one_asid: false,
+            this_cpu: false,
+        };
+        for address in [
+            0,
+            0x4000_1000,
+            0x007f_ffff_ffff_f000,
+            0xff80_0000_0000_0000,
+            0xffff_8000_0000_3000,
+        ] {
+            let operand = address >> 12 & ((1 << 44) - 1);
+            for (all_levels, event) in [
+                (false, Event::Tlbi(address)),
+                (true, Event::TlbiTable(address)),
+            ] {
+                let form = form(all_levels);
+                assert_eq!(tlbi(Tlbi::Page { operand, form }), event);
+            }
+        }
+        assert_eq!(tlbi(Tlbi::All { this_cpu: false }), Event::TlbiAll);
+        let other = Tlbi::All { this_cpu: true };
+        assert_eq!(tlbi(other), Event::TlbiForm(other));
+    }
+
+    #[test]
+    fn the_modes_flags_are_the_four_highest() {
+        use crate::Bits;
+
+        let all = Bits::ALL;
+        // SAFETY: no section depends on these bits.
+        unsafe { Sim::current().set(Bits::EMPTY, all) };
+        assert_eq!(flags().load(), FLAGS);
+        assert_eq!(FLAGS, 0xf000_0000_0000_0000);
+        // SAFETY: as above.
+        unsafe { Sim::current().clear(all, all) };
+    }
+
+    #[test]
+    fn safe_code_cannot_change_the_modes_flags() {
+        for bit in 0..64 {
+            let mask = 1 << bit;
+            let set = catch_unwind(|| flags().set(mask)).is_ok();
+            let clear = catch_unwind(|| flags().clear(mask)).is_ok();
+            assert_eq!((set, clear), (bit < 60, bit < 60), "bit {bit}");
+            assert_eq!(flags().load(), 0, "bit {bit}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "0xffffffffffffffff has one of the mode's bits")]
+    fn the_modes_flags_are_refused_by_name() {
+        flags().clear(u64::MAX);
+    }
+
+    #[test]
+    #[should_panic(expected = "no such task: task 1")]
+    fn an_unknown_task_is_refused() {
+        switch_to(TaskId(1));
+    }
+}

@@ -1,0 +1,27 @@
+//! What a machine can observe, beside its own barriers.
+
+use core::sync::atomic::AtomicU64;
+
+use super::token::Kind;
+
+/// What [`Machine::observe`](crate::Machine::observe) is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A descriptor was stored through the crate.
+    Store {
+        /// The 64-bit entry that was written.
+        slot: *const AtomicU64,
+        /// The descriptor's bits.
+        value: u64,
+    },
+    /// A section was entered.
+    Enter(Kind),
+    /// A section was left, and its barriers, if any were due, have been executed.
+    Leave(Kind),
+    /// The mode was paused, and the pending pair has been emitted.
+    Pause(Kind),
+    /// A pause ended. One that changed nothing (nested in another, or in an interrupt) is not
+    /// reported.
+    Resume(Kind),
+}

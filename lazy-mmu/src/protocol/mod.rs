@@ -1,0 +1,10 @@
+//! The protocol: the bits of a thread, the tokens, the contract with a kernel, the state machine.
+//!
+//! It knows no architecture and no guard.
+
+pub(crate) mod backend;
+pub(crate) mod bits;
+pub(crate) mod event;
+pub(crate) mod range;
+pub mod raw;
+pub(crate) mod token;

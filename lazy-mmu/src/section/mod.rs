@@ -1,0 +1,17 @@
+//! Sections: the guards and closures over the protocol, and what is done through them.
+//!
+//! It knows no architecture.
+
+pub(crate) mod closure;
+pub(crate) mod descriptor;
+pub(crate) mod gather;
+pub(crate) mod guard;
+pub(crate) mod invalidate;
+pub(crate) mod link;
+pub(crate) mod nesting;
+pub(crate) mod pause;
+pub(crate) mod proof;
+pub(crate) mod slot;
+pub(crate) mod store;
+pub(crate) mod task;
+pub(crate) mod unmapped;

@@ -1,0 +1,159 @@
+//! Page-table entries in memory: what a store may be given.
+//!
+//! Hardware walks the entries, and may change them, while a CPU stores to them. So each store is
+//! one 64-bit atomic access, whatever the kernel's own type of an entry is.
+
+use core::sync::atomic::AtomicU64;
+
+/// A kernel's own type of a page-table entry: 64 bits.
+///
+/// Implement it once, and `&mut` entries, slices and arrays of them are accepted wherever this crate
+/// stores: tables as `[Entry; 512]` are written without `unsafe` at each call.
+///
+/// ```
+/// use lazy_mmu::Entry;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::Sim;
+///
+/// #[repr(transparent)]
+/// struct PageTableEntry(u64);
+///
+/// // SAFETY: it is transparent over 64 bits, aligned to 8 bytes by the table, and any bits are valid.
+/// unsafe impl Entry for PageTableEntry {}
+///
+/// fn map(table: &mut [PageTableEntry; 512], index: usize, page: u64) {
+///     lazy_mmu::with::<Sim, _>(|mmu| {
+///         mmu.write(&mut table[index], Leaf::page(page, KERNEL_DATA));
+///     });
+/// }
+/// # let mut table = [const { PageTableEntry(0) }; 512];
+/// # map(&mut table, 1, 0x4000_0000);
+/// # assert_eq!(table[1].0, Leaf::page(0x4000_0000, KERNEL_DATA).0);
+/// ```
+///
+/// # Safety
+///
+/// The type has the size and alignment of a `u64`, and no padding; every value of the 64 bits is a
+/// valid value of the type; and it has no destructor that matters, because a store drops nothing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a 64-bit page-table entry",
+    note = "implement `lazy_mmu::Entry` for a type that is transparent over a `u64`; an address is written by `write_ptr`"
+)]
+pub unsafe trait Entry {}
+
+// SAFETY: it is those 64 bits.
+unsafe impl Entry for u64 {}
+// SAFETY: it has the representation of a `u64`.
+unsafe impl Entry for AtomicU64 {}
+
+/// A page-table entry that can be written: `&AtomicU64`, or `&mut` of an [`Entry`]. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a page-table entry that can be written",
+    label = "expected `&AtomicU64` or `&mut impl Entry`",
+    note = "implement `lazy_mmu::Entry` for the kernel's own type of an entry, and pass it by `&mut`",
+    note = "an address, `*mut u64`, is written by `write_ptr`"
+)]
+pub trait Slot: sealed::Sealed {
+    /// The 64 bits.
+    #[doc(hidden)]
+    fn atomic<'s>(self) -> &'s AtomicU64
+    where
+        Self: 's;
+}
+
+/// Page-table entries that follow each other: a slice or an array of `AtomicU64`, or a `&mut` one
+/// of [`Entry`]. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a slice of page-table entries that can be written",
+    label = "expected `&[AtomicU64]` or `&mut [impl Entry]`",
+    note = "implement `lazy_mmu::Entry` for the kernel's own type of an entry, and pass the entries by `&mut`"
+)]
+pub trait Slots: sealed::Sealed {
+    /// The entries.
+    #[doc(hidden)]
+    fn atomics<'s>(self) -> &'s [AtomicU64]
+    where
+        Self: 's;
+}
+
+impl Slot for &AtomicU64 {
+    #[inline]
+    fn atomic<'s>(self) -> &'s AtomicU64
+    where
+        Self: 's,
+    {
+        self
+    }
+}
+
+impl<E: Entry> Slot for &mut E {
+    #[inline]
+    fn atomic<'s>(self) -> &'s AtomicU64
+    where
+        Self: 's,
+    {
+        &core::slice::from_mut(self).atomics()[0]
+    }
+}
+
+impl Slots for &[AtomicU64] {
+    #[inline]
+    fn atomics<'s>(self) -> &'s [AtomicU64]
+    where
+        Self: 's,
+    {
+        self
+    }
+}
+
+impl<const N: usize> Slots for &[AtomicU64; N] {
+    #[inline]
+    fn atomics<'s>(self) -> &'s [AtomicU64]
+    where
+        Self: 's,
+    {
+        self
+    }
+}
+
+impl<E: Entry> Slots for &mut [E] {
+    #[inline]
+    fn atomics<'s>(self) -> &'s [AtomicU64]
+    where
+        Self: 's,
+    {
+        const {
+            assert!(
+                size_of::<E>() == 8 && align_of::<E>() == align_of::<AtomicU64>(),
+                "an `Entry` has the size and alignment of a `u64`"
+            );
+        }
+        let entries: *const [E] = self;
+        // SAFETY: `Entry` promises the representation of 64 bits, and the borrow is exclusive as
+        // long as the result is used.
+        unsafe { &*(entries as *const [AtomicU64]) }
+    }
+}
+
+impl<E: Entry, const N: usize> Slots for &mut [E; N] {
+    #[inline]
+    fn atomics<'s>(self) -> &'s [AtomicU64]
+    where
+        Self: 's,
+    {
+        self.as_mut_slice().atomics()
+    }
+}
+
+mod sealed {
+    use super::{AtomicU64, Entry};
+
+    pub trait Sealed {}
+
+    impl Sealed for &AtomicU64 {}
+    impl<E: Entry> Sealed for &mut E {}
+    impl Sealed for &[AtomicU64] {}
+    impl<const N: usize> Sealed for &[AtomicU64; N] {}
+    impl<E: Entry> Sealed for &mut [E] {}
+    impl<E: Entry, const N: usize> Sealed for &mut [E; N] {}
+}

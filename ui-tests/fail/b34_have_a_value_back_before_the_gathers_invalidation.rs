@@ -1,0 +1,18 @@
+// A frame that is used again while a TLB has its mapping is written by two owners.
+// The storage is lent to the gather until its invalidation (E0499).
+
+use core::sync::atomic::AtomicU64;
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::gather;
+use lazy_mmu::sim::Sim;
+
+fn main() {
+    let slot = AtomicU64::new(0);
+    let page = Granule::Kib4.range(0x4000_0000, 1).unwrap();
+    let mut frames = [const { None }; 8];
+    gather::<Sim, _, _>(&mut frames, |gather| {
+        gather.unmap(&slot, page, |old| old).unwrap();
+        let early = frames[0].take();
+        drop(early);
+    });
+}

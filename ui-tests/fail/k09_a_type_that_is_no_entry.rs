@@ -1,0 +1,14 @@
+// A store into a type that is not 64 bits of an entry would be torn, or go beside it.
+// The note says what to implement, or that `write_ptr` takes an address.
+
+use lazy_mmu::aarch64::descriptor::Leaf;
+use lazy_mmu::sim::Sim;
+
+struct Entry(u64);
+
+fn main() {
+    let mut table = [const { Entry(0) }; 512];
+    lazy_mmu::write::<Sim, _>(&mut table[0], Leaf::INVALID);
+    let slot: *mut u64 = &mut table[1].0;
+    lazy_mmu::write::<Sim, _>(slot, Leaf::INVALID);
+}

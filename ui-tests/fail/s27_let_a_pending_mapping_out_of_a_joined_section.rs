@@ -1,0 +1,14 @@
+// A joined section's end emits nothing where a caller's section is open, so the mapping may not be
+// visible when the closure returns. The pending value has the brand of the closure's section
+// (lifetime errors).
+
+use core::sync::atomic::AtomicU64;
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+use lazy_mmu::sim::Sim;
+
+fn main() {
+    let slot = AtomicU64::new(0);
+    let page = Leaf::page(0x4000_0000, KERNEL_DATA);
+    let mapping = lazy_mmu::join::<Sim, _>(|mmu| mmu.write_pending(&slot, page, 7));
+    lazy_mmu::with::<Sim, _>(|mmu| mapping.get(&mmu.flush()));
+}
