@@ -94,7 +94,14 @@
 
 #![no_std]
 
+#[cfg(all(feature = "sim", target_os = "none"))]
+compile_error!(
+    "the feature `sim` of `lazy-mmu` needs `std`: enable it for tests on the host only, \
+     under `[dev-dependencies]`"
+);
+
 pub mod aarch64;
+pub mod global;
 pub mod soundness;
 
 #[cfg(feature = "macros")]
@@ -104,7 +111,7 @@ mod protocol;
 mod section;
 
 pub use backend::eager::Eager;
-#[cfg(feature = "sim")]
+#[cfg(all(feature = "sim", not(target_os = "none")))]
 pub use backend::sim;
 pub use backend::unreached::unreached;
 pub use backend::wrapped::{Wrapped, Wrapper};
@@ -113,7 +120,7 @@ pub use protocol::bits::{Bits, OwnByte, SharedWord, Storage};
 pub use protocol::event::Event;
 pub use protocol::range::{BadRange, Invalidation, Scope, VirtualRange};
 pub use protocol::raw;
-pub use section::closure::{join, try_visible, visible, with};
+pub use section::closure::{View, join, try_visible, visible, with};
 pub use section::descriptor::Descriptor;
 pub use section::gather::{Full, Gather, gather};
 pub use section::guard::LazyMmu;

@@ -2,7 +2,7 @@
 
 pub(crate) mod eager;
 pub(crate) mod global;
-#[cfg(feature = "sim")]
+#[cfg(all(feature = "sim", not(target_os = "none")))]
 pub mod sim;
 pub(crate) mod unreached;
 pub(crate) mod wrapped;

@@ -37,7 +37,7 @@ use std::vec::Vec;
 
 use crate::aarch64::{Form, Tlbi, Tlbs};
 use crate::protocol::backend::{Backend, Machine};
-use crate::protocol::bits::{OwnByte, SharedWord, Storage};
+use crate::protocol::bits::{Bits, OwnByte, SharedWord, Storage};
 use crate::protocol::event;
 use crate::protocol::range::Invalidation;
 use crate::protocol::token::Kind;
@@ -123,6 +123,8 @@ struct ThreadInfo {
 struct Host {
     tasks: RefCell<Vec<&'static ThreadInfo>>,
     trace: RefCell<Vec<Event>>,
+    /// Whether the trace was too long since it was taken.
+    overflowed: Cell<bool>,
     /// The entries that were stored since the last barrier pair. A `dsb ishst` alone moves them to `completed`.
     stored: RefCell<HashSet<usize>>,
     /// Those that only lack the `isb`.
@@ -133,6 +135,7 @@ std::thread_local! {
     static HOST: Host = Host {
         tasks: RefCell::new(std::vec![current_task()]),
         trace: RefCell::new(Vec::new()),
+        overflowed: Cell::new(false),
         stored: RefCell::default(),
         completed: RefCell::default(),
     };
@@ -174,7 +177,12 @@ fn current_task() -> &'static ThreadInfo {
 /// then.
 pub fn execute(event: Event) {
     let _ = HOST.try_with(|machine| {
-        machine.trace.borrow_mut().push(event);
+        let mut trace = machine.trace.borrow_mut();
+        if trace.len() == TRACE_LIMIT {
+            trace.clear();
+            machine.overflowed.set(true);
+        }
+        trace.push(event);
         let mut stored = machine.stored.borrow_mut();
         let mut completed = machine.completed.borrow_mut();
         match event {
@@ -189,8 +197,12 @@ pub fn execute(event: Event) {
     });
 }
 
-/// Whether the latest store to `slot` that the trace saw has been followed by its barrier pair: a `dsb`, and after that
-/// an `isb`. Only then may the mapping be used.
+/// Whether the latest store to `slot` that the trace saw has been followed by a barrier pair: a
+/// `dsb`, and after that an `isb`. Only then may the mapping be used.
+///
+/// Any later pair of this CPU counts: that of the section, of another one, of an interrupt handler,
+/// or the barriers of a TLB invalidation. So a test that asks this finds a mapping that cannot be
+/// used yet; it does not find out whose pair it was.
 pub fn is_settled(slot: &AtomicU64) -> bool {
     let slot = core::ptr::from_ref(slot) as usize;
     HOST.with(|machine| {
@@ -198,10 +210,31 @@ pub fn is_settled(slot: &AtomicU64) -> bool {
     })
 }
 
-/// The trace since the last call, or since the thread began.
-pub fn take_trace() -> Vec<Event> {
-    HOST.with(|machine| machine.trace.take())
+/// Whether the current task has a pair pending: a store was deferred, and neither flushed nor left
+/// since.
+pub fn is_pending<B: Backend>() -> bool {
+    bits::<B>().contains(Bits::PENDING)
 }
+
+/// The trace since the last call, or since the thread began.
+///
+/// # Panics
+///
+/// If there were more than [`TRACE_LIMIT`] events: the earlier ones are lost.
+pub fn take_trace() -> Vec<Event> {
+    HOST.with(|machine| {
+        let trace = machine.trace.take();
+        assert!(
+            !machine.overflowed.replace(false),
+            "the trace had more than {TRACE_LIMIT} events: take it more often"
+        );
+        trace
+    })
+}
+
+/// How many events a trace holds. A test that never takes its trace needs memory for so many, not
+/// more.
+pub const TRACE_LIMIT: usize = 1 << 20;
 
 /// How many barrier pairs a trace has: `dsb ishst` with `isb` right behind it.
 pub fn pairs(trace: &[Event]) -> usize {
@@ -433,7 +466,7 @@ unsafe impl Backend for SimOwnByte {
 }
 
 /// The current task's bits, as the backend `B` keeps them.
-pub fn bits<B: Backend>() -> crate::Bits {
+pub fn bits<B: Backend>() -> Bits {
     B::current().load()
 }
 
@@ -462,6 +495,16 @@ mod tests {
             events.iter().copied().for_each(execute);
             assert_eq!(is_settled(&slot), settled, "{events:?}");
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "the trace had more than 1048576 events")]
+    fn a_trace_is_bounded() {
+        for _ in 0..=TRACE_LIMIT {
+            execute(Event::Isb);
+        }
+        assert_eq!(HOST.with(|it| it.trace.borrow().len()), 1);
+        take_trace();
     }
 
     #[test]
@@ -495,8 +538,6 @@ mod tests {
 
     #[test]
     fn the_modes_flags_are_the_four_highest() {
-        use crate::Bits;
-
         let all = Bits::ALL;
         // SAFETY: no section depends on these bits.
         unsafe { Sim::current().set(Bits::EMPTY, all) };

@@ -5,9 +5,10 @@
 
 use core::fmt;
 use core::mem::ManuallyDrop;
+use core::ops::{Deref, DerefMut};
 
 use super::guard::{LazyMmu, guard};
-use super::nesting::Dynamic;
+use super::nesting::{Dynamic, Nesting};
 use super::proof::Pending;
 use crate::protocol::backend::Backend;
 use crate::protocol::bits::Storage as _;
@@ -82,7 +83,49 @@ fn enter<B: Backend>(bits: B::Storage, in_interrupt: bool) -> DynamicSection<B> 
     }
 }
 
-/// The guard that an attributed function's body gets, and a closure too. It is never dropped.
+impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
+    /// This section without its nesting in the type, for code that cannot be generic over it: methods
+    /// of a `dyn` driver, a field of a context structure.
+    ///
+    /// The result dereferences to `LazyMmu<'_, Dynamic, B>`. It borrows this section, enters and
+    /// leaves nothing, and executes nothing.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+    /// use lazy_mmu::sim::{Sim, pairs, take_trace};
+    /// use lazy_mmu::{Dynamic, LazyMmu, Task};
+    ///
+    /// trait Driver {
+    ///     fn map(&self, mmu: &mut LazyMmu<'_, Dynamic, Sim>);
+    /// }
+    ///
+    /// struct Uart(AtomicU64);
+    ///
+    /// impl Driver for Uart {
+    ///     fn map(&self, mmu: &mut LazyMmu<'_, Dynamic, Sim>) {
+    ///         mmu.write(&self.0, Leaf::page(0x0900_0000, KERNEL_DATA));
+    ///     }
+    /// }
+    ///
+    /// let drivers: [Box<dyn Driver>; 2] = [0; 2].map(|_| Box::new(Uart(AtomicU64::new(0))) as _);
+    /// // SAFETY: the only handle of this thread.
+    /// let mut task = unsafe { Task::<Sim>::current() };
+    /// let mut mmu = task.enter();
+    /// for driver in &drivers {
+    ///     driver.map(&mut mmu.erase());
+    /// }
+    /// mmu.leave();
+    /// assert_eq!(pairs(&take_trace()), 1);
+    /// ```
+    #[inline]
+    pub fn erase(&mut self) -> View<'_, B> {
+        View(ManuallyDrop::new(guard(self.bits_of_store())))
+    }
+}
+
+/// A section without its nesting in the type: of [`LazyMmu::erase`], of an attributed function's
+/// body, and of a closure. It is never left.
 ///
 /// The body has a mutable reference to it, and the borrow checker may let it be exchanged for a
 /// nested guard of another section; so the leave does not depend on it. (A nested guard that is
@@ -93,6 +136,22 @@ impl<'a, B: Backend> View<'a, B> {
     /// The section, for the body.
     #[inline]
     pub fn section(&mut self) -> &mut LazyMmu<'a, Dynamic, B> {
+        &mut self.0
+    }
+}
+
+impl<'a, B: Backend> Deref for View<'a, B> {
+    type Target = LazyMmu<'a, Dynamic, B>;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<B: Backend> DerefMut for View<'_, B> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.0
     }
 }
