@@ -11,6 +11,8 @@
 //! global, or, with page-table isolation, have more than one ASID. Those for a user's range name its
 //! ASID.
 
+use core::fmt;
+
 use aarch64_cpu::asm::barrier;
 
 use super::barriers::{refuse_other_architectures, table_barrier};
@@ -57,7 +59,7 @@ pub struct Form {
 }
 
 /// One TLB invalidation instruction.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Tlbi {
     /// By address: TLBI VAALE1IS and its like (EL2: VALE2IS).
     Page {
@@ -97,6 +99,20 @@ impl Tlbi {
             Self::Asid { this_cpu, .. } | Self::All { this_cpu } => this_cpu,
         };
         !this_cpu
+    }
+}
+
+/// The operand in hexadecimal.
+impl fmt::Debug for Tlbi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Page { operand, form } => write!(f, "Page({operand:#x}, {form:?})"),
+            Self::Range { operand, form } => write!(f, "Range({operand:#x}, {form:?})"),
+            Self::Asid { operand, this_cpu } => {
+                write!(f, "Asid({operand:#x}, this_cpu: {this_cpu})")
+            }
+            Self::All { this_cpu } => write!(f, "All(this_cpu: {this_cpu})"),
+        }
     }
 }
 
