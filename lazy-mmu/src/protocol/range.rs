@@ -148,29 +148,26 @@ impl VirtualRange {
     }
 
     /// The smallest range with both in it; an empty one adds nothing. Of two address spaces it
-    /// makes all.
-    ///
-    /// # Panics
-    ///
-    /// If the page sizes differ: a kernel has one.
+    /// makes all, and of two page sizes the smaller.
     #[must_use]
     pub const fn hull(self, other: Self) -> Self {
-        assert!(
-            self.page_shift == other.page_shift,
-            "ranges of different granules"
-        );
         if self.pages == 0 {
             return other;
         }
         if other.pages == 0 {
             return self;
         }
-        let start = min(self.page(), other.page());
-        let end = max(self.end_page(), other.end_page());
+        let page_shift = if self.page_shift < other.page_shift {
+            self.page_shift
+        } else {
+            other.page_shift
+        };
+        let start = min(self.page(page_shift), other.page(page_shift));
+        let end = max(self.end_page(page_shift), other.end_page(page_shift));
         Self {
-            start: start << self.page_shift,
+            start: start << page_shift,
             pages: end - start,
-            page_shift: self.page_shift,
+            page_shift,
             this_cpu: self.this_cpu && other.this_cpu,
             asid: match (self.asid, other.asid) {
                 (Some(one), Some(two)) if one == two => Some(one),
@@ -181,19 +178,21 @@ impl VirtualRange {
 
     /// Whether the hull has no other addresses than the two have.
     pub(crate) fn is_adjoined_by(self, other: Self) -> bool {
-        (self.asid, self.this_cpu) == (other.asid, other.this_cpu)
-            && self.page() <= other.end_page()
-            && other.page() <= self.end_page()
+        let of = |it: Self| (it.page_shift, it.this_cpu, it.asid);
+        of(self) == of(other)
+            && self.page(self.page_shift) <= other.end_page(self.page_shift)
+            && other.page(self.page_shift) <= self.end_page(self.page_shift)
     }
 
-    /// The number of the first page.
-    const fn page(self) -> u64 {
-        self.start >> self.page_shift
+    /// The number of the first page, in pages of `1 << page_shift` bytes, which are not larger than
+    /// its own.
+    const fn page(self, page_shift: u8) -> u64 {
+        self.start >> page_shift
     }
 
     /// The number of the page behind the last.
-    const fn end_page(self) -> u64 {
-        self.page() + self.pages
+    const fn end_page(self, page_shift: u8) -> u64 {
+        self.page(page_shift) + (self.pages << (self.page_shift - page_shift))
     }
 }
 
@@ -347,10 +346,6 @@ impl Invalidation {
     }
 
     /// The smallest one with both in it; one of an empty range adds nothing.
-    ///
-    /// # Panics
-    ///
-    /// If the page sizes differ: a kernel has one.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         let range = self.range.hull(other.range);
@@ -441,6 +436,12 @@ mod tests {
         let none = range(0x8000, 0);
         assert_eq!(low.hull(none), low);
         assert_eq!(none.hull(low), low);
+        // Of two page sizes the smaller; up to the end of the address space.
+        let large = VirtualRange::new(16, 0xffff_ffff_ffff_0000, 1).unwrap();
+        for hull in [low.hull(large), large.hull(low)] {
+            assert_eq!((hull.start(), hull.page_shift()), (0x1000, 12));
+            assert_eq!(hull.pages(), (1 << 52) - 1);
+        }
     }
 
     #[test]
