@@ -108,7 +108,8 @@
 //!   value given to [`pending`](crate::LazyMmu::pending) may say something else than the stores
 //!   before it.
 //! * Where softirqs are disabled, a pause is inert, and a section from before still defers through
-//!   its guard.
+//!   its guard. A mapping that is made through an inert section there waits for that section, not
+//!   for those further up.
 //! * A section that is inert because softirqs were disabled, in which they are enabled and disabled
 //!   again, cannot tell at its leave whose pair is pending. Stores deferred in between wait for the
 //!   section further up.
@@ -123,7 +124,10 @@
 //! * Code that calls [`Task::current`](crate::Task::current) makes one handle a thread, does not
 //!   use it in an interrupt, and does not forget it together with its section.
 //! * Code that calls [`raw`](crate::raw) passes each bare token on once, in order, on its thread.
-//! * An exception handler that stores opens a section of its own (see [`raw`](crate::raw)).
+//! * An exception handler that stores opens a section of its own, which does not join (see
+//!   [`raw`](crate::raw)).
+//! * Code names the kernel's own backend. Another one, with the machine of another exception level
+//!   ([`El1`](crate::aarch64::El1) at EL2), invalidates another regime.
 //! * `__private` belongs to the macros.
 //! * The contents of the tables are the kernel's, and the hardware is its maker's.
 //!

@@ -73,8 +73,8 @@
 //!
 //! An *interrupt* handler neither sees nor changes the bits of the thread that it interrupted. A
 //! *synchronous exception* handler runs on behalf of the thread: its section is Nested in the
-//! thread's, and flushes when it is left. Such a handler must open a section for its stores. A store
-//! without one, made just where the thread is leaving its outermost section, may be deferred; then
+//! thread's, and flushes when it is left. Such a handler must open a section of its own, which does
+//! not join, for its stores. A store without one, made just where the thread is leaving its outermost section, may be deferred; then
 //! nobody is left to emit its pair, and the loss is silent.
 //!
 //! The handler's flush emits the pair of its own stores. A store that the thread was just making, or
