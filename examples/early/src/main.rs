@@ -1,5 +1,5 @@
-//! Sections before the MMU is on, through `lazy_mmu::Global`, at an address at which the kernel is not
-//! linked.
+//! Sections before the MMU is on, through `lazy_mmu::Global`, at an address at which the kernel is
+//! not linked.
 //!
 //! The image is linked in the high half, and loaded at its physical address. So a function that is
 //! found by an absolute address (a vtable, a `static` with a function pointer) is not there as long
