@@ -74,8 +74,9 @@ impl Args {
 }
 
 /// The kernels, each with its expected output beside the package.
-const PROGRAMS: [&str; 12] = [
+const PROGRAMS: [&str; 13] = [
     NESTED_SECTIONS,
+    EARLY_GLOBAL,
     "other_writes",
     "paging_crate",
     "multiarch_crate",
@@ -107,6 +108,9 @@ const MANY_SCENARIO_PAGES: usize = 16;
 
 /// The one with threads and several CPUs, single-stepped.
 const TASKS: &str = "tasks";
+
+/// The one that is not linked where it runs at first: a package of its own.
+const EARLY_GLOBAL: &str = "early_global";
 
 /// The one that is for EL2 only.
 const EL2_WITHOUT_VHE: &str = "el2_without_vhe";
@@ -441,16 +445,21 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
 
 /// Builds all programs.
 fn build_levels(shell: &Shell, target: &Path, lse: &str) -> Result<()> {
-    build(shell, &target.join("el2"), lse, "el2")?;
+    build(shell, KERNELS, &target.join("el2"), lse, "el2")?;
     let features = if lse == "+lse" { LSE_FEATURES } else { "el1" };
-    build(shell, target, lse, features)
+    build(shell, KERNELS, target, lse, features)?;
+    build(shell, EARLY_KERNEL, target, lse, "")
 }
 
-/// Builds all programs of one set of register names.
-fn build(shell: &Shell, target: &Path, lse: &str, features: &str) -> Result<()> {
+/// The packages of the programs.
+const KERNELS: &str = "lazy-mmu-qemu";
+const EARLY_KERNEL: &str = "lazy-mmu-early";
+
+/// Builds all programs of a package, with one set of register names.
+fn build(shell: &Shell, package: &str, target: &Path, lse: &str, features: &str) -> Result<()> {
     Ok(cmd!(
         shell,
-        "cargo build --locked -p lazy-mmu-qemu --bins --no-default-features --features {features} --profile kernel --target {TARGET} --target-dir {target}"
+        "cargo build --locked -p {package} --bins --no-default-features --features {features} --profile kernel --target {TARGET} --target-dir {target}"
     )
     // This replaces the flags of .cargo/config.toml.
     .env("RUSTFLAGS", format!("-Ctarget-feature={lse}"))
@@ -487,7 +496,12 @@ fn compare_with_host(output: &str, args: &Args) -> Result<()> {
 
 /// Where the output is that a program is expected to give.
 fn expected_file(program: &str) -> Result<PathBuf> {
-    Ok(crate::workspace()?.join(format!("examples/qemu/{program}.txt")))
+    let package = if program == EARLY_GLOBAL {
+        "early"
+    } else {
+        "qemu"
+    };
+    Ok(crate::workspace()?.join(format!("examples/{package}/{program}.txt")))
 }
 
 /// What the program printed is what stands in its file.
