@@ -12,6 +12,7 @@ mod contiguous;
 mod debug;
 mod descriptors;
 mod exceptions;
+mod handles;
 mod hooks;
 mod inert;
 mod interrupts;
