@@ -16,6 +16,7 @@ mod handles;
 mod hooks;
 mod inert;
 mod interrupts;
+mod join;
 mod panics;
 mod pause;
 mod state_machine;
