@@ -235,7 +235,7 @@ impl<T, B: Backend> Gather<'_, T, B> {
         range: VirtualRange,
         value: impl FnOnce(u64) -> T,
     ) -> Result<(), Full> {
-        self.clear_with(|| clear_one::<B>(slot, range), value)
+        self.clear_with(|| unmap(slot, range), value)
     }
 
     /// [`aarch64::unmap_table`](unmap_table), as [`unmap`](Self::unmap).
@@ -254,11 +254,7 @@ impl<T, B: Backend> Gather<'_, T, B> {
         range: VirtualRange,
         value: impl FnOnce(u64) -> T,
     ) -> Result<(), Full> {
-        let scope = Scope::ALL_LEVELS;
-        self.clear_with(
-            || (clear_one::<B>(slot, range).0, Invalidation { range, scope }),
-            value,
-        )
+        self.clear_with(|| unmap_table(slot, range), value)
     }
 }
 

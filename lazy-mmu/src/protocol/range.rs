@@ -179,9 +179,10 @@ impl VirtualRange {
         }
     }
 
-    /// Whether the hull has no other addresses than the two have.
+    /// Whether they have a hull, which has no other addresses than the two have.
     pub(crate) fn is_adjoined_by(self, other: Self) -> bool {
-        (self.asid, self.this_cpu) == (other.asid, other.this_cpu)
+        (self.page_shift, self.asid, self.this_cpu)
+            == (other.page_shift, other.asid, other.this_cpu)
             && self.page() <= other.end_page()
             && other.page() <= self.end_page()
     }

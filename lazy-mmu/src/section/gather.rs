@@ -115,9 +115,7 @@ impl<T, B: Backend> Gather<'_, T, B> {
         if self.is_full() {
             return Err(unmapped);
         }
-        let (value, invalidation) = unmapped.into_parts();
-        self.note(invalidation);
-        self.push(value);
+        self.take(unmapped);
         Ok(())
     }
 
@@ -132,8 +130,7 @@ impl<T, B: Backend> Gather<'_, T, B> {
         if self.is_full() {
             return Err(value);
         }
-        self.note(Invalidation { range, scope });
-        self.push(value);
+        self.take(Unmapped::withhold(value, range, scope));
         Ok(())
     }
 
@@ -152,8 +149,7 @@ impl<T, B: Backend> Gather<'_, T, B> {
         Ok(())
     }
 
-    /// Notes an invalidation, and then adds the value that `value` makes: for an entry that `value`
-    /// clears.
+    /// Calls `clear`, which clears an entry, and adds the value that `value` makes of it.
     ///
     /// # Errors
     ///
@@ -161,15 +157,14 @@ impl<T, B: Backend> Gather<'_, T, B> {
     #[inline]
     pub(crate) fn clear_with(
         &mut self,
-        clear: impl FnOnce() -> (u64, Invalidation),
+        clear: impl FnOnce() -> Unmapped<u64, B>,
         value: impl FnOnce(u64) -> T,
     ) -> Result<(), Full> {
         if self.is_full() {
             return Err(Full);
         }
-        let (old, invalidation) = clear();
-        // First, because `value` may panic.
-        self.note(invalidation);
+        // Noted first, because `value` may panic.
+        let old = self.note(clear());
         self.push(value(old));
         Ok(())
     }
@@ -187,13 +182,30 @@ impl<T, B: Backend> Gather<'_, T, B> {
             .for_each(f);
     }
 
+    /// Takes over a mapping; there is room for its value.
+    fn take(&mut self, unmapped: Unmapped<T, B>) {
+        let value = self.note(unmapped);
+        self.push(value);
+    }
+
     /// Stores a value; there is room for it.
     fn push(&mut self, value: T) {
         self.values[self.len] = Some(value);
         self.len += 1;
     }
 
-    fn note(&mut self, invalidation: Invalidation) {
+    /// Notes the invalidation, and returns the value.
+    ///
+    /// # Panics
+    ///
+    /// If it must be merged with one of another granule. It has been executed then, by the drop of
+    /// `unmapped`.
+    fn note<V>(&mut self, unmapped: Unmapped<V, B>) -> V {
+        self.note_invalidation(unmapped.invalidation());
+        unmapped.into_parts().0
+    }
+
+    fn note_invalidation(&mut self, invalidation: Invalidation) {
         let known = &mut self.invalidations[..self.ranges];
         let adjoining = known.iter_mut().rev().find(|known| {
             known.scope == invalidation.scope && known.range.is_adjoined_by(invalidation.range)

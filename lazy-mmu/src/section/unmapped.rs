@@ -116,6 +116,12 @@ impl<T, B: Backend> Unmapped<T, B> {
         withheld(AfterInvalidation(Some((value, f))), invalidation)
     }
 
+    /// The invalidation that the value waits for.
+    #[inline]
+    pub(crate) fn invalidation(&self) -> Invalidation {
+        self.invalidation
+    }
+
     /// The value, without the invalidation, which is the caller's.
     #[inline]
     pub(crate) fn into_parts(self) -> (T, Invalidation) {

@@ -13,6 +13,7 @@ mod debug;
 mod descriptors;
 mod entries;
 mod exceptions;
+mod gather;
 mod handles;
 mod hooks;
 mod inert;
