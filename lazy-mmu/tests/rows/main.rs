@@ -27,4 +27,7 @@ mod tables;
 mod taking_away;
 mod unreached;
 mod updates;
+mod user_ranges;
 mod visible;
+mod without_section;
+mod wrapped;
