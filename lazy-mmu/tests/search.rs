@@ -1,6 +1,6 @@
 //! Every legal order of two lineages of sections: the task's handle, whose guard may be dropped
-//! late, moved out of scopes or forgotten, and the closures' sections; with pauses, and with
-//! contexts that count as interrupts and end inside a section.
+//! late, moved out of scopes or forgotten, and the closures' sections, which may join; with
+//! pauses, and with contexts that count as interrupts and end inside a section.
 //!
 //! Each order is run against the crate from the start. After each step the promises of `soundness`
 //! are checked. Orders that lead to the same state have the same future, so only the first of them
@@ -20,13 +20,13 @@ use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::{self, Sim, SimOwnByte, is_settled};
 use lazy_mmu::{
     Backend, Bits, Dynamic, Event, LazyMmu, Machine as _, Outer, Storage, Task, Wrapped, Wrapper,
-    paused, with, write,
+    join, paused, with, write,
 };
 
 const PAGE: Leaf = Leaf::page(0x4000_0000, KERNEL_DATA);
 
-/// How deep scopes nest. The states are all that there are at this depth. `cargo xtask verify` goes
-/// deeper.
+/// How deep scopes nest; with a section that may join among them, one less. The states are all that
+/// there are at this depth. `cargo xtask verify` goes deeper.
 static DEPTH: LazyLock<usize> = LazyLock::new(|| {
     std::env::var("LAZY_MMU_SEARCH_DEPTH").map_or(5, |it| {
         it.parse().expect("LAZY_MMU_SEARCH_DEPTH is a number")
@@ -44,6 +44,8 @@ enum Op {
     Softirqs,
     /// `with(|section| ..`
     With,
+    /// `join(|section| ..`
+    Join,
     /// `paused(|| ..`
     Paused,
     /// `section.paused(|| ..`
@@ -70,9 +72,17 @@ enum Op {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Scope {
     Section,
+    /// A section that may have joined the one that was open.
+    Join,
     Paused,
     SectionPaused(usize),
     GuardPaused,
+}
+
+impl Scope {
+    fn is_section(self) -> bool {
+        matches!(self, Self::Section | Self::Join)
+    }
 }
 
 /// The scopes of an order, and whether there is a guard of the handle.
@@ -88,6 +98,7 @@ impl Shape {
         for op in ops {
             match *op {
                 Op::With => shape.scopes.push(Scope::Section),
+                Op::Join => shape.scopes.push(Scope::Join),
                 Op::Paused => shape.scopes.push(Scope::Paused),
                 Op::SectionPaused(i) => shape.scopes.push(Scope::SectionPaused(i)),
                 Op::GuardPaused => shape.scopes.push(Scope::GuardPaused),
@@ -103,14 +114,19 @@ impl Shape {
     /// What the borrow checker accepts next.
     fn legal(&self) -> Vec<Op> {
         let mut ops = vec![Op::Write, Op::Flush, Op::Softirqs];
-        let has_room = self.scopes.len() < *DEPTH;
+        // Joins at the full depth would make twice as many states.
+        let joins = usize::from(self.scopes.contains(&Scope::Join));
+        let has_room = self.scopes.len() + joins < *DEPTH;
         if has_room {
             ops.extend([Op::With, Op::Paused]);
+            if self.scopes.len() + 1 < *DEPTH {
+                ops.push(Op::Join);
+            }
         }
         if !self.scopes.is_empty() {
             ops.push(Op::Close);
         }
-        let sections = self.scopes.iter().filter(|it| **it == Scope::Section);
+        let sections = self.scopes.iter().filter(|it| it.is_section());
         for i in 0..sections.count() {
             // While it is paused it is borrowed.
             if self.scopes.contains(&Scope::SectionPaused(i)) {
@@ -145,8 +161,8 @@ std::thread_local! {
     static SOFTIRQS_DISABLED: Cell<bool> = const { Cell::new(false) };
     /// How often the mode has begun and not ended, as the hooks tell it.
     static MODE: Cell<i32> = const { Cell::new(0) };
-    /// What each open closure's enter or pause did.
-    static KINDS: RefCell<Vec<Kind>> = const { RefCell::new(Vec::new()) };
+    /// What each open closure's enter or pause did; `None` if it has joined a section.
+    static KINDS: RefCell<Vec<Option<Kind>>> = const { RefCell::new(Vec::new()) };
     /// The kind of the last enter or pause.
     static LAST: Cell<Option<Kind>> = const { Cell::new(None) };
     /// What is broken.
@@ -347,7 +363,7 @@ struct State {
     settled: bool,
     softirqs_disabled: bool,
     mode: i32,
-    scopes: Vec<(Scope, Kind)>,
+    scopes: Vec<(Scope, Option<Kind>)>,
     guard: bool,
 }
 
@@ -377,13 +393,18 @@ fn fails(promise: &str) {
 }
 
 impl<B: Backend> Run<'_, B> {
-    fn scopes(&self) -> Vec<(Scope, Kind)> {
+    /// A section that has joined nothing is as any other.
+    fn scopes(&self) -> Vec<(Scope, Option<Kind>)> {
         KINDS.with_borrow(|kinds| {
             self.shape
                 .scopes
                 .iter()
                 .copied()
                 .zip(kinds.clone())
+                .map(|it| match it {
+                    (Scope::Join, kind @ Some(_)) => (Scope::Section, kind),
+                    it => it,
+                })
                 .collect()
         })
     }
@@ -393,7 +414,7 @@ impl<B: Backend> Run<'_, B> {
         let bits = sim::bits::<B>();
         let settled = is_settled(self.slot);
         let scopes = self.scopes();
-        let began = |it: &(Scope, Kind)| *it == (Scope::Section, Kind::Outermost);
+        let began = |it: &(Scope, Option<Kind>)| *it == (Scope::Section, Some(Kind::Outermost));
         if !settled && !bits.contains(Bits::PENDING) {
             fails("a store has no pair, and nothing is pending");
         }
@@ -403,10 +424,9 @@ impl<B: Backend> Run<'_, B> {
         if bits.contains(Bits::ACTIVE) && !bits.contains(Bits::OWNED) && !scopes.iter().any(began) {
             fails("the mode is on, and nobody ends it");
         }
-        let is_pause = |scope: Scope| scope != Scope::Section;
         if scopes
             .iter()
-            .any(|it| is_pause(it.0) && it.1 != Kind::Inert)
+            .any(|it| !it.0.is_section() && it.1 != Some(Kind::Inert))
             && (bits.defers() || !settled)
         {
             fails("inside a pause a store is not immediate");
@@ -434,6 +454,11 @@ impl<B: Backend> Run<'_, B> {
         }
     }
 
+    /// What a section changes.
+    fn now(&self) -> (Bits, bool, i32) {
+        (sim::bits::<B>(), is_settled(self.slot), MODE.get())
+    }
+
     /// Checks that a flush, or a leave, of a section that was entered as `kind` has left no store
     /// without its pair.
     fn check_flushed(&self, kind: Kind) {
@@ -443,11 +468,13 @@ impl<B: Backend> Run<'_, B> {
         }
     }
 
-    /// The kind of the closures' section number `i`.
+    /// The kind of the closures' section number `i`. One that has joined another flushes as a
+    /// nested one.
     fn kind_of(&self, i: usize) -> Kind {
         let scopes = self.scopes();
-        let mut sections = scopes.iter().filter(|it| it.0 == Scope::Section);
-        sections.nth(i).expect("it is open").1
+        let mut sections = scopes.iter().filter(|it| it.0.is_section());
+        let kind = sections.nth(i).expect("it is open").1;
+        kind.unwrap_or(Kind::Nested)
     }
 
     /// Runs steps until the present closure returns, or the order ends.
@@ -465,8 +492,18 @@ impl<B: Backend> Run<'_, B> {
     /// Runs a closure: `open` calls its argument inside, with the closure's section if it has one.
     fn open(&mut self, scope: Scope, open: impl FnOnce(&mut Inside<'_, B>)) {
         self.shape.scopes.push(scope);
+        let before = self.now();
+        let joins = scope == Scope::Join && !SOFTIRQS_DISABLED.get() && before.0.defers();
+        let mut at_end = before;
+        LAST.set(None);
         open(&mut |section| {
-            let kind = LAST.take().expect("it was entered or paused");
+            let kind = LAST.take();
+            if kind.is_none() != joins {
+                fails("a section joins where it should not, or not where it should");
+            }
+            if joins && self.now() != before {
+                fails("a section that joins another has changed something");
+            }
             KINDS.with_borrow_mut(|kinds| kinds.push(kind));
             // It is used as long as its closure runs: then it is taken off the list.
             let open = self.sections.len();
@@ -474,10 +511,14 @@ impl<B: Backend> Run<'_, B> {
             self.check();
             self.scope();
             self.sections.truncate(open);
+            at_end = self.now();
         });
         let kind = KINDS.with_borrow_mut(Vec::pop).expect("it was opened");
         self.shape.scopes.pop();
-        if scope == Scope::Section {
+        if joins && self.now() != at_end {
+            fails("the end of a section that has joined another has changed something");
+        }
+        if let (true, Some(kind)) = (scope.is_section(), kind) {
             self.check_flushed(kind);
         }
     }
@@ -501,6 +542,14 @@ impl<B: Backend> Run<'_, B> {
             Op::With => {
                 self.open(Scope::Section, |inside| {
                     with::<B, _>(|mmu| {
+                        let section: *mut LazyMmu<'_, Dynamic, B> = mmu;
+                        inside(Some(section.cast()));
+                    });
+                });
+            }
+            Op::Join => {
+                self.open(Scope::Join, |inside| {
+                    join::<B, _>(|mmu| {
                         let section: *mut LazyMmu<'_, Dynamic, B> = mmu;
                         inside(Some(section.cast()));
                     });

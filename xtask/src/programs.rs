@@ -49,6 +49,7 @@ fn without_interrupts(ops: Vec<Op>) -> Vec<Op> {
             Op::Interrupt(_) => None,
             Op::Section(ops, how) => Some(Op::Section(without_interrupts(ops), end(how))),
             Op::Unknowing(ops, _) => Some(Op::Unknowing(without_interrupts(ops), false)),
+            Op::Join(ops, _) => Some(Op::Join(without_interrupts(ops), false)),
             Op::Pause(ops, how) => Some(Op::Pause(without_interrupts(ops), end(how))),
             Op::Store(_) | Op::Flush => Some(op),
         })
@@ -71,6 +72,11 @@ fn word(ops: &[Op], into: &mut String) {
                 into.push('<');
                 word(ops, into);
                 into.push('>');
+            }
+            Op::Join(ops, _) => {
+                into.push('[');
+                word(ops, into);
+                into.push(']');
             }
             Op::Pause(ops, how) => {
                 into.push('|');

@@ -352,6 +352,14 @@ impl Storage for Place {
             Kept::Off => {}
         }
     }
+
+    #[inline]
+    fn address(self) -> *const () {
+        match self.kept() {
+            Kept::Word(..) | Kept::Byte(_) => self.0.as_ptr(),
+            Kept::Off => core::ptr::null(),
+        }
+    }
 }
 
 // SAFETY: it forwards to the registered backend, whose author has promised the same. That storage

@@ -3,6 +3,8 @@
 //! Each thread of the host is a machine of its own, with one CPU, its own tasks and its own trace; so tests can run
 //! in parallel. What a test needs, no more: nothing here is fast.
 //!
+//! A second [`Task`](crate::Task) handle of the same simulated task is refused by a panic.
+//!
 //! ```
 //! use core::sync::atomic::AtomicU64;
 //! use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
@@ -156,6 +158,8 @@ struct Host {
     stored: RefCell<HashSet<usize>>,
     /// Those that only lack the `isb`.
     completed: RefCell<HashSet<usize>>,
+    /// The bits of which a handle lives, by their address.
+    handles: RefCell<HashSet<usize>>,
 }
 
 std::thread_local! {
@@ -165,6 +169,7 @@ std::thread_local! {
         overflowed: Cell::new(false),
         stored: RefCell::default(),
         completed: RefCell::default(),
+        handles: RefCell::default(),
     };
 
     // The backends use only these two. They have no destructor, so they last until the host thread
@@ -421,6 +426,8 @@ fn tlbi(instruction: Tlbi) -> Event {
 
 fn record(event: event::Event) {
     execute(match event {
+        event::Event::HandleMade(bits) => return handle_made(bits),
+        event::Event::HandleDropped(bits) => return handle_dropped(bits),
         event::Event::Store { slot, value } => Event::Store {
             slot: slot as usize,
             value,
@@ -430,6 +437,22 @@ fn record(event: event::Event) {
         event::Event::Pause(kind) => Event::Pause(kind),
         event::Event::Resume(kind) => Event::Resume(kind),
     });
+}
+
+/// Refuses a second handle of the same task.
+fn handle_made(bits: *const ()) {
+    if bits.is_null() {
+        return;
+    }
+    let is_first = HOST.try_with(|machine| machine.handles.borrow_mut().insert(bits as usize));
+    assert!(
+        is_first.unwrap_or(true),
+        "there is a handle of this task already: use that one, or drop it before the next is made"
+    );
+}
+
+fn handle_dropped(bits: *const ()) {
+    let _ = HOST.try_with(|machine| machine.handles.borrow_mut().remove(&(bits as usize)));
 }
 
 /// The storage of [`Sim`].
@@ -452,7 +475,8 @@ unsafe impl Backend for Sim {
     }
 }
 
-// SAFETY: nothing walks the tables, so the trace is barrier enough.
+// SAFETY: nothing walks the tables, so the trace is barrier enough. Only `observe` unwinds, and only
+// out of `Task::current`, whose promise is broken then; there is no handle yet, and nothing was done.
 unsafe impl Machine for Sim {
     fn barrier() {
         execute(Event::DsbIshst);

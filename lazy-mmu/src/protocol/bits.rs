@@ -133,6 +133,13 @@ pub trait Storage: Copy + PartialEq + 'static {
     ///
     /// As for [`set`](Self::set).
     unsafe fn clear(self, seen: Bits, bits: Bits);
+
+    /// Where the bits are, for [`Event::HandleMade`](crate::Event::HandleMade). Null: not told.
+    #[doc(hidden)]
+    #[inline]
+    fn address(self) -> *const () {
+        core::ptr::null()
+    }
 }
 
 /// The four bits number `FIRST` to `FIRST + 3` of a 64-bit flags word that others write too.
@@ -231,6 +238,11 @@ impl<const FIRST: u32> Storage for SharedWord<FIRST> {
         self.word()
             .fetch_and(!to_word(bits, FIRST), Ordering::Relaxed);
     }
+
+    #[inline]
+    fn address(self) -> *const () {
+        self.as_ptr().as_ptr()
+    }
 }
 
 /// A byte of the thread's own, which nobody else writes.
@@ -293,6 +305,11 @@ impl Storage for OwnByte {
     unsafe fn clear(self, seen: Bits, bits: Bits) {
         self.byte()
             .store(seen.difference(bits).0, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn address(self) -> *const () {
+        self.as_ptr().as_ptr()
     }
 }
 

@@ -25,6 +25,11 @@ pub enum Event {
     /// A pause ended. One that changed nothing (nested in another, or in an interrupt) is not
     /// reported.
     Resume(Kind),
+    /// A [handle](crate::Task) of the thread whose bits are at this address is about to be made. The
+    /// address is null if the storage does not tell it.
+    HandleMade(*const ()),
+    /// The handle of the thread whose bits are at this address was dropped.
+    HandleDropped(*const ()),
 }
 
 /// Descriptors in hexadecimal.
@@ -38,6 +43,8 @@ impl fmt::Debug for Event {
             Self::Leave(kind) => write!(f, "Leave({kind:?})"),
             Self::Pause(kind) => write!(f, "Pause({kind:?})"),
             Self::Resume(kind) => write!(f, "Resume({kind:?})"),
+            Self::HandleMade(bits) => write!(f, "HandleMade({bits:?})"),
+            Self::HandleDropped(bits) => write!(f, "HandleDropped({bits:?})"),
         }
     }
 }

@@ -4,8 +4,9 @@ use core::fmt;
 
 use super::guard::{LazyMmu, enter_outer};
 use super::nesting::Outer;
-use crate::protocol::backend::{Backend, Global};
+use crate::protocol::backend::{Backend, Global, Machine as _};
 use crate::protocol::bits::{Bits, Storage};
+use crate::protocol::event::Event;
 use crate::protocol::raw;
 use crate::protocol::token::BoundToThread;
 
@@ -40,7 +41,8 @@ impl<B: Backend> Task<B> {
     /// # Panics
     ///
     /// Before the first task exists, if the backend can tell
-    /// ([`MaybeNull`](crate::aarch64::MaybeNull)).
+    /// ([`MaybeNull`](crate::aarch64::MaybeNull)). With the hosted backend [`sim`](crate#features),
+    /// if the task has a handle already.
     #[inline]
     pub unsafe fn current() -> Self {
         let bits = B::current();
@@ -49,6 +51,7 @@ impl<B: Backend> Task<B> {
             bits != Storage::inert() || bits.load() != Bits::EMPTY,
             "there is no task yet, so there is no handle of one"
         );
+        B::Machine::observe(Event::HandleMade(bits.address()));
         Self {
             bits,
             _thread: BoundToThread::HERE,
@@ -167,6 +170,7 @@ impl<B: Backend> Drop for Task<B> {
     #[inline]
     fn drop(&mut self) {
         leave_forgotten::<B>(self.bits);
+        B::Machine::observe(Event::HandleDropped(self.bits.address()));
     }
 }
 

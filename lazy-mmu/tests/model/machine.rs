@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, USER_DATA};
 use lazy_mmu::sim::{self, Event};
-use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, Task, flush, paused, with, write};
+use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, Task, flush, join, paused, with, write};
 
 use crate::letters::letters;
 use crate::program::{End, Op};
@@ -126,7 +126,7 @@ fn in_section<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, ops: &[Op]) {
                     });
                 });
             }
-            Op::Unknowing(..) | Op::Interrupt(_) => {
+            Op::Unknowing(..) | Op::Join(..) | Op::Interrupt(_) => {
                 without_section::<B>(std::slice::from_ref(op));
             }
         }
@@ -154,6 +154,14 @@ fn without_section<B: Backend>(ops: &[Op]) {
             Op::Unknowing(ops, panics) => {
                 perhaps_panicking(*panics, || {
                     with::<B, _>(|mmu| {
+                        in_section(mmu, ops);
+                        unwind_if(*panics);
+                    });
+                });
+            }
+            Op::Join(ops, panics) => {
+                perhaps_panicking(*panics, || {
+                    join::<B, _>(|mmu| {
                         in_section(mmu, ops);
                         unwind_if(*panics);
                     });

@@ -1,6 +1,6 @@
-//! Row S18: well-nested programs of enter, store, flush, pause, resume, leave, forget and interrupt, run on the crate and
-//! on a reference model that was written apart from it; the traces must be the same, no pair may be lost, and the mode
-//! must be off at the end.
+//! Rows S18 and S27: well-nested programs of enter, join, store, flush, pause, resume, leave, forget
+//! and interrupt, run on the crate and on a reference model that was written apart from it; the
+//! traces must be the same, no pair may be lost, and the mode must be off at the end.
 //!
 //! `program` says what a program is, `machine` runs it on the crate, `reference` on the model.
 #![cfg(not(miri))]
@@ -84,6 +84,21 @@ fn s18_all_programs_up_to_eight_operations() {
     });
     say(&format!(
         "S18: all {programs} programs of up to 8 operations"
+    ));
+}
+
+/// Joins make many more programs of a length, so these are shorter.
+#[test]
+fn s18_s27_all_programs_with_a_joined_section_up_to_seven_operations() {
+    let mut programs = 0_usize;
+    program::all_with_join(7, &mut |ops| {
+        programs += 1;
+        if let Err(error) = check(ops) {
+            panic!("{error}");
+        }
+    });
+    say(&format!(
+        "S27: all {programs} programs of up to 7 operations with a joined section"
     ));
 }
 

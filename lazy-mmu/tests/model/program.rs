@@ -13,6 +13,8 @@ pub(crate) enum Op {
     Section(Vec<Op>, End),
     /// A section of a callee that knows nothing of the caller's: by `with`.
     Unknowing(Vec<Op>, Unwind),
+    /// A section of such a callee that joins the caller's, if stores are deferred: by `join`.
+    Join(Vec<Op>, Unwind),
     /// A pause: of the section in hand, else by `paused` (which cannot be forgotten).
     Pause(Vec<Op>, End),
     /// An interrupt.
@@ -37,7 +39,11 @@ pub(crate) type Unwind = bool;
 fn inside(op: &Op) -> &[Op] {
     match op {
         Op::Store(_) | Op::Flush => &[],
-        Op::Section(ops, _) | Op::Unknowing(ops, _) | Op::Pause(ops, _) | Op::Interrupt(ops) => ops,
+        Op::Section(ops, _)
+        | Op::Unknowing(ops, _)
+        | Op::Join(ops, _)
+        | Op::Pause(ops, _)
+        | Op::Interrupt(ops) => ops,
     }
 }
 
@@ -75,6 +81,11 @@ pub(crate) fn display(ops: &[Op]) -> String {
                 display(ops),
                 if *unwind { "Panic" } else { "Leave" }
             ),
+            Op::Join(ops, unwind) => format!(
+                "join {} {}",
+                display(ops),
+                if *unwind { "Panic" } else { "Leave" }
+            ),
             Op::Pause(ops, end) => format!("pause {} resume-{end:?}", display(ops)),
             Op::Interrupt(ops) => format!("irq {} iret", display(ops)),
         })
@@ -101,6 +112,7 @@ pub(crate) fn random() -> impl Strategy<Value = Vec<Op>> {
             2 => op.clone(),
             5 => (ops(), end()).prop_map(|(ops, end)| Op::Section(ops, end)),
             2 => (ops(), any::<bool>()).prop_map(|(ops, unwind)| Op::Unknowing(ops, unwind)),
+            2 => (ops(), any::<bool>()).prop_map(|(ops, unwind)| Op::Join(ops, unwind)),
             3 => (ops(), end()).prop_map(|(ops, end)| Op::Pause(ops, end)),
             2 => ops().prop_map(Op::Interrupt),
         ]
@@ -111,7 +123,22 @@ pub(crate) fn random() -> impl Strategy<Value = Vec<Op>> {
 /// Calls `check` with every program of up to `operations` operations: enter, with, store, flush, pause, leave, resume,
 /// forget, and an interrupt whose handler opens a section, stores and leaves. What is open at the end is left.
 pub(crate) fn all(operations: usize, check: &mut impl FnMut(&[Op])) {
-    extend(&mut vec![Frame::top()], operations, check);
+    extend(&mut vec![Frame::top()], operations, None, check);
+}
+
+/// [`all`], with join among the operations: the programs that have one.
+pub(crate) fn all_with_join(operations: usize, check: &mut impl FnMut(&[Op])) {
+    let join = Some(Opened::Join);
+    extend(&mut vec![Frame::top()], operations, join, &mut |ops| {
+        if has_join(ops) {
+            check(ops);
+        }
+    });
+}
+
+fn has_join(ops: &[Op]) -> bool {
+    ops.iter()
+        .any(|op| matches!(op, Op::Join(..)) || has_join(inside(op)))
 }
 
 /// What is open: what was done in it so far, and what it will become.
@@ -126,6 +153,7 @@ enum Opened {
     Top,
     Section,
     Unknowing,
+    Join,
     Pause,
 }
 
@@ -142,6 +170,7 @@ impl Frame {
             Opened::Top => unreachable!("it stays open"),
             Opened::Section => Op::Section(self.ops, end),
             Opened::Unknowing => Op::Unknowing(self.ops, end == End::Panic),
+            Opened::Join => Op::Join(self.ops, end == End::Panic),
             Opened::Pause => Op::Pause(self.ops, end),
         }
     }
@@ -161,7 +190,12 @@ fn complete(open: &[Frame]) -> Vec<Op> {
     unreachable!("the first frame is the top")
 }
 
-fn extend(open: &mut Vec<Frame>, operations: usize, check: &mut impl FnMut(&[Op])) {
+fn extend(
+    open: &mut Vec<Frame>,
+    operations: usize,
+    join: Option<Opened>,
+    check: &mut impl FnMut(&[Op]),
+) {
     check(&complete(open));
     if operations == 0 {
         return;
@@ -171,26 +205,28 @@ fn extend(open: &mut Vec<Frame>, operations: usize, check: &mut impl FnMut(&[Op]
     let handler = Op::Interrupt(vec![Op::Section(vec![Op::Store(true)], End::Leave)]);
     for op in [Op::Store(true), Op::Flush, handler] {
         open[innermost].ops.push(op);
-        extend(open, operations - 1, check);
+        extend(open, operations - 1, join, check);
         open[innermost].ops.pop();
     }
-    for kind in [Opened::Section, Opened::Unknowing, Opened::Pause] {
+    let opened = [Opened::Section, Opened::Unknowing, Opened::Pause];
+    for kind in opened.into_iter().chain(join) {
         open.push(Frame {
             kind,
             ops: Vec::new(),
         });
-        extend(open, operations - 1, check);
+        extend(open, operations - 1, join, check);
         open.pop();
     }
     if open[innermost].kind != Opened::Top {
         for end in [End::Leave, End::Forget] {
-            if end == End::Forget && open[innermost].kind == Opened::Unknowing {
+            let is_closure = matches!(open[innermost].kind, Opened::Unknowing | Opened::Join);
+            if end == End::Forget && is_closure {
                 continue;
             }
             let frame = open.pop().expect("more than the top is open");
             let outer = open.len() - 1;
             open[outer].ops.push(frame.clone().close(end));
-            extend(open, operations - 1, check);
+            extend(open, operations - 1, join, check);
             open[outer].ops.pop();
             open.push(frame);
         }

@@ -110,6 +110,7 @@ impl Model {
                 Op::Flush => self.flush(),
                 Op::Section(ops, end) => self.section(hand, ops, *end),
                 Op::Unknowing(ops, _) => self.section(Hand::Nothing, ops, End::Leave),
+                Op::Join(ops, _) => self.join(ops),
                 Op::Pause(ops, _) => self.pause(hand, ops),
                 Op::Interrupt(ops) => {
                     self.trace.push('{');
@@ -202,16 +203,28 @@ impl Model {
             self.trace.push(']');
             return;
         }
-        // S20: with the forgotten ones inside.
-        for number in inside {
-            self.open.remove(&number);
-        }
+        // S20: with the forgotten ones inside. A pause around the heal stays.
+        self.open
+            .retain(|number, what| *what == Open::Pause || !inside.contains(number));
         self.settle();
         self.trace.push(match kind {
             Kind::Outermost => ')',
             _ if by_bits && self.paused() => ']',
             _ => '>',
         });
+    }
+
+    /// S27.
+    fn join(&mut self, ops: &[Op]) {
+        if self.active() {
+            let joined = InHand {
+                inert: false,
+                of_handle: false,
+            };
+            self.ops(Hand::Section(joined), ops);
+        } else {
+            self.section(Hand::Nothing, ops, End::Leave);
+        }
     }
 
     /// S10 to S13.
@@ -239,7 +252,9 @@ impl Model {
 
     /// S21: the handle leaves in the place of a forgotten guard.
     fn heal(&mut self) {
-        if let Some(section) = self.forgotten.take() {
+        if let Some(mut section) = self.forgotten.take() {
+            // Callees that joined it since may have forgotten sections of theirs.
+            section.inside.end = self.next;
             self.leave(section);
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use crate::common::{KERNEL, slots, trace};
 use lazy_mmu::raw;
 use lazy_mmu::sim::{Flags, Sim, bits, interrupt, is_settled};
-use lazy_mmu::{Backend, Bits, LazyMmu, Outer, Task, lazy_mmu, try_visible, with, write};
+use lazy_mmu::{Backend, Bits, LazyMmu, Outer, Task, join, lazy_mmu, try_visible, with, write};
 
 std::thread_local! {
     static SOFTIRQS_DISABLED: Cell<bool> = const { Cell::new(false) };
@@ -42,16 +42,25 @@ fn attributed(slot: &AtomicU64) {
     enable_and_store(slot);
 }
 
+#[lazy_mmu(backend = Softirqs, join)]
+fn attributed_joining(slot: &AtomicU64) {
+    enable_and_store(slot);
+}
+
 /// A form of a section, and its use around a store to the entry.
 type Form = (&'static str, fn(&AtomicU64));
 
 /// Each form of a section that is inert because softirqs are disabled, and in which they are
 /// enabled.
-const FORMS: [Form; 7] = [
+const FORMS: [Form; 9] = [
     ("closure", |slot| {
         with::<Softirqs, _>(|_| enable_and_store(slot));
     }),
     ("attribute", attributed),
+    ("closure that joins", |slot| {
+        join::<Softirqs, _>(|_| enable_and_store(slot));
+    }),
+    ("attribute with join", attributed_joining),
     ("nested, dropped", |slot| {
         with::<Softirqs, _>(|inert| {
             let nested = inert.nest();

@@ -6,8 +6,9 @@
 //! the model's.
 //!
 //! A program is a word, one letter an operation: `s` a store that needs the pair, `u` one that does not, `f` a flush; `(` the
-//! section that is in hand next (the handle's, `nest`, else a closure's), `<` a callee's, that knows nothing of it, `|` a pause.
-//! `)`, `>` and `/` end them, and `!` and `?` instead: the section's or the pause's guard is forgotten.
+//! section that is in hand next (the handle's, `nest`, else a closure's), `<` a callee's, that
+//! knows nothing of it, `[` a callee's that joins it, `|` a pause. `)`, `>`, `]` and `/` end them,
+//! and `!` and `?` instead: the section's or the pause's guard is forgotten.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
@@ -25,7 +26,7 @@ mod kernel {
     use aarch64_rt::entry;
     use lazy_mmu::aarch64::descriptor::{Leaf, USER};
     use lazy_mmu::{
-        Backend, Bits, LazyMmu, Nesting, Storage as _, Task, flush, paused, with, write,
+        Backend, Bits, LazyMmu, Nesting, Storage as _, Task, flush, join, paused, with, write,
     };
     use lazy_mmu_examples::Error;
     use lazy_mmu_examples::trace::{Order, Step};
@@ -154,7 +155,7 @@ mod kernel {
     /// Whether a letter ends something; the letter, if it does not.
     fn then(letter: Option<&u8>) -> Result<Then, u8> {
         match letter {
-            None | Some(b')' | b'>' | b'/') => Ok(Then::End),
+            None | Some(b')' | b'>' | b']' | b'/') => Ok(Then::End),
             Some(b'!' | b'?') => Ok(Then::Forget),
             Some(&letter) => Err(letter),
         }
@@ -240,6 +241,9 @@ mod kernel {
             b'f' => flush::<B>(),
             b'(' | b'<' => {
                 with::<B, _>(|mmu| inside(|| in_section(env, mmu, rest)));
+            }
+            b'[' => {
+                join::<B, _>(|mmu| inside(|| in_section(env, mmu, rest)));
             }
             b'|' => {
                 paused::<B, _>(|| inside(|| nothing_in_hand::<B>(env, rest)));

@@ -1,0 +1,551 @@
+//! Rows B34 and B35: values that a gather, or an `Unmapped`, withholds until the invalidation.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lazy_mmu::aarch64::descriptor::{CONTIGUOUS, KERNEL_DATA, Table, VALID};
+use lazy_mmu::aarch64::{self, Granule};
+use lazy_mmu::sim::{self, Event, Sim, bits, interrupt, is_pending, is_settled, take_trace};
+use lazy_mmu::{Bits, Full, Gather, Scope, Unmapped, VirtualRange, gather, with};
+
+use crate::common::{KERNEL, for_both_storages, slots, trace};
+use crate::letters::letters;
+
+const BASE: u64 = 0xffff_8000_0000_0000;
+const MIB: u64 = 1 << 20;
+const BLOCK: u64 = 0x4000_0000 | KERNEL_DATA | VALID;
+const TABLE: u64 = Table::at(0x4800_0000).0;
+
+/// `pages` pages from `offset` (in bytes) on.
+fn range(offset: u64, pages: u64) -> VirtualRange {
+    Granule::Kib4.range(BASE + offset, pages).unwrap()
+}
+
+fn page(number: u64) -> VirtualRange {
+    range(4096 * number, 1)
+}
+
+fn entry(level: u8, offset: u64) -> VirtualRange {
+    Granule::Kib4.entry(level, BASE + offset).unwrap()
+}
+
+/// `N` entries that hold `bits`.
+fn holding<const N: usize>(bits: u64) -> [AtomicU64; N] {
+    let table = slots();
+    for slot in &table {
+        slot.store(bits, Ordering::Relaxed);
+    }
+    table
+}
+
+/// A frame. Whoever has it, in whatever way, finds that its translation is gone.
+#[derive(Debug, PartialEq)]
+struct Frame(u64);
+
+thread_local! {
+    /// Frames that were dropped.
+    static DROPPED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        DROPPED.with_borrow_mut(|it| it.push(self.0));
+    }
+}
+
+fn dropped() -> Vec<u64> {
+    DROPPED.take()
+}
+
+/// Gathers with room for `N` values, and returns what is in the storage then.
+fn gathered<const N: usize, T>(f: impl FnOnce(&mut Gather<'_, T, Sim>)) -> [Option<T>; N] {
+    let mut storage = [const { None }; N];
+    gather::<Sim, _, _>(&mut storage, f);
+    storage
+}
+
+for_both_storages! {
+    fn b34_entries_tables_and_kept_values_are_had_back_after_one_invalidation<B>() {
+        let [leaf, block, other] = [KERNEL.0, BLOCK, KERNEL.0].map(AtomicU64::new);
+        let table = AtomicU64::new(TABLE);
+        let mut storage = [const { None }; 8];
+        let result = gather::<B, _, _>(&mut storage, |gather| {
+            gather.unmap(&leaf, page(0), Frame).unwrap();
+            gather.unmap(&block, entry(2, 4 * MIB), Frame).unwrap();
+            gather.unmap_table(&table, entry(2, 8 * MIB), Frame).unwrap();
+            aarch64::unmap_range::<B>(std::slice::from_ref(&other), page(4096)).invalidate_now();
+            assert_eq!(trace(), "SSSSDTdRdI", "the last one is another's");
+            let theirs = Unmapped::withhold(Frame(KERNEL.0), page(4096), Scope::PAGES);
+            gather.add(theirs).unwrap();
+            gather.withhold(Frame(1), page(5000), Scope::PAGES).unwrap();
+            gather.keep(Frame(2)).unwrap();
+            assert_eq!(trace(), "", "the entries are cleared, and that is all");
+            "returned"
+        });
+        assert_eq!(result, "returned");
+        assert_eq!(trace(), "DAdRdI", "one invalidation; 516 pages are too many one by one");
+        let expected = [KERNEL.0, BLOCK, TABLE, KERNEL.0, 1, 2].map(|it| Some(Frame(it)));
+        assert_eq!(storage[..6], expected);
+        assert_eq!(storage[6..], [const { None }; 2]);
+        assert!([&leaf, &block, &other, &table].iter().all(|it| it.load(Ordering::Relaxed) == 0));
+    }
+}
+
+#[test]
+fn b34_a_full_gather_refuses_before_an_entry_is_cleared() {
+    let table = holding::<4>(KERNEL.0);
+    let added = || Unmapped::withhold(Frame(7), page(9), Scope::PAGES);
+    let refuses = |gather: &mut Gather<'_, Frame, Sim>| {
+        assert!(gather.is_full());
+        let never = |_| unreachable!("no value is made");
+        assert!(gather.unmap(&table[1], page(1), never).is_err());
+        let full: Full = gather.unmap_table(&table[2], page(2), never).unwrap_err();
+        assert_eq!(
+            full.to_string(),
+            "the gather is full: flush it before more is taken away"
+        );
+        assert_eq!(
+            gather.withhold(Frame(1), page(3), Scope::PAGES),
+            Err(Frame(1))
+        );
+        assert_eq!(gather.keep(Frame(2)), Err(Frame(2)));
+        assert_eq!(trace(), "");
+        assert_eq!(
+            dropped(),
+            [1, 1, 2, 2],
+            "the caller has them back; and the expected ones"
+        );
+        // What is given back is invalidated when it is dropped, and not before.
+        let back = gather.add(added()).unwrap_err();
+        assert_eq!((trace().as_str(), dropped().len()), ("", 0));
+        drop(back);
+        assert_eq!((trace().as_str(), dropped()), ("DTdRdI", vec![7]));
+        assert!(
+            table[1..]
+                .iter()
+                .all(|it| it.load(Ordering::Relaxed) == KERNEL.0)
+        );
+    };
+    let storage = gathered::<1, _>(|gather| {
+        assert!(!gather.is_full());
+        gather.unmap(&table[0], page(0), Frame).unwrap();
+        assert_eq!(trace(), "S");
+        refuses(gather);
+    });
+    assert_eq!(trace(), "DTdRdI", "of the one that had room");
+    assert_eq!(storage, [Some(Frame(KERNEL.0))]);
+    dropped();
+    // A gather without any room.
+    gathered::<0, _>(refuses);
+    assert_eq!(trace(), "");
+}
+
+for_both_storages! {
+    fn b34_a_flush_invalidates_and_makes_room<B>() {
+        let table = holding::<10>(KERNEL.0);
+        let mut storage = [const { None }; 4];
+        let mut freed = 0;
+        gather::<B, _, _>(&mut storage, |gather| {
+            for (slot, number) in table.iter().zip(0..) {
+                if gather.is_full() {
+                    gather.flush(|frame: Frame| {
+                        assert!(letters(&take_trace()).ends_with("TTTTdRdI") || freed % 4 != 0);
+                        assert_eq!(trace(), "", "one invalidation for all");
+                        freed += 1;
+                        drop(frame);
+                    });
+                    assert!(!gather.is_full());
+                }
+                gather.unmap(slot, page(number), |_| Frame(number)).unwrap();
+            }
+            assert_eq!(dropped(), [0, 1, 2, 3, 4, 5, 6, 7], "in order");
+        });
+        assert_eq!(freed, 8);
+        assert_eq!(trace(), "SSDTTdRdI");
+        assert_eq!(storage, [Some(Frame(8)), Some(Frame(9)), None, None]);
+        drop(storage);
+        dropped();
+    }
+}
+
+#[test]
+fn b34_values_are_dropped_after_the_invalidation() {
+    /// Tells the trace of its drop.
+    #[derive(Debug)]
+    struct Tells;
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            sim::execute(Event::Interrupt);
+        }
+    }
+    let table = holding::<2>(KERNEL.0);
+    drop(gathered::<4, _>(|gather| {
+        gather.unmap(&table[0], page(0), |_| Tells).unwrap();
+        gather.keep(Tells).unwrap();
+        gather.flush(drop);
+        gather.unmap(&table[1], page(1), |_| Tells).unwrap();
+    }));
+    assert_eq!(trace(), "SDTdRdI{{SDTdRdI{");
+}
+
+#[test]
+fn b34_a_panic_of_the_closure_invalidates_and_loses_nothing() {
+    let table = holding::<2>(KERNEL.0);
+    let mut storage = [const { None }; 4];
+    let panics = || {
+        gather::<Sim, _, ()>(&mut storage, |gather| {
+            gather.unmap(&table[0], page(0), Frame).unwrap();
+            gather.keep(Frame(1)).unwrap();
+            panic!("provoked");
+        });
+    };
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    assert_eq!(trace(), "SDTdRdI");
+    assert_eq!(dropped(), [], "the caller has the values");
+    assert_eq!(storage, [Some(Frame(KERNEL.0)), Some(Frame(1)), None, None]);
+}
+
+#[test]
+fn b34_a_panic_of_the_function_that_makes_a_value_invalidates_its_entry_too() {
+    let table = holding::<3>(KERNEL.0);
+    for with_table in [false, true] {
+        let mut storage = [const { None }; 4];
+        let panics = || {
+            gather::<Sim, _, ()>(&mut storage, |gather| {
+                gather.unmap(&table[0], page(0), Frame).unwrap();
+                let value = |_| panic!("provoked");
+                let _ = if with_table {
+                    gather.unmap_table(&table[1], page(8), value)
+                } else {
+                    gather.unmap(&table[1], page(8), value)
+                };
+            });
+        };
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        let second = if with_table {
+            Event::TlbiTable
+        } else {
+            Event::Tlbi
+        };
+        assert_eq!(
+            invalidated(),
+            [Event::Tlbi(BASE), second(BASE + 8 * 4096)],
+            "the entry is cleared, so it is invalidated"
+        );
+        assert_eq!(table[1].load(Ordering::Relaxed), 0);
+        assert!(storage[0].is_some() && storage[1].is_none());
+    }
+}
+
+/// The TLBIs of the trace.
+fn invalidated() -> Vec<Event> {
+    let is_tlbi = |it: &Event| {
+        matches!(
+            it,
+            Event::Tlbi(_) | Event::TlbiTable(_) | Event::TlbiForm(_) | Event::TlbiAll
+        )
+    };
+    take_trace().into_iter().filter(is_tlbi).collect()
+}
+
+#[test]
+fn b34_a_panic_of_what_a_flush_calls_leaves_the_others_in_the_storage() {
+    let table = holding::<4>(KERNEL.0);
+    let mut storage = [const { None }; 4];
+    let panics = || {
+        gather::<Sim, _, ()>(&mut storage, |gather| {
+            for (slot, number) in table.iter().zip(0..) {
+                gather.unmap(slot, page(number), |_| Frame(number)).unwrap();
+            }
+            gather.flush(|frame| {
+                assert_eq!(frame.0, 0, "provoked, at the second");
+            });
+        });
+    };
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    assert_eq!(trace(), "SSSSDTTTTdRdI", "once, before the first value");
+    assert_eq!(dropped(), [0, 1], "those that the closure has had");
+    assert_eq!(storage[2..], [Some(Frame(2)), Some(Frame(3))]);
+}
+
+#[test]
+fn b34_each_range_costs_what_its_entries_are() {
+    let two = |offset| {
+        let table = holding::<2>(KERNEL.0);
+        gathered::<2, _>(|gather| {
+            gather.unmap(&table[0], range(0, 1), drop).unwrap();
+            gather.unmap(&table[1], range(offset, 1), drop).unwrap();
+        });
+        trace()
+    };
+    assert_eq!(
+        two(MIB),
+        "SSDTTdRdI",
+        "not the 257 pages from one to the other"
+    );
+    assert_eq!(two(4096), "SSDTTdRdI", "one a page, though they adjoin");
+    assert_eq!(two(0), "SSDTdRdI", "the same page");
+    let one = |bits, level| {
+        let slot = AtomicU64::new(bits);
+        gathered::<1, _>(|gather| gather.unmap(&slot, entry(level, 0), drop).unwrap());
+        trace()
+    };
+    assert_eq!(one(BLOCK, 2), "SDTdRdI");
+    assert_eq!(one(BLOCK, 1), "SDTdRdI");
+    let all_levels = format!("SD{}dRdI", "t".repeat(512));
+    assert_eq!(one(TABLE, 2), all_levels, "found by the old entry");
+    assert_eq!(one(TABLE, 1), "SDAdRdI");
+    let slot = AtomicU64::new(KERNEL.0);
+    gathered::<1, _>(|gather| gather.unmap_table(&slot, entry(2, 0), drop).unwrap());
+    assert_eq!(trace(), all_levels, "by its name");
+    // A block between two pages that adjoin it keeps its own unit.
+    let [before, block, behind] = [KERNEL.0, BLOCK, KERNEL.0].map(AtomicU64::new);
+    gathered::<3, _>(|gather| {
+        gather
+            .unmap(&before, range(2 * MIB - 4096, 1), drop)
+            .unwrap();
+        gather.unmap(&block, entry(2, 2 * MIB), drop).unwrap();
+        gather.unmap(&behind, range(4 * MIB, 1), drop).unwrap();
+    });
+    assert_eq!(trace(), "SSSDTTTdRdI");
+}
+
+#[test]
+fn b34_more_far_ranges_than_it_keeps_apart_are_all_invalidated() {
+    // With one page between each two, so that those that are merged stay few.
+    for number in [8, 9, 12, 40] {
+        let table = holding::<40>(KERNEL.0);
+        gathered::<40, _>(|gather| {
+            for (slot, i) in table.iter().zip(0..number) {
+                gather.unmap(slot, page(2 * i), drop).unwrap();
+            }
+        });
+        let trace = take_trace();
+        let merged = 2 * (number - 8) + 1;
+        let tlbis = trace
+            .iter()
+            .filter(|it| matches!(it, Event::Tlbi(_)))
+            .count() as u64;
+        assert_eq!(
+            tlbis,
+            7 + merged,
+            "{number}: one sequence, the last of them merged"
+        );
+        for i in 0..number {
+            assert!(
+                trace.contains(&Event::Tlbi(page(2 * i).start())),
+                "{number}: {i}"
+            );
+        }
+        assert_eq!(trace.iter().filter(|it| **it == Event::DsbIshst).count(), 1);
+    }
+    // Of another granule, which cannot adjoin: both are there.
+    let sixty_four = Granule::Kib64.range(0x1_0000, 1).unwrap();
+    let four = Granule::Kib4.range(0x2000, 1).unwrap();
+    gathered::<2, _>(|gather| {
+        gather.withhold((), sixty_four, Scope::PAGES).unwrap();
+        gather.withhold((), four, Scope::PAGES).unwrap();
+    });
+    assert_eq!(invalidated(), [Event::Tlbi(0x1_0000), Event::Tlbi(0x2000)]);
+    // Backwards, and far apart: everything.
+    let table = holding::<12>(KERNEL.0);
+    gathered::<12, _>(|gather| {
+        for (slot, i) in table.iter().zip((0..12).rev()) {
+            gather.unmap(slot, range(i << 30, 1), drop).unwrap();
+        }
+    });
+    assert_eq!(trace(), format!("{}DAdRdI", "S".repeat(12)));
+    // What is merged last keeps the widest of the scopes.
+    let table = holding::<10>(KERNEL.0);
+    gathered::<10, _>(|gather| {
+        for (slot, i) in table[..8].iter().zip(0..) {
+            gather.unmap(slot, page(2 * i), drop).unwrap();
+        }
+        gather.unmap_table(&table[8], page(16), drop).unwrap();
+        gather.unmap(&table[9], page(18), drop).unwrap();
+    });
+    let tlbis = invalidated();
+    for i in [14, 16, 18] {
+        assert!(
+            tlbis.contains(&Event::TlbiTable(page(i).start())),
+            "{i}: {tlbis:?}"
+        );
+    }
+    for i in 0..7 {
+        assert!(
+            tlbis.contains(&Event::Tlbi(page(2 * i).start())),
+            "{i}: {tlbis:?}"
+        );
+    }
+}
+
+#[test]
+fn b34_more_pages_than_512_together_are_everything() {
+    let sum = |ranges: &[VirtualRange]| {
+        gathered::<4, _>(|gather| {
+            for range in ranges {
+                gather.withhold((), *range, Scope::PAGES).unwrap();
+            }
+        });
+        trace()
+    };
+    let each = format!("D{}dRdI", "T".repeat(512));
+    assert_eq!(sum(&[range(0, 256), range(8 * MIB, 256)]), each);
+    assert_eq!(sum(&[range(0, 256), range(8 * MIB, 257)]), "DAdRdI");
+    assert_eq!(
+        sum(&[range(0, 256), range(MIB, 257)]),
+        "DAdRdI",
+        "adjoining"
+    );
+    assert_eq!(sum(&[range(0, 256), range(MIB, 256)]), each);
+}
+
+#[test]
+#[should_panic(expected = "the storage of a gather is empty at first")]
+fn b34_a_storage_with_a_value_in_it_is_refused() {
+    let mut storage = [None, Some(1)];
+    gather::<Sim, _, ()>(&mut storage, |_| unreachable!("it does not begin"));
+}
+
+for_both_storages! {
+    fn b34_in_a_section_it_settles_the_pending_pair<B>() {
+        let [pending, old] = slots();
+        old.store(KERNEL.0, Ordering::Relaxed);
+        with::<B, _>(|mmu| {
+            mmu.write(&pending, KERNEL);
+            gather::<B, _, _>(&mut [None], |gather| {
+                gather.unmap(&old, page(0), |old| old).unwrap();
+                assert!(is_pending::<B>());
+            });
+            assert!(is_settled(&pending) && !is_pending::<B>());
+        });
+        assert_eq!(trace(), "(SSDTdRdI)", "the leave owes nothing");
+        // In an interrupt what is pending is the thread's.
+        with::<B, _>(|mmu| {
+            mmu.write(&pending, KERNEL);
+            interrupt(|| {
+                gather::<B, _, _>(&mut [None], |gather| {
+                    gather.withhold((), page(0), Scope::PAGES).unwrap();
+                });
+            });
+            assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::PENDING));
+        });
+        assert_eq!(trace(), "(S{DTdRdI}DI)");
+    }
+}
+
+for_both_storages! {
+    fn b34_an_empty_gather_executes_nothing<B>() {
+        let [slot] = slots();
+        with::<B, _>(|mmu| {
+            mmu.write(&slot, KERNEL);
+            gather::<B, (), _>(&mut [], |_| ());
+            gather::<B, (), _>(&mut [None], |gather| gather.flush(|()| ()));
+            let mut storage = [None];
+            gather::<B, _, _>(&mut storage, |gather| gather.keep(7).unwrap());
+            assert_eq!(storage, [Some(7)], "a value without a mapping");
+            assert!(is_pending::<B>());
+        });
+        assert_eq!(trace(), "(SDI)");
+        // Flushed twice, and dropped: once.
+        gather::<B, _, _>(&mut [None], |gather| {
+            gather.withhold((), page(0), Scope::PAGES).unwrap();
+            gather.flush(drop);
+            gather.flush(drop);
+        });
+        assert_eq!(trace(), "DTdRdI");
+    }
+}
+
+#[test]
+fn b34_an_entry_that_is_refused_leaves_the_others_to_be_invalidated() {
+    let table = holding::<2>(KERNEL.0 | CONTIGUOUS);
+    table[0].store(KERNEL.0, Ordering::Relaxed);
+    let mut storage = [const { None }; 2];
+    let refused = || {
+        gather::<Sim, _, ()>(&mut storage, |gather| {
+            gather.unmap(&table[0], page(0), Frame).unwrap();
+            let _ = gather.unmap(&table[1], page(1), Frame);
+        });
+    };
+    assert!(catch_unwind(AssertUnwindSafe(refused)).is_err());
+    assert_eq!(trace(), "SDTdRdI");
+    assert_eq!(table[1].load(Ordering::Relaxed), KERNEL.0 | CONTIGUOUS);
+    assert!(storage[0].is_some() && storage[1].is_none());
+}
+
+/// An invalidation by range is for pages of one size.
+#[test]
+fn b34_a_ninth_range_of_another_page_size_makes_everything() {
+    let other = Granule::Kib64.range(BASE + (1 << 40), 1).unwrap();
+    gathered::<16, _>(|gather| {
+        for i in 0..8 {
+            gather.withhold((), page(2 * i), Scope::PAGES).unwrap();
+        }
+        gather.withhold((), other, Scope::PAGES).unwrap();
+    });
+    assert_eq!(trace(), "DAdRdI");
+}
+
+for_both_storages! {
+    fn b35_what_another_crate_unmapped_is_withheld_until_the_invalidation<B>() {
+        // Their mapper has cleared an entry.
+        let unmapped = |number, scope| {
+            Unmapped::<_, B>::withhold(Frame(number), page(number), scope)
+        };
+        let [slot] = slots();
+        let frame = with::<B, _>(|mmu| {
+            mmu.write(&slot, KERNEL);
+            let withheld = unmapped(1, Scope::PAGES);
+            assert_eq!(withheld.range(), page(1));
+            assert_eq!(trace(), "(S", "nothing yet");
+            let frame = withheld.invalidate(mmu);
+            assert!(is_settled(&slot) && !is_pending::<B>());
+            frame
+        });
+        assert_eq!((trace().as_str(), dropped().len()), ("DTdRdI)", 0));
+        assert_eq!(frame, Frame(1));
+        drop(frame);
+        dropped();
+        // Without a section; a table.
+        drop(unmapped(2, Scope::ALL_LEVELS).invalidate_now());
+        assert_eq!((trace().as_str(), dropped()), ("DtdRdI", vec![2]));
+        // Dropped: first the invalidation.
+        drop(unmapped(3, Scope::PAGES).map(|frame| {
+            assert_eq!(trace(), "DTdRdI");
+            drop(frame);
+        }));
+        assert_eq!(dropped(), [3]);
+        // Together with others, and a block of theirs.
+        let block = Unmapped::<_, B>::withhold((), entry(2, 0), Scope::leaves(21));
+        block.invalidate_now();
+        unmapped(4, Scope::PAGES).and(unmapped(5, Scope::PAGES)).invalidate_now();
+        assert_eq!(trace(), "DTdRdIDTTdRdI");
+        // A panic before it is invalidated.
+        let panics = || {
+            let _withheld = unmapped(6, Scope::PAGES);
+            dropped();
+            panic!("provoked");
+        };
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        assert_eq!((trace().as_str(), dropped()), ("DTdRdI", vec![6]));
+        // Forgotten, it is leaked, and the value is not to be had.
+        std::mem::forget(unmapped(7, Scope::PAGES));
+        assert_eq!((trace().as_str(), dropped().len()), ("", 0));
+    }
+}
+
+#[test]
+fn b34_a_gather_shows_its_ranges_and_not_its_values() {
+    gathered::<2, _>(|gather| {
+        gather.withhold(Frame(1), page(0), Scope::PAGES).unwrap();
+        let text = format!("{gather:?}");
+        assert!(
+            text.contains("len: 1") && text.contains("0xffff800000000000"),
+            "{text}"
+        );
+        assert!(!text.contains("Frame"), "{text}");
+    });
+    trace();
+}

@@ -1,0 +1,257 @@
+//! Row B36: user ranges, by their ASID, on all CPUs or on one.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, USER_DATA, VALID};
+use lazy_mmu::aarch64::{self, Form, Granule, Tlbi};
+use lazy_mmu::sim::{Event, Sim, is_settled, take_trace};
+use lazy_mmu::{Backend, Scope, VirtualRange, gather, invalidate, with};
+
+use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
+
+const START: u64 = 0x0000_7fff_1234_5000;
+/// All bits of an ASID, and none of the highest, so that a shift by one is seen.
+const ASID: u16 = 0xa5c3;
+
+fn range(pages: u64) -> VirtualRange {
+    Granule::Kib4.range(START, pages).unwrap().of_asid(ASID)
+}
+
+/// The same on this CPU only.
+fn here(range: VirtualRange) -> VirtualRange {
+    // SAFETY: there is one CPU.
+    unsafe { range.on_this_cpu() }
+}
+
+/// The instruction for the page number `number` of the range.
+fn page(number: u64, all_levels: bool, this_cpu: bool) -> Event {
+    let operand = u64::from(ASID) << 48 | ((START >> 12) + number);
+    let form = Form {
+        all_levels,
+        one_asid: true,
+        this_cpu,
+    };
+    Event::TlbiForm(Tlbi::Page { operand, form })
+}
+
+/// The TLBIs of the trace, and the barriers behind them.
+fn sequence() -> (Vec<Event>, String) {
+    let mut trace = take_trace();
+    trace.retain(|it| !matches!(it, Event::Enter(_) | Event::Leave(_) | Event::Store { .. }));
+    let is_tlbi = |it: &Event| matches!(it, Event::TlbiForm(_) | Event::TlbiAll | Event::Tlbi(_));
+    let tlbis = trace.iter().copied().filter(is_tlbi).collect();
+    trace.retain(|it| !is_tlbi(it));
+    (tlbis, crate::letters::letters(&trace))
+}
+
+const BROADCAST: &str = "DdRdI";
+const LOCAL: &str = "DnI";
+
+/// An operation that takes the page away, or invalidates it.
+type Way = (&'static str, fn(&AtomicU64, VirtualRange));
+
+fn ways<B: Backend>() -> [Way; 10] {
+    [
+        ("unmap", |slot, range| {
+            with::<B, _>(|mmu| mmu.unmap(slot, range).invalidate(mmu));
+        }),
+        ("unmap, dropped", |slot, range| {
+            with::<B, _>(|mmu| drop(mmu.unmap(slot, range)));
+        }),
+        ("unmap()", |slot, range| {
+            aarch64::unmap::<B>(slot, range).invalidate_now();
+        }),
+        ("unmap_range", |slot, range| {
+            let slots = std::slice::from_ref(slot);
+            with::<B, _>(|mmu| mmu.unmap_range(slots, range).invalidate(mmu));
+        }),
+        ("unmap_range_into", |slot, range| {
+            let slots = std::slice::from_ref(slot);
+            drop(aarch64::unmap_range_into::<B, _>(slots, range, [0]));
+        }),
+        ("break_before_make", |slot, range| {
+            with::<B, _>(|mmu| mmu.break_before_make(slot, range, |_| USERS));
+        }),
+        ("break_before_make()", |slot, range| {
+            aarch64::break_before_make::<B, _>(slot, range, |_| USERS);
+        }),
+        ("gather", |slot, range| {
+            gather::<B, _, _>(&mut [None], |gather| {
+                gather.unmap(slot, range, drop).unwrap();
+            });
+        }),
+        ("invalidate", |_, range| {
+            with::<B, _>(|mmu| {
+                mmu.invalidate(range, Scope::PAGES);
+            });
+        }),
+        ("invalidate()", |_, range| {
+            invalidate::<B>(range, Scope::PAGES);
+        }),
+    ]
+}
+
+for_both_storages! {
+    fn b36_a_users_page_is_invalidated_by_its_asid<B>() {
+        for (way, run) in ways::<B>() {
+            let slot = AtomicU64::new(USERS.0);
+            run(&slot, range(1));
+            let expected = (vec![page(0, false, false)], BROADCAST.to_owned());
+            assert_eq!(sequence(), expected, "{way}, on all CPUs");
+            slot.store(USERS.0, Ordering::Relaxed);
+            run(&slot, here(range(1)));
+            let expected = (vec![page(0, false, true)], LOCAL.to_owned());
+            assert_eq!(sequence(), expected, "{way}, on this CPU");
+            // The same addresses of every address space.
+            let all = Granule::Kib4.range(START, 1).unwrap();
+            slot.store(USERS.0, Ordering::Relaxed);
+            run(&slot, all);
+            assert_eq!(sequence(), (vec![Event::Tlbi(START)], BROADCAST.to_owned()), "{way}");
+        }
+    }
+}
+
+/// The fields of the operand: the ASID in bits 63:48, the level hint (TTL) in bits 47:44 is 0, and
+/// VA\[55:12\] is below, though the address has bits above 55.
+#[test]
+fn b36_no_bit_of_the_address_is_in_the_fields_of_the_asid_and_the_level() {
+    for start in [
+        0,
+        START,
+        0x0000_ffff_ffff_f000,
+        0xffff_8000_0000_0000,
+        !0xfff,
+    ] {
+        for asid in [0, 1, 0x00ff, 0x8000, 0xffff] {
+            let page = Granule::Kib4.range(start, 1).unwrap().of_asid(asid);
+            for range in [page, here(page)] {
+                for scope in [Scope::PAGES, Scope::ALL_LEVELS] {
+                    invalidate::<Sim>(range, scope);
+                    let tlbis = sequence().0;
+                    let [Event::TlbiForm(Tlbi::Page { operand, form })] = tlbis[..] else {
+                        panic!("{tlbis:?}");
+                    };
+                    assert_eq!(operand >> 48, u64::from(asid), "{operand:#x}");
+                    assert_eq!(operand >> 44 & 0xf, 0, "{operand:#x}");
+                    assert_eq!(operand & ((1 << 44) - 1), start >> 12 & ((1 << 44) - 1));
+                    assert!(form.one_asid);
+                    assert_eq!(form.this_cpu, range.this_cpu());
+                    assert_eq!(form.all_levels, scope.all_levels());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn b36_blocks_tables_and_many_pages_of_a_user() {
+    let block = || AtomicU64::new(0x4000_0000 | USER_DATA | VALID);
+    let entry = |asid| Granule::Kib4.entry(2, 0x20_0000).unwrap().of_asid(asid);
+    let base = u64::from(ASID) << 48 | 0x200;
+    let form = |all_levels, this_cpu| Form {
+        all_levels,
+        one_asid: true,
+        this_cpu,
+    };
+    let tlbi = |operand, form| Event::TlbiForm(Tlbi::Page { operand, form });
+    aarch64::unmap::<Sim>(&block(), entry(ASID)).invalidate_now();
+    assert_eq!(
+        sequence().0,
+        [tlbi(base, form(false, false))],
+        "one for a block"
+    );
+    let table = AtomicU64::new(Table::at(0x4800_0000).0);
+    aarch64::unmap::<Sim>(&table, here(entry(ASID))).invalidate_now();
+    let each: Vec<_> = (0..512).map(|i| tlbi(base + i, form(true, true))).collect();
+    assert_eq!(
+        sequence(),
+        (each, LOCAL.to_owned()),
+        "all levels of what was a table"
+    );
+    // Too many one by one: everything of the ASID, and of no other.
+    let operand = u64::from(ASID) << 48;
+    for this_cpu in [false, true] {
+        let many = range(513);
+        let many = if this_cpu { here(many) } else { many };
+        invalidate::<Sim>(many, Scope::PAGES);
+        let asid = Event::TlbiForm(Tlbi::Asid { operand, this_cpu });
+        let barriers = if this_cpu { LOCAL } else { BROADCAST };
+        assert_eq!(sequence(), (vec![asid], barriers.to_owned()));
+    }
+    let pages = slots::<3>();
+    with::<Sim, _>(|mmu| mmu.unmap_range(&pages, range(3)).invalidate(mmu));
+    let each: Vec<_> = (0..3).map(|i| page(i, false, false)).collect();
+    assert_eq!(sequence().0, each);
+}
+
+/// One sequence for all: if any of them is for all CPUs, its barriers are.
+#[test]
+fn b36_local_and_broadcast_in_one_gather_are_broadcast() {
+    let gathered = |ranges: &[VirtualRange]| {
+        gather::<Sim, _, _>(&mut [const { None }; 4], |gather| {
+            for range in ranges {
+                gather.withhold((), *range, Scope::PAGES).unwrap();
+            }
+        });
+        sequence()
+    };
+    let next = Granule::Kib4.range(START + 4096, 1).unwrap().of_asid(ASID);
+    let local = (page(0, false, true), page(1, false, true));
+    let both = gathered(&[here(range(1)), here(next)]);
+    assert_eq!(both, (vec![local.0, local.1], LOCAL.to_owned()));
+    // They adjoin, and stay apart.
+    let mixed = gathered(&[here(range(1)), next]);
+    assert_eq!(
+        mixed,
+        (vec![local.0, page(1, false, false)], BROADCAST.to_owned())
+    );
+    let mixed = gathered(&[range(1), here(next)]);
+    assert_eq!(
+        mixed,
+        (vec![page(0, false, false), local.1], BROADCAST.to_owned())
+    );
+    // Joined in one range: on all CPUs.
+    let [one, two] = [USERS.0; 2].map(AtomicU64::new);
+    let one = aarch64::unmap::<Sim>(&one, here(range(1)));
+    one.and(aarch64::unmap::<Sim>(&two, next)).invalidate_now();
+    let each = vec![page(0, false, false), page(1, false, false)];
+    assert_eq!(sequence(), (each, BROADCAST.to_owned()));
+    // Of two address spaces and the kernel's: each by itself; too many: everything.
+    let other = range(1).of_asid(7);
+    let kernels = Granule::Kib4.range(0xffff_8000_0000_0000, 1).unwrap();
+    let (tlbis, barriers) = gathered(&[range(1), other, kernels]);
+    assert_eq!(tlbis.len(), 3);
+    assert_eq!(tlbis[0], page(0, false, false));
+    assert!(matches!(tlbis[1], Event::TlbiForm(Tlbi::Page { operand, .. }) if operand >> 48 == 7));
+    assert_eq!(tlbis[2], Event::Tlbi(kernels.start()));
+    assert_eq!(barriers, BROADCAST);
+    assert_eq!(
+        gathered(&[range(300), range(300).of_asid(7)]).0,
+        [Event::TlbiAll]
+    );
+    let all_here = Event::TlbiForm(Tlbi::All { this_cpu: true });
+    let many = [here(range(300)), here(range(300).of_asid(7))];
+    assert_eq!(gathered(&many), (vec![all_here], LOCAL.to_owned()));
+    let many = [here(range(300)), range(300).of_asid(7)];
+    assert_eq!(
+        gathered(&many),
+        (vec![Event::TlbiAll], BROADCAST.to_owned())
+    );
+}
+
+/// The sequence for this CPU settles the pair too: it begins with `dsb ishst` and ends with `isb`.
+#[test]
+fn b36_a_local_invalidation_settles_what_is_pending() {
+    let [kernel, user] = slots();
+    user.store(USERS.0, Ordering::Relaxed);
+    with::<Sim, _>(|mmu| {
+        mmu.write(&kernel, KERNEL);
+        mmu.unmap(&user, here(range(1))).invalidate(mmu);
+        assert!(is_settled(&kernel));
+    });
+    assert_eq!(trace(), "(SSDFnI)");
+    // The new entry of a break-before-make is stored behind it, by its own rule.
+    let kernels = Leaf::page(0x4000_0000, KERNEL_DATA);
+    aarch64::break_before_make::<Sim, _>(&user, here(range(1)), |_| kernels);
+    assert_eq!(trace(), "SDFnISDI");
+}

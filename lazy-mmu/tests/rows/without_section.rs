@@ -1,0 +1,247 @@
+//! Rows P10 and P11: sections without their level, and code that has no section in hand.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table};
+use lazy_mmu::aarch64::{self, Granule};
+use lazy_mmu::sim::{bits, interrupt, is_pending, is_settled};
+use lazy_mmu::{
+    Backend, Bits, Dynamic, LazyMmu, Nesting, Task, View, VirtualRange, link_table, paused, with,
+    write, write_range,
+};
+
+use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
+
+const LINK: Table = Table::at(0x4800_0000);
+
+fn range(pages: u64) -> VirtualRange {
+    Granule::Kib4.range(0xffff_8000_0000_0000, pages).unwrap()
+}
+
+/// A walk in progress, as a kernel has it: with the section in it, and where it is.
+struct Walk<'w, 's, B: Backend> {
+    mmu: &'w mut LazyMmu<'s, Dynamic, B>,
+    next: usize,
+}
+
+impl<B: Backend> Walk<'_, '_, B> {
+    fn map(&mut self, table: &[AtomicU64]) {
+        self.mmu.write(&table[self.next], KERNEL);
+        self.next += 1;
+    }
+}
+
+/// The same, which owns what it was handed.
+struct Owning<'w, B: Backend> {
+    mmu: View<'w, B>,
+}
+
+/// A driver behind a `dyn`, which cannot be generic over the level.
+trait Driver<B: Backend> {
+    fn map(&self, mmu: &mut LazyMmu<'_, Dynamic, B>);
+}
+
+impl<B: Backend> Driver<B> for AtomicU64 {
+    fn map(&self, mmu: &mut LazyMmu<'_, Dynamic, B>) {
+        mmu.write(self, KERNEL);
+    }
+}
+
+/// Hands `mmu` on in each way: four stores.
+fn hand_on<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, table: &[AtomicU64; 4]) {
+    let mut erased = mmu.erase();
+    let mut walk = Walk {
+        mmu: &mut erased,
+        next: 0,
+    };
+    walk.map(table);
+    walk.map(table);
+    let mut owning = Owning { mmu: mmu.erase() };
+    owning.mmu.write(&table[2], KERNEL);
+    let drivers: [&dyn Driver<B>; 1] = [&table[3]];
+    for driver in drivers {
+        driver.map(&mut mmu.erase());
+    }
+}
+
+for_both_storages! {
+    fn p10_a_section_is_handed_on_without_its_level<B>() {
+        let table = slots::<4>();
+        // SAFETY: the only handle of this task.
+        let mut task = unsafe { Task::<B>::current() };
+        let mut outer = task.enter();
+        hand_on(&mut outer, &table);
+        assert!(is_pending::<B>(), "deferred into the section");
+        assert_eq!(trace(), "(SSSS", "nothing is entered or left");
+        let mut nested = outer.nest();
+        hand_on(&mut nested, &table);
+        nested.leave();
+        assert_eq!(trace(), "<SSSSDI>");
+        outer.leave();
+        assert_eq!(trace(), ")");
+        with::<B, _>(|mmu| hand_on(mmu, &table));
+        assert_eq!(trace(), "(SSSSDI)");
+        with::<B, _>(|mmu| hand_on(&mut *mmu.erase().erase(), &table));
+        assert_eq!(trace(), "(SSSSDI)", "twice");
+        // An inert one is inert still.
+        interrupt(|| with::<B, _>(|mmu| hand_on(mmu, &table)));
+        assert_eq!(trace(), "{[SDISDISDISDI]}");
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+for_both_storages! {
+    fn p10_what_is_done_through_it_is_done_in_the_section<B>() {
+        let [one, two] = slots();
+        // SAFETY: the only handle of this task.
+        let mut task = unsafe { Task::<B>::current() };
+        let mut outer = task.enter();
+        outer.write(&one, KERNEL);
+        let mut erased = outer.erase();
+        erased.flush();
+        assert!(is_settled(&one));
+        let pending = erased.write_pending(&two, KERNEL, 7);
+        assert_eq!(pending.get(&erased.flush()), 7);
+        erased.nest().write(&one, KERNEL);
+        erased.paused(|| write::<B, _>(&two, KERNEL));
+        erased.write(&two, KERNEL);
+        // It ends nothing.
+        assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::OWNED).union(Bits::PENDING));
+        drop(outer);
+        assert_eq!(trace(), "(SDISDI<SDI>|SDI/SDI)");
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+}
+
+/// The functions, each with what it executes: outside of a section, and as its part in one.
+type Function = (
+    &'static str,
+    fn(&[AtomicU64; 4]),
+    &'static str,
+    &'static str,
+);
+
+fn functions<B: Backend>() -> [Function; 8] {
+    fn page(i: usize) -> Leaf {
+        Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA)
+    }
+    [
+        (
+            "unmap",
+            |t| {
+                let old = aarch64::unmap::<B>(&t[0], range(1)).invalidate_now();
+                assert_eq!(old, KERNEL.0);
+            },
+            "SDTdRdI",
+            "SDTdRdI",
+        ),
+        (
+            "unmap, dropped",
+            |t| drop(aarch64::unmap::<B>(&t[0], range(1))),
+            "SDTdRdI",
+            "SDTdRdI",
+        ),
+        (
+            "unmap_range",
+            |t| {
+                aarch64::unmap_range::<B>(t, range(4)).invalidate_now();
+            },
+            "SSSSDTTTTdRdI",
+            "SSSSDTTTTdRdI",
+        ),
+        (
+            "unmap_range_into",
+            |t| {
+                let old = aarch64::unmap_range_into::<B, _>(&t[..2], range(2), [0; 2]);
+                assert_eq!(old.invalidate_now(), [KERNEL.0; 2]);
+            },
+            "SSDTTdRdI",
+            "SSDTTdRdI",
+        ),
+        (
+            "break_before_make",
+            |t| {
+                let old =
+                    aarch64::break_before_make::<B, _>(&t[0], range(1), |old| Leaf(old ^ 4096));
+                assert_eq!(old, KERNEL.0);
+                assert_eq!(t[0].load(Ordering::Relaxed), KERNEL.0 ^ 4096);
+            },
+            "SDTdRdISDI",
+            "SDTdRdIS",
+        ),
+        (
+            "link_table",
+            |t| {
+                link_table::<B, _>(&t[0], LINK, &t[1..], |_| USERS);
+                assert_eq!(t[0].load(Ordering::Relaxed), LINK.0);
+            },
+            "SSSDSDI",
+            "SSSDS",
+        ),
+        (
+            "write_range",
+            |t| write_range::<B, _>(t, page),
+            "SSSSDI",
+            "SSSS",
+        ),
+        (
+            "write_range of a user's",
+            |t| write_range::<B, _>(t, |_| USERS),
+            "SSSS",
+            "SSSS",
+        ),
+    ]
+}
+
+for_both_storages! {
+    fn p11_code_without_a_section_takes_away_and_links<B>() {
+        for (name, run, outside, inside) in functions::<B>() {
+            let table = slots::<4>();
+            let [of_thread] = slots();
+            let filled = || {
+                for slot in &table {
+                    slot.store(KERNEL.0, Ordering::Relaxed);
+                }
+            };
+            filled();
+            run(&table);
+            assert_eq!(trace(), outside, "{name}, outside");
+            assert_eq!(bits::<B>(), Bits::EMPTY, "{name}");
+
+            // In a section: what needs the pair is deferred, and the invalidation settles it.
+            filled();
+            let defers = inside.len() < outside.len();
+            with::<B, _>(|_| {
+                run(&table);
+                assert_eq!(is_pending::<B>(), defers, "{name}");
+            });
+            let pair = if defers { "DI" } else { "" };
+            assert_eq!(trace(), format!("({inside}{pair})"), "{name}, inside");
+
+            // With a pair pending already.
+            filled();
+            let invalidates = inside.contains('T');
+            with::<B, _>(|mmu| {
+                mmu.write(&of_thread, KERNEL);
+                run(&table);
+                assert_eq!(is_settled(&of_thread), invalidates, "{name}");
+            });
+            let pair = if defers || !invalidates { "DI" } else { "" };
+            assert_eq!(trace(), format!("(S{inside}{pair})"), "{name}, something pending");
+
+            // In an interrupt: at once, and what is pending is the thread's.
+            filled();
+            with::<B, _>(|mmu| {
+                mmu.write(&of_thread, KERNEL);
+                interrupt(|| run(&table));
+                assert!(is_pending::<B>(), "{name}");
+            });
+            assert_eq!(trace(), format!("(S{{{outside}}}DI)"), "{name}, in an interrupt");
+
+            // While the mode is paused: at once.
+            filled();
+            with::<B, _>(|_| paused::<B, _>(|| run(&table)));
+            assert_eq!(trace(), format!("(|{outside}/)"), "{name}, paused");
+        }
+    }
+}

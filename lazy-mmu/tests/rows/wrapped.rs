@@ -1,0 +1,199 @@
+//! A backend that changes one method of another, and what the hosted backend tells of the bits.
+
+use std::cell::Cell;
+
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::aarch64::descriptor::Table;
+use lazy_mmu::sim::{self, Sim, bits, interrupt, is_pending, is_settled};
+use lazy_mmu::{
+    Backend, Bits, Event, Invalidation, Scope, Wrapped, Wrapper, flush, is_active, paused, with,
+    write,
+};
+
+use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
+
+thread_local! {
+    /// How often a method was called that is changed.
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+}
+
+fn called() {
+    CALLS.set(CALLS.get() + 1);
+}
+
+/// A wrapper of `Sim` that changes one method: it is counted, and does nothing else.
+macro_rules! changes {
+    ($name:ident, $method:ident($($argument:ty)?)) => {
+        struct $name;
+        // SAFETY: nothing walks the tables.
+        unsafe impl Wrapper for $name {
+            type Inner = Sim;
+
+            fn $method($(_: $argument)?) {
+                called();
+            }
+        }
+    };
+}
+
+changes!(ChangesBarrier, barrier());
+changes!(ChangesTableBarrier, table_barrier());
+changes!(ChangesInvalidate, invalidate(&[Invalidation]));
+changes!(ChangesInvalidateAll, invalidate_all());
+changes!(ChangesObserve, observe(Event));
+
+struct ChangesNothing;
+// SAFETY: everything is `Sim`'s.
+unsafe impl Wrapper for ChangesNothing {
+    type Inner = Sim;
+}
+
+/// Reaches each method of the machine: the trace, and the calls of the one that is changed.
+fn run<W: Wrapper>() -> (String, usize) {
+    let slot = slots::<1>();
+    let range = Granule::Kib4.range(0xffff_8000_0000_0000, 1).unwrap();
+    CALLS.set(0);
+    with::<Wrapped<W>, _>(|mmu| {
+        mmu.write(&slot[0], KERNEL);
+        mmu.flush();
+        mmu.write(&slot[0], Table(Table::at(0x4000_0000).0));
+        mmu.invalidate(range, Scope::PAGES);
+        mmu.flush_tlb_all();
+        mmu.paused(|| write::<Wrapped<W>, _>(&slot[0], USERS));
+    });
+    (trace(), CALLS.get())
+}
+
+#[test]
+fn k01_a_wrapped_backend_calls_the_method_that_is_changed_and_all_others_of_the_inner_one() {
+    let all = "(SDIDSDTdRdIDAdRdI|S/)";
+    assert_eq!(run::<ChangesNothing>(), (all.to_owned(), 0));
+    for (method, (trace, calls), expected, expected_calls) in [
+        (
+            "barrier",
+            run::<ChangesBarrier>(),
+            "(SDSDTdRdIDAdRdI|S/)",
+            1,
+        ),
+        (
+            "table_barrier",
+            run::<ChangesTableBarrier>(),
+            "(SDISDTdRdIDAdRdI|S/)",
+            1,
+        ),
+        (
+            "invalidate",
+            run::<ChangesInvalidate>(),
+            "(SDIDSDAdRdI|S/)",
+            1,
+        ),
+        (
+            "invalidate_all",
+            run::<ChangesInvalidateAll>(),
+            "(SDIDSDTdRdI|S/)",
+            1,
+        ),
+        ("observe", run::<ChangesObserve>(), "DIDDTdRdIDAdRdI", 7),
+    ] {
+        assert_eq!((&*trace, calls), (expected, expected_calls), "{method}");
+    }
+}
+
+thread_local! {
+    static BEGUN: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// A backend with hooks, and a context of its own.
+struct Hooked;
+
+// SAFETY: the bits are `Sim`'s; the hooks count; the test is true in more contexts.
+unsafe impl Backend for Hooked {
+    type Storage = <Sim as Backend>::Storage;
+    type Machine = Sim;
+
+    fn current() -> Self::Storage {
+        Sim::current()
+    }
+
+    fn in_interrupt() -> bool {
+        CALLS.get() == usize::MAX || Sim::in_interrupt()
+    }
+
+    const HAS_HOOKS: bool = true;
+
+    fn mode_begins() {
+        BEGUN.set((BEGUN.get().0 + 1, BEGUN.get().1));
+    }
+
+    fn mode_ends() {
+        BEGUN.set((BEGUN.get().0, BEGUN.get().1 + 1));
+    }
+}
+
+struct OfHooked;
+// SAFETY: everything is `Hooked`'s.
+unsafe impl Wrapper for OfHooked {
+    type Inner = Hooked;
+}
+
+#[test]
+fn k01_a_wrapped_backend_has_the_bits_the_context_and_the_hooks_of_the_inner_one() {
+    type W = Wrapped<OfHooked>;
+    let [slot] = slots();
+    with::<W, _>(|mmu| {
+        assert_eq!(BEGUN.get(), (1, 0));
+        mmu.write(&slot, KERNEL);
+        assert!(
+            is_active::<Hooked>() && is_pending::<Sim>(),
+            "the same bits"
+        );
+        CALLS.set(usize::MAX);
+        assert!(W::in_interrupt() && !is_active::<W>());
+        with::<W, _>(|inert| inert.write(&slot, KERNEL));
+        CALLS.set(0);
+        mmu.paused(|| assert_eq!(BEGUN.get(), (1, 1)));
+    });
+    assert_eq!(BEGUN.get(), (2, 2));
+    assert_eq!(trace(), "(S[SDI]DI|/)");
+}
+
+for_both_storages! {
+    fn s09_the_hosted_backend_tells_whether_a_pair_is_pending<B>() {
+        let [kernel, user] = slots();
+        assert!(!is_pending::<B>());
+        write::<B, _>(&kernel, KERNEL);
+        assert!(!is_pending::<B>(), "immediate");
+        with::<B, _>(|mmu| {
+            assert!(!is_pending::<B>());
+            mmu.write(&user, USERS);
+            assert!(!is_pending::<B>(), "a user's page needs none");
+            mmu.write(&kernel, KERNEL);
+            assert!(is_pending::<B>() && !is_settled(&kernel));
+            interrupt(|| assert!(is_pending::<B>(), "the interrupted thread's"));
+            mmu.flush();
+            assert!(!is_pending::<B>());
+            mmu.note_store();
+            assert!(is_pending::<B>());
+            mmu.nest().leave();
+            assert!(!is_pending::<B>());
+            mmu.note_store();
+            flush::<B>();
+            assert!(!is_pending::<B>());
+            mmu.note_store();
+            paused::<B, _>(|| assert!(!is_pending::<B>()));
+            mmu.note_store();
+            mmu.flush_tlb_all();
+            assert!(!is_pending::<B>());
+            mmu.note_store();
+            // Another task has nothing to do with it.
+            let other = sim::spawn();
+            sim::switch_to(other);
+            assert!(!is_pending::<B>());
+            sim::switch_to(sim::TaskId::FIRST);
+            assert!(is_pending::<B>());
+        });
+        assert!(!is_pending::<B>());
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+        sim::take_trace();
+    }
+}
