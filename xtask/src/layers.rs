@@ -157,7 +157,7 @@ impl Paths {
             UseTree::Name(name) => self.0.push([before, &[name.ident.to_string()]].concat()),
             UseTree::Rename(name) => self.0.push([before, &[name.ident.to_string()]].concat()),
             UseTree::Group(group) => group.items.iter().for_each(|it| self.import(it, before)),
-            _ => self.0.push(before.to_vec()),
+            UseTree::Glob(_) => self.0.push(before.to_vec()),
         }
     }
 }

@@ -112,7 +112,7 @@ pub fn report(recipe: &str) {
         finished()
     );
     println!(
-        "K12 interrupts that switched tasks: {in_section} of {} in a section, {outside} of {} outside",
+        "K12 interrupts that switched: {in_section} of {} in a section, {outside} of {} outside",
         2 * sections,
         found - 2 * sections
     );
