@@ -192,6 +192,10 @@ fn k12_a_recipe_has_at_most_40_lines_for_the_crate() -> Result<()> {
         let lines = lines_for_the_crate(&text).context(recipe)?;
         assert!(lines.len() >= 15, "{recipe}: the marks are missing");
         assert!(lines.len() <= 40, "{recipe}: {} lines", lines.len());
+        // C12: what a context switch owes.
+        for barrier in ["barrier::dsb(barrier::ISH);", "barrier::isb(barrier::SY);"] {
+            assert!(lines.contains(&barrier), "{recipe}: no `{barrier}`");
+        }
         let row = adopting
             .lines()
             .find(|line| line.starts_with('|') && line.contains(&format!("`{recipe}`")))

@@ -100,6 +100,7 @@ impl ExceptionHandlers for Handlers {
         let count = &current().preempt_count;
         count.fetch_add(HARDIRQ, Ordering::Relaxed);
         timer::acknowledge();
+        work::handle::<Counted<Mmu>>();
         count.fetch_sub(HARDIRQ, Ordering::Relaxed);
         schedule();
     }

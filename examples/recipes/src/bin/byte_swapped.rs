@@ -123,6 +123,7 @@ impl ExceptionHandlers for Handlers {
         let count = &cpu().preempt_count;
         count.fetch_add(HARDIRQ, Ordering::Relaxed);
         timer::acknowledge();
+        work::handle::<Counted<Mmu>>();
         count.fetch_sub(HARDIRQ, Ordering::Relaxed);
         schedule();
     }
