@@ -118,6 +118,8 @@
 ///   the caller): `#[lazy_mmu(join)]`, or no attribute and [`write()`](crate::write())
 /// * the functions whose callers use the mapping when they return (`ioremap`, `vmalloc`, a temporary
 ///   mapping): `#[lazy_mmu]`
+/// * the handler of a synchronous exception: `#[lazy_mmu]` without `join` (see
+///   [`raw`](crate::raw#exception-handlers))
 /// * an allocator that must not know of sections, a debugger, a panic handler: `#[lazy_mmu(paused)]`
 ///
 /// The kernel Hermit, with the attribute on every function that maps, executed 133,280 `dsb ishst`

@@ -53,7 +53,7 @@
 //! that libraries need not know it ([`Global`]).
 //!
 //! Backends besides: [`Eager`] (the mode switched off, or a machine that needs no barrier),
-//! [`Wrapped`] (one that changes a method of another), [`unreached()`] (tables that no walker reaches
+//! [`Wrapped`] (one that changes a method of another), [`Unreached`] (tables that no walker reaches
 //! yet).
 //!
 //! # For libraries
@@ -113,7 +113,7 @@ mod section;
 pub use backend::eager::Eager;
 #[cfg(all(feature = "sim", not(target_os = "none")))]
 pub use backend::sim;
-pub use backend::unreached::unreached;
+pub use backend::unreached::{NoWalker, Unreached};
 pub use backend::wrapped::{Wrapped, Wrapper};
 pub use protocol::backend::{Backend, Global, Machine};
 pub use protocol::bits::{Bits, OwnByte, SharedWord, Storage};

@@ -1,9 +1,16 @@
 //! What is promised, and by whom: the compiler, the state machine, or you.
 //!
-//! The promise: in safe code, given a truthful [`Backend`](crate::Backend) and the duties kept that the `unsafe` functions
-//! list, **every store that needs the barrier pair is followed by it** when its section is left or flushed (or at once,
-//! where there is none); **the mode is on exactly while a section is open**; and **a [`Pending`](crate::Pending) value
-//! is redeemed only after the pair** of what was stored through its section before it was made.
+//! In safe code, given a truthful [`Backend`](crate::Backend) and [`Machine`](crate::Machine), and
+//! if the duties of the `unsafe` functions are kept:
+//!
+//! * **Every store that needs the barrier pair is followed by it** when its section is left or
+//!   flushed, or at once where no section is open.
+//! * **The mode is on only while a section is open.** (The section that began it ends it. Sections
+//!   that are still open then make their stores immediate.)
+//! * **A [`Pending`](crate::Pending) value is redeemed only after the pair** of the stores that were
+//!   made through its section before it.
+//! * **An [`Unmapped`](crate::Unmapped) value, or one in a [`Gather`](crate::Gather), is had only
+//!   after its invalidation.**
 //!
 //! # What the compiler refuses
 //!
@@ -29,8 +36,11 @@
 //! | use a pending mapping without a proof; with one from before the mapping, of another section, of a nested one, of the caller; after another store | E0061, E0616; E0499, E0521, E0597, E0716 |
 //! | let a pending mapping or a proof out of its closure; shorten or lengthen its brand | lifetime errors |
 //! | have an unmapped frame back before its invalidation, or twice; forge what was unmapped; invalidate it on another thread, or with another backend | private fields, E0382, E0277, E0308 |
-//! | a leaf where a table is expected | E0308 |
-//! | make a handle, use bare tokens, change the bits, implement `Backend`, store without synchronisation, split a block, without `unsafe` | E0133, E0200 |
+//! | have a gathered value before its invalidation; keep, forget or exchange a gather | E0499, E0521 |
+//! | a leaf where a table is expected; an entry that is not 64 bits | E0308, E0277 |
+//! | without `unsafe`: make a handle, use bare tokens, change the bits | E0133 |
+//! | without `unsafe`: implement `Backend`, `Machine` or `Entry` | E0200 |
+//! | without `unsafe`: store without synchronization or barrier, split a block, invalidate on one CPU | E0133 |
 //!
 //! # What the state machine handles at run time
 //!
@@ -83,8 +93,12 @@
 //!   again. [`unmap`](crate::LazyMmu::unmap) has that order in its types.
 //! * An address whose old mapping is unmapped, but not invalidated, must not be mapped. A forgotten
 //!   [`Unmapped`](crate::Unmapped) is never invalidated.
-//! * The range of virtual addresses that an entry translates, and other users of the range while
-//!   [`break_before_make`](crate::LazyMmu::break_before_make) has broken it, are the caller's duty.
+//! * The range of virtual addresses that an entry translates, the ASID of a user's range, and other
+//!   users of the range while [`break_before_make`](crate::LazyMmu::break_before_make) has broken it,
+//!   are the caller's duty. So are the range and scope of a value that is
+//!   [withheld](crate::Unmapped::withhold).
+//! * A function that [joins](crate::join()) its caller's section promises nothing at its return: its
+//!   mappings are usable after the caller's flush or leave.
 //! * A TLB invalidation covers TLBs. Software that walks the tables (`get_user_pages`, a dump, a
 //!   hypervisor's shadow walker) may hold an old entry, or a table, longer: the code that frees the
 //!   table waits for it too. [`Unmapped::map`](crate::Unmapped::map) wraps the table for that.
@@ -94,7 +108,8 @@
 //!   value given to [`pending`](crate::LazyMmu::pending) may say something else than the stores
 //!   before it.
 //! * Where softirqs are disabled, a pause is inert, and a section from before still defers through
-//!   its guard.
+//!   its guard. A mapping that is made through an inert section there waits for that section, not
+//!   for those further up.
 //! * A section that is inert because softirqs were disabled, in which they are enabled and disabled
 //!   again, cannot tell at its leave whose pair is pending. Stores deferred in between wait for the
 //!   section further up.
@@ -109,7 +124,10 @@
 //! * Code that calls [`Task::current`](crate::Task::current) makes one handle a thread, does not
 //!   use it in an interrupt, and does not forget it together with its section.
 //! * Code that calls [`raw`](crate::raw) passes each bare token on once, in order, on its thread.
-//! * An exception handler that stores opens a section of its own (see [`raw`](crate::raw)).
+//! * An exception handler that stores opens a section of its own, which does not join (see
+//!   [`raw`](crate::raw)).
+//! * Code names the kernel's own backend. Another one, with the machine of another exception level
+//!   ([`El1`](crate::aarch64::El1) at EL2), invalidates another regime.
 //! * `__private` belongs to the macros.
 //! * The contents of the tables are the kernel's, and the hardware is its maker's.
 //!

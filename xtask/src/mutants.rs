@@ -58,7 +58,12 @@ const STAGES: [Stage; 4] = [
     Stage {
         name: "the kernels in QEMU",
         package: "lazy-mmu",
-        files: &["lazy-mmu/src/aarch64.rs", "lazy-mmu/src/backend.rs"],
+        files: &[
+            "lazy-mmu/src/aarch64/barriers.rs",
+            "lazy-mmu/src/aarch64/kernel.rs",
+            "lazy-mmu/src/aarch64/place.rs",
+            "lazy-mmu/src/aarch64/tlb.rs",
+        ],
         arguments: &[
             "-C=--package=xtask",
             "--features=xtask/qemu",

@@ -62,7 +62,8 @@ impl Args {
 
     /// Whether a program is built that the C form is linked with.
     pub(crate) fn need_c_form(&self) -> bool {
-        self.program.is_none_or(|it| package(it) == QEMU_PACKAGE)
+        self.program
+            .is_none_or(|it| !SMALL_PACKAGES.contains(&folder(it)))
     }
 
     fn are_default(&self) -> bool {
@@ -84,9 +85,10 @@ impl Args {
 }
 
 /// The kernels, each with its expected output beside the package.
-const PROGRAMS: [&str; 16] = [
+const PROGRAMS: [&str; 17] = [
     FIRST_KERNEL,
     NESTED_SECTIONS,
+    EARLY_GLOBAL,
     "other_writes",
     "paging_crate",
     "multiarch_crate",
@@ -112,16 +114,17 @@ pub(crate) const RECIPES: [&str; 3] = ["byte_per_task", "byte_per_cpu", "byte_sw
 /// The ones that are for EL1 only.
 const EL1_ONLY: [&str; 5] = [TASKS, FIRST_KERNEL, RECIPES[0], RECIPES[1], RECIPES[2]];
 
-/// The packages that the programs are in.
-const QEMU_PACKAGE: &str = "qemu";
-const SMALL_PACKAGES: [&str; 2] = ["first_kernel", "recipes"];
+/// The folders of packages with few programs, which the C form is not linked with.
+const SMALL_PACKAGES: [&str; 3] = [EARLY, "first_kernel", "recipes"];
+const EARLY: &str = "early";
 
 /// The folder in `examples` whose package has the program.
-fn package(program: &str) -> &'static str {
+fn folder(program: &str) -> &'static str {
     match program {
-        FIRST_KERNEL => SMALL_PACKAGES[0],
-        _ if RECIPES.contains(&program) => SMALL_PACKAGES[1],
-        _ => QEMU_PACKAGE,
+        EARLY_GLOBAL => EARLY,
+        FIRST_KERNEL => "first_kernel",
+        _ if RECIPES.contains(&program) => "recipes",
+        _ => "qemu",
     }
 }
 
@@ -149,6 +152,9 @@ const MANY_SCENARIO_PAGES: usize = 16;
 
 /// The one with threads and several CPUs, single-stepped.
 const TASKS: &str = "tasks";
+
+/// The one that is not linked where it runs at first: a package of its own.
+const EARLY_GLOBAL: &str = "early_global";
 
 /// The one that is for EL2 only.
 const EL2_WITHOUT_VHE: &str = "el2_without_vhe";
@@ -348,14 +354,14 @@ fn short_forms(kernels: &Kernels, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// One program. Of the small packages it builds only the program's.
+/// One program. If it is in a small package, nothing else is built.
 fn one(shell: &Shell, program: &str, args: &Args) -> Result<()> {
     let kernels = if args.need_c_form() {
         Kernels::build(shell)?
     } else {
         let targets = Kernels::targets(shell);
         for (target, lse) in targets.iter().zip(["+lse", "-lse"]) {
-            build_small(shell, target, lse, &[package(program)])?;
+            build_small(shell, folder(program), target, lse)?;
         }
         Kernels { targets }
     };
@@ -509,32 +515,30 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
 
 /// Builds all programs.
 fn build_levels(shell: &Shell, target: &Path, lse: &str) -> Result<()> {
-    build(shell, &target.join("el2"), lse, "el2")?;
+    build(shell, KERNELS, &target.join("el2"), lse, "el2")?;
     let features = if lse == "+lse" { LSE_FEATURES } else { "el1" };
-    build(shell, target, lse, features)?;
-    build_small(shell, target, lse, &SMALL_PACKAGES)
-}
-
-/// Builds the programs of `packages`, which are for EL1 and have no features to choose.
-fn build_small(shell: &Shell, target: &Path, lse: &str, packages: &[&str]) -> Result<()> {
-    for package in packages {
-        let package = format!("lazy-mmu-{}", package.replace('_', "-"));
-        cmd!(
-            shell,
-            "cargo build --locked -p {package} --bins --features kernel --profile kernel --target {TARGET} --target-dir {target}"
-        )
-        .env("RUSTFLAGS", format!("-Ctarget-feature={lse}"))
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .run()?;
+    build(shell, KERNELS, target, lse, features)?;
+    for folder in SMALL_PACKAGES {
+        build_small(shell, folder, target, lse)?;
     }
     Ok(())
 }
 
-/// Builds all programs of one set of register names.
-fn build(shell: &Shell, target: &Path, lse: &str, features: &str) -> Result<()> {
+/// The package of most programs.
+const KERNELS: &str = "lazy-mmu-qemu";
+
+/// Builds the programs of the small package in `folder`.
+fn build_small(shell: &Shell, folder: &str, target: &Path, lse: &str) -> Result<()> {
+    let package = format!("lazy-mmu-{}", folder.replace('_', "-"));
+    let features = if folder == EARLY { "" } else { "kernel" };
+    build(shell, &package, target, lse, features)
+}
+
+/// Builds all programs of a package, with one set of register names.
+fn build(shell: &Shell, package: &str, target: &Path, lse: &str, features: &str) -> Result<()> {
     Ok(cmd!(
         shell,
-        "cargo build --locked -p lazy-mmu-qemu --bins --no-default-features --features {features} --profile kernel --target {TARGET} --target-dir {target}"
+        "cargo build --locked -p {package} --bins --no-default-features --features {features} --profile kernel --target {TARGET} --target-dir {target}"
     )
     // This replaces the flags of .cargo/config.toml.
     .env("RUSTFLAGS", format!("-Ctarget-feature={lse}"))
@@ -571,7 +575,7 @@ fn compare_with_host(output: &str, args: &Args) -> Result<()> {
 
 /// Where the output is that a program is expected to give.
 fn expected_file(program: &str) -> Result<PathBuf> {
-    Ok(crate::workspace()?.join(format!("examples/{}/{program}.txt", package(program))))
+    Ok(crate::workspace()?.join(format!("examples/{}/{program}.txt", folder(program))))
 }
 
 /// What the program printed is what stands in its file.

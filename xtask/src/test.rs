@@ -64,7 +64,7 @@ fn lints_on_the_host(shell: &Shell) -> Result<()> {
 fn lints_on_aarch64(shell: &Shell) -> Result<()> {
     cmd!(
         shell,
-        "cargo clippy --locked -p lazy-mmu -p lazy-mmu-qemu --bins --lib --target {TARGET} -- -D warnings"
+        "cargo clippy --locked -p lazy-mmu -p lazy-mmu-qemu -p lazy-mmu-early --bins --lib --target {TARGET} -- -D warnings"
     )
     .run()?;
     cmd!(

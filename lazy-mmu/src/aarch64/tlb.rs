@@ -11,6 +11,8 @@
 //! global, or, with page-table isolation, have more than one ASID. Those for a user's range name its
 //! ASID.
 
+use core::fmt;
+
 use aarch64_cpu::asm::barrier;
 
 use super::barriers::{refuse_other_architectures, table_barrier};
@@ -57,7 +59,7 @@ pub struct Form {
 }
 
 /// One TLB invalidation instruction.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Tlbi {
     /// By address: TLBI VAALE1IS and its like (EL2: VALE2IS).
     Page {
@@ -97,6 +99,20 @@ impl Tlbi {
             Self::Asid { this_cpu, .. } | Self::All { this_cpu } => this_cpu,
         };
         !this_cpu
+    }
+}
+
+/// The operand in hexadecimal.
+impl fmt::Debug for Tlbi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Page { operand, form } => write!(f, "Page({operand:#x}, {form:?})"),
+            Self::Range { operand, form } => write!(f, "Range({operand:#x}, {form:?})"),
+            Self::Asid { operand, this_cpu } => {
+                write!(f, "Asid({operand:#x}, this_cpu: {this_cpu})")
+            }
+            Self::All { this_cpu } => write!(f, "All(this_cpu: {this_cpu})"),
+        }
     }
 }
 
@@ -367,12 +383,19 @@ impl OneByOne {
         let page_shift = range.page_shift();
         let unit_shift = invalidation.entry_shift() - page_shift;
         let asid = range.asid();
+        // A range may begin inside a leaf.
+        let before = range.start() & ((1 << invalidation.entry_shift()) - 1);
+        let pages = if range.pages() == 0 {
+            0
+        } else {
+            range.pages() + (before >> page_shift)
+        };
         Self {
-            address: range.start(),
-            left: range.pages(),
+            address: range.start() - before,
+            left: pages,
             unit_shift,
             page_shift,
-            by_range: has_range && range.pages() > 1 << unit_shift && range.pages() <= MOST,
+            by_range: has_range && pages > 1 << unit_shift && pages <= MOST,
             asid: u64::from(asid.unwrap_or(0)) << 48,
             form: Form {
                 all_levels: invalidation.scope.all_levels(),
@@ -667,6 +690,53 @@ mod tests {
         };
         assert_eq!(table(2).len(), 512);
         assert_eq!(table(1), [ALL]);
+    }
+
+    #[test]
+    fn b30_a_range_that_begins_inside_a_leaf_loses_none() {
+        let scope = Scope::leaves(21);
+        for (start, pages, blocks) in [
+            (0x10_0000, 512, &[0, 0x20_0000][..]),
+            (0x1f_f000, 2, &[0, 0x20_0000]),
+            (0x1f_f000, 1, &[0]),
+            (0x20_0000, 512, &[0x20_0000]),
+            (0xffff_ffff_fff0_0000, 256, &[0xffff_ffff_ffe0_0000]),
+        ] {
+            let range = range(Granule::Kib4, start, pages);
+            let form = LAST_LEVEL;
+            let by_address: Vec<_> = instructions(Tlbs::EL1, range, scope).collect();
+            let expected: Vec<_> = blocks
+                .iter()
+                .map(|block| Tlbi::Page {
+                    operand: block >> 12 & 0xfff_ffff_ffff,
+                    form,
+                })
+                .collect();
+            assert_eq!(by_address, expected, "{start:#x}");
+            // By ranges they cover the same, from the first leaf on.
+            let covered: u64 = instructions(WITH_RANGE, range, scope)
+                .map(|it| match it {
+                    Tlbi::Range { operand, .. } => {
+                        ((operand >> 39 & 31) + 1) << (5 * (operand >> 44 & 3) + 1)
+                    }
+                    _ => 512,
+                })
+                .sum();
+            assert!(covered >= (start & 0x1f_ffff) / 4096 + pages, "{start:#x}");
+        }
+    }
+
+    #[test]
+    fn b30_two_page_sizes_are_everything() {
+        let [small, large] =
+            [(12, 0x10_0000), (16, 0x20_0000)].map(|(shift, start)| Invalidation {
+                range: VirtualRange::new(shift, start, 1).unwrap(),
+                scope: Scope::PAGES,
+            });
+        // TG names one granule, and entries of another may stay.
+        let both = [small.union(large)];
+        assert_eq!(WITH_RANGE.instructions(&both).collect::<Vec<_>>(), [ALL]);
+        assert_eq!(Tlbs::EL1.instructions(&both).collect::<Vec<_>>(), [ALL]);
     }
 
     #[test]

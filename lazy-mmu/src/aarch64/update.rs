@@ -75,7 +75,8 @@ pub(crate) fn clear<B: Backend>(slot: &AtomicU64) -> u64 {
 ///
 /// # Panics
 ///
-/// If the entry is in a [contiguous group](super::contiguous); nothing was changed.
+/// If the entry is in a [contiguous group](super::contiguous), or if `software_dirty` has bits of
+/// the descriptor's type or address; nothing was changed.
 #[inline]
 pub fn set_wrprotect<B: Backend>(slot: impl Slot, software_dirty: u64) -> u64 {
     wrprotect::<B>(slot.atomic(), software_dirty, contiguous::refuse_member)
@@ -88,6 +89,7 @@ pub(crate) fn wrprotect<B: Backend>(
     software_dirty: u64,
     check: impl Fn(u64),
 ) -> u64 {
+    check_software_bits(software_dirty);
     update::<B>(slot, check, |old| {
         let dirty = if old & (DBM | READ_ONLY) == DBM {
             software_dirty
@@ -162,6 +164,14 @@ fn add_access_flags<B: Backend, D: LeafDescriptor>(
     (old != new, old != new && needed.get())
 }
 
+#[inline]
+fn check_software_bits(bits: u64) {
+    assert!(
+        bits & !ATTRIBUTES == 0,
+        "software has no bits of its own among those of the type and the address"
+    );
+}
+
 /// What [`set_access_flags`] makes of an entry.
 ///
 /// # Panics
@@ -169,10 +179,7 @@ fn add_access_flags<B: Backend, D: LeafDescriptor>(
 /// If `software_bits` has bits of the descriptor's type or address.
 #[inline]
 pub(crate) fn access_flags(wanted: u64, software_bits: u64) -> impl Fn(u64) -> u64 {
-    assert!(
-        software_bits & !ATTRIBUTES == 0,
-        "software has no bits of its own among those of the type and the address"
-    );
+    check_software_bits(software_bits);
     move |old| {
         // READ_ONLY permits by being clear: it stays only if both have it.
         let read_only = old & wanted & READ_ONLY;

@@ -53,7 +53,7 @@ pub struct Sim;
 pub struct SimOwnByte;
 
 /// What the simulated CPU did, in order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// A descriptor was stored in the 64-bit entry at the address `slot`.
     Store {
@@ -95,6 +95,33 @@ pub enum Event {
     InterruptReturn,
     /// This task runs from here on.
     Switch(TaskId),
+}
+
+/// Addresses and descriptors in hexadecimal.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store { slot, value } => {
+                write!(f, "Store {{ slot: {slot:#x}, value: {value:#x} }}")
+            }
+            Self::Tlbi(address) => write!(f, "Tlbi({address:#x})"),
+            Self::TlbiTable(address) => write!(f, "TlbiTable({address:#x})"),
+            Self::TlbiForm(tlbi) => write!(f, "TlbiForm({tlbi:?})"),
+            Self::Enter(kind) => write!(f, "Enter({kind:?})"),
+            Self::Leave(kind) => write!(f, "Leave({kind:?})"),
+            Self::Pause(kind) => write!(f, "Pause({kind:?})"),
+            Self::Resume(kind) => write!(f, "Resume({kind:?})"),
+            Self::Switch(task) => write!(f, "Switch({task:?})"),
+            Self::DsbIshst => f.write_str("DsbIshst"),
+            Self::DsbIsh => f.write_str("DsbIsh"),
+            Self::DsbNsh => f.write_str("DsbNsh"),
+            Self::Isb => f.write_str("Isb"),
+            Self::TlbiAll => f.write_str("TlbiAll"),
+            Self::TlbiRepeated => f.write_str("TlbiRepeated"),
+            Self::Interrupt => f.write_str("Interrupt"),
+            Self::InterruptReturn => f.write_str("InterruptReturn"),
+        }
+    }
 }
 
 /// A simulated task. The first of each host thread is [`TaskId::FIRST`], which runs at the start.

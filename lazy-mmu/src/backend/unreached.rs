@@ -1,18 +1,77 @@
 //! Tables that no walker reaches: no barrier is needed.
 
-use super::eager::Eager;
-use crate::protocol::backend::Machine;
+use core::marker::PhantomData;
+
+use super::eager::Off;
+use crate::protocol::backend::{Backend, Machine};
 use crate::protocol::range::Invalidation;
-use crate::section::closure;
-use crate::section::guard::LazyMmu;
-use crate::section::nesting::Dynamic;
 
-/// The machine of tables that no walker reaches. Its users cannot name it: [`unreached`] gives it.
+/// The backend of tables that no walker reaches: its stores execute no barrier, and its
+/// invalidations nothing.
+///
+/// For tables at boot, before the MMU is on, and for those of a new address space, before they are
+/// linked, by the code that changes live tables. Only `unsafe` code can choose it: it says by
+/// [`NoWalker`] which tables those are. A walker takes the backend from its section:
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{Sim, take_trace};
+/// use lazy_mmu::{Backend, LazyMmu, Nesting, NoWalker, Unreached, with};
+///
+/// fn map<B: Backend>(mmu: &mut LazyMmu<'_, impl Nesting, B>, table: &[AtomicU64]) {
+///     mmu.write_range(table, |i| Leaf::page(4096 * i as u64, KERNEL_DATA));
+/// }
+///
+/// /// The tables of a new process.
+/// struct NewProcess;
+///
+/// // SAFETY: `fork` uses it for tables that it has not linked yet, and its link orders the stores.
+/// unsafe impl NoWalker for NewProcess {}
+///
+/// fn fork(table: &[AtomicU64]) {
+///     with::<Unreached<NewProcess>, _>(|mmu| map(mmu, table));
+/// }
+/// # let table = [const { AtomicU64::new(0) }; 512];
+/// # fork(&table);
+/// assert!(take_trace().is_empty());
+/// with::<Sim, _>(|mmu| map(mmu, &table)); // a live one
+/// ```
 #[derive(Debug)]
-pub struct NoWalker;
+pub struct Unreached<T>(PhantomData<T>);
 
-// SAFETY: only `unreached` hands it out, whose caller promises that no walker reaches the tables.
-unsafe impl Machine for NoWalker {
+/// Tables that no walker reaches, for [`Unreached`].
+///
+/// # Safety
+///
+/// Wherever [`Unreached`] of this type is used as a backend, by whichever code can name the type:
+///
+/// * No walker, of any CPU, reaches the tables that it changes, and no TLB has translations from
+///   them.
+/// * Before a walker may reach them, what is executed orders these stores before that: the store of
+///   a [table descriptor](crate::Descriptor::points_to_table) by another backend, or the barrier
+///   before the change of TTBR.
+pub unsafe trait NoWalker: 'static {}
+
+// SAFETY: no bits are ever set, so no pair is ever deferred.
+unsafe impl<T: NoWalker> Backend for Unreached<T> {
+    type Storage = Off;
+    type Machine = Self;
+
+    #[inline]
+    fn current() -> Off {
+        Off
+    }
+
+    /// Never: it would change nothing, because every store is immediate anyway.
+    #[inline]
+    fn in_interrupt() -> bool {
+        false
+    }
+}
+
+// SAFETY: `T`'s author promises that no walker reaches the tables.
+unsafe impl<T: NoWalker> Machine for Unreached<T> {
     #[inline]
     fn barrier() {}
 
@@ -24,42 +83,4 @@ unsafe impl Machine for NoWalker {
 
     #[inline]
     fn invalidate_all() {}
-}
-
-/// Runs `f` with a section through which stores execute no barrier, and invalidations nothing: for
-/// tables that no walker reaches yet, by the code that changes live tables.
-///
-/// At boot, before the MMU is on; or the tables of a new address space, before they are linked. The
-/// walker is generic over the backend, or takes it from the section:
-///
-/// ```
-/// use core::sync::atomic::AtomicU64;
-/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-/// use lazy_mmu::sim::{Event, Sim, take_trace};
-/// use lazy_mmu::{Backend, LazyMmu, Nesting};
-///
-/// fn map<B: Backend>(mmu: &mut LazyMmu<'_, impl Nesting, B>, table: &[AtomicU64]) {
-///     mmu.write_range(table, |i| Leaf::page(4096 * i as u64, KERNEL_DATA));
-/// }
-///
-/// let table = [const { AtomicU64::new(0) }; 512];
-/// // SAFETY: the table is not linked yet; the store that links it orders these before it.
-/// unsafe { lazy_mmu::unreached(|mmu| map(mmu, &table)) };
-/// assert!(take_trace().is_empty());
-/// lazy_mmu::with::<Sim, _>(|mmu| map(mmu, &table)); // the live one
-/// ```
-///
-/// # Safety
-///
-/// * No walker, of any CPU, reaches the tables that `f` changes through the section, and no TLB has
-///   translations from them.
-/// * Before a walker may reach them, the caller executes what orders these stores before that: the
-///   store of a [table descriptor](crate::Descriptor::points_to_table) by another section, or the
-///   barrier before the change of TTBR.
-/// * `f` passes the section's backend on to no other code that outlives it.
-#[inline]
-pub unsafe fn unreached<R>(
-    f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, Eager<NoWalker>>) -> R,
-) -> R {
-    closure::with(f)
 }

@@ -1,11 +1,12 @@
 //! What a machine can observe, beside its own barriers.
 
+use core::fmt;
 use core::sync::atomic::AtomicU64;
 
 use super::token::Kind;
 
 /// What [`Machine::observe`](crate::Machine::observe) is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A descriptor was stored through the crate.
@@ -24,4 +25,19 @@ pub enum Event {
     /// A pause ended. One that changed nothing (nested in another, or in an interrupt) is not
     /// reported.
     Resume(Kind),
+}
+
+/// Descriptors in hexadecimal.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store { slot, value } => {
+                write!(f, "Store {{ slot: {slot:?}, value: {value:#x} }}")
+            }
+            Self::Enter(kind) => write!(f, "Enter({kind:?})"),
+            Self::Leave(kind) => write!(f, "Leave({kind:?})"),
+            Self::Pause(kind) => write!(f, "Pause({kind:?})"),
+            Self::Resume(kind) => write!(f, "Resume({kind:?})"),
+        }
+    }
 }

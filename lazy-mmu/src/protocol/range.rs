@@ -38,15 +38,12 @@ impl VirtualRange {
     ///
     /// # Panics
     ///
-    /// If `page_shift` is 0, or over 63.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "below 64, or the shift panics"
-    )]
+    /// If `page_shift` is not 12, 14 or 16: pages have 4, 16 or 64 KiB.
+    #[expect(clippy::cast_possible_truncation, reason = "16 at most")]
     pub const fn new(page_shift: u32, start: u64, pages: u64) -> Result<Self, BadRange> {
         assert!(
-            0 < page_shift && page_shift < 64,
-            "a page has 2 bytes at least, and less than 64 bits of addresses"
+            matches!(page_shift, 12 | 14 | 16),
+            "pages have 4, 16 or 64 KiB: a `page_shift` of 12, 14 or 16"
         );
         let align = 1 << page_shift;
         if start & (align - 1) != 0 {
@@ -78,7 +75,7 @@ impl VirtualRange {
     ///
     /// # Panics
     ///
-    /// If `page_shift` is 0, or over 63.
+    /// If `page_shift` is not 12, 14 or 16: pages have 4, 16 or 64 KiB.
     pub const fn of_addresses(page_shift: u32, addresses: Range<u64>) -> Result<Self, BadRange> {
         let Range { start, end } = addresses;
         let align = 1 << page_shift;
@@ -103,6 +100,10 @@ impl VirtualRange {
     }
 
     /// The same addresses, of the user's address space `asid` only.
+    ///
+    /// It removes the translations that have the ASID. It may leave global ones, so it is not for
+    /// the kernel's. A kernel that has two ASIDs for an address space (page-table isolation) needs
+    /// two ranges, or one of all address spaces.
     #[must_use]
     pub const fn of_asid(self, asid: u16) -> Self {
         Self {
@@ -115,9 +116,9 @@ impl VirtualRange {
     ///
     /// # Safety
     ///
-    /// Until the invalidation has been executed the thread stays on its CPU, and no other CPU
-    /// uses the translations, or may have them in its TLB: the address space has run on this CPU
-    /// only, say.
+    /// For each use of the result, of a copy, or of a range made of it: until the invalidation has
+    /// been executed the thread stays on its CPU, and no other CPU uses the translations, or may
+    /// have them in its TLB. For example, the address space has run on this CPU only.
     #[must_use]
     pub const unsafe fn on_this_cpu(self) -> Self {
         Self {
@@ -148,28 +149,25 @@ impl VirtualRange {
     }
 
     /// The smallest range with both in it; an empty one adds nothing. Of two address spaces it
-    /// makes all.
-    ///
-    /// # Panics
-    ///
-    /// If the page sizes differ: a kernel has one.
+    /// makes all. Of two page sizes it makes the whole address space, because one invalidation by
+    /// range is for pages of one size.
     #[must_use]
     pub const fn hull(self, other: Self) -> Self {
-        assert!(
-            self.page_shift == other.page_shift,
-            "ranges of different granules"
-        );
         if self.pages == 0 {
             return other;
         }
         if other.pages == 0 {
             return self;
         }
-        let start = min(self.page(), other.page());
-        let end = max(self.end_page(), other.end_page());
+        let (start, pages) = if self.page_shift == other.page_shift {
+            let start = min(self.page(), other.page());
+            (start, max(self.end_page(), other.end_page()) - start)
+        } else {
+            (0, 1 << (64 - self.page_shift))
+        };
         Self {
             start: start << self.page_shift,
-            pages: end - start,
+            pages,
             page_shift: self.page_shift,
             this_cpu: self.this_cpu && other.this_cpu,
             asid: match (self.asid, other.asid) {
@@ -181,9 +179,8 @@ impl VirtualRange {
 
     /// Whether the hull has no other addresses than the two have.
     pub(crate) fn is_adjoined_by(self, other: Self) -> bool {
-        (self.asid, self.this_cpu) == (other.asid, other.this_cpu)
-            && self.page() <= other.end_page()
-            && other.page() <= self.end_page()
+        let of = |it: Self| (it.page_shift, it.this_cpu, it.asid);
+        of(self) == of(other) && self.page() <= other.end_page() && other.page() <= self.end_page()
     }
 
     /// The number of the first page.
@@ -347,10 +344,6 @@ impl Invalidation {
     }
 
     /// The smallest one with both in it; one of an empty range adds nothing.
-    ///
-    /// # Panics
-    ///
-    /// If the page sizes differ: a kernel has one.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         let range = self.range.hull(other.range);
@@ -441,6 +434,12 @@ mod tests {
         let none = range(0x8000, 0);
         assert_eq!(low.hull(none), low);
         assert_eq!(none.hull(low), low);
+        // Of two page sizes all.
+        let large = VirtualRange::new(16, 0xffff_ffff_ffff_0000, 1).unwrap();
+        for hull in [low.hull(large), large.hull(low)] {
+            assert_eq!(hull.start(), 0);
+            assert_eq!(hull.pages() << (hull.page_shift() - 1), 1 << 63);
+        }
     }
 
     #[test]

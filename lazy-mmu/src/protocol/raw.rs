@@ -1,8 +1,8 @@
 //! The state machine, and its bare token for FFI.
 //!
-//! Everything else in the crate is a typed form of what is here. The functions are `unsafe` because a bare
-//! [`State`] can be leaked, or passed out of order, and then a barrier is lost or the mode stays on. Use them where
-//! no guard can live: at the border to C or assembly.
+//! Everything else in the crate is a typed form of what is here. The functions are `unsafe` because
+//! code can leak a bare [`State`], or pass it on out of order, and then a barrier is lost or the mode
+//! stays on. Use them where no guard can live: at the border to C or assembly.
 //!
 //! ```
 //! use lazy_mmu::raw::{self, State};
@@ -33,14 +33,20 @@
 //!
 //! Four [bits](crate::Bits) a thread, and a token. All of it:
 //!
-//! | operation | |
-//! |---|---|
-//! | enter | in an interrupt, or `PAUSED`: *Inert*. Else `ACTIVE` is set: it was set before → *Nested*, it was not → *Outermost* |
-//! | leave | *Inert*: as flush. *Nested*: if `PENDING`, clear it, then the barrier pair. *Outermost*: if `PENDING`, the pair; then clear all bits but `PAUSED`, at once |
-//! | store | the descriptor first. Then, if it needs the pair: `PENDING` set → done; `ACTIVE` and not `PAUSED` → set `PENDING`; else the pair at once. Through an *Inert* section, and without a section in an interrupt: the pair at once |
-//! | pause | in an interrupt: *Inert*. Else flush; then, if `PAUSED` is set: *Nested*, else set it: *Outermost* |
-//! | resume | *Outermost*: clear `PAUSED`. *Inert*: as flush |
-//! | flush | in an interrupt, through an *Inert* section or without one: nothing. Else, if `PENDING`: clear it, then the pair |
+//! * **enter**: in an interrupt, or if PAUSED is set, the section is *Inert*. Else ACTIVE is set: if
+//!   it was set before, the section is *Nested*; if not, *Outermost*.
+//! * **join**: if the thread defers (ACTIVE, not PAUSED, not in an interrupt), nothing, and nothing
+//!   at the end. Else as enter, and the end is the leave.
+//! * **leave**, *Nested*: if PENDING is set, clear it, then the barrier pair. *Outermost*: if PENDING
+//!   is set, the pair; then clear all bits but PAUSED, at once. *Inert*: as flush.
+//! * **store**: the descriptor first. Then, if it needs the pair: if PENDING is set, done; if the
+//!   thread defers, set PENDING; else the pair at once. Through an *Inert* section, and in an
+//!   interrupt without a section, the pair at once.
+//! * **pause**: in an interrupt *Inert*. Else flush; then, if PAUSED is set, *Nested*; else set it:
+//!   *Outermost*.
+//! * **resume**: *Outermost*: clear PAUSED. *Inert*: as flush.
+//! * **flush**: in an interrupt, through an *Inert* section or without one, nothing. Else, if PENDING
+//!   is set, clear it, then the pair.
 //!
 //! A section that is entered through the task's handle has no token. Its enter sets `OWNED` with
 //! `ACTIVE`, if no bit is set. Its leave is that of *Outermost* if `OWNED` is set, else that of
@@ -65,14 +71,15 @@
 //!
 //! # Exception handlers
 //!
-//! An *interrupt* handler neither sees nor changes the bits of the thread that it interrupted. A *synchronous
-//! exception* handler runs on behalf of the thread: its section is Nested in the thread's, and flushes when it is
-//! left. Such a handler must open a section for its stores: a deferred store without one, made just where the
-//! thread is leaving its outermost section, would have nobody left to emit its pair, nor would anything tell of it.
+//! An *interrupt* handler neither sees nor changes the bits of the thread that it interrupted. A
+//! *synchronous exception* handler runs on behalf of the thread: its section is Nested in the
+//! thread's, and flushes when it is left. Such a handler must open a section of its own, which does
+//! not join, for its stores. A store without one, made just where the thread is leaving its outermost section, may be deferred; then
+//! nobody is left to emit its pair, and the loss is silent.
 //!
-//! What a handler flushes is what it has stored itself. A store that the thread was just making, or a pair that it was just
-//! about to execute, when the exception came, is the thread's own to complete: for that the handler's flush, and its proof
-//! ([`Visible`](crate::Visible)), do not stand.
+//! The handler's flush emits the pair of its own stores. A store that the thread was just making, or
+//! a pair that it was just about to execute, when the exception came, is the thread's own to
+//! complete: the handler's flush, and its proof ([`Visible`](crate::Visible)), do not cover that.
 
 use core::sync::atomic::{Ordering, compiler_fence};
 

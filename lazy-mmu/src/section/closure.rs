@@ -201,7 +201,9 @@ pub fn with<B: Backend, R>(f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>
 /// So a function that is called in a loop batches with its caller's section: the leave of a nested
 /// section would flush at each call. The price is what the function promises. When it returns, its
 /// stores may still be pending, and its caller's leave or flush emits their pair. A function whose
-/// mappings its caller uses at once uses [`with`], [`visible()`], or calls `mmu.flush()`.
+/// mappings its caller uses at once uses [`with`], [`visible()`], or calls `mmu.flush()`. A handler
+/// of a synchronous exception opens a section that does not join around its calls of such functions
+/// (see [`raw`](crate::raw#exception-handlers)).
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

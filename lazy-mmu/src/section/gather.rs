@@ -177,7 +177,8 @@ impl<T, B: Backend> Gather<'_, T, B> {
     /// Removes all that it has gathered from the TLBs, by one invalidation, and then passes each
     /// value to `f`, in order. The gather is empty after that.
     ///
-    /// A panic in `f` leaves the values behind in the storage.
+    /// A panic in `f` leaves the values behind it in the storage. If the gather is used further,
+    /// it drops them when it needs their places.
     pub fn flush(&mut self, f: impl FnMut(T)) {
         self.invalidate();
         let len = core::mem::take(&mut self.len);
@@ -189,8 +190,10 @@ impl<T, B: Backend> Gather<'_, T, B> {
 
     /// Stores a value; there is room for it.
     fn push(&mut self, value: T) {
-        self.values[self.len] = Some(value);
+        let left_behind = self.values[self.len].replace(value);
         self.len += 1;
+        // After the value counts, because a destructor may panic.
+        drop(left_behind);
     }
 
     fn note(&mut self, invalidation: Invalidation) {

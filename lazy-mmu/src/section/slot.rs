@@ -33,8 +33,10 @@ use core::sync::atomic::AtomicU64;
 ///
 /// # Safety
 ///
-/// The type has the size and alignment of a `u64`, and no padding; every value of the 64 bits is a
-/// valid value of the type; and it has no destructor that matters, because a store drops nothing.
+/// * The type has the size and alignment of a `u64`, and no padding.
+/// * Every value of the 64 bits is a valid value of the type, and its author relies on no other:
+///   any code that has a `&mut` of it may store any bits.
+/// * It has no destructor that matters, because a store drops nothing.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a 64-bit page-table entry",
     note = "implement `lazy_mmu::Entry` for a type that is transparent over a `u64`; an address is written by `write_ptr`"
@@ -128,7 +130,7 @@ impl<E: Entry> Slots for &mut [E] {
                 "an `Entry` has the size and alignment of a `u64`"
             );
         }
-        let entries: *const [E] = self;
+        let entries: *mut [E] = self;
         // SAFETY: `Entry` promises the representation of 64 bits, and the borrow is exclusive as
         // long as the result is used.
         unsafe { &*(entries as *const [AtomicU64]) }

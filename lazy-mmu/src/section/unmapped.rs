@@ -77,10 +77,6 @@ impl<T, B: Backend> Unmapped<T, B> {
 
     /// Both together: one invalidation for the smallest range that has both. For ranges that are far
     /// apart, and for more than a few, use a [`Gather`](crate::Gather).
-    ///
-    /// # Panics
-    ///
-    /// If they are of different granules.
     pub fn and<U>(self, other: Unmapped<U, B>) -> Unmapped<(T, U), B> {
         let invalidation = self.invalidation.union(other.invalidation);
         withheld((self.into_parts().0, other.into_parts().0), invalidation)

@@ -1,7 +1,8 @@
 //! What `{:?}` shows: the bits by their names, and no value that is not to be had yet.
 
-use lazy_mmu::aarch64::Granule;
-use lazy_mmu::sim::{Sim, bits};
+use lazy_mmu::aarch64::descriptor::Leaf;
+use lazy_mmu::aarch64::{Granule, Tlbi};
+use lazy_mmu::sim::{self, Sim, bits};
 use lazy_mmu::{Bits, Task, with};
 
 use crate::common::{KERNEL, slots};
@@ -64,4 +65,52 @@ fn what_is_not_to_be_had_yet_is_not_shown() {
         );
         assert!(shown.ends_with("all_levels: false } }, .. }"), "{shown}");
     });
+}
+
+#[test]
+fn addresses_descriptors_and_operands_are_shown_in_hexadecimal() {
+    let shown = [
+        format!("{KERNEL:?}"),
+        format!("{:?}", sim::Event::Tlbi(0xffff_8000_0000_0000)),
+        format!("{:?}", sim::Event::TlbiTable(0x4000_0000)),
+        format!(
+            "{:?}",
+            sim::Event::Store {
+                slot: 0x1f0,
+                value: 0x703
+            }
+        ),
+        format!(
+            "{:?}",
+            lazy_mmu::Event::Store {
+                slot: std::ptr::null(),
+                value: 0x703
+            }
+        ),
+        format!(
+            "{:?}",
+            Tlbi::Asid {
+                operand: 7 << 48,
+                this_cpu: false
+            }
+        ),
+        format!("{:?}", Granule::Kib4.range(0x1234, 1).unwrap_err()),
+        format!(
+            "{:?}",
+            Leaf::from_bits(Granule::Kib4, 2, 0x4000_0003).unwrap_err()
+        ),
+    ];
+    assert_eq!(
+        shown,
+        [
+            &*format!("Leaf({:#x})", KERNEL.0),
+            "Tlbi(0xffff800000000000)",
+            "TlbiTable(0x40000000)",
+            "Store { slot: 0x1f0, value: 0x703 }",
+            "Store { slot: 0x0, value: 0x703 }",
+            "Asid(0x7000000000000, this_cpu: false)",
+            "BadRange(the address 0x1234 is not a multiple of 0x1000)",
+            "BadDescriptor(0x40000003 is a table descriptor, not a leaf)",
+        ]
+    );
 }

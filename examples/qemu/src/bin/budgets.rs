@@ -224,7 +224,30 @@ mod kernel {
 
             self.nested::<B>(operations);
             self.attribute(operations);
+            self.joined::<B>();
             Ok(())
+        }
+
+        /// A joined function for each entry, in a section that is open: the look at the context and
+        /// at the bits, and no leave.
+        fn joined<B: Backend>(&self) {
+            #[inline(never)]
+            fn store<B: Backend>(slot: &AtomicU64, descriptor: u64) {
+                lazy_mmu::join::<B, _>(|mmu| mmu.write(slot, Leaf(descriptor)));
+            }
+            let [few, many] = [8, PAGES].map(|pages| {
+                self.counted(|live| {
+                    lazy_mmu::with::<B, _>(|_| {
+                        for (slot, page) in live.slots[..pages].iter().zip(0..) {
+                            store::<B>(slot, live.first() + 4096 * page);
+                        }
+                    });
+                })
+            });
+            let per_entry = (many.instructions - few.instructions) / (PAGES - 8);
+            println!("S27 a joined section with its call and one store: {per_entry} per entry");
+            assert!(per_entry <= 30, "the budget is 30");
+            assert_eq!((many.atomics, many.pairs), (few.atomics, 1));
         }
 
         /// One pair for each leave that finds something pending, and no other.
