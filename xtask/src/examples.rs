@@ -1,4 +1,4 @@
-//! The examples make their descriptors by the constructors.
+//! The examples make their descriptors by the constructors, and those for the adoption are short.
 //!
 //! A reader copies an example. `Leaf(page | UXN | VALID)` compiles there, but the mapping faults on
 //! a CPU. A constructor cannot make such a leaf, so this module looks for descriptors that an
@@ -7,10 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// The files and folders with examples. In Rust sources the part says which lines are read.
-const PLACES: [(&str, Part); 8] = [
+const PLACES: [(&str, Part); 10] = [
     ("README.md", Part::Everything),
     ("docs", Part::Everything),
     ("lazy-mmu/src", Part::DocComments),
@@ -19,6 +19,8 @@ const PLACES: [(&str, Part); 8] = [
     ("examples/src", Part::Everything),
     ("examples/tests", Part::Everything),
     ("examples/driver", Part::Everything),
+    ("examples/first_kernel", Part::Everything),
+    ("examples/recipes", Part::Everything),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,6 +145,91 @@ fn every_named_attribute_is_mapped_on_the_emulated_cpu() -> Result<()> {
         // The first is the import.
         let uses = words.iter().filter(|it| *it == name).count();
         assert!(uses >= 2, "neither {programs:?} uses {name}");
+    }
+    Ok(())
+}
+
+/// The lines of a recipe that a kernel has for this crate alone.
+///
+/// # Errors
+///
+/// If the marks do not come in pairs, or an `unsafe` stands there that a recipe does not need: it
+/// needs those of the backend's implementation, and of the task's handle.
+fn lines_for_the_crate(text: &str) -> Result<Vec<&str>> {
+    let (mut lines, mut inside) = (Vec::new(), false);
+    for line in text.lines().map(str::trim) {
+        match line {
+            "// lazy-mmu: begin" | "// lazy-mmu: end" => {
+                let begins = line.ends_with("begin");
+                ensure!(inside != begins, "a second `{line}`");
+                inside = begins;
+            }
+            _ if inside && !line.is_empty() => lines.push(line),
+            _ => {}
+        }
+    }
+    ensure!(!inside, "no `// lazy-mmu: end`");
+    for line in &lines {
+        let is_comment = line.starts_with("//");
+        let is_needed = line.contains("unsafe impl aarch64::Kernel for")
+            || line.contains("unsafe { Handle::<Mmu>::current() }");
+        ensure!(
+            is_comment || is_needed || !line.contains("unsafe"),
+            "`{line}` is neither the backend nor the task's handle"
+        );
+    }
+    Ok(lines)
+}
+
+/// `docs/adopting.md` says how many they are.
+#[test]
+fn k12_a_recipe_has_at_most_40_lines_for_the_crate() -> Result<()> {
+    let workspace = crate::workspace()?;
+    let adopting = fs::read_to_string(workspace.join("docs/adopting.md"))?;
+    for recipe in crate::qemu::RECIPES {
+        let file = workspace.join(format!("examples/recipes/src/bin/{recipe}.rs"));
+        let text = fs::read_to_string(file)?;
+        let lines = lines_for_the_crate(&text).context(recipe)?;
+        assert!(lines.len() >= 15, "{recipe}: the marks are missing");
+        assert!(lines.len() <= 40, "{recipe}: {} lines", lines.len());
+        // C12: what a context switch owes.
+        for barrier in ["barrier::dsb(barrier::ISH);", "barrier::isb(barrier::SY);"] {
+            assert!(lines.contains(&barrier), "{recipe}: no `{barrier}`");
+        }
+        let row = adopting
+            .lines()
+            .find(|line| line.starts_with('|') && line.contains(&format!("`{recipe}`")))
+            .with_context(|| format!("docs/adopting.md does not mention {recipe}"))?;
+        assert!(
+            row.ends_with(&format!("| {} |", lines.len())),
+            "docs/adopting.md: {recipe} has {} lines: {row}",
+            lines.len()
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_first_kernel_has_at_most_200_lines() -> Result<()> {
+    let file = crate::workspace()?.join("examples/first_kernel/src/main.rs");
+    let lines = fs::read_to_string(file)?.lines().count();
+    assert!(lines <= 200, "{lines} lines");
+    Ok(())
+}
+
+#[test]
+fn k12_marks_and_unsafe_are_found() -> Result<()> {
+    let marked = |inside: &str| format!("a\n  // lazy-mmu: begin\n{inside}\n// lazy-mmu: end\nb");
+    let text = marked("one\n\n  // unsafe");
+    assert_eq!(lines_for_the_crate(&text)?, ["one", "// unsafe"]);
+    assert_eq!(lines_for_the_crate("a\nb")?, [""; 0]);
+    for wrong in [
+        marked("unsafe { f() };"),
+        marked("// lazy-mmu: begin"),
+        "// lazy-mmu: end".to_owned(),
+        "// lazy-mmu: begin\na".to_owned(),
+    ] {
+        assert!(lines_for_the_crate(&wrong).is_err(), "{wrong}");
     }
     Ok(())
 }

@@ -92,7 +92,11 @@ fn run(args: &Args) -> Result<()> {
             qemu::assembly(&shell, *bless)
         }
         Command::Qemu(args) => {
-            setup::qemu_parts(&shell)?;
+            if args.need_c_form() {
+                setup::qemu_parts(&shell)?;
+            } else {
+                setup::qemu(&shell)?;
+            }
             qemu::run(&shell, args)
         }
     }

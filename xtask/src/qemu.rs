@@ -23,6 +23,10 @@ const LITTLE_PATIENCE: Duration = Duration::from_mins(2);
 
 #[derive(clap::Args, Clone, Copy)]
 pub(crate) struct Args {
+    /// Only this program, in each configuration
+    #[arg(value_parser = program, conflicts_with_all = ["quick", "pages", "debug_pagealloc"])]
+    program: Option<&'static str>,
+
     /// How many pages each operation maps
     #[arg(long, default_value_t = 64, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_PAGES as u64))]
     pages: usize,
@@ -49,11 +53,18 @@ enum Switch {
 impl Args {
     /// Those whose output stands in the file.
     const DEFAULT: Self = Self {
+        program: None,
         pages: 64,
         debug_pagealloc: Switch::On,
         quick: false,
         bless: false,
     };
+
+    /// Whether a program is built that the C form is linked with.
+    pub(crate) fn need_c_form(&self) -> bool {
+        self.program
+            .is_none_or(|it| !SMALL_PACKAGES.contains(&folder(it)))
+    }
 
     fn are_default(&self) -> bool {
         self.pages == Self::DEFAULT.pages && self.debug_pagealloc == Self::DEFAULT.debug_pagealloc
@@ -74,7 +85,8 @@ impl Args {
 }
 
 /// The kernels, each with its expected output beside the package.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 17] = [
+    FIRST_KERNEL,
     NESTED_SECTIONS,
     EARLY_GLOBAL,
     "other_writes",
@@ -88,7 +100,39 @@ const PROGRAMS: [&str; 13] = [
     COMPARISON,
     SCALE,
     TASKS,
+    RECIPES[0],
+    RECIPES[1],
+    RECIPES[2],
 ];
+
+/// The kernel that is read first.
+const FIRST_KERNEL: &str = "first_kernel";
+
+/// The recipes for the place of the bits.
+pub(crate) const RECIPES: [&str; 3] = ["byte_per_task", "byte_per_cpu", "byte_swapped"];
+
+/// The ones that are for EL1 only.
+const EL1_ONLY: [&str; 5] = [TASKS, FIRST_KERNEL, RECIPES[0], RECIPES[1], RECIPES[2]];
+
+/// The folders of packages with few programs, which the C form is not linked with.
+const SMALL_PACKAGES: [&str; 3] = [EARLY, "first_kernel", "recipes"];
+const EARLY: &str = "early";
+
+/// The folder in `examples` whose package has the program.
+fn folder(program: &str) -> &'static str {
+    match program {
+        EARLY_GLOBAL => EARLY,
+        FIRST_KERNEL => "first_kernel",
+        _ if RECIPES.contains(&program) => "recipes",
+        _ => "qemu",
+    }
+}
+
+/// Reads the name of a program on the command line.
+fn program(name: &str) -> Result<&'static str, String> {
+    let known = PROGRAMS.into_iter().find(|it| *it == name);
+    known.ok_or_else(|| format!("the programs are {}", PROGRAMS.join(", ")))
+}
 
 /// The ones that count instructions, beside the C form's: built for EL1 with LSE only.
 pub(crate) const BUDGETS: &str = "budgets";
@@ -182,11 +226,14 @@ impl Kernels {
 
     /// Only those with LSE.
     fn build_lse(shell: &Shell) -> Result<Self> {
+        let targets = Self::targets(shell);
+        build_levels(shell, &targets[0], "+lse")?;
+        Ok(Self { targets })
+    }
+
+    fn targets(shell: &Shell) -> [PathBuf; 2] {
         let target = shell.current_dir().join("target");
-        build_levels(shell, &target, "+lse")?;
-        Ok(Self {
-            targets: [target.clone(), target.join("no-lse")],
-        })
+        [target.clone(), target.join("no-lse")]
     }
 
     fn get(&self, program: &str, configuration: Configuration) -> PathBuf {
@@ -307,6 +354,20 @@ fn short_forms(kernels: &Kernels, args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// One program. If it is in a small package, nothing else is built.
+fn one(shell: &Shell, program: &str, args: &Args) -> Result<()> {
+    let kernels = if args.need_c_form() {
+        Kernels::build(shell)?
+    } else {
+        let targets = Kernels::targets(shell);
+        for (target, lse) in targets.iter().zip(["+lse", "-lse"]) {
+            build_small(shell, folder(program), target, lse)?;
+        }
+        Kernels { targets }
+    };
+    everything(&kernels, args)
+}
+
 /// What the compiler made of them.
 fn disassembly(kernels: &Kernels) -> Result<()> {
     let other_writes = kernels.get("other_writes", CONFIGURATIONS[0]);
@@ -346,6 +407,9 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     if args.quick {
         return quick(shell);
     }
+    if let Some(program) = args.program {
+        return one(shell, program, args);
+    }
     let kernels = Kernels::build(shell)?;
     disassembly(&kernels)?;
     golden(&kernels, args.bless)?;
@@ -371,8 +435,7 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
         let args = Args {
             pages,
             debug_pagealloc,
-            quick: false,
-            bless: false,
+            ..Args::DEFAULT
         };
         let output = boot(
             &kernels,
@@ -411,14 +474,18 @@ fn words(program: &str, args: &Args) -> Vec<String> {
 
 /// Each program in each configuration.
 fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
-    println!("the programs: {}", PROGRAMS.join(", "));
-    for program in PROGRAMS {
+    let programs: Vec<_> = PROGRAMS
+        .into_iter()
+        .filter(|it| args.program.is_none_or(|only| only == *it))
+        .collect();
+    println!("the programs: {}", programs.join(", "));
+    for program in programs {
         let words = words(program, args);
         let configurations = CONFIGURATIONS
             .into_iter()
             .filter(|it| program != EL2_WITHOUT_VHE || it.level == "el2")
             .filter(|it| !COUNTING.contains(&program) || (it.level == "el1" && it.lse))
-            .filter(|it| program != TASKS || it.level == "el1");
+            .filter(|it| !EL1_ONLY.contains(&program) || it.level == "el1");
         for (number, configuration) in configurations.enumerate() {
             let output = boot(kernels, program, configuration, &words)?;
             println!("== {program}, {}", configuration.name);
@@ -436,10 +503,13 @@ fn everything(kernels: &Kernels, args: &Args) -> Result<()> {
             compare_with_file(&output, program).with_context(|| configuration.name)?;
         }
     }
-    println!(
-        "B26 B27 {} programs print the same at EL1 and at EL2, with LSE and without\n",
-        PROGRAMS.len() - COUNTING.len() - 2
-    );
+    if args.program.is_none() {
+        println!(
+            "B26 B27 {} programs print the same at EL1 and at EL2, with LSE and without\n",
+            // The last one is for EL2 only.
+            PROGRAMS.len() - COUNTING.len() - EL1_ONLY.len() - 1
+        );
+    }
     Ok(())
 }
 
@@ -448,12 +518,21 @@ fn build_levels(shell: &Shell, target: &Path, lse: &str) -> Result<()> {
     build(shell, KERNELS, &target.join("el2"), lse, "el2")?;
     let features = if lse == "+lse" { LSE_FEATURES } else { "el1" };
     build(shell, KERNELS, target, lse, features)?;
-    build(shell, EARLY_KERNEL, target, lse, "")
+    for folder in SMALL_PACKAGES {
+        build_small(shell, folder, target, lse)?;
+    }
+    Ok(())
 }
 
-/// The packages of the programs.
+/// The package of most programs.
 const KERNELS: &str = "lazy-mmu-qemu";
-const EARLY_KERNEL: &str = "lazy-mmu-early";
+
+/// Builds the programs of the small package in `folder`.
+fn build_small(shell: &Shell, folder: &str, target: &Path, lse: &str) -> Result<()> {
+    let package = format!("lazy-mmu-{}", folder.replace('_', "-"));
+    let features = if folder == EARLY { "" } else { "kernel" };
+    build(shell, &package, target, lse, features)
+}
 
 /// Builds all programs of a package, with one set of register names.
 fn build(shell: &Shell, package: &str, target: &Path, lse: &str, features: &str) -> Result<()> {
@@ -496,12 +575,7 @@ fn compare_with_host(output: &str, args: &Args) -> Result<()> {
 
 /// Where the output is that a program is expected to give.
 fn expected_file(program: &str) -> Result<PathBuf> {
-    let package = if program == EARLY_GLOBAL {
-        "early"
-    } else {
-        "qemu"
-    };
-    Ok(crate::workspace()?.join(format!("examples/{package}/{program}.txt")))
+    Ok(crate::workspace()?.join(format!("examples/{}/{program}.txt", folder(program))))
 }
 
 /// What the program printed is what stands in its file.

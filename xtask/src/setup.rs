@@ -15,10 +15,15 @@ pub(crate) fn everything(shell: &Shell) -> Result<()> {
     qemu_parts(shell)
 }
 
+/// What the programs need that the C form is not linked with.
+pub(crate) fn qemu(shell: &Shell) -> Result<()> {
+    target(shell, TARGET)?;
+    package(shell, "qemu-system-aarch64", "qemu-system-arm")
+}
+
 /// What `cargo xtask qemu` needs.
 pub(crate) fn qemu_parts(shell: &Shell) -> Result<()> {
-    target(shell, TARGET)?;
-    package(shell, "qemu-system-aarch64", "qemu-system-arm")?;
+    qemu(shell)?;
     // For the C form of the protocol, which is counted beside the crate.
     package(shell, "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu")
 }

@@ -72,11 +72,19 @@ fn lints_on_aarch64(shell: &Shell) -> Result<()> {
         "cargo clippy --locked -p lazy-mmu-qemu --bins --lib --no-default-features --features el2 --target {TARGET} -- -D warnings"
     )
     .run()?;
-    Ok(cmd!(
+    cmd!(
         shell,
         "cargo clippy --locked -p lazy-mmu-qemu --bins --lib --features c-form --target {TARGET} -- -D warnings"
     )
-    .run()?)
+    .run()?;
+    for package in ["lazy-mmu-first-kernel", "lazy-mmu-recipes"] {
+        cmd!(
+            shell,
+            "cargo clippy --locked -p {package} --features kernel --target {TARGET} -- -D warnings"
+        )
+        .run()?;
+    }
+    Ok(())
 }
 
 fn documentation(shell: &Shell) -> Result<()> {
