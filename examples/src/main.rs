@@ -215,10 +215,9 @@ populate_range       takes its frames inside its section: each allocation's nest
                      the first of them the tolerant way is out of the mode, and each store pays for itself
 populate_user_range  user entries need no pair (a fault that comes too early is retried): only the
                      allocations emit
-zap_pte_range        clears user entries, which needs no pair either. The pairs are those of the batch pages
-                     that it takes inside its section and writes at once: the same both ways
-free                 clears kernel entries: no pair, but TLB invalidations, which are not counted here. The
-                     pairs are those of the batch pages"
+zap_range            clears user entries, which needs no pair either. It frees its frames inside its section,
+                     a batch after each TLB invalidation, and each free joins that section
+free                 clears kernel entries: no pair, but TLB invalidations, which are not counted here"
         }
         Switch::Off => {
             "
@@ -226,7 +225,7 @@ allocate             changes no mapping: all frames are in the linear map
 vmap_pages_range,    one section, so one pair, however many stores
 populate_range
 populate_user_range, user entries need no pair (a fault that comes too early is retried), nor do cleared ones
-zap_pte_range, free
+zap_range, free
                      No section nests, so the last two ways are the same"
         }
     };
