@@ -8,14 +8,15 @@
 //! | module | what | its sections |
 //! |---|---|---|
 //! | [`mm`] | the tables: [`MemoryManager::apply_to_page_range`] | its caller's; the allocator's nest in it |
+//! | | [`MemoryManager::build_tables`] | joins its caller's |
 //! | [`frames`] | which frames are free | none |
-//! | [`linear`] | [`MemoryManager::allocate`]; DEBUG_PAGEALLOC changes the linear map | one a call, nested in its caller's |
-//! | | [`MemoryManager::release`] | joins its caller's |
+//! | [`linear`] | [`MemoryManager::allocate`]; DEBUG_PAGEALLOC changes the linear map | nested in its caller's |
+//! | | [`MemoryManager::release`] | none |
 //! | [`vmalloc`] | [`MemoryManager::vmap`] | one a call |
 //! | | [`MemoryManager::vmap_pages_range`], which returns a [`lazy_mmu::Pending`] mapping | its caller's |
-//! | | [`MemoryManager::vunmap_range`] | joins its caller's |
-//! | [`populate`] | [`MemoryManager::populate_range`]: allocates inside its section | one a call |
-//! | [`zap`] | [`MemoryManager::zap_range`]: releases frames inside its section | joins its caller's |
+//! | | [`MemoryManager::vunmap_range`] | none |
+//! | [`populate`] | [`MemoryManager::populate_range`] | one a call; the allocator's nest in it |
+//! | [`zap`] | [`MemoryManager::zap_range`]: a [`lazy_mmu::Gather`] of frames | none |
 //! | [`scenario`] | all of it in a row, counted | |
 //! | [`machine`] | what differs between a host and a CPU | |
 

@@ -2,13 +2,12 @@
 //! that a stray access to it faults.
 //!
 //! This is where sections nest by themselves: code that allocates inside a section of its own knows nothing of the linear
-//! map. An allocation has a section of its own, because the frame is used at once. A release joins the section that is
-//! open: it makes nothing visible.
+//! map. A release has no section, because it makes nothing visible.
 
 use lazy_mmu::lazy_mmu;
 
 use crate::machine::Machine;
-use crate::mm::{MemoryManager, Missing};
+use crate::mm::MemoryManager;
 use crate::page::{Error, Frame, PageRange};
 
 impl<M: Machine> MemoryManager<'_, M> {
@@ -17,6 +16,7 @@ impl<M: Machine> MemoryManager<'_, M> {
     /// # Errors
     ///
     /// [`Error::OutOfFrames`] if there are not so many free in a row; nothing was changed.
+    #[inline(never)] // As `apply_to_page_range`.
     pub fn allocate(&mut self, count: usize) -> Result<Frame, Error> {
         let first = self
             .frames
@@ -53,7 +53,7 @@ impl<M: Machine> MemoryManager<'_, M> {
     #[lazy_mmu(backend = M::Backend, mmu)]
     fn map_linear(&mut self, first: Frame, count: usize) -> Result<(), Error> {
         let range = PageRange::linear(first, count);
-        self.apply_to_page_range(mmu, range, Missing::Refuse, |_, mmu, slot, page| {
+        self.for_each_entry(range, |_, slot, page| {
             mmu.write(slot, first.add(page).kernel_page());
             Ok(())
         })

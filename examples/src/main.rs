@@ -180,10 +180,11 @@ impl fmt::Display for Sections {
                 separator = ", ";
             }
         }
-        if self.inert != 0 {
-            write!(f, "{separator}inert {}", self.inert)?;
+        match self.inert {
+            0 if separator.is_empty() => f.write_str("none"),
+            0 => Ok(()),
+            inert => write!(f, "{separator}inert {inert}"),
         }
-        Ok(())
     }
 }
 
@@ -215,9 +216,9 @@ populate_range       takes its frames inside its section: each allocation's nest
                      the first of them the tolerant way is out of the mode, and each store pays for itself
 populate_user_range  user entries need no pair (a fault that comes too early is retried): only the
                      allocations emit
-zap_range            clears user entries, which needs no pair either. It frees its frames inside its section,
-                     a batch after each TLB invalidation, and each free joins that section
-free                 clears kernel entries: no pair, but TLB invalidations, which are not counted here"
+zap_range            clears user entries: no section, for no pair is needed. It gathers the frames, and frees a
+                     batch after one TLB invalidation
+free                 clears kernel entries: no pair either, but TLB invalidations, which are not counted here"
         }
         Switch::Off => {
             "

@@ -9,15 +9,6 @@ use crate::frames::{Frames, MemoryMap, Use};
 use crate::machine::Machine;
 use crate::page::{ENTRIES, Error, Frame, LEAF_LEVEL, PageRange, index};
 
-/// What a walk does where a table is missing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Missing {
-    /// Allocates and links one.
-    Create,
-    /// Ends with [`Error::NotMapped`].
-    Refuse,
-}
-
 /// The memory manager of one machine: its frames, and the tables of its kernel.
 #[derive(Debug)]
 pub struct MemoryManager<'m, M> {
@@ -47,8 +38,8 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         // SAFETY: no walker reaches the tables before `activate`, which orders these stores before that.
         unsafe {
             unreached(|mmu| {
-                mm.apply_to_page_range(mmu, range, Missing::Create, |_, _, _, _| Ok(()))?;
-                mm.apply_to_page_range(mmu, range, Missing::Refuse, |mm, mmu, slot, page| {
+                mm.apply_to_page_range(mmu, range, |_, _, _| ())?;
+                mm.for_each_entry(range, |mm, slot, page| {
                     let frame = map.base().add(page);
                     if !debug_pagealloc || mm.frames.is_allocated(frame) {
                         mmu.write(slot, frame.kernel_page());
@@ -77,28 +68,21 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         self.frames.rewind();
     }
 
-    /// Calls `f` for the entry of each page in `range`, in the caller's section.
+    /// Calls `f` for the entry of each page in `range`, in the caller's section; allocates and links
+    /// the tables that are missing.
     ///
-    /// `f` gets the section, the entry, and the number of the page in the range. It may store through
-    /// the section, and it may call functions that open sections of their own. After an error, from
-    /// `f` too, the pages before it stay as `f` left them.
+    /// `f` gets the section, the entry, and the number of the page in the range.
     ///
     /// # Errors
     ///
-    /// [`Error::NotMapped`] or [`Error::OutOfFrames`], as `missing` says, if there is no table for a
-    /// page; and the errors of `f`.
+    /// [`Error::OutOfFrames`] if there is no frame for a table; the pages before it stay as `f` left
+    /// them.
     #[inline(never)] // Or the size of the text tells what the inliner has chosen.
     pub fn apply_to_page_range<B: Backend>(
         &mut self,
         mmu: &mut LazyMmu<'_, Dynamic, B>,
         range: PageRange,
-        missing: Missing,
-        mut f: impl FnMut(
-            &mut Self,
-            &mut LazyMmu<'_, Dynamic, B>,
-            &AtomicU64,
-            usize,
-        ) -> Result<(), Error>,
+        mut f: impl FnMut(&mut LazyMmu<'_, Dynamic, B>, &AtomicU64, usize),
     ) -> Result<(), Error> {
         let machine = self.machine;
         let mut done = 0;
@@ -109,30 +93,60 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
                 let slot = &machine.table(table)[index(address, level)];
                 table = match Frame::of_descriptor(mmu.read(slot)) {
                     Some(child) => child,
-                    None if missing == Missing::Refuse => return Err(Error::NotMapped { address }),
-                    None => {
-                        let child = self.new_table().map_err(|error| error.after(done))?;
-                        // The store of the link is ordered after the zeros.
-                        if level == 0 {
-                            mmu.write(slot, child.top_level());
-                        } else {
-                            mmu.write(slot, child.table());
-                        }
-                        child
-                    }
+                    None => self
+                        .link_table(mmu, slot, level)
+                        .map_err(|error| error.after(done))?,
                 };
             }
             let slots = &machine.table(table)[index(address, LEAF_LEVEL)..];
             for slot in slots.iter().take(range.pages() - done) {
-                f(self, mmu, slot, done)?;
+                f(mmu, slot, done);
                 done += 1;
             }
         }
         Ok(())
     }
 
-    /// Allocates a table, and fills it with zeros.
+    /// Calls `f` for the entry of each page in `range`, all of which have tables.
+    ///
+    /// `f` may call functions that open sections. After an error, from `f` too, the pages before it
+    /// stay as `f` left them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotMapped`] if there is no table for a page; and the errors of `f`.
+    pub fn for_each_entry(
+        &mut self,
+        range: PageRange,
+        mut f: impl FnMut(&mut Self, &AtomicU64, usize) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let machine = self.machine;
+        for (page, address) in range.addresses().enumerate() {
+            let (table, index) = self.leaf(address).ok_or(Error::NotMapped { address })?;
+            f(self, &machine.table(table)[index], page)?;
+        }
+        Ok(())
+    }
+
+    /// Allocates a table, and links it into `slot`, an entry of a table at `level`.
     #[inline(never)] // As `apply_to_page_range`.
+    fn link_table<B: Backend>(
+        &mut self,
+        mmu: &mut LazyMmu<'_, Dynamic, B>,
+        slot: &AtomicU64,
+        level: usize,
+    ) -> Result<Frame, Error> {
+        let child = self.new_table()?;
+        // The store of the link is ordered after the zeros.
+        if level == 0 {
+            mmu.write(slot, child.top_level());
+        } else {
+            mmu.write(slot, child.table());
+        }
+        Ok(child)
+    }
+
+    /// Allocates a table, and fills it with zeros.
     fn new_table(&mut self) -> Result<Frame, Error> {
         // With DEBUG_PAGEALLOC this maps the frame in the linear map, in a section nested in the
         // walk's. The zeros are written through that mapping at once.
@@ -186,18 +200,18 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
     /// [`Error::OutOfFrames`]; tables that were built stay.
     #[lazy_mmu(backend = M::Backend, mmu, join)]
     pub fn build_tables(&mut self, range: PageRange) -> Result<(), Error> {
-        self.apply_to_page_range(mmu, range, Missing::Create, |_, _, _, _| Ok(()))
+        self.apply_to_page_range(mmu, range, |_, _, _| ())
     }
 
-    /// Clears the entries of `range`, and removes its pages from the TLBs.
+    /// Clears the entries of `range`, and removes its pages from the TLBs. It has no section: cleared
+    /// entries need no pair.
     #[inline(never)] // As `apply_to_page_range`.
-    #[lazy_mmu(backend = M::Backend, mmu, join)]
     pub(crate) fn unmap_range(&mut self, range: PageRange) -> Result<(), Error> {
-        self.apply_to_page_range(mmu, range, Missing::Refuse, |_, mmu, slot, _| {
-            mmu.write(slot, Leaf::INVALID);
+        self.for_each_entry(range, |_, slot, _| {
+            lazy_mmu::write::<M::Backend, _>(slot, Leaf::INVALID);
             Ok(())
         })?;
-        mmu.flush_tlb_kernel_range(range.into());
+        lazy_mmu::flush_tlb_kernel_range::<M::Backend>(range.into());
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::lazy_mmu;
 
 use crate::machine::Machine;
-use crate::mm::{MemoryManager, Missing};
+use crate::mm::MemoryManager;
 use crate::page::{Error, Frame, PageRange};
 
 /// How many frames one call of the allocator fetches.
@@ -32,6 +32,7 @@ impl<M: Machine> MemoryManager<'_, M> {
         self.populate(range, Frame::user_page)
     }
 
+    #[inline(never)] // As `apply_to_page_range`.
     #[lazy_mmu(backend = M::Backend, mmu)]
     fn populate(&mut self, range: PageRange, leaf: fn(Frame) -> Leaf) -> Result<(), Error> {
         self.check_unmapped(range)?;
@@ -41,10 +42,9 @@ impl<M: Machine> MemoryManager<'_, M> {
                 .allocate(part.pages())
                 .map_err(|error| error.after(done))?;
             let mut mapped = 0;
-            let result = self.apply_to_page_range(mmu, part, Missing::Create, |_, mmu, slot, _| {
+            let result = self.apply_to_page_range(mmu, part, |mmu, slot, _| {
                 mmu.write(slot, leaf(first.add(mapped)));
                 mapped += 1;
-                Ok(())
             });
             if let Err(error) = result {
                 for page in mapped..part.pages() {

@@ -3,7 +3,7 @@
 use lazy_mmu::{Dynamic, LazyMmu, Pending, try_visible};
 
 use crate::machine::{Fault, Machine};
-use crate::mm::{MemoryManager, Missing};
+use crate::mm::MemoryManager;
 use crate::page::{Error, Frame, PageRange};
 
 /// A range that is mapped and visible: whoever has it may access the range's memory.
@@ -51,6 +51,7 @@ impl<M: Machine> MemoryManager<'_, M> {
     /// # Errors
     ///
     /// As for [`vmap_pages_range`](Self::vmap_pages_range).
+    #[inline(never)] // As `apply_to_page_range`.
     pub fn vmap(&mut self, range: PageRange, frames: &[Frame]) -> Result<Mapping, Error> {
         try_visible(|mmu| self.vmap_pages_range(mmu, range, frames))
     }
@@ -75,9 +76,8 @@ impl<M: Machine> MemoryManager<'_, M> {
             });
         }
         self.check_unmapped(range)?;
-        self.apply_to_page_range(mmu, range, Missing::Create, |_, mmu, slot, page| {
+        self.apply_to_page_range(mmu, range, |mmu, slot, page| {
             mmu.write(slot, frames[page].kernel_page());
-            Ok(())
         })?;
         Ok(mmu.pending(Mapping { range }))
     }

@@ -2,14 +2,13 @@
 //! the frames.
 //!
 //! A frame may be reused only when no TLB has its old mapping, so the frames are gathered, in batches.
-//! They are freed *inside* the section of the walk: with DEBUG_PAGEALLOC the allocator removes each
-//! from the linear map, and joins that section. The function is named for one of Linux
-//! (`mm/memory.c`, `mm/mmu_gather.c`).
+//! There is no section: cleared entries need no pair, and an invalidation has barriers of its own.
+//! The function is named for those of Linux (`mm/memory.c`, `mm/mmu_gather.c`).
 
-use lazy_mmu::{Full, gather, lazy_mmu};
+use lazy_mmu::{Full, gather};
 
 use crate::machine::Machine;
-use crate::mm::{MemoryManager, Missing};
+use crate::mm::MemoryManager;
 use crate::page::{Error, Frame, PageRange};
 
 /// How many frames are gathered for one invalidation.
@@ -21,12 +20,11 @@ impl<M: Machine> MemoryManager<'_, M> {
     /// # Errors
     ///
     /// [`Error::NotMapped`].
-    #[lazy_mmu(backend = M::Backend, mmu, join)]
     pub fn zap_range(&mut self, range: PageRange) -> Result<(), Error> {
         self.check_mapped(range)?;
         let mut frames = [None; BATCH];
         gather::<M::Backend, _, _>(&mut frames, |gather| {
-            self.apply_to_page_range(mmu, range, Missing::Refuse, |mm, _, slot, page| {
+            self.for_each_entry(range, |mm, slot, page| {
                 let page = range.part(page, 1).into();
                 let mut released = Ok(());
                 while let Err(Full { .. }) = gather.unmap(slot, page, Frame::containing) {
