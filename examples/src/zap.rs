@@ -11,8 +11,8 @@ use crate::machine::Machine;
 use crate::mm::MemoryManager;
 use crate::page::{Error, Frame, PageRange};
 
-/// How many frames are gathered for one invalidation.
-pub const BATCH: usize = 64;
+/// How many frames are gathered for one invalidation: few, so that small runs show several batches.
+pub const BATCH: usize = 16;
 
 impl<M: Machine> MemoryManager<'_, M> {
     /// Unmaps each page of `range`, and gives the frames that they were mapped to back.
@@ -33,7 +33,7 @@ impl<M: Machine> MemoryManager<'_, M> {
                 released
             })
         })?;
-        let mut frames = frames.into_iter().flatten();
-        frames.try_for_each(|frame| self.release(frame))
+        let mut frames = frames.iter().flatten();
+        frames.try_for_each(|&frame| self.release(frame))
     }
 }

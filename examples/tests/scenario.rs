@@ -62,7 +62,7 @@ fn populate_needs_a_pair_per_allocation_and_tolerant_nesting_one_per_entry_too()
 
 #[test]
 fn zap_needs_no_pair_and_one_invalidation_a_batch() {
-    for pages in [1_usize, 64, 65, 128, 129, 512] {
+    for pages in [1, BATCH, BATCH + 1, 512] {
         for way in 0..WAYS.len() {
             // Without DEBUG_PAGEALLOC the freed frames need no invalidation.
             let counts = operation(&run(way, pages, false), "zap_range").counts();
