@@ -127,7 +127,9 @@ impl<B: Backend> Machine for Host<'_, B> {
     }
 
     fn zero(&self, frame: Frame) -> Result<(), Fault> {
-        self.translate(frame.linear())?;
+        if self.memory.root.get().is_some() {
+            self.translate(frame.linear())?;
+        }
         for word in self.memory.frame(frame) {
             word.store(0, Ordering::Relaxed);
         }

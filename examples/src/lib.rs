@@ -2,18 +2,21 @@
 //!
 //! It is as much of a kernel's memory management as it takes for sections to nest by themselves: 4 KiB pages, 4 levels,
 //! 48-bit addresses, a frame allocator with a DEBUG_PAGEALLOC switch, a vmalloc area, a range that is populated
-//! page by page, and user mappings that are torn down in batches. The functions are named for those of Linux
+//! page by page, and mappings that are torn down in batches. The functions are named for those of Linux
 //! whose section structure they have.
 //!
 //! | module | what | its sections |
 //! |---|---|---|
-//! | [`mm`] | the tables: [`MemoryManager::apply_to_page_range`] | one around each walk |
+//! | [`mm`] | the tables: [`MemoryManager::apply_to_page_range`] | its caller's; the allocator's nest in it |
+//! | | [`MemoryManager::build_tables`] | joins its caller's |
 //! | [`frames`] | which frames are free | none |
-//! | [`linear`] | allocating and freeing frames; DEBUG_PAGEALLOC changes the linear map | nested in whoever allocates |
-//! | [`vmalloc`] | [`MemoryManager::vmap`], [`MemoryManager::vunmap_range`] | one a call |
+//! | [`linear`] | [`MemoryManager::allocate`]; DEBUG_PAGEALLOC changes the linear map | nested in its caller's |
+//! | | [`MemoryManager::release`] | none |
+//! | [`vmalloc`] | [`MemoryManager::vmap`] | one a call |
 //! | | [`MemoryManager::vmap_pages_range`], which returns a [`lazy_mmu::Pending`] mapping | its caller's |
-//! | [`populate`] | [`MemoryManager::populate_range`]: allocates inside the walk | the allocator's nest in it |
-//! | [`zap`] | [`MemoryManager::zap_range`]: takes its next batch page inside the walk | the allocator's nest in it |
+//! | | [`MemoryManager::vunmap_range`] | none |
+//! | [`populate`] | [`MemoryManager::populate_range`] | one a call; the allocator's nest in it |
+//! | [`zap`] | [`MemoryManager::zap_range`]: a [`lazy_mmu::Gather`] of frames | none |
 //! | [`scenario`] | all of it in a row, counted | |
 //! | [`machine`] | what differs between a host and a CPU | |
 

@@ -1,12 +1,13 @@
 //! Allocating and freeing frames, and what DEBUG_PAGEALLOC does with them: a free frame is not in the linear map, so
 //! that a stray access to it faults.
 //!
-//! This is where sections nest by themselves: who allocates inside a section of its own knows nothing of the linear map.
+//! This is where sections nest by themselves: code that allocates inside a section of its own knows nothing of the linear
+//! map. A release has no section, because it makes nothing visible.
 
-use lazy_mmu::aarch64::descriptor::Leaf;
+use lazy_mmu::lazy_mmu;
 
 use crate::machine::Machine;
-use crate::mm::{MemoryManager, Missing};
+use crate::mm::MemoryManager;
 use crate::page::{Error, Frame, PageRange};
 
 impl<M: Machine> MemoryManager<'_, M> {
@@ -15,13 +16,14 @@ impl<M: Machine> MemoryManager<'_, M> {
     /// # Errors
     ///
     /// [`Error::OutOfFrames`] if there are not so many free in a row; nothing was changed.
+    #[inline(never)] // As `apply_to_page_range`.
     pub fn allocate(&mut self, count: usize) -> Result<Frame, Error> {
         let first = self
             .frames
             .take(count)
             .ok_or(Error::OutOfFrames { done: 0 })?;
         if self.debug_pagealloc {
-            self.set_linear(first, count, true)?;
+            self.map_linear(first, count)?;
         }
         Ok(first)
     }
@@ -37,32 +39,23 @@ impl<M: Machine> MemoryManager<'_, M> {
             return Err(Error::NotAllocated { frame });
         }
         if self.debug_pagealloc {
-            self.set_linear(frame, 1, false)?;
+            self.unmap_range(PageRange::linear(frame, 1))?;
         }
         self.frames.give_back(frame)
     }
 
-    /// Makes `count` frames from `first` on valid or invalid in the linear map.
+    /// Makes `count` frames from `first` on valid in the linear map.
     ///
-    /// Valid: the pair at the end of this section is all the synchronisation there is, for the entry was invalid, and
-    /// invalid entries are in no TLB. Invalid: the TLBs forget the page.
+    /// It has a section of its own, because its caller uses the frames at once, whatever section is
+    /// open. The pair at its end is all the synchronization: the entries were invalid, and invalid
+    /// entries are in no TLB.
     #[inline(never)] // As `apply_to_page_range`.
-    fn set_linear(&mut self, first: Frame, count: usize, valid: bool) -> Result<(), Error> {
+    #[lazy_mmu(backend = M::Backend, mmu)]
+    fn map_linear(&mut self, first: Frame, count: usize) -> Result<(), Error> {
         let range = PageRange::linear(first, count);
-        let mut frame = first;
-        self.apply_to_page_range(range, Missing::Refuse, |_, mmu, slot, _| {
-            let leaf = if valid {
-                frame.kernel_page()
-            } else {
-                Leaf::INVALID
-            };
-            mmu.write(slot, leaf);
-            frame = frame.add(1);
+        self.for_each_entry(range, |_, slot, page| {
+            mmu.write(slot, first.add(page).kernel_page());
             Ok(())
-        })?;
-        if !valid {
-            lazy_mmu::flush_tlb_kernel_range::<M::Backend>(range.into());
-        }
-        Ok(())
+        })
     }
 }

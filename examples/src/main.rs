@@ -180,10 +180,11 @@ impl fmt::Display for Sections {
                 separator = ", ";
             }
         }
-        if self.inert != 0 {
-            write!(f, "{separator}inert {}", self.inert)?;
+        match self.inert {
+            0 if separator.is_empty() => f.write_str("none"),
+            0 => Ok(()),
+            inert => write!(f, "{separator}inert {inert}"),
         }
-        Ok(())
     }
 }
 
@@ -215,10 +216,9 @@ populate_range       takes its frames inside its section: each allocation's nest
                      the first of them the tolerant way is out of the mode, and each store pays for itself
 populate_user_range  user entries need no pair (a fault that comes too early is retried): only the
                      allocations emit
-zap_pte_range        clears user entries, which needs no pair either. The pairs are those of the batch pages
-                     that it takes inside its section and writes at once: the same both ways
-free                 clears kernel entries: no pair, but TLB invalidations, which are not counted here. The
-                     pairs are those of the batch pages"
+zap_range            clears user entries: no section, for no pair is needed. It gathers the frames, and frees a
+                     batch after one TLB invalidation
+free                 clears kernel entries: no pair either, but TLB invalidations, which are not counted here"
         }
         Switch::Off => {
             "
@@ -226,7 +226,7 @@ allocate             changes no mapping: all frames are in the linear map
 vmap_pages_range,    one section, so one pair, however many stores
 populate_range
 populate_user_range, user entries need no pair (a fault that comes too early is retried), nor do cleared ones
-zap_pte_range, free
+zap_range, free
                      No section nests, so the last two ways are the same"
         }
     };

@@ -2,23 +2,12 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use lazy_mmu::{Dynamic, LazyMmu, lazy_mmu};
+use lazy_mmu::aarch64::descriptor::Leaf;
+use lazy_mmu::{Backend, Dynamic, LazyMmu, lazy_mmu, unreached};
 
 use crate::frames::{Frames, MemoryMap, Use};
 use crate::machine::Machine;
 use crate::page::{ENTRIES, Error, Frame, LEAF_LEVEL, PageRange, index};
-
-/// A section that a function of the memory manager has open.
-pub type Section<'id, M> = LazyMmu<'id, Dynamic, <M as Machine>::Backend>;
-
-/// What a walk does where a table is missing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Missing {
-    /// Allocates and links one.
-    Create,
-    /// Ends with [`Error::NotMapped`].
-    Refuse,
-}
 
 /// The memory manager of one machine: its frames, and the tables of its kernel.
 #[derive(Debug)]
@@ -38,49 +27,29 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
     ///
     /// [`Error::OutOfFrames`] if the memory has no room for the tables.
     pub fn boot(machine: M, map: MemoryMap<'m>, debug_pagealloc: bool) -> Result<Self, Error> {
-        let mut frames = Frames::new(map);
-        let mut table = || {
-            let frame = frames.take(1).ok_or(Error::OutOfFrames { done: 0 })?;
-            for entry in machine.table(frame) {
-                entry.store(0, Ordering::Relaxed);
-            }
-            frames.set_use(frame, Use::Table)?;
-            Ok::<_, Error>(frame)
-        };
-        // No walker sees these tables before `activate`, so the stores need neither section nor barrier.
-        let root = table()?;
-        let range = PageRange::linear(map.base(), map.frames());
-        for address in range.addresses() {
-            let mut parent = root;
-            for level in 0..LEAF_LEVEL {
-                let entry = &machine.table(parent)[index(address, level)];
-                parent = match Frame::of_descriptor(entry.load(Ordering::Relaxed)) {
-                    Some(child) => child,
-                    None => {
-                        let child = table()?;
-                        entry.store(child.table().0, Ordering::Relaxed);
-                        child
-                    }
-                };
-            }
-        }
-        let mm = Self {
+        let mut mm = Self {
             machine,
-            frames,
-            debug_pagealloc,
-            root,
+            frames: Frames::new(map),
+            debug_pagealloc: false,
+            root: map.base(),
         };
-        for (number, address) in range.addresses().enumerate() {
-            let frame = map.base().add(number);
-            if !debug_pagealloc || mm.frames.is_allocated(frame) {
-                let entry = mm
-                    .leaf(address)
-                    .map(|(table, index)| &machine.table(table)[index]);
-                let entry = entry.ok_or(Error::NotMapped { address })?;
-                entry.store(frame.kernel_page().0, Ordering::Relaxed);
-            }
-        }
-        mm.machine.activate(mm.root);
+        mm.root = mm.new_table()?;
+        let range = PageRange::linear(map.base(), map.frames());
+        // SAFETY: no walker reaches the tables before `activate`, which orders these stores before that.
+        unsafe {
+            unreached(|mmu| {
+                mm.apply_to_page_range(mmu, range, |_, _, _| ())?;
+                mm.for_each_entry(range, |mm, slot, page| {
+                    let frame = map.base().add(page);
+                    if !debug_pagealloc || mm.frames.is_allocated(frame) {
+                        mmu.write(slot, frame.kernel_page());
+                    }
+                    Ok(())
+                })
+            })
+        }?;
+        mm.debug_pagealloc = debug_pagealloc;
+        machine.activate(mm.root);
         Ok(mm)
     }
 
@@ -99,85 +68,75 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         self.frames.rewind();
     }
 
-    /// Calls `f` for the entry of each page in `range`, in a section of its own.
+    /// Calls `f` for the entry of each page in `range`, in the caller's section; allocates and links
+    /// the tables that are missing.
     ///
-    /// `f` gets the section, the entry and the page's virtual address. It may store through the section, and
-    /// it may call whatever opens sections of its own. After an error, from `f` too, the pages before it stay as
-    /// `f` left them.
+    /// `f` gets the section, the entry, and the number of the page in the range.
     ///
     /// # Errors
     ///
-    /// [`Error::NotMapped`] or [`Error::OutOfFrames`], as `missing` says, if there is no table for a page; and what `f`
-    /// returns.
+    /// [`Error::OutOfFrames`] if there is no frame for a table; the pages before it stay as `f` left
+    /// them.
     #[inline(never)] // Or the size of the text tells what the inliner has chosen.
-    #[lazy_mmu(backend = M::Backend, mmu)]
-    pub fn apply_to_page_range(
+    pub fn apply_to_page_range<B: Backend>(
         &mut self,
+        mmu: &mut LazyMmu<'_, Dynamic, B>,
         range: PageRange,
-        missing: Missing,
-        f: impl FnMut(&mut Self, &mut Section<'_, M>, &AtomicU64, u64) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.walk(mmu, range, missing, f)
-    }
-
-    /// [`apply_to_page_range`](Self::apply_to_page_range) in the caller's section: stores are deferred to its leave.
-    pub(crate) fn walk(
-        &mut self,
-        mmu: &mut Section<'_, M>,
-        range: PageRange,
-        missing: Missing,
-        mut f: impl FnMut(&mut Self, &mut Section<'_, M>, &AtomicU64, u64) -> Result<(), Error>,
+        mut f: impl FnMut(&mut LazyMmu<'_, Dynamic, B>, &AtomicU64, usize),
     ) -> Result<(), Error> {
         let machine = self.machine;
         let mut done = 0;
         while done < range.pages() {
-            let (table, chunk) = self
-                .leaf_table(mmu, range, done, missing)
-                .map_err(|error| error.after(done))?;
-            let first = index(chunk.start(), LEAF_LEVEL);
-            for (slot, address) in machine.table(table)[first..].iter().zip(chunk.addresses()) {
-                f(self, mmu, slot, address)?;
+            let address = range.page(done);
+            let mut table = self.root;
+            for level in 0..LEAF_LEVEL {
+                let slot = &machine.table(table)[index(address, level)];
+                table = match Frame::of_descriptor(mmu.read(slot)) {
+                    Some(child) => child,
+                    None => self
+                        .link_table(mmu, slot, level)
+                        .map_err(|error| error.after(done))?,
+                };
             }
-            done += chunk.pages();
+            let slots = &machine.table(table)[index(address, LEAF_LEVEL)..];
+            for slot in slots.iter().take(range.pages() - done) {
+                f(mmu, slot, done);
+                done += 1;
+            }
         }
         Ok(())
     }
 
-    /// The table that holds the entries from page `done` of `range` on, and the part of the range that it holds.
-    pub(crate) fn leaf_table(
+    /// Calls `f` for the entry of each page in `range`, all of which have tables.
+    ///
+    /// `f` may call functions that open sections. After an error, from `f` too, the pages before it
+    /// stay as `f` left them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotMapped`] if there is no table for a page; and the errors of `f`.
+    pub fn for_each_entry(
         &mut self,
-        mmu: &mut Section<'_, M>,
         range: PageRange,
-        done: usize,
-        missing: Missing,
-    ) -> Result<(Frame, PageRange), Error> {
+        mut f: impl FnMut(&mut Self, &AtomicU64, usize) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let machine = self.machine;
-        let address = range.page(done);
-        let mut table = self.root;
-        for level in 0..LEAF_LEVEL {
-            let slot = &machine.table(table)[index(address, level)];
-            table = match Frame::of_descriptor(mmu.read(slot)) {
-                Some(child) => child,
-                None if missing == Missing::Refuse => return Err(Error::NotMapped { address }),
-                None => self.link_table(mmu, slot, level)?,
-            };
+        for (page, address) in range.addresses().enumerate() {
+            let (table, index) = self.leaf(address).ok_or(Error::NotMapped { address })?;
+            f(self, &machine.table(table)[index], page)?;
         }
-        let chunk = range.part(done, ENTRIES - index(address, LEAF_LEVEL));
-        Ok((table, chunk))
+        Ok(())
     }
 
-    /// Allocates a table and links it into `slot`, an entry of a table at `level`.
+    /// Allocates a table, and links it into `slot`, an entry of a table at `level`.
     #[inline(never)] // As `apply_to_page_range`.
-    fn link_table(
+    fn link_table<B: Backend>(
         &mut self,
-        mmu: &mut Section<'_, M>,
+        mmu: &mut LazyMmu<'_, Dynamic, B>,
         slot: &AtomicU64,
         level: usize,
     ) -> Result<Frame, Error> {
-        // With DEBUG_PAGEALLOC this maps the frame in the linear map, in a nested section; the next line writes to it.
-        let child = self.allocate(1)?;
-        self.machine.zero(child)?;
-        self.frames.set_use(child, Use::Table)?;
+        let child = self.new_table()?;
         // The store of the link is ordered after the zeros.
         if level == 0 {
             mmu.write(slot, child.top_level());
@@ -185,6 +144,16 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
             mmu.write(slot, child.table());
         }
         Ok(child)
+    }
+
+    /// Allocates a table, and fills it with zeros.
+    fn new_table(&mut self) -> Result<Frame, Error> {
+        // With DEBUG_PAGEALLOC this maps the frame in the linear map, in a section nested in the
+        // walk's. The zeros are written through that mapping at once.
+        let table = self.allocate(1)?;
+        self.machine.zero(table)?;
+        self.frames.set_use(table, Use::Table)?;
+        Ok(table)
     }
 
     /// The leaf entry for `address`, as its table and index, if there is a table for it.
@@ -229,8 +198,21 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
     /// # Errors
     ///
     /// [`Error::OutOfFrames`]; tables that were built stay.
+    #[lazy_mmu(backend = M::Backend, mmu, join)]
     pub fn build_tables(&mut self, range: PageRange) -> Result<(), Error> {
-        self.apply_to_page_range(range, Missing::Create, |_, _, _, _| Ok(()))
+        self.apply_to_page_range(mmu, range, |_, _, _| ())
+    }
+
+    /// Clears the entries of `range`, and removes its pages from the TLBs. It has no section: cleared
+    /// entries need no pair.
+    #[inline(never)] // As `apply_to_page_range`.
+    pub(crate) fn unmap_range(&mut self, range: PageRange) -> Result<(), Error> {
+        self.for_each_entry(range, |_, slot, _| {
+            lazy_mmu::write::<M::Backend, _>(slot, Leaf::INVALID);
+            Ok(())
+        })?;
+        lazy_mmu::flush_tlb_kernel_range::<M::Backend>(range.into());
+        Ok(())
     }
 }
 

@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use lazy_mmu::VirtualRange;
 use lazy_mmu::aarch64::Granule;
 use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, TopLevel, USER_DATA, memory_type};
+use lazy_mmu::{BadRange, VirtualRange};
 
 /// Bytes in a page, and in a frame: the 4 KiB granule.
 pub const PAGE_SIZE: u64 = 4096;
@@ -113,17 +113,11 @@ impl PageRange {
     /// [`Error::Unaligned`] if `start` is not a multiple of [`PAGE_SIZE`]; [`Error::OutOfArea`] if the range is not in
     /// the upper half (which TTBR1 translates), or runs over the end of the address space.
     pub const fn new(start: u64, pages: usize) -> Result<Self, Error> {
-        if !start.is_multiple_of(PAGE_SIZE) {
-            return Err(Error::Unaligned { address: start });
+        match Granule::Kib4.range(start, pages as u64) {
+            Ok(_) if start >= LINEAR_BASE => Ok(Self { start, pages }),
+            Err(BadRange::Unaligned { address, .. }) => Err(Error::Unaligned { address }),
+            _ => Err(Error::OutOfArea { address: start }),
         }
-        let last = match (pages as u64).checked_mul(PAGE_SIZE) {
-            Some(bytes) => start.checked_add(bytes.saturating_sub(1)),
-            None => None,
-        };
-        if start < LINEAR_BASE || last.is_none() {
-            return Err(Error::OutOfArea { address: start });
-        }
-        Ok(Self { start, pages })
     }
 
     /// The linear map's range for `frames` frames from `first` on.

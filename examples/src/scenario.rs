@@ -22,7 +22,7 @@ pub const OPERATIONS: [&str; 7] = [
     "vmap_pages_range",
     "populate_range",
     "populate_user_range",
-    "zap_pte_range",
+    "zap_range",
     "free",
 ];
 
@@ -34,8 +34,8 @@ pub const MAX_PAGES: usize = 16 * 1024;
 
 /// How many frames of memory the scenario needs for `pages` pages, with some to spare.
 pub const fn memory_frames(pages: usize) -> usize {
-    // Three ranges of pages, their tables, the batch pages of the zap; and the linear map's tables.
-    let used = 3 * pages + 3 * (pages / ENTRIES + 4) + pages / 32 + 64;
+    // Three ranges of pages, their tables; and the linear map's tables.
+    let used = 3 * pages + 3 * (pages / ENTRIES + 4) + 64;
     used + boot_tables(used + 256)
 }
 

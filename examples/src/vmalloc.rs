@@ -1,10 +1,9 @@
 //! Kernel mappings of given frames at given addresses, as vmalloc makes them.
 
-use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu::{Pending, try_visible};
+use lazy_mmu::{Dynamic, LazyMmu, Pending, try_visible};
 
 use crate::machine::{Fault, Machine};
-use crate::mm::{MemoryManager, Missing, Section};
+use crate::mm::MemoryManager;
 use crate::page::{Error, Frame, PageRange};
 
 /// A range that is mapped and visible: whoever has it may access the range's memory.
@@ -52,6 +51,7 @@ impl<M: Machine> MemoryManager<'_, M> {
     /// # Errors
     ///
     /// As for [`vmap_pages_range`](Self::vmap_pages_range).
+    #[inline(never)] // As `apply_to_page_range`.
     pub fn vmap(&mut self, range: PageRange, frames: &[Frame]) -> Result<Mapping, Error> {
         try_visible(|mmu| self.vmap_pages_range(mmu, range, frames))
     }
@@ -65,7 +65,7 @@ impl<M: Machine> MemoryManager<'_, M> {
     /// says how far it came.
     pub fn vmap_pages_range<'id>(
         &mut self,
-        mmu: &mut Section<'id, M>,
+        mmu: &mut LazyMmu<'id, Dynamic, M::Backend>,
         range: PageRange,
         frames: &[Frame],
     ) -> Result<Pending<'id, Mapping, M::Backend>, Error> {
@@ -76,12 +76,8 @@ impl<M: Machine> MemoryManager<'_, M> {
             });
         }
         self.check_unmapped(range)?;
-        let mut frames = frames.iter();
-        self.walk(mmu, range, Missing::Create, |_, mmu, slot, _| {
-            if let Some(frame) = frames.next() {
-                mmu.write(slot, frame.kernel_page());
-            }
-            Ok(())
+        self.apply_to_page_range(mmu, range, |mmu, slot, page| {
+            mmu.write(slot, frames[page].kernel_page());
         })?;
         Ok(mmu.pending(Mapping { range }))
     }
@@ -94,11 +90,6 @@ impl<M: Machine> MemoryManager<'_, M> {
     /// [`Error::NotMapped`].
     pub fn vunmap_range(&mut self, range: PageRange) -> Result<(), Error> {
         self.check_mapped(range)?;
-        self.apply_to_page_range(range, Missing::Refuse, |_, mmu, slot, _| {
-            mmu.write(slot, Leaf::INVALID);
-            Ok(())
-        })?;
-        lazy_mmu::flush_tlb_kernel_range::<M::Backend>(range.into());
-        Ok(())
+        self.unmap_range(range)
     }
 }

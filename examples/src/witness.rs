@@ -1,32 +1,33 @@
-//! A machine that counts what the memory manager writes through its mappings, and whether a section was open.
+//! A machine that counts the tables that the memory manager fills, and whether a section was open.
 //!
-//! It shows that a page mapped in a nested section is used before the outer section is left, on the host and on a CPU.
+//! It shows that a page mapped in a nested section is used before the outer section is left, on the host
+//! and on a CPU: a walk allocates a table, and fills it with zeros through the linear map.
 
 use core::cell::Cell;
 
 use crate::machine::{Fault, Machine, Table};
 use crate::page::Frame;
 
-/// How often the memory manager wrote to a page.
+/// How many frames the memory manager filled with zeros.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Writes {
+pub struct Filled {
     /// While a section was open that was not the allocator's: after its nested leave, before the outer one.
     pub in_section: usize,
     /// Outside any section.
     pub outside: usize,
 }
 
-/// The machine `M`, whose writes are counted.
+/// The machine `M`, whose filled frames are counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Witness<'w, M> {
     machine: M,
-    writes: &'w Cell<Writes>,
+    filled: &'w Cell<Filled>,
 }
 
 impl<'w, M> Witness<'w, M> {
-    /// Counts in `writes`.
-    pub fn new(machine: M, writes: &'w Cell<Writes>) -> Self {
-        Self { machine, writes }
+    /// Counts in `filled`.
+    pub fn new(machine: M, filled: &'w Cell<Filled>) -> Self {
+        Self { machine, filled }
     }
 }
 
@@ -46,18 +47,18 @@ impl<M: Machine> Machine for Witness<'_, M> {
     }
 
     fn write(&self, address: u64, value: u64) -> Result<(), Fault> {
-        self.machine.write(address, value)?;
-        let mut writes = self.writes.get();
-        if lazy_mmu::is_active::<M::Backend>() {
-            writes.in_section += 1;
-        } else {
-            writes.outside += 1;
-        }
-        self.writes.set(writes);
-        Ok(())
+        self.machine.write(address, value)
     }
 
     fn zero(&self, frame: Frame) -> Result<(), Fault> {
-        self.machine.zero(frame)
+        self.machine.zero(frame)?;
+        let mut filled = self.filled.get();
+        if lazy_mmu::is_active::<M::Backend>() {
+            filled.in_section += 1;
+        } else {
+            filled.outside += 1;
+        }
+        self.filled.set(filled);
+        Ok(())
     }
 }

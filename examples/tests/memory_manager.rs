@@ -8,7 +8,7 @@ use lazy_mmu_examples::host::{Host, Memory};
 use lazy_mmu_examples::machine::FaultReason;
 use lazy_mmu_examples::page::{USER_BASE, VMALLOC_BASE};
 use lazy_mmu_examples::populate::RESERVE;
-use lazy_mmu_examples::witness::{Witness, Writes};
+use lazy_mmu_examples::witness::{Filled, Witness};
 use lazy_mmu_examples::{Error, Fault, Frame, Machine, MemoryManager, PageRange};
 
 fn boot<B: Backend>(memory: &Memory, debug_pagealloc: bool) -> MemoryManager<'_, Host<'_, B>> {
@@ -124,7 +124,7 @@ fn out_of_frames_says_how_far_it_came() {
         "the section was left on the way out"
     );
 
-    // What was mapped can be unmapped, though there is hardly a frame for the batches.
+    // What was mapped can be unmapped, though there is hardly a free frame.
     mm.zap_range(range(VMALLOC_BASE, done))
         .expect("all are mapped");
     assert_eq!(mm.frames().free(), free - 3);
@@ -164,7 +164,7 @@ fn out_of_frames_for_a_table_says_how_far_vmap_came() {
 }
 
 #[test]
-fn zap_without_a_frame_for_its_batch_goes_in_small_steps() {
+fn zap_needs_no_free_frame() {
     let memory = Memory::new(64);
     let mut mm = boot::<Sim>(&memory, true);
     let area = range(USER_BASE, 30);
@@ -199,20 +199,19 @@ fn a_freed_frame_faults_with_debug_pagealloc_only() {
 }
 
 #[test]
-fn b19_zap_writes_its_batch_pages_before_the_outer_leave() {
-    let memory = Memory::new(512);
-    let writes = Cell::new(Writes::default());
-    let machine = Witness::new(memory.machine::<Sim>(), &writes);
+fn b19_tables_are_filled_before_the_outer_leave() {
+    let memory = Memory::new(2048);
+    let filled = Cell::new(Filled::default());
+    let machine = Witness::new(memory.machine::<Sim>(), &filled);
     let mut mm = MemoryManager::boot(machine, memory.map(), true).expect("room for tables");
-    let area = range(USER_BASE, 200);
-    mm.populate_user_range(area).expect("there is room");
-    writes.set(Writes::default());
-    mm.zap_range(area).expect("all are mapped");
-    // 192 frames in three batches, and two words for each batch.
+    filled.set(Filled::default());
+    mm.populate_user_range(range(USER_BASE, 1100))
+        .expect("there is room");
+    // One table at each of the levels 1 and 2, and three at level 3.
     assert_eq!(
-        writes.get(),
-        Writes {
-            in_section: 192 + 6,
+        filled.get(),
+        Filled {
+            in_section: 5,
             outside: 0
         }
     );

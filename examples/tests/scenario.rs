@@ -5,7 +5,7 @@ use lazy_mmu::sim::{Event, Sim, SimOwnByte};
 use lazy_mmu_examples::host::{Operation, run_scenario};
 use lazy_mmu_examples::populate::RESERVE;
 use lazy_mmu_examples::scenario::{OPERATIONS, WAYS};
-use lazy_mmu_examples::zap::{BATCH, BUNDLE};
+use lazy_mmu_examples::zap::BATCH;
 
 const PER_STORE: usize = 0;
 const TOLERANT: usize = 1;
@@ -24,11 +24,6 @@ fn operation<'a>(operations: &'a [Operation], name: &str) -> &'a Operation {
         .iter()
         .find(|it| it.name == name)
         .expect("an operation's name")
-}
-
-/// How many batch pages a zap of `pages` pages takes.
-fn batch_pages(pages: usize) -> usize {
-    pages.saturating_sub(BUNDLE).div_ceil(BATCH)
 }
 
 #[test]
@@ -66,12 +61,17 @@ fn populate_needs_a_pair_per_allocation_and_tolerant_nesting_one_per_entry_too()
 }
 
 #[test]
-fn zap_needs_the_same_both_ways_because_its_own_stores_need_no_pair() {
-    for pages in [1_usize, 8, 9, 72, 73, 512] {
-        let nested = pairs(&run(NESTED, pages, true), "zap_pte_range");
-        assert_eq!(nested, batch_pages(pages));
-        assert_eq!(pairs(&run(TOLERANT, pages, true), "zap_pte_range"), nested);
-        assert_eq!(pairs(&run(NESTED, pages, false), "zap_pte_range"), 0);
+fn zap_needs_no_pair_and_one_invalidation_a_batch() {
+    for pages in [1, BATCH, BATCH + 1, 512] {
+        for way in 0..WAYS.len() {
+            // Without DEBUG_PAGEALLOC the freed frames need no invalidation.
+            let counts = operation(&run(way, pages, false), "zap_range").counts();
+            assert_eq!((counts.stores, counts.pairs), (pages, 0));
+            assert_eq!(counts.dsb_ishst, pages.div_ceil(BATCH));
+            let debug = operation(&run(way, pages, true), "zap_range").counts();
+            assert_eq!((debug.stores, debug.pairs), (2 * pages, 0));
+            assert_eq!(debug.dsb_ishst, pages.div_ceil(BATCH) + pages);
+        }
     }
 }
 
@@ -112,7 +112,8 @@ fn b19_each_allocation_inside_a_walk_is_a_nested_section_that_flushes() {
     let nested = run(NESTED, 512, true);
     for (name, allocations) in [
         ("populate_range", 512 / RESERVE),
-        ("zap_pte_range", batch_pages(512)),
+        // Two ranges in one table of level 2, the user's in another; four tables at level 3.
+        ("build_tables", 8),
     ] {
         let events = &operation(&nested, name).events;
         let flushed_nested_leaves = events

@@ -73,7 +73,7 @@ impl<B: Backend> Machine for Virt<B> {
 
     fn zero(&self, frame: Frame) -> Result<(), Fault> {
         // The first word tells whether the page is there.
-        self.write(frame.linear(), 0)?;
+        access::write(frame.address() + OFFSET.load(Ordering::Relaxed), 0)?;
         for word in self.table(frame) {
             word.store(0, Ordering::Relaxed);
         }

@@ -15,6 +15,12 @@ use crate::protocol::token::BoundToThread;
 /// How many ranges that do not adjoin each other a gather keeps apart.
 const RANGES: usize = 8;
 
+/// Room for them. A constant, because a loop that fills an array copies each element by itself.
+const NOTHING: [Invalidation; RANGES] = [Invalidation {
+    range: VirtualRange::NOTHING,
+    scope: Scope::PAGES,
+}; RANGES];
+
 /// Mappings that were taken away, and values that must outlive their translations: frames, tables,
 /// the token of the virtual range. [`gather()`] lends one to its closure.
 ///
@@ -84,14 +90,10 @@ pub fn gather<B: Backend, T, R>(
         storage.iter().all(Option::is_none),
         "the storage of a gather is empty at first"
     );
-    let nothing = Invalidation {
-        range: VirtualRange::NOTHING,
-        scope: Scope::PAGES,
-    };
     f(&mut Gather {
         values: storage,
         len: 0,
-        invalidations: [nothing; RANGES],
+        invalidations: NOTHING,
         ranges: 0,
         backend: PhantomData,
         _thread: BoundToThread::HERE,

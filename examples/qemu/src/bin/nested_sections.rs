@@ -20,7 +20,7 @@ mod kernel {
     use lazy_mmu_examples::scenario::{self, MAX_PAGES, MEMORY_BASE, Recorder, WAYS};
     use lazy_mmu_examples::tolerant::Tolerant;
     use lazy_mmu_examples::trace::Line;
-    use lazy_mmu_examples::witness::{Witness, Writes};
+    use lazy_mmu_examples::witness::{Filled, Witness};
     use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
     use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu, OTHER_THREAD, THREAD};
     use lazy_mmu_qemu::virt::Virt;
@@ -103,7 +103,7 @@ mod kernel {
         vmalloc_is_read_through_the_linear_map()?;
         println!("# DEBUG_PAGEALLOC");
         freed_frame_faults()?;
-        batch_pages_are_written_inside_the_section()?;
+        tables_are_filled_inside_the_section()?;
 
         println!(
             "# the scenario: {} pages, DEBUG_PAGEALLOC {}",
@@ -246,23 +246,21 @@ mod kernel {
         Ok(())
     }
 
-    fn batch_pages_are_written_inside_the_section() -> Result<(), Error> {
+    fn tables_are_filled_inside_the_section() -> Result<(), Error> {
         let map = map(4096);
         // SAFETY: as in `boot`.
         let machine = unsafe { Virt::<Mmu>::new(map) };
-        let writes = Cell::new(Writes::default());
-        let mut mm = MemoryManager::boot(Witness::new(machine, &writes), map, true)?;
-        let range = PageRange::new(USER_BASE, 200)?;
-        mm.populate_user_range(range)?;
-        writes.set(Writes::default());
-        mm.zap_range(range)?;
-        let Writes {
+        let filled = Cell::new(Filled::default());
+        let mut mm = MemoryManager::boot(Witness::new(machine, &filled), map, true)?;
+        filled.set(Filled::default());
+        mm.populate_user_range(PageRange::new(USER_BASE, 1100)?)?;
+        let Filled {
             in_section,
             outside,
-        } = writes.get();
+        } = filled.get();
         assert_eq!(outside, 0);
         println!(
-            "B19 zap_range of 200 pages: {in_section} words of batch pages written before the outer leave"
+            "B19 populate_user_range of 1100 pages: {in_section} tables filled before the outer leave"
         );
         Ok(())
     }
