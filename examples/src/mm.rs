@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu::{Backend, Dynamic, LazyMmu, lazy_mmu, unreached};
+use lazy_mmu::{Backend, Dynamic, LazyMmu, NoWalker, Unreached, lazy_mmu, with};
 
 use crate::frames::{Frames, MemoryMap, Use};
 use crate::machine::Machine;
@@ -17,6 +17,12 @@ pub struct MemoryManager<'m, M> {
     pub(crate) debug_pagealloc: bool,
     root: Frame,
 }
+
+/// The tables that `boot` builds.
+struct FirstTables;
+
+// SAFETY: no walker reaches them before `activate`, which orders the stores before that.
+unsafe impl NoWalker for FirstTables {}
 
 impl<'m, M: Machine> MemoryManager<'m, M> {
     /// Builds the linear map of all frames in `map`, page by page, and activates it.
@@ -35,19 +41,16 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         };
         mm.root = mm.new_table()?;
         let range = PageRange::linear(map.base(), map.frames());
-        // SAFETY: no walker reaches the tables before `activate`, which orders these stores before that.
-        unsafe {
-            unreached(|mmu| {
-                mm.apply_to_page_range(mmu, range, |_, _, _| ())?;
-                mm.for_each_entry(range, |mm, slot, page| {
-                    let frame = map.base().add(page);
-                    if !debug_pagealloc || mm.frames.is_allocated(frame) {
-                        mmu.write(slot, frame.kernel_page());
-                    }
-                    Ok(())
-                })
+        with::<Unreached<FirstTables>, _>(|mmu| {
+            mm.apply_to_page_range(mmu, range, |_, _, _| ())?;
+            mm.for_each_entry(range, |mm, slot, page| {
+                let frame = map.base().add(page);
+                if !debug_pagealloc || mm.frames.is_allocated(frame) {
+                    mmu.write(slot, frame.kernel_page());
+                }
+                Ok(())
             })
-        }?;
+        })?;
         mm.debug_pagealloc = debug_pagealloc;
         machine.activate(mm.root);
         Ok(mm)

@@ -46,14 +46,16 @@ use super::range::Invalidation;
 ///
 /// An implementation is trusted with every barrier. Its author promises:
 ///
-/// * [`current`](Self::current) returns the bits of the thread that calls it, the same place all
-///   the thread's life, wherever it runs and whatever handler has interrupted it; each thread has
-///   bits of its own, which are clear when the thread starts, though its parent be in a section.
+/// * [`current`](Self::current) returns the bits of the thread that calls it, wherever it runs and
+///   whatever handler has interrupted it. Each thread has bits of its own, which are clear when the
+///   thread starts, though its parent be in a section.
+/// * The place stays the thread's from the call of `current` until its result is no longer used: as
+///   long as a section, a pause or a handle of the thread lives. (A place of the CPU, whose contents
+///   the scheduler swaps, is the thread's as long as the thread cannot be moved to another CPU.)
 /// * Backends whose `current` returns the same place have the same hooks
 ///   ([`mode_begins`](Self::mode_begins), [`mode_ends`](Self::mode_ends)): one may end the mode
 ///   that the other has begun, and would call its own hook for that.
-/// * The handle stays usable as long as the thread lives, and [`Storage`] is kept as its
-///   documentation says.
+/// * [`Storage`] is kept as its documentation says.
 /// * [`in_interrupt`](Self::in_interrupt) is true in every context that has preempted a thread
 ///   without being one: interrupt, softirq, NMI. It may be true in more (a thread that has disabled
 ///   softirqs), never in less.
