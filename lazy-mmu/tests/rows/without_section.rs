@@ -86,6 +86,8 @@ for_both_storages! {
         // An inert one is inert still.
         interrupt(|| with::<B, _>(|mmu| hand_on(mmu, &table)));
         assert_eq!(trace(), "{[SDISDISDISDI]}");
+        with::<B, _>(|_| interrupt(|| with::<B, _>(|mmu| hand_on(mmu, &table))));
+        assert_eq!(trace(), "({[SDISDISDISDI]})", "on top of a section too");
         assert_eq!(bits::<B>(), Bits::EMPTY);
     }
 }
