@@ -1,4 +1,4 @@
-//! The tables, and the walk over a range of pages that most of the rest is built on.
+//! The tables, and the two walks over a range of pages that most of the rest is built on.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,7 +35,8 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         };
         mm.root = mm.new_table()?;
         let range = PageRange::linear(map.base(), map.frames());
-        // SAFETY: no walker reaches the tables before `activate`, which orders these stores before that.
+        // SAFETY: no walker reaches the tables before `activate`, which orders these stores before
+        // its change of TTBR.
         unsafe {
             unreached(|mmu| {
                 mm.apply_to_page_range(mmu, range, |_, _, _| ())?;
