@@ -1,9 +1,9 @@
 //! A small memory manager on [`lazy_mmu`], the same source on a host and on an aarch64 CPU.
 //!
-//! It is as much of a kernel's memory management as it takes for sections to nest by themselves: 4 KiB pages, 4 levels,
-//! 48-bit addresses, a frame allocator with a DEBUG_PAGEALLOC switch, a vmalloc area, a range that is populated
-//! page by page, and mappings that are torn down in batches. The functions are named for those of Linux
-//! whose section structure they have.
+//! It is as much of a kernel's memory management as it takes for sections to nest by themselves:
+//! 4 KiB pages, 4 levels, 48-bit addresses, a frame allocator with a DEBUG_PAGEALLOC switch, a
+//! vmalloc area, a range that is populated page by page, and mappings that are torn down in batches.
+//! The functions are named for those of Linux that do the same.
 //!
 //! | module | what | its sections |
 //! |---|---|---|

@@ -1,8 +1,8 @@
 //! Allocating and freeing frames, and what DEBUG_PAGEALLOC does with them: a free frame is not in the linear map, so
 //! that a stray access to it faults.
 //!
-//! This is where sections nest by themselves: code that allocates inside a section of its own knows nothing of the linear
-//! map. A release has no section, because it makes nothing visible.
+//! This is where sections nest by themselves: code that allocates inside a section of its own knows
+//! nothing of the linear map. A release has no section, because it makes nothing visible.
 
 use lazy_mmu::lazy_mmu;
 

@@ -2,7 +2,7 @@
 //!
 //! `size_eager` has the memory manager with the mode switched off, where a section compiles to nothing and a store to `str`,
 //! `dsb ishst`, `isb` (row S25); `size_lazy` has it with the mode on. So the difference of their `.text` is what the crate adds
-//! to bare stores and barriers, everything inlined included. Three functions of the memory manager
+//! to bare stores and barriers, everything inlined included. Seven functions of the memory manager
 //! are `#[inline(never)]`, so that both programs have the same functions: else the inliner's choice
 //! is measured, which is worth two kilobytes in either direction.
 
