@@ -2,15 +2,15 @@
 //!
 //! It is as much of a kernel's memory management as it takes for sections to nest by themselves:
 //! 4 KiB pages, 4 levels, 48-bit addresses, a frame allocator with a DEBUG_PAGEALLOC switch, a
-//! vmalloc area, a range that is populated page by page, and mappings that are torn down in batches.
-//! The functions are named for those of Linux that do the same.
+//! vmalloc area, a range that is populated page by page, and mappings that are torn down in
+//! batches. The functions are named for those of Linux that do the same.
 //!
 //! | module | what | its sections |
 //! |---|---|---|
-//! | [`mm`] | the tables: [`MemoryManager::apply_to_page_range`] | its caller's; the allocator's nest in it |
+//! | [`mm`] | [`MemoryManager::apply_to_page_range`] | its caller's; the allocator's nest in it |
 //! | | [`MemoryManager::build_tables`] | joins its caller's |
 //! | [`frames`] | which frames are free | none |
-//! | [`linear`] | [`MemoryManager::allocate`]; DEBUG_PAGEALLOC changes the linear map | nested in its caller's |
+//! | [`linear`] | [`MemoryManager::allocate`], with DEBUG_PAGEALLOC | nested in its caller's |
 //! | | [`MemoryManager::release`] | none |
 //! | [`vmalloc`] | [`MemoryManager::vmap`] | one a call |
 //! | | [`MemoryManager::vmap_pages_range`], which returns a [`lazy_mmu::Pending`] mapping | its caller's |

@@ -23,8 +23,8 @@ pub trait Machine: Copy {
     /// linear map.
     fn table(&self, frame: Frame) -> &Table;
 
-    /// Lets the MMU walk the tables whose top level is in `root`, which contain the linear map. Orders
-    /// all earlier stores before the first walk.
+    /// Lets the MMU walk the tables whose top level is in `root`, which contain the linear map.
+    /// Orders all earlier stores before the first walk.
     fn activate(&self, root: Frame);
 
     /// Reads the 64-bit word at the virtual address `address`, a multiple of 8, as the MMU translates it.

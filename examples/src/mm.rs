@@ -71,15 +71,15 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         self.frames.rewind();
     }
 
-    /// Calls `f` for the entry of each page in `range`, in the caller's section; allocates and links
-    /// the tables that are missing.
+    /// Calls `f` for the entry of each page in `range`, in the caller's section; allocates and
+    /// links the tables that are missing.
     ///
     /// `f` gets the section, the entry, and the number of the page in the range.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfFrames`] if there is no frame for a table; the pages before it stay as `f` left
-    /// them.
+    /// [`Error::OutOfFrames`] if there is no frame for a table; the pages before it stay as `f`
+    /// left them.
     #[inline(never)] // Or the size of the text tells what the inliner has chosen.
     pub fn apply_to_page_range<B: Backend>(
         &mut self,
@@ -206,8 +206,8 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         self.apply_to_page_range(mmu, range, |_, _, _| ())
     }
 
-    /// Clears the entries of `range`, and removes its pages from the TLBs. It has no section: cleared
-    /// entries need no pair.
+    /// Clears the entries of `range`, and removes its pages from the TLBs. It has no section:
+    /// cleared entries need no pair.
     #[inline(never)] // As `apply_to_page_range`.
     pub(crate) fn unmap_range(&mut self, range: PageRange) -> Result<(), Error> {
         self.for_each_entry(range, |_, slot, _| {

@@ -1,7 +1,7 @@
 //! A machine that counts the tables that the memory manager fills, and whether a section was open.
 //!
-//! It shows that a page mapped in a nested section is used before the outer section is left, on the host
-//! and on a CPU: a walk allocates a table, and fills it with zeros through the linear map.
+//! It shows that a page mapped in a nested section is used before the outer section is left, on the
+//! host and on a CPU: a walk allocates a table, and fills it with zeros through the linear map.
 
 use core::cell::Cell;
 

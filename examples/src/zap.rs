@@ -1,8 +1,9 @@
 //! Tearing mappings down: clear the entries and gather the frames, remove the pages from the TLBs,
 //! free the frames.
 //!
-//! A frame may be reused only when no TLB has its old mapping, so the frames are gathered, in batches.
-//! There is no section: cleared entries need no pair, and an invalidation has barriers of its own.
+//! A frame may be reused only when no TLB has its old mapping, so the frames are gathered, in
+//! batches. There is no section: cleared entries need no pair, and an invalidation has barriers of
+//! its own.
 //! The function is named for those of Linux (`mm/memory.c`, `mm/mmu_gather.c`).
 
 use lazy_mmu::{Full, gather};

@@ -1,5 +1,4 @@
-//! The functions of the crate for the registered backend, [`Global`](crate::Global): without a type
-//! argument.
+//! The functions of the crate for the registered backend, [`Global`]: without a type argument.
 //!
 //! ```
 //! use core::sync::atomic::AtomicU64;
