@@ -323,3 +323,33 @@ fn k06_the_registered_backend_says_whether_this_is_an_interrupt_and_what_a_tlb_c
     });
     assert_eq!(trace(), "{}(DTTdRdI)", "`Sim` has no range instructions");
 }
+
+#[test]
+fn k06_the_functions_of_the_registered_backend_are_those_of_the_crate() {
+    use lazy_mmu::global;
+
+    let table = slots::<4>();
+    let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1).unwrap();
+    assert!(!global::is_active() && global::check_idle().is_ok());
+    global::write(&table[0], KERNEL);
+    global::write_range(&table, |_| KERNEL);
+    assert_eq!(trace(), "SDISSSSDI");
+    let value = global::with(|mmu| {
+        mmu.write(&table[0], KERNEL);
+        assert!(global::is_active() && global::check_idle().is_err());
+        global::flush();
+        global::join(|inner| inner.write(&table[1], KERNEL));
+        global::paused(|| assert!(!global::is_active()));
+        global::note_stores(|| ());
+        7
+    });
+    assert_eq!((value, &*trace()), (7, "(SDISDI|/DI)"));
+    let mapped = global::visible(|mmu| mmu.write_pending(&table[2], KERNEL, 5));
+    assert_eq!((mapped, &*trace()), (5, "(SDI)"));
+    global::invalidate(page, Scope::PAGES);
+    assert_eq!(trace(), "DTdRdI");
+    let mut old = [None];
+    let kept = global::gather(&mut old, |gather| gather.unmap(&table[3], page, |old| old));
+    assert_eq!((kept, old), (Ok(()), [Some(KERNEL.0)]));
+    assert_eq!(trace(), "SDTdRdI");
+}
