@@ -149,8 +149,12 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         Ok(child)
     }
 
-    /// Allocates a table, and fills it with zeros.
-    fn new_table(&mut self) -> Result<Frame, Error> {
+    /// Allocates a table, and fills it with zeros. It is not linked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfFrames`].
+    pub fn new_table(&mut self) -> Result<Frame, Error> {
         // With DEBUG_PAGEALLOC this maps the frame in the linear map, in a section nested in the
         // walk's. The zeros are written through that mapping at once.
         let table = self.allocate(1)?;

@@ -15,6 +15,8 @@ pub enum Step {
     DsbIshst,
     /// `dsb ish`
     DsbIsh,
+    /// `dsb nsh`
+    DsbNsh,
     /// `dsb sy`
     DsbSy,
     /// `dmb ishst`
@@ -25,6 +27,8 @@ pub enum Step {
     Tlbi,
     /// A TLB invalidation of leaves and of what walks have cached of the tables above.
     TlbiTable,
+    /// A TLB invalidation on this CPU only.
+    TlbiHere,
     /// The TLB invalidation that completes the others once more, on CPUs that need it (row B31).
     TlbiRepeated,
 }
@@ -137,11 +141,13 @@ impl fmt::Display for Order<'_> {
                     Step::Store => "S",
                     Step::DsbIshst => "D",
                     Step::DsbIsh => "d",
+                    Step::DsbNsh => "n",
                     Step::DsbSy => "y",
                     Step::DmbIshst => "M",
                     Step::Isb => "I",
                     Step::Tlbi => "T",
                     Step::TlbiTable => "t",
+                    Step::TlbiHere => "h",
                     Step::TlbiRepeated => "R",
                 })?;
             } else {

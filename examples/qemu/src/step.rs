@@ -28,6 +28,8 @@ const DSB_ISHST: u32 = 0xd503_3a9f;
 const DSB_ISH: u32 = 0xd503_3b9f;
 /// `dsb sy`
 const DSB_SY: u32 = 0xd503_3f9f;
+/// `dsb nsh`
+const DSB_NSH: u32 = 0xd503_379f;
 /// `dmb ishst`
 const DMB_ISHST: u32 = 0xd503_3abf;
 /// `isb`
@@ -206,9 +208,11 @@ pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
         DSB_ISHST => Some(Step::DsbIshst),
         DSB_ISH => Some(Step::DsbIsh),
         DSB_SY => Some(Step::DsbSy),
+        DSB_NSH => Some(Step::DsbNsh),
         DMB_ISHST => Some(Step::DmbIshst),
         ISB => Some(Step::Isb),
         _ if is_repeated_tlbi(word) => Some(Step::TlbiRepeated),
+        _ if is_tlbi(word) && !is_broadcast(word) => Some(Step::TlbiHere),
         _ if is_tlbi(word) => Some(if word & ALL_LEVELS == 1 << 5 {
             Step::TlbiTable
         } else {
@@ -321,6 +325,11 @@ const ALL_LEVELS: u32 = 0b101 << 5;
 /// SYS with CRn = 8 (Arm ARM DDI 0487, "TLB maintenance").
 fn is_tlbi(word: u32) -> bool {
     word & 0xfff8_f000 == 0xd508_8000
+}
+
+/// Of a TLBI: CRm is 3, or 2 by range; without the other CPUs it is 7 or 6.
+fn is_broadcast(word: u32) -> bool {
+    word >> 8 & 0b100 == 0
 }
 
 /// TLBI VALE1IS, XZR or VALE2IS, XZR: by address and at the last level, but without a register.

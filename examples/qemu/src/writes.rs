@@ -1,6 +1,7 @@
 //! The rows of the writes that are not plain stores, of TLB invalidation, of the hooks and of faults inside sections: each on
 //! the entries of a live table, on the real instruction stream.
 
+mod adopting;
 mod taking_away;
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -46,6 +47,7 @@ pub fn show<B: Backend, P: PreemptCount>(
     let machine = mm.machine();
     let frame = mm.allocate(1)?;
     let other = mm.allocate(1)?;
+    let new_table = mm.new_table()?;
     let entry = |address, level| {
         let (table, index) = mm
             .entry(address, level)
@@ -65,6 +67,7 @@ pub fn show<B: Backend, P: PreemptCount>(
         range,
         frame,
         other,
+        new_table,
         thread,
     };
     println!("K02 the bits in: {storage}");
@@ -80,6 +83,12 @@ pub fn show<B: Backend, P: PreemptCount>(
     rows.b30_invalidation_by_entries()?;
     rows.b31_a_repeated_invalidation();
     rows.b33_a_block_that_the_hardware_makes_dirty()?;
+    rows.s27_joined_sections();
+    rows.b34_b35_many_taken_away()?;
+    rows.b36_user_mappings()?;
+    rows.k08_a_machine_of_its_own();
+    rows.k09_k10_tables()?;
+    rows.p10_p11_without_a_section_or_its_level();
     rows.c13_before_the_first_task();
     rows.b25_preemption_stays_enabled();
     rows.c11_a_fault_inside_a_section()?;
@@ -101,6 +110,8 @@ struct Rows<'a, B: Backend> {
     range: PageRange,
     frame: Frame,
     other: Frame,
+    /// A table that is not linked.
+    new_table: Frame,
     thread: &'static ThreadInfo,
 }
 

@@ -4,12 +4,14 @@
 //! Separate from `store` because each of these executes another barrier than the pair at the
 //! section's end.
 
+use core::cell::Cell;
+
 use super::descriptor::Descriptor;
 use super::guard::LazyMmu;
 use super::nesting::Nesting;
 use super::proof::{self, Visible};
 use super::slot::{Slot, Slots};
-use super::store;
+use super::store::{self, OnDrop};
 use crate::protocol::backend::{Backend, Machine as _};
 use crate::protocol::raw;
 
@@ -67,27 +69,34 @@ pub fn link_table<B: Backend, D: Descriptor>(
     children: impl Slots,
     child: impl FnMut(usize) -> D,
 ) {
-    if put_table::<B, D>(parent, table, children, child, store::note_store::<B>) {
-        store::note_store::<B>();
-    }
+    put_table::<B, D>(parent, table, children, child, store::note_store::<B>);
 }
 
-/// The stores themselves; whether the parent needs the pair.
+/// The stores themselves, and then one call of `note` if any of them needs the pair: also when a
+/// panic in `child` unwinds.
 #[inline]
 fn put_table<B: Backend, D: Descriptor>(
     parent: impl Slot,
     table: impl Descriptor,
     children: impl Slots,
     child: impl FnMut(usize) -> D,
-    note: impl FnMut(),
-) -> bool {
+    mut note: impl FnMut(),
+) {
     // A descriptor that panics does so before the store.
-    let (bits, needed) = (table.bits(), table.needs_barrier());
-    store::put_range::<B, D>(children.atomics(), child, note);
+    let (bits, parent_needs) = (table.bits(), table.needs_barrier());
+    let needed = Cell::new(false);
+    let _note = OnDrop(|| {
+        if needed.get() {
+            note();
+        }
+    });
+    store::put_range::<B, D>(children.atomics(), child, || needed.set(true));
     // Whatever `table` says of itself.
     B::Machine::table_barrier();
     store::put::<B>(parent.atomic(), bits);
-    needed
+    if parent_needs {
+        needed.set(true);
+    }
 }
 
 impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
@@ -132,8 +141,6 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
         children: impl Slots,
         child: impl FnMut(usize) -> D,
     ) {
-        if put_table::<B, D>(parent, table, children, child, || self.note_store()) {
-            self.note_store();
-        }
+        put_table::<B, D>(parent, table, children, child, || self.note_store());
     }
 }

@@ -151,7 +151,7 @@ fn without_a_section<B: lazy_mmu::Backend, E: Kept>() {
     assert_eq!(trace(), "SDISSDISSDI");
     link_table::<B, _>(&mut one, LINK, &mut array, page);
     assert_eq!(one.get(), LINK.0);
-    assert_eq!(trace(), "SSDIDSDI");
+    assert_eq!(trace(), "SSDSDI");
     write_sync::<B, _>(&mut one, KERNEL);
     // SAFETY: nothing walks it.
     unsafe { lazy_mmu::write_nosync::<B, _>(&mut one, KERNEL) };
