@@ -1,5 +1,6 @@
 //! What `{:?}` shows: the bits by their names, and no value that is not to be had yet.
 
+use lazy_mmu::aarch64::contiguous::NotAGroup;
 use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::aarch64::{Granule, Tlbi};
 use lazy_mmu::sim::{self, Sim, bits};
@@ -97,6 +98,13 @@ fn addresses_descriptors_and_operands_are_shown_in_hexadecimal() {
         format!("{:?}", Granule::Kib4.range(0x1234, 1).unwrap_err()),
         format!(
             "{:?}",
+            NotAGroup::Entry {
+                index: 1,
+                bits: 0x703
+            }
+        ),
+        format!(
+            "{:?}",
             Leaf::from_bits(Granule::Kib4, 2, 0x4000_0003).unwrap_err()
         ),
     ];
@@ -110,6 +118,7 @@ fn addresses_descriptors_and_operands_are_shown_in_hexadecimal() {
             "Store { slot: 0x0, value: 0x703 }",
             "Asid(0x7000000000000, this_cpu: false)",
             "BadRange(the address 0x1234 is not a multiple of 0x1000)",
+            "NotAGroup(entry 1, 0x703, does not belong to a contiguous group with the others)",
             "BadDescriptor(0x40000003 is a table descriptor, not a leaf)",
         ]
     );

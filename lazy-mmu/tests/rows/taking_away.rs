@@ -144,3 +144,14 @@ fn what_is_mapped_is_changed_after_the_invalidation_only() {
     assert_eq!(deferred.take(), 0);
     trace();
 }
+
+#[test]
+fn b30_a_page_of_each_granule_costs_one_instruction() {
+    use Granule::{Kib4, Kib16, Kib64};
+    for granule in [Kib4, Kib16, Kib64] {
+        let slot = AtomicU64::new(KERNEL.0);
+        let page = granule.range(BASE, 1).unwrap();
+        let old = lazy_mmu::aarch64::unmap::<Sim>(&slot, page).invalidate_now();
+        assert_eq!((old, &*trace()), (KERNEL.0, "SDTdRdI"), "{granule:?}");
+    }
+}

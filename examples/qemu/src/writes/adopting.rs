@@ -6,7 +6,7 @@ use core::ptr::with_exposed_provenance_mut;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use lazy_mmu::aarch64::descriptor::{Leaf, NON_GLOBAL, Table};
-use lazy_mmu::aarch64::{self, Granule};
+use lazy_mmu::aarch64::{self, El1, Granule};
 use lazy_mmu::{
     Backend, Dynamic, Entry, Invalidation, LazyMmu, Machine as _, NoWalker, Scope, Task, Unmapped,
     Unreached, Wrapped, Wrapper, gather, lazy_mmu,
@@ -43,6 +43,23 @@ unsafe impl<B: Backend> Wrapper for Told<B> {
     fn invalidate(invalidations: &[Invalidation]) {
         RANGES.fetch_add(invalidations.len(), Ordering::Relaxed);
         B::Machine::invalidate(invalidations);
+    }
+}
+
+/// A backend of the kernel's own: the bits of `B`, and the machine that is given for EL1.
+struct Own<B>(PhantomData<B>);
+
+// SAFETY: the bits and the test are `B`'s, and the kernel runs at EL1, or at EL2 as a host.
+unsafe impl<B: Backend> Backend for Own<B> {
+    type Storage = B::Storage;
+    type Machine = El1;
+
+    fn current() -> B::Storage {
+        B::current()
+    }
+
+    fn in_interrupt() -> bool {
+        B::in_interrupt()
     }
 }
 
@@ -237,5 +254,24 @@ impl<B: Backend> Rows<'_, B> {
         let ranges = RANGES.load(Ordering::Relaxed);
         assert_eq!(ranges, 2);
         println!("K08 a machine that names no instruction was given {ranges} ranges at once");
+
+        let (slot, leaf) = (&self.slots[0], self.frame.kernel_page());
+        let link = Table::at(self.new_table.address());
+        Self::expect("S D I", || lazy_mmu::write::<Own<B>, _>(slot, leaf));
+        Self::expect("S D T d R d I", || {
+            drop(aarch64::unmap::<Own<B>>(slot, self.page(0)));
+        });
+        Self::expect("D S D I", || {
+            lazy_mmu::write::<Own<B>, _>(self.level_2, link)
+        });
+        Self::expect("S D T d R d I", || {
+            lazy_mmu::with::<Own<B>, _>(|mmu| {
+                mmu.write(self.level_2, Table::INVALID);
+                mmu.flush_tlb_all();
+            });
+        });
+        println!(
+            "K08 the machine that is given for EL1, in a backend of the kernel's own: the same"
+        );
     }
 }
