@@ -302,4 +302,36 @@ mod tests {
         assert_eq!(Aarch64::<Modern>::tlbs(), modern);
         assert_eq!(Aarch64::<Flags>::tlbs(), Tlbs::EL1);
     }
+
+    #[test]
+    fn k12_the_kernels_hooks_are_the_backends() {
+        use core::sync::atomic::AtomicUsize;
+
+        static BEGUN: AtomicUsize = AtomicUsize::new(0);
+        static ENDED: AtomicUsize = AtomicUsize::new(0);
+
+        struct Hooked;
+        // SAFETY: no section is entered.
+        unsafe impl Kernel for Hooked {
+            type Task = Pointer;
+            type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
+            type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 1>;
+            const HAS_HOOKS: bool = true;
+            fn mode_begins() {
+                BEGUN.fetch_add(1, Ordering::Relaxed);
+            }
+            fn mode_ends() {
+                ENDED.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+
+        const { assert!(Aarch64::<Hooked>::HAS_HOOKS && !Aarch64::<Flags>::HAS_HOOKS) }
+        Aarch64::<Hooked>::mode_begins();
+        let counts = || [&BEGUN, &ENDED].map(|it| it.load(Ordering::Relaxed));
+        assert_eq!(counts(), [1, 0]);
+        Aarch64::<Hooked>::mode_ends();
+        assert_eq!(counts(), [1, 1]);
+        Aarch64::<Flags>::mode_begins();
+        Aarch64::<Flags>::mode_ends();
+    }
 }

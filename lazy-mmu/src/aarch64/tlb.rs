@@ -17,7 +17,7 @@ use aarch64_cpu::asm::barrier;
 
 use super::barriers::{refuse_other_architectures, table_barrier};
 use super::granule::Granule;
-use crate::protocol::range::Invalidation;
+use crate::protocol::range::{Invalidation, VirtualRange};
 
 /// One instruction, with an operand or none.
 macro_rules! tlbi {
@@ -157,13 +157,13 @@ impl Tlbs {
         table_barrier();
         let mut broadcast = false;
         if self.are_too_many(invalidations) {
-            let everything = everything(invalidations);
+            let everything = self.everything(invalidations);
             broadcast = everything.is_broadcast();
             self.execute(everything);
         } else {
             for invalidation in invalidations {
                 broadcast |= !invalidation.range.this_cpu();
-                OneByOne::new(invalidation, self.has_range).for_each(|it| self.execute(it));
+                OneByOne::new(invalidation, self).for_each(|it| self.execute(it));
             }
         }
         if broadcast {
@@ -214,13 +214,11 @@ impl Tlbs {
     pub fn instructions(self, invalidations: &[Invalidation]) -> impl Iterator<Item = Tlbi> {
         let too_many = self.are_too_many(invalidations);
         let (all, each) = if too_many {
-            (Some(everything(invalidations)), &[][..])
+            (Some(self.everything(invalidations)), &[][..])
         } else {
             (None, invalidations)
         };
-        let each = each
-            .iter()
-            .flat_map(move |it| OneByOne::new(it, self.has_range));
+        let each = each.iter().flat_map(move |it| OneByOne::new(it, self));
         all.into_iter().chain(each)
     }
 
@@ -228,13 +226,42 @@ impl Tlbs {
     fn are_too_many(self, invalidations: &[Invalidation]) -> bool {
         let mut left = self.max_ops;
         for invalidation in invalidations {
-            let Some(rest) = left.checked_sub(OneByOne::new(invalidation, self.has_range).most())
-            else {
+            let Some(rest) = left.checked_sub(OneByOne::new(invalidation, self).most()) else {
                 return true;
             };
             left = rest;
         }
         false
+    }
+
+    /// The instruction for too many of them.
+    fn everything(self, invalidations: &[Invalidation]) -> Tlbi {
+        let (mut same_asid, mut this_cpu) = (None, true);
+        for (number, Invalidation { range, .. }) in invalidations.iter().enumerate() {
+            let asid = self.asid(*range);
+            this_cpu &= range.this_cpu();
+            if number == 0 {
+                same_asid = asid;
+            } else if same_asid != asid {
+                same_asid = None;
+            }
+        }
+        match same_asid {
+            Some(asid) => Tlbi::Asid {
+                operand: u64::from(asid) << 48,
+                this_cpu,
+            },
+            None => Tlbi::All { this_cpu },
+        }
+    }
+
+    /// The ASID that the instructions for `range` name. The EL2 regime has none.
+    #[inline]
+    fn asid(self, range: VirtualRange) -> Option<u16> {
+        match self.regime {
+            Regime::El1And0 => range.asid(),
+            Regime::El2 => None,
+        }
     }
 
     /// Executes one instruction, of the regime.
@@ -307,55 +334,27 @@ fn el1(instruction: Tlbi) {
     }
 }
 
-/// The regime has no ASIDs: the operand's field is RES0.
+/// The regime has no ASIDs: the operand's field is RES0, and `Tlbs::asid` leaves it so.
 #[inline]
 fn el2(instruction: Tlbi) {
-    const NO_ASID: u64 = (1 << 48) - 1;
-
     match instruction {
-        Tlbi::Page { operand, form } => {
-            let operand = operand & NO_ASID;
-            match (form.all_levels, form.this_cpu) {
-                (false, false) => tlbi!("tlbi vale2is, {}", operand),
-                (false, true) => tlbi!("tlbi vale2, {}", operand),
-                (true, false) => tlbi!("tlbi vae2is, {}", operand),
-                (true, true) => tlbi!("tlbi vae2, {}", operand),
-            }
-        }
-        Tlbi::Range { operand, form } => {
-            let operand = operand & NO_ASID;
-            match (form.all_levels, form.this_cpu) {
-                (false, false) => tlbi!("sys #4, c8, c2, #5, {}", operand),
-                (false, true) => tlbi!("sys #4, c8, c6, #5, {}", operand),
-                (true, false) => tlbi!("sys #4, c8, c2, #1, {}", operand),
-                (true, true) => tlbi!("sys #4, c8, c6, #1, {}", operand),
-            }
-        }
+        Tlbi::Page { operand, form } => match (form.all_levels, form.this_cpu) {
+            (false, false) => tlbi!("tlbi vale2is, {}", operand),
+            (false, true) => tlbi!("tlbi vale2, {}", operand),
+            (true, false) => tlbi!("tlbi vae2is, {}", operand),
+            (true, true) => tlbi!("tlbi vae2, {}", operand),
+        },
+        Tlbi::Range { operand, form } => match (form.all_levels, form.this_cpu) {
+            (false, false) => tlbi!("sys #4, c8, c2, #5, {}", operand),
+            (false, true) => tlbi!("sys #4, c8, c6, #5, {}", operand),
+            (true, false) => tlbi!("sys #4, c8, c2, #1, {}", operand),
+            (true, true) => tlbi!("sys #4, c8, c6, #1, {}", operand),
+        },
         Tlbi::Asid {
             this_cpu: false, ..
         }
         | Tlbi::All { this_cpu: false } => tlbi!("tlbi alle2is"),
         Tlbi::Asid { this_cpu: true, .. } | Tlbi::All { this_cpu: true } => tlbi!("tlbi alle2"),
-    }
-}
-
-/// The instruction for too many of them.
-fn everything(invalidations: &[Invalidation]) -> Tlbi {
-    let (mut same_asid, mut this_cpu) = (None, true);
-    for (number, Invalidation { range, .. }) in invalidations.iter().enumerate() {
-        this_cpu &= range.this_cpu();
-        if number == 0 {
-            same_asid = range.asid();
-        } else if same_asid != range.asid() {
-            same_asid = None;
-        }
-    }
-    match same_asid {
-        Some(asid) => Tlbi::Asid {
-            operand: u64::from(asid) << 48,
-            this_cpu,
-        },
-        None => Tlbi::All { this_cpu },
     }
 }
 
@@ -375,14 +374,14 @@ struct OneByOne {
 
 impl OneByOne {
     #[inline]
-    fn new(invalidation: &Invalidation, has_range: bool) -> Self {
+    fn new(invalidation: &Invalidation, tlbs: Tlbs) -> Self {
         /// The pages that the largest range instruction reaches.
         const MOST: u64 = 32 << 16;
 
         let range = invalidation.range;
         let page_shift = range.page_shift();
         let unit_shift = invalidation.entry_shift() - page_shift;
-        let asid = range.asid();
+        let asid = tlbs.asid(range);
         // A range may begin inside a leaf.
         let before = range.start() & ((1 << invalidation.entry_shift()) - 1);
         let pages = if range.pages() == 0 {
@@ -395,7 +394,7 @@ impl OneByOne {
             left: pages,
             unit_shift,
             page_shift,
-            by_range: has_range && pages > 1 << unit_shift && pages <= MOST,
+            by_range: tlbs.has_range && pages > 1 << unit_shift && pages <= MOST,
             asid: u64::from(asid.unwrap_or(0)) << 48,
             form: Form {
                 all_levels: invalidation.scope.all_levels(),
@@ -448,7 +447,7 @@ impl Iterator for OneByOne {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::range::{Scope, VirtualRange};
+    use crate::protocol::range::Scope;
     extern crate std;
     use std::vec::Vec;
 
@@ -545,6 +544,21 @@ mod tests {
                 [Tlbi::Asid { operand, this_cpu }]
             );
         }
+    }
+
+    #[test]
+    fn b36_at_el2_there_are_no_asids() {
+        let tlbs = Tlbs {
+            regime: Regime::El2,
+            ..WITH_RANGE
+        };
+        let range = |pages| range(Granule::Kib4, 0x1000, pages).of_asid(0xa5c3);
+        let of = |pages| instructions(tlbs, range(pages), Scope::PAGES).collect::<Vec<_>>();
+        let form = LAST_LEVEL;
+        assert_eq!(of(1), [Tlbi::Page { operand: 1, form }]);
+        let operand = 0x4000_0000_0001;
+        assert_eq!(of(2), [Tlbi::Range { operand, form }]);
+        assert_eq!(of((32 << 16) + 1), [ALL]);
     }
 
     #[test]
