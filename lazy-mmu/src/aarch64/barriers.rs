@@ -38,3 +38,18 @@ pub(super) fn refuse_other_architectures() {
     #[cfg(not(target_arch = "aarch64"))]
     panic!("an aarch64 barrier on another architecture: tests on the host use `sim::Sim`");
 }
+
+#[cfg(all(test, not(target_arch = "aarch64")))]
+mod tests {
+    #[test]
+    #[should_panic(expected = "tests on the host use `sim::Sim`")]
+    fn the_pair_says_what_to_use_on_a_host() {
+        super::barrier_pair();
+    }
+
+    #[test]
+    #[should_panic(expected = "tests on the host use `sim::Sim`")]
+    fn so_does_the_table_barrier() {
+        super::table_barrier();
+    }
+}
