@@ -262,7 +262,7 @@ impl<B: Backend> Rows<'_, B> {
             drop(aarch64::unmap::<Own<B>>(slot, self.page(0)));
         });
         Self::expect("D S D I", || {
-            lazy_mmu::write::<Own<B>, _>(self.level_2, link)
+            lazy_mmu::write::<Own<B>, _>(self.level_2, link);
         });
         Self::expect("S D T d R d I", || {
             lazy_mmu::with::<Own<B>, _>(|mmu| {
