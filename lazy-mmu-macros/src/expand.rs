@@ -10,7 +10,8 @@ use crate::item::Function;
 
 /// `#[lazy_mmu(args)] item`.
 ///
-/// Whatever is wrong, the item is emitted, as it came: so that nothing else in the user's crate breaks.
+/// Whatever is wrong, the item is emitted, as it came: so that nothing else in the user's crate
+/// breaks.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
@@ -22,8 +23,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         (_, Some(error)) => {
             let error = error.to_compile_error();
             if is_expression(&item) {
-                // Where an expression stands there is room for one only; and at the start of a statement, some would be
-                // taken for one.
+                // Where an expression stands there is room for one only; and at the start of a
+                // statement, some would be taken for one.
                 quote!({ #error (#item) })
             } else {
                 quote!(#error #item)

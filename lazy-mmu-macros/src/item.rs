@@ -1,7 +1,7 @@
 //! The annotated item, taken apart only as far as the attribute must know it.
 //!
-//! Everything stays tokens: what the attribute need not understand it cannot change, and a half-typed body gives the
-//! compiler's own error at the user's place.
+//! Everything stays tokens: what the attribute need not understand it cannot change, and a
+//! half-typed body gives the compiler's own error at the user's place.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -15,7 +15,8 @@ use crate::errors::Errors;
 pub(crate) struct Function {
     /// Everything before the body.
     head: Vec<TokenTree>,
-    /// The braces around the body. A macro that was given the body as a fragment puts it into invisible delimiters.
+    /// The braces around the body. A macro that was given the body as a fragment puts it into
+    /// invisible delimiters.
     body: Group,
 }
 
@@ -42,8 +43,9 @@ impl Function {
         Some(Self { head, body: body? })
     }
 
-    /// The function with `first` as the first statement inside its own braces: behind inner attributes, and behind the items
-    /// with which the body begins. If `first` binds a name, macros that are defined there must know it, and stay behind it.
+    /// The function with `first` as the first statement inside its own braces: behind inner
+    /// attributes, and behind the items with which the body begins. If `first` binds a name, macros
+    /// that are defined there must know it, and stay behind it.
     pub(crate) fn with_first_statement(self, first: TokenStream, binds: bool) -> TokenStream {
         let mut statements: Vec<TokenTree> = self.body.stream().into_iter().collect();
         let attributes = inner_attributes(&statements);
@@ -52,8 +54,8 @@ impl Function {
         let mut stream: TokenStream = statements.into_iter().collect();
         stream.extend(first);
         stream.extend(rest);
-        // The user's own braces: whether temporaries of the tail expression live to the end of the statement or of
-        // the body is decided by the edition of the brace's span.
+        // The user's own braces: whether temporaries of the tail expression live to the end of the
+        // statement or of the body is decided by the edition of the brace's span.
         let mut body = Group::new(Delimiter::Brace, stream);
         body.set_span(self.body.span());
 
@@ -63,9 +65,11 @@ impl Function {
     }
 }
 
-/// Reads the head of a function up to its name, and notes what forbids a section. An error if it is no function.
+/// Reads the head of a function up to its name, and notes what forbids a section. An error if it is
+/// no function.
 ///
-/// `end` is the last token of `item`, which stands behind the head: the body, or a semicolon in its place.
+/// `end` is the last token of `item`, which stands behind the head: the body, or a semicolon in its
+/// place.
 fn check_head(
     input: ParseStream<'_>,
     has_body: bool,
@@ -218,7 +222,8 @@ fn leading_items(body: &[TokenTree], before_macros: bool) -> usize {
     let _: syn::Result<()> = parser.parse2(body.iter().cloned().collect());
     let items = body.len().saturating_sub(rest);
 
-    // A macro's fragment in invisible delimiters may hold the end of an item and more: that cannot be split.
+    // A macro's fragment in invisible delimiters may hold the end of an item and more: that cannot
+    // be split.
     let mut are_all = false;
     let parser = |input: ParseStream<'_>| {
         skip_items(input, before_macros);

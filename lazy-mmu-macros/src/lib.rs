@@ -10,7 +10,8 @@ mod item;
 
 use proc_macro::TokenStream;
 
-// Its page is `lazy-mmu/src/attribute.rs`, where the examples compile. What stood here would be shown behind it.
+// Its page is `lazy-mmu/src/attribute.rs`, where the examples compile. What stood here would be
+// shown behind it.
 #[allow(missing_docs, reason = "it is documented where it is re-exported")]
 #[proc_macro_attribute]
 pub fn lazy_mmu(args: TokenStream, item: TokenStream) -> TokenStream {

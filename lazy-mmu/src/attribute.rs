@@ -1,4 +1,5 @@
-//! The attribute's page: the macro itself is in `lazy-mmu-macros`, which cannot show examples of this crate.
+//! The attribute's page: the macro itself is in `lazy-mmu-macros`, which cannot show examples of
+//! this crate.
 
 /// Opens a lazy MMU section for the body of a function, and leaves it on every way out.
 ///
@@ -42,8 +43,9 @@
 ///   [`paused()`](crate::paused())
 /// * `crate = path`: this crate, where it is not `::lazy_mmu`
 ///
-/// **`backend`** names the backend at compile time. Without it the attribute works in a library that does not know the
-/// backend; the final binary has the line [`set_global_backend!`](crate::set_global_backend).
+/// **`backend`** names the backend at compile time. Without it the attribute works in a library
+/// that does not know the backend; the final binary has the line
+/// [`set_global_backend!`](crate::set_global_backend).
 ///
 /// ```
 /// lazy_mmu::set_global_backend!(lazy_mmu::sim::Sim); // in the final binary, once
@@ -56,8 +58,9 @@
 /// # assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 1);
 /// ```
 ///
-/// **`mmu`** is for bodies that store many descriptors, flush in between, or hand the section down. It is a variable like
-/// one bound by `let`: it hides a parameter or a function of the same name, so give it another name there.
+/// **`mmu`** is for bodies that store many descriptors, flush in between, or hand the section down.
+/// It is a variable like one bound by `let`: it hides a parameter or a function of the same name,
+/// so give it another name there.
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;
@@ -103,12 +106,12 @@
 /// # assert_eq!(sim::pairs(&sim::take_trace()), 1);
 /// ```
 ///
-/// What a joined function promises at its return is nothing, if its caller has a section: its stores
-/// may be pending until that section flushes. If its own body uses a mapping, it flushes first
-/// (`mmu.flush()`), which is one pair. A [`Pending`](crate::Pending) value belongs to one section by
-/// its type, and so does not leave the function; a function that returns one takes
-/// `&mut LazyMmu<..>` instead. A function that returns a mapping for use at once has no `join`, and
-/// uses [`visible()`](crate::visible()).
+/// What a joined function promises at its return is nothing, if its caller has a section: its
+/// stores may be pending until that section flushes. If its own body uses a mapping, it flushes
+/// first (`mmu.flush()`), which is one pair. A [`Pending`](crate::Pending) value belongs to one
+/// section by its type, and so does not leave the function; a function that returns one takes `&mut
+/// LazyMmu<..>` instead. A function that returns a mapping for use at once has no `join`, and uses
+/// [`visible()`](crate::visible()).
 ///
 /// Which layer of a kernel has which:
 ///
@@ -116,17 +119,19 @@
 ///   used): `#[lazy_mmu]`
 /// * mapping one page, changing one entry, allocating a table (called in loops, and used later by
 ///   the caller): `#[lazy_mmu(join)]`, or no attribute and [`write()`](crate::write())
-/// * the functions whose callers use the mapping when they return (`ioremap`, `vmalloc`, a temporary
-///   mapping): `#[lazy_mmu]`
+/// * the functions whose callers use the mapping when they return (`ioremap`, `vmalloc`, a
+///   temporary mapping): `#[lazy_mmu]`
 /// * the handler of a synchronous exception: `#[lazy_mmu]` without `join` (see
 ///   [`raw`](crate::raw#exception-handlers))
-/// * an allocator that must not know of sections, a debugger, a panic handler: `#[lazy_mmu(paused)]`
+/// * an allocator that must not know of sections, a debugger, a panic handler:
+///   `#[lazy_mmu(paused)]`
 ///
 /// The kernel Hermit, with the attribute on every function that maps, executed 133,280 `dsb ishst`
-/// at boot. With `join` on the inner ones it executed 3,890, as many as after its functions had been
-/// restructured by hand.
+/// at boot. With `join` on the inner ones it executed 3,890, as many as after its functions had
+/// been restructured by hand.
 ///
-/// **`paused`** is for functions whose mappings are used at once by code that knows of no section, whoever calls them.
+/// **`paused`** is for functions whose mappings are used at once by code that knows of no section,
+/// whoever calls them.
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;
@@ -141,8 +146,8 @@
 /// # lazy_mmu::with::<Sim, _>(|_| map_and_use(&AtomicU64::new(0)));
 /// ```
 ///
-/// **`crate`** is for a renamed dependency, a re-export, or a macro that expands to annotated functions
-/// (`crate = $crate::path::to::lazy_mmu`).
+/// **`crate`** is for a renamed dependency, a re-export, or a macro that expands to annotated
+/// functions (`crate = $crate::path::to::lazy_mmu`).
 ///
 /// ```
 /// mod vendored {
@@ -155,8 +160,9 @@
 ///
 /// # Expansion
 ///
-/// One statement, with `mmu` three: the first of the body, inside the function's own braces, behind inner attributes and
-/// the items with which the body begins. Nothing else changes. `#[lazy_mmu(backend = Mmu)]` turns
+/// One statement, with `mmu` three: the first of the body, inside the function's own braces, behind
+/// inner attributes and the items with which the body begins. Nothing else changes.
+/// `#[lazy_mmu(backend = Mmu)]` turns
 ///
 /// ```text
 /// fn map(pages: &[Page]) -> Result<(), Error> { body }
@@ -171,23 +177,23 @@
 /// }
 /// ```
 ///
-/// With `mmu` the statements are `let mut __section = ..;`,
-/// `let mut __view = ::lazy_mmu::__private::view(&mut __section);` and
-/// `let mmu = __view.section();`. With `join` the function is `joined` instead of `section`. With
-/// `paused` the statement is `let __pause = ::lazy_mmu::__private::pause::<Mmu>();`.
-/// Paths are looked up there, inside the body: an item of the body that is called as the backend hides it.
+/// With `mmu` the statements are `let mut __section = ..;`, `let mut __view =
+/// ::lazy_mmu::__private::view(&mut __section);` and `let mmu = __view.section();`. With `join` the
+/// function is `joined` instead of `section`. With `paused` the statement is `let __pause =
+/// ::lazy_mmu::__private::pause::<Mmu>();`. Paths are looked up there, inside the body: an item of
+/// the body that is called as the backend hides it.
 ///
 /// An attribute macro may turn an item at the start of the body into statements. They run before
 /// the section is opened, and cannot use `mmu`.
 ///
-/// The names with two underscores are the macro's own: the body cannot name the guard, and so cannot forget it. What
-/// `mmu` refers to is a view of the section, which is never dropped.
+/// The names with two underscores are the macro's own: the body cannot name the guard, and so
+/// cannot forget it. What `mmu` refers to is a view of the section, which is never dropped.
 ///
 /// # Order of drops
 ///
-/// That of a `let` as the first statement, in every edition: the section is left after all variables of the body have been
-/// dropped, and before the parameters. So a lock that is taken inside is released *before* the barrier pair, and a lock
-/// that is passed in after it:
+/// That of a `let` as the first statement, in every edition: the section is left after all
+/// variables of the body have been dropped, and before the parameters. So a lock that is taken
+/// inside is released *before* the barrier pair, and a lock that is passed in after it:
 ///
 /// ```
 /// # use lazy_mmu::sim::{self, Event, Sim};
@@ -209,8 +215,8 @@
 /// assert_eq!(order, [INSIDE, Event::DsbIshst, PASSED_IN]); // `INSIDE`: that lock's release
 /// ```
 ///
-/// Where a mapping must be usable as soon as the lock is free, take the lock in the caller, or call `mmu.flush()` before it
-/// is released:
+/// Where a mapping must be usable as soon as the lock is free, take the lock in the caller, or call
+/// `mmu.flush()` before it is released:
 ///
 /// ```
 /// # use lazy_mmu::sim::{self, Event, Sim};
@@ -231,16 +237,19 @@
 /// # assert_eq!(order, [Event::DsbIshst, Event::Tlbi(1)]);
 /// ```
 ///
-/// A temporary of the body's last expression is dropped as the language has it: up to edition 2021 after the section, since
-/// edition 2024 before it. A lock in a tail expression, `TABLE.lock().map(page)`, is such a temporary. In edition 2021 the
-/// lint `tail_expr_drop_order` (of `rust_2024_compatibility`) names `__section` there, and is right; and a temporary that
+/// A temporary of the body's last expression is dropped as the language has it: up to edition 2021
+/// after the section, since edition 2024 before it. A lock in a tail expression,
+/// `TABLE.lock().map(page)`, is such a temporary. In edition 2021 the lint `tail_expr_drop_order`
+/// (of `rust_2024_compatibility`) names `__section` there, and is right; and a temporary that
 /// borrows from `mmu` does not live long enough: bind the result by a `let` first.
 ///
-/// What a function *returns* runs after the section: a closure, an `impl Iterator` or an `impl Future` opens its own.
+/// What a function *returns* runs after the section: a closure, an `impl Iterator` or an `impl
+/// Future` opens its own.
 ///
 /// # What it does instead of a section
 ///
-/// Nothing: what cannot have a section is an error, on the token that is wrong, and the item is there all the same.
+/// Nothing: what cannot have a section is an error, on the token that is wrong, and the item is
+/// there all the same.
 ///
 /// | on | why not | do this instead |
 /// |---|---|---|
@@ -266,14 +275,16 @@
 ///
 /// # Other attributes
 ///
-/// `#[inline]`, `#[cold]`, `#[track_caller]`, `#[must_use]`, `#[deprecated]`, `#[target_feature]`, `#[unsafe(no_mangle)]`,
-/// lint levels, `#[cfg]` and documentation may stand above or beneath, and mean the same. So does
-/// `#[cfg_attr(condition, lazy_mmu)]`, also twice with conditions that exclude each other.
+/// `#[inline]`, `#[cold]`, `#[track_caller]`, `#[must_use]`, `#[deprecated]`, `#[target_feature]`,
+/// `#[unsafe(no_mangle)]`, lint levels, `#[cfg]` and documentation may stand above or beneath, and
+/// mean the same. So does `#[cfg_attr(condition, lazy_mmu)]`, also twice with conditions that
+/// exclude each other.
 ///
-/// Attribute macros are expanded from the top. One that stands *above* sees the function with `#[lazy_mmu]` still on it: if
-/// it moves the body into a closure or a future, the attribute goes, or does not go, with it. One that stands *beneath*
-/// sees the body with the section in it. Put `#[lazy_mmu]` last, next to the function, unless you want what the other one
-/// adds to be in the section too.
+/// Attribute macros are expanded from the top. One that stands *above* sees the function with
+/// `#[lazy_mmu]` still on it: if it moves the body into a closure or a future, the attribute goes,
+/// or does not go, with it. One that stands *beneath* sees the body with the section in it. Put
+/// `#[lazy_mmu]` last, next to the function, unless you want what the other one adds to be in the
+/// section too.
 ///
 /// An executor's attribute above `#[lazy_mmu]`, such as `#[tokio::main]`, removes `async`. The
 /// section then lies around the executor's `block_on`: it is open at each `.await`, and the stores

@@ -3,9 +3,9 @@
 //! On aarch64 a store that makes a kernel page-table entry valid must be followed by `dsb ishst;
 //! isb` (the *pair*) before the new mapping is used. Doing that per entry is slow. In a *lazy MMU
 //! section* the pair is deferred to the section's end. Sections nest without their authors knowing
-//! it: a function that changes mappings frees a page, the allocator unmaps that page from the linear
-//! map, and so opens a section inside a section. Each leave emits the pair if one is due, and only
-//! the outermost ends the mode.
+//! it: a function that changes mappings frees a page, the allocator unmaps that page from the
+//! linear map, and so opens a section inside a section. Each leave emits the pair if one is due,
+//! and only the outermost ends the mode.
 //!
 //! In C nothing makes a function keep the state that `enter` returned, pass it to the matching
 //! `leave`, once, in order, on the same thread. Here the types do.
@@ -58,8 +58,8 @@
 //!
 //! # For libraries
 //!
-//! Leave the backend out, and use the attribute, [`with::<Global, _>`](with) or `&mut LazyMmu<'_, L>`
-//! where `L: `[`Nesting`]. The final binary registers it.
+//! Leave the backend out, and use the attribute, [`with::<Global, _>`](with) or `&mut LazyMmu<'_,
+//! L>` where `L: `[`Nesting`]. The final binary registers it.
 //!
 //! # Barriers
 //!
@@ -82,10 +82,10 @@
 //!
 //! # Pauses, and mappings that wait for their barrier
 //!
-//! [`LazyMmu::paused`] and [`paused()`] make stores immediate for a stretch of code. A function that
-//! maps in its caller's section returns a [`Pending`] mapping, which only a flush or leave of that
-//! section redeems. A function that opens its own section uses [`visible()`] and returns the value
-//! ready for use.
+//! [`LazyMmu::paused`] and [`paused()`] make stores immediate for a stretch of code. A function
+//! that maps in its caller's section returns a [`Pending`] mapping, which only a flush or leave of
+//! that section redeems. A function that opens its own section uses [`visible()`] and returns the
+//! value ready for use.
 //!
 //! # Features
 //!

@@ -7,8 +7,8 @@
 //!   flushed, or at once where no section is open.
 //! * **The mode is on only while a section is open.** (The section that began it ends it. Sections
 //!   that are still open then make their stores immediate.)
-//! * **A [`Pending`](crate::Pending) value is redeemed only after the pair** of the stores that were
-//!   made through its section before it.
+//! * **A [`Pending`](crate::Pending) value is redeemed only after the pair** of the stores that
+//!   were made through its section before it.
 //! * **An [`Unmapped`](crate::Unmapped) value, or one in a [`Gather`](crate::Gather), is had only
 //!   after its invalidation.**
 //!
@@ -49,17 +49,19 @@
 //!   cycle): if its section began the mode, the handle leaves in its place when it is used next, or
 //!   dropped. Until then the mode stays on, and what is pending stays pending. If the section was
 //!   entered inside a caller's, the caller's leave emits.
-//! * **Nested guards of two closures' sections, exchanged** (their types may be the same): neither ends the mode, and what
-//!   one does not flush the section around it does.
+//! * **Nested guards of two closures' sections, exchanged** (their types may be the same): neither
+//!   ends the mode, and what one does not flush the section around it does.
 //! * **Sections of different origin, nested or overlapping** (handle, closure, attribute): the
 //!   section that began the mode ends it. A section that is left after that makes its stores
 //!   immediate.
 //! * **The section that began the mode, left inside a pause**: the pause goes on until its closure
 //!   returns.
-//! * **Panics**, in callbacks and descriptors, through sections and pauses: what was stored gets its pair, and the thread
-//!   is as it was.
-//! * **Interrupts**: sections and pauses are inert, stores immediate, and the interrupted thread's bits untouched.
-//! * **A context that changes between enter and leave** (softirqs disabled in between): the token decides, not the context.
+//! * **Panics**, in callbacks and descriptors, through sections and pauses: what was stored gets
+//!   its pair, and the thread is as it was.
+//! * **Interrupts**: sections and pauses are inert, stores immediate, and the interrupted thread's
+//!   bits untouched.
+//! * **A context that changes between enter and leave** (softirqs disabled in between): the token
+//!   decides, not the context.
 //! * **An inert section whose cause ends inside it** (softirqs enabled, the pause ended): its leave
 //!   emits the pair of the stores that were deferred into a section further up meanwhile.
 //! * **A table that is filled and then linked**: the store of a valid `Table` or `TopLevel`, and
@@ -68,11 +70,12 @@
 //!   levels if it was a table.
 //! * **A part of a contiguous group** is refused before anything is changed; so is a second split
 //!   of the same block.
-//! * **Proofs of another section whose brand is as long**: a closure's brand is its own, but those of `nest`, of a handle's
-//!   section and of the attribute are borrows, and code that holds two lineages at once may have two that the compiler takes
-//!   for one. So redeeming looks whether the pair is owed still, and emits it if so. With the right proof it never is.
-//! * **The attribute's section, exchanged** for a nested one of a parameter's: what the body has is a view, which
-//!   is never dropped; the guard that leaves has no name.
+//! * **Proofs of another section whose brand is as long**: a closure's brand is its own, but those
+//!   of `nest`, of a handle's section and of the attribute are borrows, and code that holds two
+//!   lineages at once may have two that the compiler takes for one. So redeeming looks whether the
+//!   pair is owed still, and emits it if so. With the right proof it never is.
+//! * **The attribute's section, exchanged** for a nested one of a parameter's: what the body has is
+//!   a view, which is never dropped; the guard that leaves has no name.
 //!
 //! # What neither can, and whose duty it is
 //!
@@ -83,22 +86,22 @@
 //!   [`note_store`](crate::note_store) after them. Such code also orders the store that links a
 //!   table after the stores that fill it.
 //! * The kind of a descriptor is the caller's choice. A table entry written as a
-//!   [`Leaf`](crate::aarch64::descriptor::Leaf) is not ordered after the stores that fill the table. A
-//!   kernel's text written as a [`UxnLeaf`](crate::aarch64::descriptor::UxnLeaf) with UXN clear, or an EL2
-//!   leaf written as a `Leaf`, loses its pair.
+//!   [`Leaf`](crate::aarch64::descriptor::Leaf) is not ordered after the stores that fill the
+//!   table. A kernel's text written as a [`UxnLeaf`](crate::aarch64::descriptor::UxnLeaf) with UXN
+//!   clear, or an EL2 leaf written as a `Leaf`, loses its pair.
 //! * Plain stores do not read the old entry. They may change a part of a contiguous group (the
-//!   other operations refuse that: see [`contiguous`](crate::aarch64::contiguous)), and they may overwrite
-//!   what the hardware noted.
+//!   other operations refuse that: see [`contiguous`](crate::aarch64::contiguous)), and they may
+//!   overwrite what the hardware noted.
 //! * A mapping that a plain store takes away needs its TLB invalidation before the frame is used
 //!   again. [`unmap`](crate::LazyMmu::unmap) has that order in its types.
 //! * An address whose old mapping is unmapped, but not invalidated, must not be mapped. A forgotten
 //!   [`Unmapped`](crate::Unmapped) is never invalidated.
 //! * The range of virtual addresses that an entry translates, the ASID of a user's range, and other
-//!   users of the range while [`break_before_make`](crate::LazyMmu::break_before_make) has broken it,
-//!   are the caller's duty. So are the range and scope of a value that is
+//!   users of the range while [`break_before_make`](crate::LazyMmu::break_before_make) has broken
+//!   it, are the caller's duty. So are the range and scope of a value that is
 //!   [withheld](crate::Unmapped::withhold).
-//! * A function that [joins](crate::join()) its caller's section promises nothing at its return: its
-//!   mappings are usable after the caller's flush or leave.
+//! * A function that [joins](crate::join()) its caller's section promises nothing at its return:
+//!   its mappings are usable after the caller's flush or leave.
 //! * A TLB invalidation covers TLBs. Software that walks the tables (`get_user_pages`, a dump, a
 //!   hypervisor's shadow walker) may hold an old entry, or a table, longer: the code that frees the
 //!   table waits for it too. [`Unmapped::map`](crate::Unmapped::map) wraps the table for that.

@@ -1,4 +1,5 @@
-//! What holds of every expansion, whatever the tokens. Shared by the property tests and the fuzz target.
+//! What holds of every expansion, whatever the tokens. Shared by the property tests and the fuzz
+//! target.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::parse::Parser;
@@ -90,7 +91,8 @@ fn errors(output: &TokenStream) -> (usize, TokenStream) {
     (count, trees.into_iter().collect())
 }
 
-/// The function is what it was, but for the section's statements behind its inner attributes and first items.
+/// The function is what it was, but for the section's statements behind its inner attributes and
+/// first items.
 fn check_section(args: &TokenStream, item: &TokenStream, output: &TokenStream) {
     let (head, body) = split(item);
     let (head_after, body_after) = split(output);
@@ -150,7 +152,8 @@ fn inner_attributes(body: &[TokenTree]) -> usize {
     end
 }
 
-/// How many trees the items at the start take: the longest prefix that the parser takes for items and semicolons.
+/// How many trees the items at the start take: the longest prefix that the parser takes for items
+/// and semicolons.
 fn leading_items(body: &[TokenTree], before_macros: bool) -> usize {
     (0..=body.len())
         .rev()
@@ -158,7 +161,8 @@ fn leading_items(body: &[TokenTree], before_macros: bool) -> usize {
         .unwrap_or(0)
 }
 
-/// Whether the parser takes `trees` for items and semicolons; strictly, if it must like everything inside them too.
+/// Whether the parser takes `trees` for items and semicolons; strictly, if it must like everything
+/// inside them too.
 fn are_items(trees: &[TokenTree], strictly: bool, before_macros: bool) -> bool {
     let mut all = false;
     let parser = |input: syn::parse::ParseStream<'_>| {
@@ -221,7 +225,8 @@ fn check_parses(item: &TokenStream, output: &TokenStream) {
         parser.parse2(tokens.clone()).is_ok()
     }
     if has_empty_fragment(item) {
-        // The parser knows them where a macro puts them, before a function or in its signature, and nowhere else.
+        // The parser knows them where a macro puts them, before a function or in its signature, and
+        // nowhere else.
         return;
     }
     if parses::<syn::Item>(item) {

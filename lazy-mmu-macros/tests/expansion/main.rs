@@ -1,4 +1,5 @@
-//! The expansion as a function over token streams: on arbitrary tokens, and on mutations of real functions.
+//! The expansion as a function over token streams: on arbitrary tokens, and on mutations of real
+//! functions.
 
 #[path = "../../src/args.rs"]
 mod args;

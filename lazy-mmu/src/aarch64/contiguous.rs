@@ -8,8 +8,8 @@
 //! do not look at the old entry; and no operation looks at the neighbours of a new one, so a group
 //! is made valid as a whole, by `write_range` or `set_memory_valid`.
 //!
-//! Separate from [`update`](super::update), whose operations on one entry refuse a member of a group,
-//! and whose operations on a group are this type's.
+//! Separate from [`update`](super::update), whose operations on one entry refuse a member of a
+//! group, and whose operations on a group are this type's.
 //!
 //! Within a group the hardware notes what it notes (accessed, dirty) in any one of the entries. So
 //! the operations return the first entry with what all of them have noted.

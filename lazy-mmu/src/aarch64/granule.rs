@@ -56,7 +56,8 @@ impl Granule {
         }
     }
 
-    /// The bytes of address space that one entry at `level` translates; `None` if there is no such level.
+    /// The bytes of address space that one entry at `level` translates; `None` if there is no such
+    /// level.
     pub const fn entry_size(self, level: u8) -> Option<u64> {
         if level < self.first_level() || level > PAGE_LEVEL {
             return None;

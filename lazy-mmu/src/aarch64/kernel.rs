@@ -25,7 +25,8 @@ use crate::protocol::range::Invalidation;
 ///   lies there, aligned, and all other accesses to it are atomic, of the same width, or the task's
 ///   own.
 /// * None of the three, nor a hook, unwinds, opens a section, or stores through this crate;
-///   backends that share bits have the same hooks; [`Bits`](Self::Bits) has a [`Storage`] that is kept as its documentation says.
+///   backends that share bits have the same hooks; [`Bits`](Self::Bits) has a [`Storage`] that is
+///   kept as its documentation says.
 /// * A context switch executes `dsb ish` on the CPU that gives the task up, before another CPU may
 ///   run it; and `isb`, or an exception return that synchronizes the context, on the CPU that takes
 ///   the task over, after it has taken it (see the duties of [`Backend`]).
@@ -54,8 +55,9 @@ pub unsafe trait Kernel: 'static {
     /// Whether a TLB invalidation is repeated (see [`Tlbs::invalidate`]). The default is right on
     /// every CPU.
     ///
-    /// A kernel that knows its CPUs asks [`errata::needs_repeated_tlbi`](super::errata::needs_repeated_tlbi)
-    /// for each of them, at boot, and returns the answer here.
+    /// A kernel that knows its CPUs asks
+    /// [`errata::needs_repeated_tlbi`](super::errata::needs_repeated_tlbi) for each of them, at
+    /// boot, and returns the answer here.
     #[inline]
     fn needs_repeated_tlbi() -> bool {
         true

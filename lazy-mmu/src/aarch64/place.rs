@@ -17,7 +17,8 @@ pub trait TaskPointer: 'static {
     fn current() -> *mut u8;
 }
 
-/// The task pointer is in `SP_EL0`, as in Linux (`get_current`): the kernel runs on `SP_EL1`, so `SP_EL0` is free.
+/// The task pointer is in `SP_EL0`, as in Linux (`get_current`): the kernel runs on `SP_EL1`, so
+/// `SP_EL0` is free.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SpEl0;
@@ -61,8 +62,8 @@ impl<P: TaskPointer> TaskPointer for MaybeNull<P> {
     }
 }
 
-/// The address in a register. It has no provenance of its own; the memory that it points to was exposed to the machine
-/// when the scheduler loaded the register.
+/// The address in a register. It has no provenance of its own; the memory that it points to was
+/// exposed to the machine when the scheduler loaded the register.
 #[inline]
 fn register(value: u64) -> *mut u8 {
     #[expect(
@@ -107,8 +108,8 @@ pub trait BitsAt: 'static {
     ///
     /// # Safety
     ///
-    /// `task` points to a structure that has them at the implementor's offset, aligned, and that lives as long as
-    /// the result is used.
+    /// `task` points to a structure that has them at the implementor's offset, aligned, and that
+    /// lives as long as the result is used.
     unsafe fn in_task(task: *mut u8) -> Self::Storage;
 }
 
@@ -134,7 +135,8 @@ impl<const OFFSET: usize, const FIRST: u32> BitsAt for FlagsAt<OFFSET, FIRST> {
         let word = unsafe { task.add(OFFSET) }.cast::<FlagsWord>();
         // SAFETY: a structure is not at address 0.
         let word = unsafe { NonNull::new_unchecked(word) };
-        // SAFETY: the caller promises that the flags word is there, and lives as long as the result.
+        // SAFETY: the caller promises that the flags word is there, and lives as long as the
+        // result.
         unsafe { SharedWord::from_ptr(word) }
     }
 }
@@ -183,9 +185,11 @@ pub trait InterruptTest: 'static {
     unsafe fn in_interrupt(task: *mut u8) -> bool;
 }
 
-/// A 32-bit preempt count, `OFFSET` bytes into the task's structure: an interrupt iff any bit of `MASK` is set.
+/// A 32-bit preempt count, `OFFSET` bytes into the task's structure: an interrupt iff any bit of
+/// `MASK` is set.
 ///
-/// In Linux softirq, hardirq and NMI depth are bits 8 to 23 (`include/linux/preempt.h`): `MASK` is `0x00ff_ff00`.
+/// In Linux softirq, hardirq and NMI depth are bits 8 to 23 (`include/linux/preempt.h`): `MASK` is
+/// `0x00ff_ff00`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PreemptCountAt<const OFFSET: usize, const MASK: u32>;

@@ -116,8 +116,8 @@ pub fn unmap_range_into<B: Backend, T: AsMut<[u64]> + 'static>(
 /// architecture demands when the output address, the size or the memory type changes: break (the
 /// entry is cleared), invalidate, make.
 ///
-/// `make` is given the old entry, as it was when it was cleared, and makes the new one; its store is
-/// as by [`write()`](crate::write()), so `make` may fill a new table. Until then every access to
+/// `make` is given the old entry, as it was when it was cleared, and makes the new one; its store
+/// is as by [`write()`](crate::write()), so `make` may fill a new table. Until then every access to
 /// `range` faults, on all CPUs: the caller sees to it that there is none (Arm ARM DDI 0487, "Using
 /// break-before-make when updating translation table entries").
 ///

@@ -8,8 +8,8 @@
 //! pair does, and more.
 //!
 //! The instructions for the kernel's own mappings are those "for all ASIDs": kernel mappings are
-//! global, or, with page-table isolation, have more than one ASID. Those for a user's range name its
-//! ASID.
+//! global, or, with page-table isolation, have more than one ASID. Those for a user's range name
+//! its ASID.
 
 use core::fmt;
 
@@ -63,8 +63,8 @@ pub struct Form {
 pub enum Tlbi {
     /// By address: TLBI VAALE1IS and its like (EL2: VALE2IS).
     Page {
-        /// The 64-bit operand: VA\[55:12\] in bits 43:0, the ASID in bits 63:48. The level hint (TTL,
-        /// bits 47:44) is 0: any level.
+        /// The 64-bit operand: VA\[55:12\] in bits 43:0, the ASID in bits 63:48. The level hint
+        /// (TTL, bits 47:44) is 0: any level.
         operand: u64,
         /// Which of them.
         form: Form,
@@ -304,8 +304,8 @@ macro_rules! forms {
     };
 }
 
-// The range instructions are SYS #op1, C8, CRm, #op2, because they have no name in an assembler that
-// is not told of FEAT_TLBIRANGE.
+// The range instructions are SYS #op1, C8, CRm, #op2, because they have no name in an assembler
+// that is not told of FEAT_TLBIRANGE.
 
 #[inline]
 fn el1(instruction: Tlbi) {

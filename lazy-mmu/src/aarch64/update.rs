@@ -12,8 +12,8 @@
 //! * [`LazyMmu::set_memory_valid`] races with the hardware. Made valid: the pair is deferred. Made
 //!   invalid: it invalidates the TLBs.
 //!
-//! All of them refuse an entry of a [contiguous group](super::contiguous), which changes as a whole:
-//! [`ContiguousGroup`](super::contiguous::ContiguousGroup) has the same operations for one.
+//! All of them refuse an entry of a [contiguous group](super::contiguous), which changes as a
+//! whole: [`ContiguousGroup`](super::contiguous::ContiguousGroup) has the same operations for one.
 //!
 //! `set_wrprotect`, `test_and_clear_young` and `set_access_flags` leave an invalid entry as it is:
 //! what software keeps there is its own.
@@ -41,10 +41,11 @@ use crate::section::store;
 
 /// Clears the entry, and returns what it was (Linux: `ptep_get_and_clear`).
 ///
-/// One atomic exchange, so that an access flag or a dirty state that the hardware sets at the same time is either in the
-/// result, or was never set: the hardware does not change an invalid entry. For leaves and intermediate tables no pair is
-/// needed, and none becomes pending; a top-level entry is cleared by a store of [`TopLevel::INVALID`](super::descriptor::TopLevel), or
-/// taken away by [`unmap_table`](LazyMmu::unmap_table).
+/// One atomic exchange, so that an access flag or a dirty state that the hardware sets at the same
+/// time is either in the result, or was never set: the hardware does not change an invalid entry.
+/// For leaves and intermediate tables no pair is needed, and none becomes pending; a top-level
+/// entry is cleared by a store of [`TopLevel::INVALID`](super::descriptor::TopLevel), or taken away
+/// by [`unmap_table`](LazyMmu::unmap_table).
 ///
 /// # Panics
 ///
@@ -68,10 +69,11 @@ pub(crate) fn clear<B: Backend>(slot: &AtomicU64) -> u64 {
 
 /// Makes the leaf read-only, and returns what it was (Linux: `ptep_set_wrprotect`).
 ///
-/// With hardware management of dirty state, a leaf with DBM that is not READ_ONLY is dirty: that is kept in
-/// `software_dirty`, the kernel's own bit of the descriptor (Linux: bit 55), and both DBM and the write permission go. A
-/// kernel without one gives 0, and takes the dirty state from the result. No pair is needed, and none becomes pending; a
-/// TLB that still lets writes through is the caller's matter.
+/// With hardware management of dirty state, a leaf with DBM that is not READ_ONLY is dirty: that is
+/// kept in `software_dirty`, the kernel's own bit of the descriptor (Linux: bit 55), and both DBM
+/// and the write permission go. A kernel without one gives 0, and takes the dirty state from the
+/// result. No pair is needed, and none becomes pending; a TLB that still lets writes through is the
+/// caller's matter.
 ///
 /// # Panics
 ///
@@ -101,8 +103,8 @@ pub(crate) fn wrprotect<B: Backend>(
     .0
 }
 
-/// Clears the access flag, and returns what the leaf was (Linux: `ptep_test_and_clear_young`, which returns whether it was
-/// set).
+/// Clears the access flag, and returns what the leaf was (Linux: `ptep_test_and_clear_young`, which
+/// returns whether it was set).
 ///
 /// The other bits stay as the hardware has them. No pair is needed, and none becomes pending.
 ///
@@ -120,13 +122,14 @@ pub(crate) fn clear_young<B: Backend>(slot: &AtomicU64, check: impl Fn(u64)) -> 
     update::<B>(slot, check, |old| old & !ACCESSED).0
 }
 
-/// Adds what `wanted` permits to a valid leaf: the access flag, the write permission, DBM, and those of its bits that are in
-/// `software_bits`; never takes any away (as Linux's `ptep_set_access_flags`). Returns whether the entry was changed.
+/// Adds what `wanted` permits to a valid leaf: the access flag, the write permission, DBM, and
+/// those of its bits that are in `software_bits`; never takes any away (as Linux's
+/// `ptep_set_access_flags`). Returns whether the entry was changed.
 ///
-/// A compare-exchange loop: what the hardware sets at the same time is kept. If the entry was changed, the pair is needed
-/// as the rule of the new leaf says, which is of the same kind as `wanted`; for user leaves, which Linux changes in this
-/// way, none is. A TLB may hold the narrower permission, and the fault is then spurious: the caller invalidates where that
-/// cannot be handled.
+/// A compare-exchange loop: what the hardware sets at the same time is kept. If the entry was
+/// changed, the pair is needed as the rule of the new leaf says, which is of the same kind as
+/// `wanted`; for user leaves, which Linux changes in this way, none is. A TLB may hold the narrower
+/// permission, and the fault is then spurious: the caller invalidates where that cannot be handled.
 ///
 /// # Panics
 ///
@@ -190,8 +193,9 @@ pub(crate) fn access_flags(wanted: u64, software_bits: u64) -> impl Fn(u64) -> u
 
 /// Stores `new` if the entry is `current`; returns the old value, as an error if it was another.
 ///
-/// For a change that was computed from the old value while the hardware, or another CPU, may change it. If it is
-/// stored, the pair is needed as `new` says, and deferred in a section of the calling thread.
+/// For a change that was computed from the old value while the hardware, or another CPU, may change
+/// it. If it is stored, the pair is needed as `new` says, and deferred in a section of the calling
+/// thread.
 ///
 /// # Errors
 ///
@@ -308,8 +312,9 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// or other code has, `child` is called again for every entry, with the new block; so nothing
     /// of that is lost.
     ///
-    /// Where the children translate what the block did, to the same addresses, no TLB invalidation is needed; the pair of the
-    /// parent's store is deferred. The barrier between the children and the parent is not.
+    /// Where the children translate what the block did, to the same addresses, no TLB invalidation
+    /// is needed; the pair of the parent's store is deferred. The barrier between the children and
+    /// the parent is not.
     ///
     /// # Errors
     ///
@@ -320,10 +325,11 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     ///
     /// * `children` are the entries of the table to which `table` points, a valid descriptor; no
     ///   walker reaches them before.
-    /// * They translate the block's range as the block did, or nobody uses that range until it has been invalidated: a TLB may
-    ///   hold the block, though nobody has used it.
-    /// * Every CPU that runs by these tables tolerates the change from a block to a table without break-before-make: FEAT_BBM
-    ///   level 2, without conflict aborts. Else use [`break_before_make`](Self::break_before_make).
+    /// * They translate the block's range as the block did, or nobody uses that range until it has
+    ///   been invalidated: a TLB may hold the block, though nobody has used it.
+    /// * Every CPU that runs by these tables tolerates the change from a block to a table without
+    ///   break-before-make: FEAT_BBM level 2, without conflict aborts. Else use
+    ///   [`break_before_make`](Self::break_before_make).
     ///
     /// # Panics
     ///
@@ -352,12 +358,13 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
         Err(block)
     }
 
-    /// Sets or clears VALID in each of `slots`, which are the pages of `range` in the linear map; the other bits stay (for what
-    /// Linux does in arm64's `set_memory_valid`).
+    /// Sets or clears VALID in each of `slots`, which are the pages of `range` in the linear map;
+    /// the other bits stay (for what Linux does in arm64's `set_memory_valid`).
     ///
-    /// Made valid: where the entries were invalid no TLB has them, and the pair at leave is all the synchronisation there
-    /// is; it is due whatever the entries' other bits say, which are those of page descriptors. Made invalid: the range is
-    /// removed from the TLBs, which settles what is pending.
+    /// Made valid: where the entries were invalid no TLB has them, and the pair at leave is all the
+    /// synchronisation there is; it is due whatever the entries' other bits say, which are those of
+    /// page descriptors. Made invalid: the range is removed from the TLBs, which settles what is
+    /// pending.
     ///
     /// The entries are page descriptors, at level 3: a table descriptor that becomes valid here is
     /// not ordered. A contiguous group that was made invalid here is still a group here; the other
@@ -378,7 +385,8 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
         );
         contiguous::refuse_cut(slots, range, PAGE_LEVEL, CONTIGUOUS);
         for slot in slots {
-            // Atomically: in a valid entry the hardware may set the access flag or the dirty state meanwhile.
+            // Atomically: in a valid entry the hardware may set the access flag or the dirty state
+            // meanwhile.
             let new = if valid {
                 slot.fetch_or(VALID, Ordering::Relaxed) | VALID
             } else {

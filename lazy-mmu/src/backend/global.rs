@@ -19,13 +19,13 @@ use crate::protocol::range::Invalidation;
 /// Registers the program's [`Backend`](crate::Backend), for [`Global`](crate::Global). One line,
 /// once, in the final binary.
 ///
-/// Without it, or with two, the program is not linked, and the error has this macro's name in it. (A
-/// shared library is linked all the same, and fails when it is loaded; a static library is somebody
-/// else's to link.)
+/// Without it, or with two, the program is not linked, and the error has this macro's name in it.
+/// (A shared library is linked all the same, and fails when it is loaded; a static library is
+/// somebody else's to link.)
 ///
 /// The backend keeps its bits in a [`SharedWord`](crate::SharedWord) or in an
-/// [`OwnByte`](crate::OwnByte), or it is an [`Eager`](crate::Eager). It does not pass its methods on
-/// to `Global`, and so to itself.
+/// [`OwnByte`](crate::OwnByte), or it is an [`Eager`](crate::Eager). It does not pass its methods
+/// on to `Global`, and so to itself.
 ///
 /// ```
 /// lazy_mmu::set_global_backend!(lazy_mmu::sim::Sim);
@@ -229,7 +229,8 @@ impl Constants {
     }
 }
 
-/// Where the registered backend keeps its bits, known at link time, so that the guard need carry only a pointer.
+/// Where the registered backend keeps its bits, known at link time, so that the guard need carry
+/// only a pointer.
 #[derive(Clone, Copy, Debug)]
 pub enum Layout {
     /// A [`SharedWord`] whose bits begin at this number.

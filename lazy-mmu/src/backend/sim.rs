@@ -1,7 +1,8 @@
-//! The hosted backend: bits in ordinary memory, an ordered trace instead of barriers, simulated interrupts and tasks.
+//! The hosted backend: bits in ordinary memory, an ordered trace instead of barriers, simulated
+//! interrupts and tasks.
 //!
-//! Each thread of the host is a machine of its own, with one CPU, its own tasks and its own trace; so tests can run
-//! in parallel. What a test needs, no more: nothing here is fast.
+//! Each thread of the host is a machine of its own, with one CPU, its own tasks and its own trace;
+//! so tests can run in parallel. What a test needs, no more: nothing here is fast.
 //!
 //! A second [`Task`](crate::Task) handle of the same simulated task is refused by a panic.
 //!
@@ -44,7 +45,8 @@ use crate::protocol::event;
 use crate::protocol::range::Invalidation;
 use crate::protocol::token::Kind;
 
-/// The hosted backend with the bits in a flags word that is shared with other flags, as in Linux's `thread_info`.
+/// The hosted backend with the bits in a flags word that is shared with other flags, as in Linux's
+/// `thread_info`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Sim;
@@ -74,7 +76,8 @@ pub enum Event {
     Isb,
     /// A TLB invalidation of the page at this virtual address.
     Tlbi(u64),
-    /// A TLB invalidation of the page at this virtual address, and of what walks have cached of the tables above.
+    /// A TLB invalidation of the page at this virtual address, and of what walks have cached of the
+    /// tables above.
     TlbiTable(u64),
     /// A TLB invalidation of everything.
     TlbiAll,
@@ -154,7 +157,8 @@ struct Host {
     trace: RefCell<Vec<Event>>,
     /// Whether the trace was too long since it was taken.
     overflowed: Cell<bool>,
-    /// The entries that were stored since the last barrier pair. A `dsb ishst` alone moves them to `completed`.
+    /// The entries that were stored since the last barrier pair. A `dsb ishst` alone moves them to
+    /// `completed`.
     stored: RefCell<HashSet<usize>>,
     /// Those that only lack the `isb`.
     completed: RefCell<HashSet<usize>>,
@@ -202,11 +206,11 @@ fn current_task() -> &'static ThreadInfo {
     })
 }
 
-/// Records what the simulated CPU executes. The backend calls it for stores, barriers and sections; a test or a
-/// machine that simulates more (TLB invalidation, say) calls it for the rest.
+/// Records what the simulated CPU executes. The backend calls it for stores, barriers and sections;
+/// a test or a machine that simulates more (TLB invalidation, say) calls it for the rest.
 ///
-/// Ignored when the host thread is about to end and its machine is gone: a guard in another thread-local may be dropped
-/// then.
+/// Ignored when the host thread is about to end and its machine is gone: a guard in another
+/// thread-local may be dropped then.
 pub fn execute(event: Event) {
     let _ = HOST.try_with(|machine| {
         let mut trace = machine.trace.borrow_mut();
@@ -264,8 +268,8 @@ pub fn take_trace() -> Vec<Event> {
     })
 }
 
-/// How many events a trace holds: 2^20, under Miri, which is slow, 2^14. A test that never takes its
-/// trace needs memory for so many, not more.
+/// How many events a trace holds: 2^20, under Miri, which is slow, 2^14. A test that never takes
+/// its trace needs memory for so many, not more.
 pub const TRACE_LIMIT: usize = if cfg!(miri) { 1 << 14 } else { 1 << 20 };
 
 /// How many barrier pairs a trace has: `dsb ishst` with `isb` right behind it.
@@ -305,8 +309,8 @@ pub fn spawn() -> TaskId {
 
 /// Lets `task` run from here on.
 ///
-/// The guards that the code around holds stay those of the task that entered them, so a test switches back before
-/// it drops them.
+/// The guards that the code around holds stay those of the task that entered them, so a test
+/// switches back before it drops them.
 ///
 /// # Panics
 ///
@@ -458,8 +462,9 @@ fn handle_dropped(bits: *const ()) {
 /// The storage of [`Sim`].
 pub type Flags = SharedWord<60>;
 
-// SAFETY: each simulated task has its own word, zero at first, never freed, found by the task that runs; the interrupt
-// test is true in each simulated interrupt; nothing walks the tables, so the trace is barrier enough.
+// SAFETY: each simulated task has its own word, zero at first, never freed, found by the task that
+// runs; the interrupt test is true in each simulated interrupt; nothing walks the tables, so the
+// trace is barrier enough.
 unsafe impl Backend for Sim {
     type Storage = Flags;
     type Machine = Self;
@@ -475,8 +480,9 @@ unsafe impl Backend for Sim {
     }
 }
 
-// SAFETY: nothing walks the tables, so the trace is barrier enough. Only `observe` unwinds, and only
-// out of `Task::current`, whose promise is broken then; there is no handle yet, and nothing was done.
+// SAFETY: nothing walks the tables, so the trace is barrier enough. Only `observe` unwinds, and
+// only out of `Task::current`, whose promise is broken then; there is no handle yet, and nothing
+// was done.
 unsafe impl Machine for Sim {
     fn barrier() {
         execute(Event::DsbIshst);

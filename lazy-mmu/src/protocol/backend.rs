@@ -50,8 +50,9 @@ use super::range::Invalidation;
 ///   whatever handler has interrupted it. Each thread has bits of its own, which are clear when the
 ///   thread starts, though its parent be in a section.
 /// * The place stays the thread's from the call of `current` until its result is no longer used: as
-///   long as a section, a pause or a handle of the thread lives. (A place of the CPU, whose contents
-///   the scheduler swaps, is the thread's as long as the thread cannot be moved to another CPU.)
+///   long as a section, a pause or a handle of the thread lives. (A place of the CPU, whose
+///   contents the scheduler swaps, is the thread's as long as the thread cannot be moved to another
+///   CPU.)
 /// * Backends whose `current` returns the same place have the same hooks
 ///   ([`mode_begins`](Self::mode_begins), [`mode_ends`](Self::mode_ends)): one may end the mode
 ///   that the other has begun, and would call its own hook for that.
@@ -180,9 +181,9 @@ pub unsafe trait Machine: 'static {
 /// The backend that the program registered with
 /// [`set_global_backend!`](crate::set_global_backend).
 ///
-/// It is the default of the types and of the attribute; functions name it: `write::<Global, _>(..)`,
-/// `with::<Global, _>(..)`. A section costs one call at its enter and one for each barrier pair;
-/// stores call nothing.
+/// It is the default of the types and of the attribute; functions name it: `write::<Global,
+/// _>(..)`, `with::<Global, _>(..)`. A section costs one call at its enter and one for each barrier
+/// pair; stores call nothing.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Global;

@@ -1,7 +1,7 @@
 //! The four bits of a thread, and the two places where a kernel may keep them.
 //!
-//! Separate from the state machine because the bits are all that a kernel stores: it chooses where, this module
-//! knows how to change them there without losing anybody else's.
+//! Separate from the state machine because the bits are all that a kernel stores: it chooses where,
+//! this module knows how to change them there without losing anybody else's.
 
 use core::fmt;
 use core::ptr::NonNull;
@@ -164,8 +164,8 @@ impl<const FIRST: u32> SharedWord<FIRST> {
     ///
     /// # Safety
     ///
-    /// * `word` points to an aligned 64-bit word that stays valid as long as the returned handle, or a copy of it, is
-    ///   used: as long as the thread whose flags it holds.
+    /// * `word` points to an aligned 64-bit word that stays valid as long as the returned handle,
+    ///   or a copy of it, is used: as long as the thread whose flags it holds.
     /// * All other accesses to the word are *64-bit* atomic accesses (an access of another width to
     ///   the same memory at the same time is a data race), and nobody else changes these four bits.
     #[inline]
@@ -247,9 +247,10 @@ impl<const FIRST: u32> Storage for SharedWord<FIRST> {
 
 /// A byte of the thread's own, which nobody else writes.
 ///
-/// No atomic read-modify-write is needed, only plain load and store instructions: other CPUs do not know the byte,
-/// and an interrupt handler leaves it alone, because its sections are inert. A synchronous exception handler does
-/// write it, between any two instructions, but puts back what it found; see [`raw`](crate::raw) for its duty.
+/// No atomic read-modify-write is needed, only plain load and store instructions: other CPUs do not
+/// know the byte, and an interrupt handler leaves it alone, because its sections are inert. A
+/// synchronous exception handler does write it, between any two instructions, but puts back what it
+/// found; see [`raw`](crate::raw) for its duty.
 #[derive(Clone, Copy, PartialEq)]
 pub struct OwnByte(NonNull<AtomicU8>);
 
@@ -258,8 +259,8 @@ impl OwnByte {
     ///
     /// # Safety
     ///
-    /// * `byte` points to a byte that stays valid as long as the returned handle, or a copy of it, is used: as long as
-    ///   the thread to which it belongs.
+    /// * `byte` points to a byte that stays valid as long as the returned handle, or a copy of it,
+    ///   is used: as long as the thread to which it belongs.
     /// * Nobody else writes it, and others read it by one-byte atomic loads only.
     #[inline]
     pub const unsafe fn from_ptr(byte: NonNull<AtomicU8>) -> Self {

@@ -25,8 +25,8 @@ pub enum Event {
     /// A pause ended. One that changed nothing (nested in another, or in an interrupt) is not
     /// reported.
     Resume(Kind),
-    /// A [handle](crate::Task) of the thread whose bits are at this address is about to be made. The
-    /// address is null if the storage does not tell it.
+    /// A [handle](crate::Task) of the thread whose bits are at this address is about to be made.
+    /// The address is null if the storage does not tell it.
     HandleMade(*const ()),
     /// The handle of the thread whose bits are at this address was dropped.
     HandleDropped(*const ()),

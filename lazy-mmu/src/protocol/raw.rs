@@ -1,8 +1,8 @@
 //! The state machine, and its bare token for FFI.
 //!
 //! Everything else in the crate is a typed form of what is here. The functions are `unsafe` because
-//! code can leak a bare [`State`], or pass it on out of order, and then a barrier is lost or the mode
-//! stays on. Use them where no guard can live: at the border to C or assembly.
+//! code can leak a bare [`State`], or pass it on out of order, and then a barrier is lost or the
+//! mode stays on. Use them where no guard can live: at the border to C or assembly.
 //!
 //! ```
 //! use lazy_mmu::raw::{self, State};
@@ -33,20 +33,20 @@
 //!
 //! Four [bits](crate::Bits) a thread, and a token. All of it:
 //!
-//! * **enter**: in an interrupt, or if PAUSED is set, the section is *Inert*. Else ACTIVE is set: if
-//!   it was set before, the section is *Nested*; if not, *Outermost*.
+//! * **enter**: in an interrupt, or if PAUSED is set, the section is *Inert*. Else ACTIVE is set:
+//!   if it was set before, the section is *Nested*; if not, *Outermost*.
 //! * **join**: if the thread defers (ACTIVE, not PAUSED, not in an interrupt), nothing, and nothing
 //!   at the end. Else as enter, and the end is the leave.
-//! * **leave**, *Nested*: if PENDING is set, clear it, then the barrier pair. *Outermost*: if PENDING
-//!   is set, the pair; then clear all bits but PAUSED, at once. *Inert*: as flush.
+//! * **leave**, *Nested*: if PENDING is set, clear it, then the barrier pair. *Outermost*: if
+//!   PENDING is set, the pair; then clear all bits but PAUSED, at once. *Inert*: as flush.
 //! * **store**: the descriptor first. Then, if it needs the pair: if PENDING is set, done; if the
 //!   thread defers, set PENDING; else the pair at once. Through an *Inert* section, and in an
 //!   interrupt without a section, the pair at once.
 //! * **pause**: in an interrupt *Inert*. Else flush; then, if PAUSED is set, *Nested*; else set it:
 //!   *Outermost*.
 //! * **resume**: *Outermost*: clear PAUSED. *Inert*: as flush.
-//! * **flush**: in an interrupt, through an *Inert* section or without one, nothing. Else, if PENDING
-//!   is set, clear it, then the pair.
+//! * **flush**: in an interrupt, through an *Inert* section or without one, nothing. Else, if
+//!   PENDING is set, clear it, then the pair.
 //!
 //! A section that is entered through the task's handle has no token. Its enter sets `OWNED` with
 //! `ACTIVE`, if no bit is set. Its leave is that of *Outermost* if `OWNED` is set, else that of
@@ -74,11 +74,12 @@
 //! An *interrupt* handler neither sees nor changes the bits of the thread that it interrupted. A
 //! *synchronous exception* handler runs on behalf of the thread: its section is Nested in the
 //! thread's, and flushes when it is left. Such a handler must open a section of its own, which does
-//! not join, for its stores. A store without one, made just where the thread is leaving its outermost section, may be deferred; then
-//! nobody is left to emit its pair, and the loss is silent.
+//! not join, for its stores. A store without one, made just where the thread is leaving its
+//! outermost section, may be deferred; then nobody is left to emit its pair, and the loss is
+//! silent.
 //!
-//! The handler's flush emits the pair of its own stores. A store that the thread was just making, or
-//! a pair that it was just about to execute, when the exception came, is the thread's own to
+//! The handler's flush emits the pair of its own stores. A store that the thread was just making,
+//! or a pair that it was just about to execute, when the exception came, is the thread's own to
 //! complete: the handler's flush, and its proof ([`Visible`](crate::Visible)), do not cover that.
 
 use core::sync::atomic::{Ordering, compiler_fence};
@@ -97,7 +98,8 @@ pub use super::token::{Kind, PauseState, State};
 /// The returned state is passed to [`leave`] of the same backend
 ///
 /// * exactly once, on every path, an error's and a panic's too;
-/// * on the same thread, in the context in which it was entered (not by a handler that interrupted it);
+/// * on the same thread, in the context in which it was entered (not by a handler that interrupted
+///   it);
 /// * in order: states of sections entered later are left first.
 #[inline]
 pub unsafe fn enter<B: Backend>() -> State {
@@ -105,7 +107,8 @@ pub unsafe fn enter<B: Backend>() -> State {
     state(enter_at::<B>(bits, in_interrupt))
 }
 
-/// Leaves the section for which `state` was returned: emits what is due, and, if it was the outermost, ends the mode.
+/// Leaves the section for which `state` was returned: emits what is due, and, if it was the
+/// outermost, ends the mode.
 ///
 /// # Safety
 ///
@@ -123,12 +126,14 @@ pub unsafe fn leave<B: Backend>(state: State) {
     }
 }
 
-/// Pauses the mode on the current thread: emits what is pending; until the resume every store is followed by its pair.
+/// Pauses the mode on the current thread: emits what is pending; until the resume every store is
+/// followed by its pair.
 ///
 /// # Safety
 ///
-/// The returned state is passed to [`resume`] of the same backend, as the state of [`enter`] is passed to [`leave`];
-/// and pauses and sections are left in the opposite order to the one in which they were entered.
+/// The returned state is passed to [`resume`] of the same backend, as the state of [`enter`] is
+/// passed to [`leave`]; and pauses and sections are left in the opposite order to the one in which
+/// they were entered.
 #[inline]
 pub unsafe fn pause<B: Backend>() -> PauseState {
     let (bits, in_interrupt) = B::context();
@@ -342,24 +347,26 @@ pub(crate) fn resume_at<B: Backend>(bits: B::Storage, kind: Kind) {
     }
 }
 
-/// Emits the pair if a store awaits it: the flush of a section that is not inert. Returns the bits that are set then.
+/// Emits the pair if a store awaits it: the flush of a section that is not inert. Returns the bits
+/// that are set then.
 #[inline]
 pub(crate) fn emit_pending<B: Backend>(bits: B::Storage) -> Bits {
     // The look first: with nothing pending, which is common, there is no read-modify-write.
     let mut now = bits.load();
     if now.contains(Bits::PENDING) {
-        // Cleared first, then the pair: an exception handler in between finds nothing pending, and what it
-        // stores itself it flushes itself.
+        // Cleared first, then the pair: an exception handler in between finds nothing pending, and
+        // what it stores itself it flushes itself.
         now = clear(bits, now, Bits::PENDING);
         B::Machine::barrier();
     }
-    // If an exception handler has flushed in our place, there was no barrier here that would keep the compiler from
-    // using what it read before.
+    // If an exception handler has flushed in our place, there was no barrier here that would keep
+    // the compiler from using what it read before.
     compiler_fence(Ordering::SeqCst);
     now
 }
 
-/// [`emit_pending`] for code that has no section in hand: in an interrupt what is pending is the interrupted thread's.
+/// [`emit_pending`] for code that has no section in hand: in an interrupt what is pending is the
+/// interrupted thread's.
 #[inline]
 pub(crate) fn emit_own_pending<B: Backend>() {
     let (bits, in_interrupt) = B::context();
@@ -368,7 +375,8 @@ pub(crate) fn emit_own_pending<B: Backend>() {
     }
 }
 
-/// [`take_pending`] for code that has no section in hand: in an interrupt what is pending is the interrupted thread's.
+/// [`take_pending`] for code that has no section in hand: in an interrupt what is pending is the
+/// interrupted thread's.
 #[inline]
 pub(crate) fn take_own_pending<B: Backend>() {
     let (bits, in_interrupt) = B::context();
@@ -388,16 +396,19 @@ pub(crate) fn take_pending<B: Backend>(bits: B::Storage) {
     compiler_fence(Ordering::SeqCst);
 }
 
-/// Defers the pair of a store that has been made. If the mode does not defer returns false: it is to be emitted now.
+/// Defers the pair of a store that has been made. If the mode does not defer returns false: it is
+/// to be emitted now.
 #[inline]
 pub(crate) fn deferred(bits: impl Storage) -> bool {
-    // The descriptor was stored before, and the compiler leaves it there: an exception handler that flushes between
-    // the store and the look has covered the store; between the look and the store it would not have.
+    // The descriptor was stored before, and the compiler leaves it there: an exception handler that
+    // flushes between the store and the look has covered the store; between the look and the store
+    // it would not have.
     compiler_fence(Ordering::SeqCst);
     if bits.load().contains(Bits::PENDING) {
         return true;
     }
-    // Looked at anew: so the look above, which is the one of every store but the first, is a load and a test of one bit.
+    // Looked at anew: so the look above, which is the one of every store but the first, is a load
+    // and a test of one bit.
     let now = bits.load();
     let defers = now.defers();
     if defers {

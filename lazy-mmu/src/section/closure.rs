@@ -1,7 +1,7 @@
 //! Sections whose context is known at run time only: the closure forms, and the attribute's.
 //!
-//! Separate from the guard because the guard that such a section hands out never leaves: the section
-//! itself does, and its user has no name for it.
+//! Separate from the guard because the guard that such a section hands out never leaves: the
+//! section itself does, and its user has no name for it.
 
 use core::fmt;
 use core::mem::ManuallyDrop;
@@ -84,8 +84,8 @@ fn enter<B: Backend>(bits: B::Storage, in_interrupt: bool) -> DynamicSection<B> 
 }
 
 impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
-    /// This section without its nesting in the type, for code that cannot be generic over it: methods
-    /// of a `dyn` driver, a field of a context structure.
+    /// This section without its nesting in the type, for code that cannot be generic over it:
+    /// methods of a `dyn` driver, a field of a context structure.
     ///
     /// The result dereferences to `LazyMmu<'_, Dynamic, B>`. It borrows this section, enters and
     /// leaves nothing, and executes nothing.

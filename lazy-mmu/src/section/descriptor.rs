@@ -24,10 +24,10 @@ pub trait Descriptor: Copy {
     /// table.
     ///
     /// The barrier is [`Machine::table_barrier`](crate::Machine::table_barrier), on aarch64 `dsb
-    /// ishst`. The manual calls a walk "a separate observer", and promises that it observes a store only after
-    /// a `dsb` (Arm ARM DDI 0487, rules R_TGRMW and R_SPVBD). It is silent about `dmb ishst` and
-    /// `stlr`. Linux relies on a `dmb` for user tables (`pmd_install`), because a walk reads the
-    /// child through the parent, and has `dsb ishst` for kernel tables (`init_clear_pgtable`). So
-    /// this crate executes the `dsb`.
+    /// ishst`. The manual calls a walk "a separate observer", and promises that it observes a store
+    /// only after a `dsb` (Arm ARM DDI 0487, rules R_TGRMW and R_SPVBD). It is silent about `dmb
+    /// ishst` and `stlr`. Linux relies on a `dmb` for user tables (`pmd_install`), because a walk
+    /// reads the child through the parent, and has `dsb ishst` for kernel tables
+    /// (`init_clear_pgtable`). So this crate executes the `dsb`.
     fn points_to_table(self) -> bool;
 }

@@ -39,7 +39,8 @@ pub struct Gather<'g, T, B: Backend = Global> {
 }
 
 /// Runs `f` with an empty [`Gather`]; then removes all that it gathered from the TLBs, by one
-/// invalidation, when `f` returns or panics. After that the values are in `storage`, from the front.
+/// invalidation, when `f` returns or panics. After that the values are in `storage`, from the
+/// front.
 ///
 /// While `f` runs, `storage` is lent to the gather: so no value can be had before the invalidation.
 /// It is any slice, of an array, of a page or of a `Vec`, and its length bounds the number of

@@ -15,8 +15,8 @@ use crate::protocol::event::Event;
 use crate::protocol::raw::{self, Kind};
 use crate::protocol::token::BoundToThread;
 
-/// An open lazy MMU section: stores of descriptors made while it lives are deferred, and its drop emits the barrier
-/// pair that they need.
+/// An open lazy MMU section: stores of descriptors made while it lives are deferred, and its drop
+/// emits the barrier pair that they need.
 ///
 /// `L` says how the section was entered ([`Outer`], [`Nested`](crate::Nested) or
 /// [`Dynamic`](crate::Dynamic)), `B`
@@ -25,9 +25,10 @@ use crate::protocol::token::BoundToThread;
 /// [`with`](crate::with),
 /// and the attribute `#[lazy_mmu]`.
 ///
-/// The guard borrows where it came from, so that guards can be dropped in the right order only: dropped in any
-/// other, independent guards would leave the mode on, and a barrier lost. It cannot be cloned, nor sent to or
-/// shared with another thread: the bits that it changes are its own thread's. `'a` is invariant.
+/// The guard borrows where it came from, so that guards can be dropped in the right order only:
+/// dropped in any other, independent guards would leave the mode on, and a barrier lost. It cannot
+/// be cloned, nor sent to or shared with another thread: the bits that it changes are its own
+/// thread's. `'a` is invariant.
 #[must_use = "a section lasts as long as its guard: bind it to a name (`let _ = ..` closes the section at once)"]
 pub struct LazyMmu<'a, L: Nesting, B: Backend = Global> {
     /// The thread's, or [the inert place](crate::Storage::inert) if a `Dynamic` section had no
@@ -41,8 +42,8 @@ pub struct LazyMmu<'a, L: Nesting, B: Backend = Global> {
 impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
     /// Opens a section inside this one, which cannot be used until the inner one is left.
     ///
-    /// Entering costs nothing. Leaving emits what is pending, of this section's stores too, and the mode goes on. To
-    /// defer into this section instead, hand on `&mut LazyMmu<..>`.
+    /// Entering costs nothing. Leaving emits what is pending, of this section's stores too, and the
+    /// mode goes on. To defer into this section instead, hand on `&mut LazyMmu<..>`.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
@@ -81,7 +82,8 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         proof::proof()
     }
 
-    /// Leaves the section, as dropping the guard does, and returns the proof that all stores before it are visible.
+    /// Leaves the section, as dropping the guard does, and returns the proof that all stores before
+    /// it are visible.
     #[inline]
     pub fn leave(self) -> Visible<'a, 'a, B> {
         drop(self);
@@ -153,11 +155,11 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         self.write(unsafe { AtomicU64::from_ptr(slot) }, descriptor);
     }
 
-    /// Stores `descriptor(i)` in `slots[i]`, for each `i` in order, and then decides once whether the pair is needed:
-    /// it is if any of the entries needs it.
+    /// Stores `descriptor(i)` in `slots[i]`, for each `i` in order, and then decides once whether
+    /// the pair is needed: it is if any of the entries needs it.
     ///
-    /// Until this returns the entries count for nobody: a section that `descriptor` opens and leaves, or a flush, does
-    /// not make the earlier ones visible.
+    /// Until this returns the entries count for nobody: a section that `descriptor` opens and
+    /// leaves, or a flush, does not make the earlier ones visible.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
@@ -197,15 +199,17 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         }
     }
 
-    /// [`note_stores`](crate::note_stores()), deferred into this section: runs `f`, which stores descriptors by other
-    /// means than this crate, and defers the pair for these stores on every way out.
+    /// [`note_stores`](crate::note_stores()), deferred into this section: runs `f`, which stores
+    /// descriptors by other means than this crate, and defers the pair for these stores on every
+    /// way out.
     #[inline]
     pub fn note_stores<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let _note = OnDrop(|| self.note_store());
         f()
     }
 
-    /// The entry as last written: by this section, by another CPU, or by the hardware (access flag, dirty state).
+    /// The entry as last written: by this section, by another CPU, or by the hardware (access flag,
+    /// dirty state).
     ///
     /// Stores are made at once, so a read needs no flush before it.
     #[inline]
@@ -213,8 +217,8 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         slot.atomic().load(Ordering::Relaxed)
     }
 
-    /// Holds back `value`, which is good only once the stores made so far through this section are visible: the address of
-    /// a mapping that was just made, say.
+    /// Holds back `value`, which is good only once the stores made so far through this section are
+    /// visible: the address of a mapping that was just made, say.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
@@ -248,8 +252,8 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
     }
 }
 
-// Free functions, because rustc suggests every associated function that returns `Self`, a private one too, to
-// whoever tries to build a guard by hand.
+// Free functions, because rustc suggests every associated function that returns `Self`, a private
+// one too, to whoever tries to build a guard by hand.
 
 /// The guard of a section that has been entered.
 #[inline]

@@ -11,8 +11,8 @@ use crate::protocol::backend::{Backend, Machine as _};
 use crate::protocol::range::{Invalidation, Scope, VirtualRange};
 use crate::protocol::raw;
 
-/// Removes the entries of `scope` that translate `range` from the TLBs, by code without a section in
-/// hand; complete when it returns.
+/// Removes the entries of `scope` that translate `range` from the TLBs, by code without a section
+/// in hand; complete when it returns.
 ///
 /// It settles the pair that the calling thread has pending. (In an interrupt the pending bit is the
 /// interrupted thread's, and stays.)
@@ -43,8 +43,8 @@ pub fn flush_tlb_kernel_range<B: Backend>(range: VirtualRange) {
     invalidate::<B>(range, Scope::PAGES);
 }
 
-/// As [`flush_tlb_kernel_range`], and removes what walks have cached of the tables above: for a range
-/// whose table is taken away. [`invalidate`] of [`Scope::ALL_LEVELS`].
+/// As [`flush_tlb_kernel_range`], and removes what walks have cached of the tables above: for a
+/// range whose table is taken away. [`invalidate`] of [`Scope::ALL_LEVELS`].
 #[inline]
 pub fn flush_tlb_kernel_pgtable<B: Backend>(range: VirtualRange) {
     invalidate::<B>(range, Scope::ALL_LEVELS);

@@ -56,8 +56,8 @@ pub unsafe fn write_nosync<B: Backend, D: Descriptor>(slot: impl Slot, descripto
 }
 
 /// Fills `children`, the entries of a table that is not linked yet, with `child(i)`, and links the
-/// table: stores `table` in `parent`, ordered after the children. The pair is emitted or deferred, as
-/// by [`write()`](crate::write()).
+/// table: stores `table` in `parent`, ordered after the children. The pair is emitted or deferred,
+/// as by [`write()`](crate::write()).
 ///
 /// # Panics
 ///

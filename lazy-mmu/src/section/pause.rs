@@ -1,4 +1,5 @@
-//! Pausing the mode: a stretch in which every store is followed by its pair at once, inside sections too.
+//! Pausing the mode: a stretch in which every store is followed by its pair at once, inside
+//! sections too.
 //!
 //! Separate from the sections because code that has no section in hand can pause too.
 
@@ -41,13 +42,15 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     }
 }
 
-/// Runs `f` with the mode paused, and resumes when it returns or panics; for code that has no section in hand.
+/// Runs `f` with the mode paused, and resumes when it returns or panics; for code that has no
+/// section in hand.
 ///
-/// It may be called anywhere: inside a section, whose pending pair is emitted first; inside another pause, which goes on
-/// afterwards; outside any section; and in an interrupt, where it changes nothing, for stores are immediate there anyway. (A
-/// context that only counts as an interrupt, softirqs disabled say, is no exception: a section that the thread has in
-/// hand from before still defers. If the context ceases to count as one inside `f`, stores are
-/// deferred from then on, until `f` returns.)
+/// It may be called anywhere: inside a section, whose pending pair is emitted first; inside another
+/// pause, which goes on afterwards; outside any section; and in an interrupt, where it changes
+/// nothing, for stores are immediate there anyway. (A context that only counts as an interrupt,
+/// softirqs disabled say, is no exception: a section that the thread has in hand from before still
+/// defers. If the context ceases to count as one inside `f`, stores are deferred from then on,
+/// until `f` returns.)
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

@@ -51,7 +51,8 @@ pub struct Pending<'id, T, B: Backend = Global> {
 /// that section, each of which was followed by its pair at once; the interrupted thread's pair
 /// stays pending.
 ///
-/// In the handler of a synchronous exception it is of the handler's own stores; see [`raw`](crate::raw#exception-handlers).
+/// In the handler of a synchronous exception it is of the handler's own stores; see
+/// [`raw`](crate::raw#exception-handlers).
 ///
 /// It holds for this thread, also after the thread has moved to another CPU, because the context
 /// switch executes a context synchronization event there ([`Backend`]'s duties). Another thread
@@ -70,8 +71,9 @@ impl<'id, T, B: Backend> Pending<'id, T, B> {
     pub fn get(self, proof: &Visible<'_, 'id, B>) -> T {
         let _ = proof;
         if self.bits.load().contains(Bits::PENDING) {
-            // A proof with the same brand, but of another section; or a store that somebody else has made since. The bit
-            // stays: the section that owes the pair emits it for whatever it stored.
+            // A proof with the same brand, but of another section; or a store that somebody else
+            // has made since. The bit stays: the section that owes the pair emits it for whatever
+            // it stored.
             B::Machine::barrier();
         }
         self.value
@@ -91,7 +93,8 @@ impl<B: Backend> fmt::Debug for Visible<'_, '_, B> {
     }
 }
 
-/// The proof that every store of this thread so far has its pair: whoever calls has just seen to that.
+/// The proof that every store of this thread so far has its pair: whoever calls has just seen to
+/// that.
 #[inline]
 pub(crate) fn proof<'v, 'id, B: Backend>() -> Visible<'v, 'id, B> {
     Visible {

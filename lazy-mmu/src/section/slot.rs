@@ -7,8 +7,8 @@ use core::sync::atomic::AtomicU64;
 
 /// A kernel's own type of a page-table entry: 64 bits.
 ///
-/// Implement it once, and `&mut` entries, slices and arrays of them are accepted wherever this crate
-/// stores: tables as `[Entry; 512]` are written without `unsafe` at each call.
+/// Implement it once, and `&mut` entries, slices and arrays of them are accepted wherever this
+/// crate stores: tables as `[Entry; 512]` are written without `unsafe` at each call.
 ///
 /// ```
 /// use lazy_mmu::Entry;

@@ -54,8 +54,8 @@ pub unsafe fn write_ptr<B: Backend, D: Descriptor>(slot: *mut u64, descriptor: D
 /// Stores `descriptor(i)` in `slots[i]`, for each `i` in order, and then decides once: emits or
 /// defers the pair, as [`write()`] does, if any of the entries needs it.
 ///
-/// Until this returns the entries count for nobody: a section that `descriptor` opens and leaves, or
-/// a flush, does not make the earlier ones visible.
+/// Until this returns the entries count for nobody: a section that `descriptor` opens and leaves,
+/// or a flush, does not make the earlier ones visible.
 ///
 /// # Panics
 ///

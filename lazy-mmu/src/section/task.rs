@@ -32,11 +32,12 @@ impl<B: Backend> Task<B> {
     ///
     /// # Safety
     ///
-    /// * This is called by a thread for itself, never in an interrupt or exception handler; and the handle is not
-    ///   used by a handler that interrupts the thread.
+    /// * This is called by a thread for itself, never in an interrupt or exception handler; and the
+    ///   handle is not used by a handler that interrupts the thread.
     /// * The thread has no other handle as long as this one lives, of this backend or of another
     ///   with the same bits.
-    /// * The handle is dropped, not forgotten, before its thread ends, or no section of it is ever forgotten.
+    /// * The handle is dropped, not forgotten, before its thread ends, or no section of it is ever
+    ///   forgotten.
     ///
     /// # Panics
     ///
@@ -110,7 +111,8 @@ fn leave_forgotten<B: Backend>(bits: B::Storage) {
     raw::leave_forgotten::<B>(bits);
 }
 
-/// [`Task::check_idle`] for code that has no handle: the exit path of a task, say, when everything that had one is gone.
+/// [`Task::check_idle`] for code that has no handle: the exit path of a task, say, when everything
+/// that had one is gone.
 ///
 /// In an interrupt it tells of the interrupted thread.
 ///

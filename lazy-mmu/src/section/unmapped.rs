@@ -75,8 +75,8 @@ impl<T, B: Backend> Unmapped<T, B> {
         self.into_parts().0
     }
 
-    /// Both together: one invalidation for the smallest range that has both. For ranges that are far
-    /// apart, and for more than a few, use a [`Gather`](crate::Gather).
+    /// Both together: one invalidation for the smallest range that has both. For ranges that are
+    /// far apart, and for more than a few, use a [`Gather`](crate::Gather).
     pub fn and<U>(self, other: Unmapped<U, B>) -> Unmapped<(T, U), B> {
         let invalidation = self.invalidation.union(other.invalidation);
         withheld((self.into_parts().0, other.into_parts().0), invalidation)

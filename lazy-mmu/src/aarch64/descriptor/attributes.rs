@@ -44,7 +44,8 @@ pub const NON_GLOBAL: u64 = 1 << 11;
 /// is its `PTE_WRITE`).
 pub const DBM: u64 = 1 << 51;
 /// Contiguous, bit 52 of a leaf: a TLB may hold one entry for the whole
-/// [group](super::super::contiguous::ContiguousGroup) of leaves that this one is in (Linux: `PTE_CONT`).
+/// [group](super::super::contiguous::ContiguousGroup) of leaves that this one is in (Linux:
+/// `PTE_CONT`).
 pub const CONTIGUOUS: u64 = 1 << 52;
 /// PXN, bit 53 of a leaf in the EL1&0 regime: EL1 may not execute the page (Linux: `PTE_PXN`).
 pub const PXN: u64 = 1 << 53;

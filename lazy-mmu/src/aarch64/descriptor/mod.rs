@@ -21,9 +21,9 @@
 //!
 //! # Tables
 //!
-//! [`Table`] and [`TopLevel`] have the same rules in every regime. A walker that finds a table must find it
-//! filled, so the store of a valid table descriptor first executes a barrier: it is ordered after
-//! all earlier stores of its thread, in a section too ([`Descriptor::points_to_table`]).
+//! [`Table`] and [`TopLevel`] have the same rules in every regime. A walker that finds a table must
+//! find it filled, so the store of a valid table descriptor first executes a barrier: it is ordered
+//! after all earlier stores of its thread, in a section too ([`Descriptor::points_to_table`]).
 
 mod attributes;
 mod format;
@@ -112,11 +112,13 @@ pub struct El2Leaf(pub u64);
 
 /// A table descriptor at an intermediate level: the address of a next-level table.
 ///
-/// It needs the pair iff it is [`VALID`], for user and for kernel addresses alike (Linux, arm64: `set_pmd`, `set_pud`).
+/// It needs the pair iff it is [`VALID`], for user and for kernel addresses alike (Linux, arm64:
+/// `set_pmd`, `set_pud`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Table(pub u64);
 
-/// An entry of the top-level table. It always needs the pair, also when cleared (Linux, arm64: `set_pgd`, `set_p4d`).
+/// An entry of the top-level table. It always needs the pair, also when cleared (Linux, arm64:
+/// `set_pgd`, `set_p4d`).
 ///
 /// (One that [`unmap_table`](crate::LazyMmu::unmap_table) takes away has the barriers of its
 /// invalidation instead.)
@@ -210,7 +212,8 @@ macro_rules! constructors {
             ///
             /// # Errors
             ///
-            /// [`BadDescriptor`], if the bits are not a descriptor of this kind at `level`, or have reserved bits set.
+            /// [`BadDescriptor`], if the bits are not a descriptor of this kind at `level`, or have
+            /// reserved bits set.
             pub const fn from_bits(
                 granule: Granule,
                 level: u8,
