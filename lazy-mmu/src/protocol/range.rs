@@ -400,7 +400,13 @@ mod tests {
             start: 0x4000,
             end: 0x1000,
         };
-        assert!(matches!(of(backwards), Err(BadRange::Wraps { .. })));
+        assert_eq!(
+            of(backwards),
+            Err(BadRange::Wraps {
+                start: 0x4000,
+                pages: (1 << 52) - 3
+            })
+        );
     }
 
     #[test]

@@ -197,3 +197,12 @@ for_both_storages! {
         sim::take_trace();
     }
 }
+
+#[test]
+fn k01_a_wrapped_backend_says_whether_this_is_an_interrupt_as_the_inner_one() {
+    let in_interrupt = Wrapped::<ChangesNothing>::in_interrupt;
+    assert!(!in_interrupt());
+    interrupt(|| assert!(in_interrupt()));
+    assert!(Wrapped::<ChangesNothing>::current() == Sim::current());
+    trace();
+}
