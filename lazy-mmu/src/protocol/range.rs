@@ -312,11 +312,7 @@ impl Scope {
     /// The smallest scope with both in it.
     fn union(self, other: Self) -> Self {
         Self {
-            entry_shift: if self.entry_shift < other.entry_shift {
-                self.entry_shift
-            } else {
-                other.entry_shift
-            },
+            entry_shift: self.entry_shift.min(other.entry_shift),
             all_levels: self.all_levels || other.all_levels,
         }
     }

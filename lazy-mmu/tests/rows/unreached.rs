@@ -128,6 +128,8 @@ for_both_storages! {
         interrupt(boot);
         assert_eq!(trace(), "(SDI|/){}");
         unreached(|_| assert!(!is_active::<B>() && bits::<B>() == Bits::EMPTY));
+        interrupt(|| assert!(!Unreached::<Tables>::in_interrupt(), "it would change nothing"));
+        crate::common::trace();
     }
 }
 
