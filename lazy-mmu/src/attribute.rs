@@ -246,21 +246,25 @@
 /// What a function *returns* runs after the section: a closure, an `impl Iterator` or an `impl
 /// Future` opens its own.
 ///
-/// # What it does instead of a section
+/// # Where the attribute is rejected
 ///
-/// Nothing: what cannot have a section is an error, on the token that is wrong, and the item is
+/// An item that cannot have a section is an error, on the token that is wrong, and the item is
 /// there all the same.
 ///
-/// | on | why not | do this instead |
-/// |---|---|---|
-/// | `async fn` | other tasks run at an `.await`, and would be in the section | [`with`](crate::with()) inside, between two `.await`s |
-/// | `gen fn` | the caller runs at a `yield` | [`with`](crate::with()) inside, between two `yield`s |
-/// | `const fn` | there is no thread at compile time | remove `const` |
-/// | a naked function | it is its assembly and nothing else | the attribute on the function that the assembly calls |
-/// | a function without a body | there is nothing to put in a section | the attribute on the implementation; for a foreign function, on the caller |
-/// | `impl`, `trait`, `mod`, `extern` block | which of the functions change mappings is not known | the attribute on each that does |
-/// | a statement, an expression, a closure | its end is not a place to leave | [`with`](crate::with()) |
-/// | a function that has it already, by this name | one section is enough | remove one |
+/// * `async fn`: other tasks run at an `.await`, and would be in the section. Use
+///   [`with`](crate::with()) inside, between two `.await`s.
+/// * `gen fn`: the caller runs at a `yield`. Use [`with`](crate::with()) inside, between two
+///   `yield`s.
+/// * `const fn`: there is no thread at compile time. Remove `const`.
+/// * A naked function: it is its assembly and nothing else. Put the attribute on the function that
+///   the assembly calls.
+/// * A function without a body: there is nothing to put in a section. Put the attribute on the
+///   implementation; for a foreign function, on the caller.
+/// * `impl`, `trait`, `mod`, `extern` block: the attribute does not know which of the functions
+///   change mappings. Put it on each that does.
+/// * A statement, an expression, a closure: its end is not a place to leave. Use
+///   [`with`](crate::with()).
+/// * A function that has the attribute already, by this name: one section is enough. Remove one.
 ///
 /// ```
 /// # use lazy_mmu::sim::Sim;

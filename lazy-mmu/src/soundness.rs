@@ -16,31 +16,40 @@
 //!
 //! Each line is a case in the project's `ui-tests/fail`, in its variants.
 //!
-//! | misuse | error |
-//! |---|---|
-//! | leave or drop the outer section while a nested one lives | E0505 |
-//! | use it meanwhile (store, flush, nest, pause), or while it is paused, though the inner guard is not used again | E0499 |
-//! | leave twice, resume a bare pause twice, store after leave | E0382 |
-//! | two sections from one task's handle; use the handle, or call what may sleep and asks for it, inside a section | E0499 |
-//! | two guards in a collection, from an iterator; outer and nested guard in one struct | E0499, E0505 |
-//! | build a guard, a token or a proof by hand | private fields |
-//! | forget, move or keep a pause: it is a closure, so there is no value | E0432, E0599 |
-//! | a `Nesting` of one's own; a type that is none; claim that a section is `Outer` | E0277, E0308 |
-//! | pass a section of another nesting, or of another backend | E0308 |
-//! | clone a guard, a token, a pending mapping | E0599, E0382 |
-//! | send a guard, token, proof or handle to another thread, share it, keep it in a static | E0277 |
-//! | keep a guard in a thread-local, in a cell outside its closure, in a `'static` trait object; return it from its function | E0521, E0515, E0716 |
-//! | forget or leave the section of a closure or of the attribute; exchange or replace a closure's | E0507, E0521, E0716, E0506 |
-//! | name the attribute's hidden guard | E0425 |
-//! | hold a section over `.await`: in an `async fn` that the attribute sees, a closure, a sent future | macro error, E0728, E0277 |
-//! | use a pending mapping without a proof; with one from before the mapping, of another section, of a nested one, of the caller; after another store | E0061, E0616; E0499, E0521, E0597, E0716 |
-//! | let a pending mapping or a proof out of its closure; shorten or lengthen its brand | lifetime errors |
-//! | have an unmapped frame back before its invalidation, or twice; forge what was unmapped; invalidate it on another thread, or with another backend | private fields, E0382, E0277, E0308 |
-//! | have a gathered value before its invalidation; keep, forget or exchange a gather | E0499, E0521 |
-//! | a leaf where a table is expected; an entry that is not 64 bits | E0308, E0277 |
-//! | without `unsafe`: make a handle, use bare tokens, change the bits | E0133 |
-//! | without `unsafe`: implement `Backend`, `Machine` or `Entry` | E0200 |
-//! | without `unsafe`: store without synchronization or barrier, split a block, invalidate on one CPU | E0133 |
+//! * leave or drop the outer section while a nested one lives (E0505)
+//! * use it meanwhile (store, flush, nest, pause), or while it is paused, though the inner guard is
+//!   not used again (E0499)
+//! * leave twice, resume a bare pause twice, store after leave (E0382)
+//! * two sections from one task's handle; use the handle, or call what may sleep and asks for it,
+//!   inside a section (E0499)
+//! * two guards in a collection, from an iterator; outer and nested guard in one struct (E0499,
+//!   E0505)
+//! * build a guard, a token or a proof by hand (private fields)
+//! * forget, move or keep a pause: it is a closure, so there is no value (E0432, E0599)
+//! * a `Nesting` of one's own; a type that is none; claim that a section is `Outer` (E0277, E0308)
+//! * pass a section of another nesting, or of another backend (E0308)
+//! * clone a guard, a token, a pending mapping (E0599, E0382)
+//! * send a guard, token, proof or handle to another thread, share it, keep it in a static (E0277)
+//! * keep a guard in a thread-local, in a cell outside its closure, in a `'static` trait object;
+//!   return it from its function (E0521, E0515, E0716)
+//! * forget or leave the section of a closure or of the attribute; exchange or replace a closure's
+//!   (E0507, E0521, E0716, E0506)
+//! * name the attribute's hidden guard (E0425)
+//! * hold a section over `.await`: in an `async fn` that the attribute sees, a closure, a sent
+//!   future (macro error, E0728, E0277)
+//! * use a pending mapping without a proof; with one from before the mapping, of another section,
+//!   of a nested one, of the caller; after another store (E0061, E0616; E0499, E0521, E0597, E0716)
+//! * let a pending mapping or a proof out of its closure; shorten or lengthen its brand (lifetime
+//!   errors)
+//! * have an unmapped frame back before its invalidation, or twice; forge what was unmapped;
+//!   invalidate it on another thread, or with another backend (private fields, E0382, E0277, E0308)
+//! * have a gathered value before its invalidation; keep, forget or exchange a gather (E0499,
+//!   E0521)
+//! * a leaf where a table is expected; an entry that is not 64 bits (E0308, E0277)
+//! * without `unsafe`: make a handle, use bare tokens, change the bits (E0133)
+//! * without `unsafe`: implement `Backend`, `Machine`, `Entry` or `NoWalker` (E0200)
+//! * without `unsafe`: store without synchronization or barrier, split a block, invalidate on one
+//!   CPU (E0133)
 //!
 //! # What the state machine handles at run time
 //!
