@@ -58,6 +58,8 @@ fn what_is_not_to_be_had_yet_is_not_shown() {
         let pending = mmu.write_pending(&slot, KERNEL, "secret");
         assert_eq!(format!("{pending:?}"), "Pending { .. }");
         assert_eq!(format!("{:?}", mmu.flush()), "Visible { .. }");
+        let changed = mmu.unmap(&slot, page).map(|old| old).invalidate(mmu);
+        assert_eq!(format!("{changed:?}"), "AfterInvalidation { .. }");
         let unmapped = mmu.unmap(&slot, page);
         let shown = format!("{unmapped:?}");
         assert!(

@@ -349,3 +349,35 @@ fn b32_the_sizes_of_contiguous_groups_are_those_of_the_manual() {
         assert_eq!(sizes, expected, "{granule:?}");
     }
 }
+
+/// The bits by their numbers in the manual's figures. (That each does what its name says is shown on
+/// live tables, by the program `descriptors` in QEMU.)
+#[test]
+fn the_attributes_are_the_manuals_bits() {
+    use lazy_mmu::aarch64::descriptor::*;
+
+    for (attribute, bits) in [
+        (VALID, 0x1),
+        (TABLE_OR_PAGE, 0x2),
+        (USER, 0x40),
+        (READ_ONLY, 0x80),
+        (OUTER_SHAREABLE, 0x200),
+        (INNER_SHAREABLE, 0x300),
+        (ACCESSED, 0x400),
+        (NON_GLOBAL, 0x800),
+        (DBM, 1 << 51),
+        (CONTIGUOUS, 1 << 52),
+        (PXN, 1 << 53),
+        (UXN, 1 << 54),
+        (KERNEL_DATA, 0x0060_0000_0000_0700),
+        (KERNEL_READ_ONLY, 0x0060_0000_0000_0780),
+        (KERNEL_TEXT, 0x0040_0000_0000_0780),
+        (USER_DATA, 0x0060_0000_0000_0f40),
+        (USER_READ_ONLY, 0x0060_0000_0000_0fc0),
+        (USER_TEXT, 0x0020_0000_0000_0fc0),
+        (EL2_DATA, 0x0040_0000_0000_0740),
+        (EL2_TEXT, 0x07c0),
+    ] {
+        assert_eq!(attribute, bits, "{attribute:#x}");
+    }
+}
