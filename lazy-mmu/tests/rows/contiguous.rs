@@ -156,6 +156,10 @@ fn b32_whole_groups_are_one_operation() {
             .all(|it| it.load(Ordering::Relaxed) & ACCESSED != 0)
     );
 
+    trace();
+    assert!(!groups[0].set_access_flags::<Sim, _>(Leaf(ACCESSED | DBM), 0));
+    assert_eq!(trace(), "", "nothing is changed, so no pair is due");
+
     let old = groups[1].get_and_clear::<Sim>();
     assert_eq!(old, leaf(16, MEMBER).0 & !ACCESSED | READ_ONLY);
     assert!(table[16..].iter().all(|it| it.load(Ordering::Relaxed) == 0));
