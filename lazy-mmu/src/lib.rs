@@ -113,7 +113,7 @@ mod section;
 pub use backend::eager::Eager;
 #[cfg(all(feature = "sim", not(target_os = "none")))]
 pub use backend::sim;
-pub use backend::unreached::{NoWalker, Unreached};
+pub use backend::unreached::{NoBarriers, NoWalker, Unreached};
 pub use backend::wrapped::{Wrapped, Wrapper};
 pub use protocol::backend::{Backend, Global, Machine};
 pub use protocol::bits::{Bits, OwnByte, SharedWord, Storage};

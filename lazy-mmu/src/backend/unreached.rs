@@ -2,8 +2,8 @@
 
 use core::marker::PhantomData;
 
-use super::eager::Off;
-use crate::protocol::backend::{Backend, Machine};
+use super::eager::Eager;
+use crate::protocol::backend::Machine;
 use crate::protocol::range::Invalidation;
 
 /// The backend of tables that no walker reaches: its stores execute no barrier, and its
@@ -37,8 +37,7 @@ use crate::protocol::range::Invalidation;
 /// assert!(take_trace().is_empty());
 /// with::<Sim, _>(|mmu| map(mmu, &table)); // a live one
 /// ```
-#[derive(Debug)]
-pub struct Unreached<T>(PhantomData<T>);
+pub type Unreached<T> = Eager<NoBarriers<T>>;
 
 /// Tables that no walker reaches, for [`Unreached`].
 ///
@@ -53,25 +52,12 @@ pub struct Unreached<T>(PhantomData<T>);
 ///   before the change of TTBR.
 pub unsafe trait NoWalker: 'static {}
 
-// SAFETY: no bits are ever set, so no pair is ever deferred.
-unsafe impl<T: NoWalker> Backend for Unreached<T> {
-    type Storage = Off;
-    type Machine = Self;
-
-    #[inline]
-    fn current() -> Off {
-        Off
-    }
-
-    /// Never: it would change nothing, because every store is immediate anyway.
-    #[inline]
-    fn in_interrupt() -> bool {
-        false
-    }
-}
+/// The machine of tables that no walker reaches.
+#[derive(Debug)]
+pub struct NoBarriers<T>(PhantomData<T>);
 
 // SAFETY: `T`'s author promises that no walker reaches the tables.
-unsafe impl<T: NoWalker> Machine for Unreached<T> {
+unsafe impl<T: NoWalker> Machine for NoBarriers<T> {
     #[inline]
     fn barrier() {}
 
