@@ -5,75 +5,40 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Form, show, store};
+use super::{forms, lazy_mmu, store};
 
-pub(crate) const FORMS: &[Form] = &[
-    ("an associated function", || show(Table::new(3))),
-    ("a method by reference", || {
-        show(Table::new(3).by_reference())
-    }),
-    ("a method by mutable reference", || {
-        show(Table::new(3).by_mutable_reference())
-    }),
-    ("a method by value", || show(Table::new(3).by_value())),
-    ("a method by mutable value", || {
-        show(Table::new(3).by_mutable_value())
-    }),
-    ("a method by Box<Self>", || {
-        show(Box::new(Table::new(3)).by_box())
-    }),
-    ("a method by Rc<Self>", || {
-        show(Rc::new(Table::new(3)).by_rc())
-    }),
-    ("a method by &Rc<Self>", || {
-        show(Rc::new(Table::new(3)).by_reference_to_rc())
-    }),
-    ("a method by Arc<Self>", || {
-        show(Arc::new(Table::new(3)).by_arc())
-    }),
-    ("a method by Pin<&mut Self>", || {
-        show(pin!(Table::new(3)).by_pin())
-    }),
-    ("a method by Pin<Box<Self>>", || {
-        show(Box::pin(Table::new(3)).by_pinned_box())
-    }),
-    ("a method by a named lifetime", || {
-        show(Table::new(3).by_named_lifetime())
-    }),
-    ("a trait's method", || show(Map::map(&mut Table::new(3), 4))),
-    ("a trait's default method", || show(Table::new(3).map_all())),
-    ("a trait's associated function", || {
-        show(<Table as Map>::level())
-    }),
-    ("a trait's generic method", || {
-        show(Table::new(3).map_with(|page| page * 2))
-    }),
-    ("a trait's method through dyn", || {
-        let mut table = Table::new(3);
-        let map: &mut dyn Object = &mut table;
-        show(map.object_map())
-    }),
-    ("a trait's method on every type", || show(7_u8.blanket())),
-    ("a trait's unsafe method", || {
-        // SAFETY: it asks for nothing.
-        show(unsafe { Table::new(3).unsafe_map() })
-    }),
-    ("Drop", || {
-        drop(Dropped(3));
-        show(())
-    }),
-    ("Iterator", || show(Pages(0).collect::<Vec<_>>())),
-    ("Display", || Table::new(3).to_string()),
-    ("From", || show(Table::from(8))),
-    ("an operator", || show(Table::new(3) + Table::new(4))),
-    ("Index", || show(Table::new(3)[2])),
-    ("Clone", || show(Cloned(vec![1, 2]).clone().0)),
-    ("PartialEq", || show(Cloned(vec![1]) == Cloned(vec![1, 2]))),
-    ("Default", || show(Cloned::default().0)),
-    ("a method of a generic type", || {
-        show(Generic { value: "x" }.take())
-    }),
-    ("a method of an enum", || show(Level::Page.up())),
+forms![
+    Table::new(3),
+    Table::new(3).by_reference(),
+    Table::new(3).by_mutable_reference(),
+    Table::new(3).by_value(),
+    Table::new(3).by_mutable_value(),
+    Box::new(Table::new(3)).by_box(),
+    Rc::new(Table::new(3)).by_rc(),
+    Rc::new(Table::new(3)).by_reference_to_rc(),
+    Arc::new(Table::new(3)).by_arc(),
+    pin!(Table::new(3)).by_pin(),
+    Box::pin(Table::new(3)).by_pinned_box(),
+    Table::new(3).by_named_lifetime(),
+    Map::map(&mut Table::new(3), 4),
+    Table::new(3).map_all(),
+    <Table as Map>::level(),
+    Table::new(3).map_with(|page| page * 2),
+    <dyn Object>::object_map(&mut Table::new(3)),
+    7_u8.blanket(),
+    // SAFETY: it asks for nothing.
+    unsafe { Table::new(3).unsafe_map() },
+    drop(Dropped(3)),
+    Pages(0).collect::<Vec<_>>(),
+    Table::new(3).to_string(),
+    Table::from(8),
+    Table::new(3) + Table::new(4),
+    Table::new(3)[2],
+    Cloned(vec![1, 2]).clone().0,
+    Cloned(vec![1]) == Cloned(vec![1, 2]),
+    Cloned::default().0,
+    Generic { value: "x" }.take(),
+    Level::Page.up(),
 ];
 
 #[derive(Debug)]
@@ -82,64 +47,64 @@ struct Table {
 }
 
 impl Table {
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn new(pages: u32) -> Self {
         store();
         Self { pages }
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn by_reference(&self) -> u32 {
         store();
         self.pages
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn by_mutable_reference(&mut self) -> &mut u32 {
         store();
         self.pages += 1;
         &mut self.pages
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn by_value(self) -> u32 {
         store();
         self.pages
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn by_mutable_value(mut self) -> Self {
         store();
         self.pages *= 2;
         self
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     #[expect(clippy::boxed_local, reason = "that is tested")]
     fn by_box(self: Box<Self>) -> Self {
         store();
         *self
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn by_rc(self: Rc<Self>) -> usize {
         store();
         Rc::strong_count(&self)
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn by_reference_to_rc(self: &Rc<Self>) -> Rc<Self> {
         store();
         Rc::clone(self)
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn by_arc(self: Arc<Self>) -> Option<Self> {
         store();
         Arc::into_inner(self)
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn by_pin(self: Pin<&mut Self>) -> u32 {
         store();
         let table = self.get_mut();
@@ -147,13 +112,13 @@ impl Table {
         table.pages
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn by_pinned_box(self: Pin<Box<Self>>) -> u32 {
         store();
         self.pages
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     #[expect(clippy::needless_lifetimes, reason = "that is tested")]
     fn by_named_lifetime<'table>(self: &'table mut Table) -> &'table u32 {
         store();
@@ -164,7 +129,7 @@ impl Table {
 trait Map {
     fn map(&mut self, pages: u32) -> u32;
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn map_all(&mut self) -> u32 {
         store();
         self.map(1) + self.map(2)
@@ -181,26 +146,26 @@ trait Map {
 }
 
 impl Map for Table {
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn map(&mut self, pages: u32) -> u32 {
         store();
         self.pages += pages;
         self.pages
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn level() -> u32 {
         store();
         3
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn map_with<F: FnOnce(u32) -> u32>(&self, f: F) -> u32 {
         store();
         f(self.pages)
     }
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     unsafe fn unsafe_map(&self) -> u32 {
         store();
         self.pages
@@ -212,7 +177,7 @@ trait Object {
 }
 
 impl Object for Table {
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn object_map(&mut self) -> Option<&mut u32> {
         store();
         if self.pages == 0 {
@@ -227,17 +192,17 @@ trait Blanket {
 }
 
 impl<T: fmt::Debug + ?Sized> Blanket for T {
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn blanket(&self) -> String {
         store();
-        show(self)
+        format!("{self:?}")
     }
 }
 
 struct Dropped(u32);
 
 impl Drop for Dropped {
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn drop(&mut self) {
         store();
         self.0 = 0;
@@ -249,7 +214,7 @@ struct Pages(u32);
 impl Iterator for Pages {
     type Item = u32;
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn next(&mut self) -> Option<u32> {
         store();
         self.0 += 1;
@@ -258,7 +223,7 @@ impl Iterator for Pages {
 }
 
 impl fmt::Display for Table {
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         store();
         write!(f, "{} pages", self.pages)
@@ -266,7 +231,7 @@ impl fmt::Display for Table {
 }
 
 impl From<u32> for Table {
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn from(pages: u32) -> Self {
         store();
         Self { pages }
@@ -276,7 +241,7 @@ impl From<u32> for Table {
 impl std::ops::Add for Table {
     type Output = Self;
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn add(self, other: Self) -> Self::Output {
         store();
         Self {
@@ -288,7 +253,7 @@ impl std::ops::Add for Table {
 impl std::ops::Index<usize> for Table {
     type Output = u32;
 
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn index(&self, _: usize) -> &Self::Output {
         store();
         &self.pages
@@ -299,7 +264,7 @@ impl std::ops::Index<usize> for Table {
 struct Cloned(Vec<u32>);
 
 impl Clone for Cloned {
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn clone(&self) -> Self {
         store();
         Self(self.0.iter().rev().copied().collect())
@@ -307,7 +272,7 @@ impl Clone for Cloned {
 }
 
 impl PartialEq for Cloned {
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn eq(&self, other: &Self) -> bool {
         store();
         self.0.len() == other.0.len()
@@ -315,7 +280,7 @@ impl PartialEq for Cloned {
 }
 
 impl Default for Cloned {
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn default() -> Self {
         store();
         Self(vec![9])
@@ -327,7 +292,7 @@ struct Generic<T> {
 }
 
 impl<T: Clone> Generic<T> {
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn take(&self) -> T {
         store();
         self.value.clone()
@@ -341,7 +306,7 @@ enum Level {
 }
 
 impl Level {
-    #[cfg_attr(feature = "section", lazy_mmu::lazy_mmu)]
+    #[lazy_mmu]
     fn up(&self) -> Self {
         store();
         match self {

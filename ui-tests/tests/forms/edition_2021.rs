@@ -1,0 +1,43 @@
+//! Forms that only edition 2021 has.
+
+use crate::runner::{Form, forms, store};
+
+plain_or_section! { { use ui_tests::plain as lazy_mmu; } { use lazy_mmu::lazy_mmu; } }
+
+#[path = "common.rs"]
+mod common;
+
+/// These forms, and those of both editions.
+pub(super) fn forms() -> Vec<&'static [Form]> {
+    [&[FORMS], &common::FORMS[..]].concat()
+}
+
+forms![gen(1), unmangled(2), captures("1").to_string(),];
+
+#[allow(keyword_idents_2024)]
+#[lazy_mmu]
+fn gen(gen: u32) -> u32 {
+    store();
+    gen
+}
+
+macro_rules! unmangled {
+    ($name:ident) => {
+        use $name as unmangled;
+
+        #[lazy_mmu]
+        #[no_mangle]
+        extern "C" fn $name(page: u32) -> u32 {
+            store();
+            page
+        }
+    };
+}
+
+plain_or_section! { { unmangled!(ui_tests_plain_2021); } { unmangled!(ui_tests_section_2021); } }
+
+#[lazy_mmu]
+fn captures(page: &str) -> impl std::fmt::Display {
+    store();
+    page.len()
+}
