@@ -1,6 +1,25 @@
-//! Cargo, run by the tests on other packages of this workspace.
+//! Cargo, run by the tests on other packages.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
+
+/// Writes files of a package or workspace, with the lock file of this one, and returns the path of
+/// its manifest.
+pub(crate) fn write(name: &str, files: &[(&str, &str)]) -> String {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let lock = ("Cargo.lock", include_str!("../../../Cargo.lock"));
+    for (file, text) in files.iter().chain([&lock]) {
+        let file = folder.join(file);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("it can be made");
+        fs::write(file, text).expect("it can be written");
+    }
+    folder
+        .join("Cargo.toml")
+        .to_str()
+        .expect("the path is text")
+        .to_owned()
+}
 
 /// What a run gave.
 pub(crate) struct Output {
@@ -9,18 +28,13 @@ pub(crate) struct Output {
     pub(crate) stderr: String,
 }
 
-/// Runs cargo in the workspace, with the versions that its lock file has.
-pub(crate) fn run(arguments: &[&str]) -> Output {
-    run_anywhere(&[arguments, &["--locked"]].concat())
-}
-
 /// Runs cargo.
-pub(crate) fn run_anywhere(arguments: &[&str]) -> Output {
+pub(crate) fn run(arguments: &[&str]) -> Output {
     let output = Command::new(env!("CARGO"))
         .args(arguments)
         .arg("--quiet")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        // What the packages are compiled with is said here, not by the caller.
+        // The test says what the packages are compiled with, not its caller.
         .env_remove("RUSTFLAGS")
         .env_remove("CLIPPY_ARGS")
         .output()
@@ -31,17 +45,4 @@ pub(crate) fn run_anywhere(arguments: &[&str]) -> Output {
         stdout: text(output.stdout),
         stderr: text(output.stderr),
     }
-}
-
-/// Runs cargo, which must succeed, and returns what it writes to its standard output.
-#[allow(dead_code, reason = "not every test program uses it")]
-pub(crate) fn succeed(arguments: &[&str]) -> String {
-    let output = run(arguments);
-    assert!(
-        output.success,
-        "cargo {}: {}",
-        arguments.join(" "),
-        output.stderr
-    );
-    output.stdout
 }
