@@ -28,8 +28,9 @@ forms![
 ];
 
 /// The order in which `form` drops its values: their letters, and `P` for the barrier pair at the
-/// section's end. Without a section, the order that is expected in this edition.
-fn order<T>(form: impl FnOnce() -> T, in_2021: &str, in_2024: &str) -> String {
+/// section's end. Without a section, the order that is expected: `earlier` is that of edition 2021,
+/// `now` that of edition 2024.
+fn order<T>(form: impl FnOnce() -> T, earlier: &str, now: &str) -> String {
     drop(form());
     let trace = take_trace();
     let letter = |event: &Event| match *event {
@@ -40,12 +41,8 @@ fn order<T>(form: impl FnOnce() -> T, in_2021: &str, in_2024: &str) -> String {
     let order: String = trace.iter().filter_map(letter).collect();
     // The runner looks at the trace too.
     trace.into_iter().for_each(execute);
-    let package = env!("CARGO_PKG_NAME");
-    let expected = if package == "ui-tests-2021" {
-        in_2021
-    } else {
-        in_2024
-    };
+    let is_2021 = cfg!(feature = "edition-2021");
+    let expected = if is_2021 { earlier } else { now };
     assert_eq!(order.replace('P', ""), expected.replace('P', ""));
     plain_or_section!({ expected.to_owned() } { order })
 }

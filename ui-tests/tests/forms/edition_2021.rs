@@ -1,24 +1,16 @@
 //! Forms that only edition 2021 has.
 
-use crate::runner::{Form, forms, store};
-
-plain_or_section! { { use ui_tests::plain as lazy_mmu; } { use lazy_mmu::lazy_mmu; } }
-
-#[path = "common.rs"]
-mod common;
-
-/// These forms, and those of both editions.
-pub(super) fn forms() -> Vec<&'static [Form]> {
-    [&[FORMS], &common::FORMS[..]].concat()
-}
+use super::{forms, lazy_mmu, store};
 
 forms![gen(1), unmangled(2), captures("1").to_string(),];
 
-#[allow(keyword_idents_2024)]
-#[lazy_mmu]
-fn gen(gen: u32) -> u32 {
-    store();
-    gen
+of_this_edition! {
+    #[allow(keyword_idents_2024)]
+    #[lazy_mmu]
+    fn gen(gen: u32) -> u32 {
+        store();
+        gen
+    }
 }
 
 macro_rules! unmangled {

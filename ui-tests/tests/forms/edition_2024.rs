@@ -1,16 +1,6 @@
 //! Forms that only edition 2024 has.
 
-use crate::runner::{Form, forms, store};
-
-plain_or_section! { { use ui_tests::plain as lazy_mmu; } { use lazy_mmu::lazy_mmu; } }
-
-#[path = "common.rs"]
-mod common;
-
-/// These forms, and those of both editions.
-pub(super) fn forms() -> Vec<&'static [Form]> {
-    [&[FORMS], &common::FORMS[..]].concat()
-}
+use super::{forms, lazy_mmu, store};
 
 forms![
     r#gen(1),
@@ -27,28 +17,30 @@ fn r#gen(page: u32) -> u32 {
     page
 }
 
-#[lazy_mmu]
-fn chain(page: Option<u32>) -> u32 {
-    store();
-    if let Some(page) = page
-        && page > 1
-        && let Some(next) = page.checked_add(1)
-    {
-        next
-    } else {
-        0
-    }
-}
-
-#[lazy_mmu]
-fn chain_in_while(pages: &mut Vec<u32>) -> usize {
-    while let Some(&page) = pages.last()
-        && page < 3
-    {
+of_this_edition! {
+    #[lazy_mmu]
+    fn chain(page: Option<u32>) -> u32 {
         store();
-        pages.pop();
+        if let Some(page) = page
+            && page > 1
+            && let Some(next) = page.checked_add(1)
+        {
+            next
+        } else {
+            0
+        }
     }
-    pages.len()
+
+    #[lazy_mmu]
+    fn chain_in_while(pages: &mut Vec<u32>) -> usize {
+        while let Some(&page) = pages.last()
+            && page < 3
+        {
+            store();
+            pages.pop();
+        }
+        pages.len()
+    }
 }
 
 #[lazy_mmu]

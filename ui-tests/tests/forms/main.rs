@@ -1,4 +1,4 @@
-//! The forms in edition 2024. `runner.rs` says what is compared.
+//! The forms of functions, without and with the attribute. `runner.rs` says what is compared.
 
 #![deny(warnings, clippy::pedantic)]
 #![allow(
@@ -12,15 +12,15 @@ mod runner;
 macro_rules! plain_or_section {
     ({ $($plain:tt)* } { $($section:tt)* }) => { $($plain)* };
 }
-#[path = "edition_2024.rs"]
+#[path = "twin.rs"]
 mod plain;
 
 macro_rules! plain_or_section {
     ({ $($plain:tt)* } { $($section:tt)* }) => { $($section)* };
 }
-#[path = "edition_2024.rs"]
+#[path = "twin.rs"]
 mod section;
 
 fn main() {
-    runner::run(&plain::forms(), &section::forms());
+    runner::run(&plain::FORMS, &section::FORMS);
 }
