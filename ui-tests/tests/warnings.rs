@@ -12,33 +12,25 @@ mod cargo;
 const PLAIN: &str = "// Plain.";
 const ATTRIBUTE: &str = "#[lazy_mmu::lazy_mmu]";
 
-/// The warnings that the attribute does change, all of Clippy. Each judges the body as a whole, and
-/// with the section the body is another. The sign says whether the attribute adds (`+`) the warning
-/// of this lint. The text is a place in the source by which the warning is known.
+/// The warnings that the attribute does change. Each judges the body as a whole, and with the
+/// section the body is another. The sign says whether the attribute adds (`+`) the warning of this
+/// lint of Clippy's. The text is a place in the source by which the warning is known.
 const DIFFERENCES: [(char, &str, &str); 8] = [
     // Nothing happens in an empty body, so Clippy does not speak of inlining it.
-    ('+', "clippy::inline_always", "empty_inline_always"),
+    ('+', "inline_always", "empty_inline_always"),
     // The advice is to write `async fn`, which the attribute refuses.
-    ('-', "clippy::manual_async_fn", "fn manual_async_fn"),
+    ('-', "manual_async_fn", "fn manual_async_fn"),
     // A derived implementation would have no section.
-    ('-', "clippy::derivable_impls", "impl Default for Derivable"),
+    ('-', "derivable_impls", "impl Default for Derivable"),
     // The advice is to remove the implementation, and so the section.
-    ('-', "clippy::empty_drop", "impl Drop for EmptyDrop"),
+    ('-', "empty_drop", "impl Drop for EmptyDrop"),
     // The call may make statements, so it stands behind the section, which is a statement.
-    (
-        '+',
-        "clippy::items_after_statements",
-        "const BEHIND_NOTHING",
-    ),
+    ('+', "items_after_statements", "const BEHIND_NOTHING"),
     // A body of one field is taken for a getter.
-    ('-', "clippy::misnamed_getters", "fn first(&self)"),
+    ('-', "misnamed_getters", "fn first(&self)"),
     // With a section these are not canonical: they do more.
-    ('+', "clippy::non_canonical_clone_impl", "*self"),
-    (
-        '+',
-        "clippy::non_canonical_partial_ord_impl",
-        "Some(self.cmp(other))",
-    ),
+    ('+', "non_canonical_clone_impl", "*self"),
+    ('+', "non_canonical_partial_ord_impl", "self.cmp(other)"),
 ];
 
 /// A warning: the crate, the lint, and the whole text with its places.
@@ -113,10 +105,10 @@ fn p09_no_warning_appears_or_disappears() {
         let removed = plain.difference(&section).map(|it| ('-', it));
         let differences: Vec<_> = added.chain(removed).collect();
         for &(sign, (lint, text)) in &differences {
-            let is_this = |known: &(_, _, &str)| {
-                (known.0, known.1) == (sign, *lint) && text.contains(known.2)
-            };
-            assert!(DIFFERENCES.iter().any(is_this), "{sign} {lint}: {text}");
+            let mut known = DIFFERENCES
+                .iter()
+                .filter(|it| it.0 == sign && lint.ends_with(it.1));
+            assert!(known.any(|it| text.contains(it.2)), "{sign} {lint}: {text}");
         }
         assert_eq!(differences.len(), DIFFERENCES.len());
         let exported = |it: &(&str, _)| it.0 == "clippy::missing_safety_doc";

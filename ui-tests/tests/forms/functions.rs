@@ -20,7 +20,7 @@ forms![
     unsafe { dangerous(&5) },
     // SAFETY: it asks for nothing.
     unsafe { dangerous_c(6) },
-    unmangled(7),
+    ui_tests_forms_unmangled(7),
     exported(8),
     in_a_linker_section(9),
     inner::public(10),
@@ -115,22 +115,13 @@ unsafe extern "C" fn dangerous_c(value: u32) -> u32 {
     value
 }
 
-macro_rules! unmangled {
-    ($name:ident) => {
-        use $name as unmangled;
-
-        // SAFETY: the name is this program's own.
-        #[lazy_mmu]
-        #[unsafe(no_mangle)]
-        extern "C" fn $name(value: u32) -> u32 {
-            store();
-            value
-        }
-    };
+// SAFETY: the name is this program's own.
+#[lazy_mmu]
+#[unsafe(no_mangle)]
+extern "C" fn ui_tests_forms_unmangled(value: u32) -> u32 {
+    store();
+    value
 }
-
-// Two functions must not have the same symbol.
-plain_or_section! { { unmangled!(ui_tests_plain); } { unmangled!(ui_tests_section); } }
 
 // SAFETY: the name is this program's own.
 #[unsafe(export_name = concat!(module_path!(), "::symbol"))]
