@@ -5,11 +5,11 @@ mod cargo;
 
 use cargo::Output;
 
-/// Gives cargo the program of the package `registration`, with these features.
+/// Gives cargo the program in `edition_2021`, with these features.
 fn program(command: &str, profile: &str, features: &str) -> Output {
     let package = [
         "--locked",
-        "--package=ui-tests-registration",
+        "--package=ui-tests-2021",
         "--no-default-features",
     ];
     let profile = format!("--profile={profile}");

@@ -17,3 +17,15 @@ macro_rules! section_fn {
         $visibility fn $name($($parameter: $type),*) $(-> $result)? $body
     };
 }
+
+/// Changes mappings, in the backend of the program (row K06): this library does not know it.
+#[lazy_mmu::lazy_mmu(mmu)]
+pub fn change_mappings() {
+    mmu.note_store();
+}
+
+/// What a library must not do: the program registers a backend too.
+#[cfg(feature = "library-registers")]
+mod registers {
+    lazy_mmu::set_global_backend!(lazy_mmu::sim::Sim);
+}

@@ -13,11 +13,11 @@ lazy_mmu::set_global_backend!(lazy_mmu::sim::SimOwnByte);
 lazy_mmu::set_global_backend!(lazy_mmu::Eager<lazy_mmu::Global>);
 
 #[cfg(feature = "library-is-unused")]
-use ui_tests_registration as _;
+use ui_tests_2021 as _;
 
 #[cfg_attr(feature = "library-is-unused", lazy_mmu::lazy_mmu)]
 fn main() {
     #[cfg(not(feature = "library-is-unused"))]
-    ui_tests_registration::change_mappings();
+    ui_tests_2021::change_mappings();
     println!("{} pair", pairs(&take_trace()));
 }
