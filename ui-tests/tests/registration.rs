@@ -3,32 +3,24 @@
 
 mod cargo;
 
-use cargo::Output;
+use std::path::Path;
 
 /// Gives cargo the program in `edition_2021`, with these features.
-fn program(command: &str, profile: &str, features: &str) -> Output {
-    let package = [
-        "--locked",
-        "--package=ui-tests-2021",
-        "--no-default-features",
-    ];
-    let profile = format!("--profile={profile}");
-    let features = format!("--features={features}");
-    cargo::run(&[&[command, &profile, &features], &package[..]].concat())
+fn program(command: &str, profile: &str, features: &str) -> Result<String, String> {
+    let package = "--locked --package=ui-tests-2021 --no-default-features";
+    let arguments = format!("{command} {package} --profile={profile} --features={features}");
+    cargo::run(Path::new(env!("CARGO_MANIFEST_DIR")), &arguments)
 }
 
 /// What the linker says is wrong with the program: each of its errors names the line that mends it.
 fn complaint(profile: &str, features: &str) -> String {
-    let Output {
-        success, stderr, ..
-    } = program("build", profile, features);
-    assert!(!success, "{features}: it must not be built");
+    let text = program("build", profile, features).expect_err("it must not be built");
     // Linkers go on with the places, in lines of their own.
     let is_error = |line: &&str| line.contains("error: ") && line.contains(" symbol");
-    let errors: Vec<_> = stderr.lines().filter(is_error).collect();
+    let errors: Vec<_> = text.lines().filter(is_error).collect();
     let symbol = "lazy_mmu::set_global_backend!.must_stand_once_in_the_program";
     let right = !errors.is_empty() && errors.iter().all(|error| error.contains(symbol));
-    assert!(right, "{stderr}");
+    assert!(right, "{text}");
     errors.join("\n")
 }
 
@@ -55,22 +47,15 @@ fn k07_two_backends_are_one_too_many() {
 
 #[test]
 fn k11_the_registered_backend_cannot_be_registered_through_eager() {
-    let Output {
-        success, stderr, ..
-    } = program("build", "dev", "registers-itself");
+    let error = program("build", "dev", "registers-itself").expect_err("it must not be built");
     let message = "`Global` is the registered backend: an `Eager` of it cannot be registered";
-    assert!(!success && stderr.contains(message), "{stderr}");
+    assert!(error.contains(message), "{error}");
 }
 
 #[test]
 fn k06_one_backend_for_a_library_that_does_not_know_it() {
-    let Output {
-        success,
-        stdout,
-        stderr,
-    } = program("run", "dev", "registers");
-    assert!(success, "{stderr}");
-    assert_eq!(stdout, "1 pair\n");
+    let output = program("run", "dev", "registers");
+    assert_eq!(output.as_deref(), Ok("1 pair\n"));
 }
 
 /// Two copies would share one registered backend, and one would call its functions as the other's.
@@ -95,10 +80,9 @@ fn k11_two_copies_in_one_program_are_refused() {
             ("Cargo.toml", &manifest),
             ("src/main.rs", "fn main() {}"),
         ];
-        let manifest = cargo::write("two-copies", &files);
-        let output = cargo::run(&["check", "--offline", "--manifest-path", &manifest]);
-        assert!(!output.success, "{version} must not be built");
-        let error = "links to the native library `lazy-mmu`, but it conflicts";
-        assert!(output.stderr.contains(error), "{}", output.stderr);
+        let folder = cargo::write("two-copies", &files);
+        let error = cargo::run(&folder, "check --offline").expect_err("it must not be built");
+        let message = "links to the native library `lazy-mmu`, but it conflicts";
+        assert!(error.contains(message), "{error}");
     }
 }

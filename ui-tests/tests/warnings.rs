@@ -78,14 +78,12 @@ fn clippy() -> BTreeSet<Warning> {
     let settings = settings.collect::<Vec<_>>().join("\n");
     let workspace = "[workspace]\nresolver = '3'\nmembers = ['awaits', 'plain_*', 'section_*']\n";
     let files = [("Cargo.toml", workspace), ("clippy.toml", &settings)];
-    let manifest = cargo::write("warnings", &files);
+    let folder = cargo::write("warnings", &files);
 
-    let arguments = ["--message-format=json", "--manifest-path", &manifest];
-    let output = cargo::run(&[&["clippy"], &arguments[..]].concat());
-    assert!(output.success, "{}", output.stderr);
-    let messages = output.stdout.lines().filter_map(|it| {
-        let json: Value = serde_json::from_str(it).ok()?;
-        let (name, message) = (json["target"]["name"].as_str()?, &json["message"]);
+    let json = cargo::run(&folder, "clippy --message-format=json").expect("the crates compile");
+    let messages = json.lines().filter_map(|it| {
+        let message: Value = serde_json::from_str(it).ok()?;
+        let (name, message) = (message["target"]["name"].as_str()?, &message["message"]);
         // The count at the end has no lint.
         let lint = message["code"]["code"].as_str()?;
         // The text shows the file's path, and may show the line above the function.
