@@ -18,7 +18,6 @@ mod programs;
 mod qemu;
 mod setup;
 mod size;
-mod table;
 mod test;
 mod verify;
 
@@ -55,8 +54,8 @@ enum Command {
     Litmus,
     /// Change the library one place at a time: a test must fail, or `xtask/mutants.txt` says why none can (an hour)
     Mutants(mutants::Args),
-    /// Count the crate beside C and hand-written assembly: print the table, and write the picture
-    Bench(bench::Args),
+    /// Count the crate beside C and hand-written assembly, and draw docs/performance.svg
+    Bench,
     /// Compare the golden assembly with what the compiler makes
     Asm {
         /// Write it instead
@@ -86,7 +85,7 @@ fn run(args: &Args) -> Result<()> {
         Command::Asan => nightly::address_sanitizer(&shell).map(drop),
         Command::Litmus => litmus::run(&shell),
         Command::Mutants(args) => mutants::run(&shell, args).map(drop),
-        Command::Bench(args) => bench::run(&shell, args),
+        Command::Bench => bench::run(&shell),
         Command::Asm { bless } => {
             setup::qemu_parts(&shell)?;
             qemu::assembly(&shell, *bless)
