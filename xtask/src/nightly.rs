@@ -1,6 +1,6 @@
 //! What needs a nightly compiler: Miri, and the host's tests under AddressSanitizer.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::counts;
@@ -15,12 +15,9 @@ const MODELS: [(&str, &str); 2] = [
     ("Tree Borrows", "-Zmiri-tree-borrows"),
 ];
 
-/// The least number of tests that Miri runs, for each model, and that run under AddressSanitizer.
-pub(crate) const MIRI_TESTS: usize = 150;
-pub(crate) const ASAN_TESTS: usize = 190;
-
-/// The library's tests under Miri: guards, tokens, and both storages of the bits. Returns the number of tests for each model.
-pub(crate) fn miri(shell: &Shell) -> Result<Vec<(&'static str, usize)>> {
+/// The library's tests under Miri: guards, tokens, and both storages of the bits. Returns the number
+/// of tests for each model.
+pub(crate) fn miri(shell: &Shell) -> Result<String> {
     setup::nightly(shell, &["miri", "rust-src"])?;
     let mut passed = Vec::new();
     for (name, flags) in MODELS {
@@ -31,20 +28,16 @@ pub(crate) fn miri(shell: &Shell) -> Result<Vec<(&'static str, usize)>> {
         .env("MIRIFLAGS", flags)
         .read()?;
         println!("{output}");
-        let tests = counts::passed_tests(&output)?;
-        println!("Miri, {name}: {tests} tests");
-        ensure!(
-            tests >= MIRI_TESTS,
-            "{MIRI_TESTS} tests are promised, and Miri ran {tests}"
-        );
-        passed.push((name, tests));
+        passed.push(format!("{name}: {}", counts::passed_tests(&output)?));
     }
+    let passed = passed.join(", ");
+    println!("Miri, {passed}");
     Ok(passed)
 }
 
-/// The tests of the library and of the memory manager under AddressSanitizer, documentation's examples included; but for row
-/// S18's, whose unwinding takes minutes there. Returns their number.
-pub(crate) fn address_sanitizer(shell: &Shell) -> Result<usize> {
+/// The tests and the documentation's examples of the library and of the memory manager under
+/// AddressSanitizer. Row S18 is left out: its unwinding takes minutes there. Returns their number.
+pub(crate) fn address_sanitizer(shell: &Shell) -> Result<String> {
     setup::nightly(shell, &[])?;
     let version = cmd!(shell, "rustc +nightly --version --verbose").read()?;
     let host = version
@@ -62,11 +55,7 @@ pub(crate) fn address_sanitizer(shell: &Shell) -> Result<usize> {
     .env_remove("CARGO_ENCODED_RUSTFLAGS")
     .read()?;
     println!("{output}");
-    let tests = counts::passed_tests(&output)?;
-    println!("AddressSanitizer: {tests} tests");
-    ensure!(
-        tests >= ASAN_TESTS,
-        "{ASAN_TESTS} tests are promised, and {tests} ran"
-    );
-    Ok(tests)
+    let passed = counts::passed_tests(&output)?;
+    println!("AddressSanitizer: {passed}");
+    Ok(passed)
 }
