@@ -38,10 +38,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Run every test, on the host and on the emulated CPU; add what is missing (rustup components, QEMU)
-    Test {
-        /// Only the parts whose names contain one of these words
-        parts: Vec<String>,
-    },
+    Test(test::Args),
     /// Build the kernels, run them in QEMU, and compare their counts with the hosted machine's
     Qemu(qemu::Args),
     /// Run the long forms of the tests: more programs, more interrupts, more sections; and Miri and AddressSanitizer
@@ -79,7 +76,7 @@ fn run(args: &Args) -> Result<()> {
     let shell = Shell::new()?;
     shell.change_dir(workspace()?);
     match &args.command {
-        Command::Test { parts } => test::run(&shell, parts),
+        Command::Test(args) => test::run(&shell, args),
         Command::Verify(args) => verify::run(&shell, args),
         Command::Miri => nightly::miri(&shell).map(drop),
         Command::Asan => nightly::address_sanitizer(&shell).map(drop),

@@ -127,7 +127,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<String> {
     let mut listed = read_list(&fs::read_to_string(shell.current_dir().join(LIST))?)?;
     listed.retain(|it| it.split('/').next().is_some_and(of_package));
     setup::qemu_parts(shell)?;
-    setup::cargo_mutants(shell)?;
+    setup::subcommand(shell, "mutants")?;
 
     let start = Instant::now();
     let mut mutants: BTreeMap<String, Mutant> = BTreeMap::new();

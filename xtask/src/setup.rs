@@ -1,7 +1,7 @@
 //! What the tests need on the machine, added where that is possible, named where it is not. Nothing is skipped.
 
 use anyhow::{Context, Result, bail};
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 /// The bare-metal target of the kernels.
 pub(crate) const TARGET: &str = "aarch64-unknown-none";
@@ -12,6 +12,7 @@ pub(crate) fn everything(shell: &Shell) -> Result<()> {
     component(shell, "clippy")?;
     // As `rust-toolchain.toml` lists it, for those who read on into the standard library from here.
     component(shell, "rust-src")?;
+    subcommand(shell, "hack")?;
     qemu_parts(shell)
 }
 
@@ -28,21 +29,15 @@ pub(crate) fn qemu_parts(shell: &Shell) -> Result<()> {
     package(shell, "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu")
 }
 
-/// What `cargo xtask mutants` needs beside that.
-pub(crate) fn cargo_mutants(shell: &Shell) -> Result<()> {
-    if cmd!(shell, "cargo mutants --version")
-        .quiet()
-        .ignore_stdout()
-        .ignore_stderr()
-        .run()
-        .is_ok()
-    {
+/// A subcommand of cargo, from its package `cargo-NAME`.
+pub(crate) fn subcommand(shell: &Shell, name: &str) -> Result<()> {
+    if runs(cmd!(shell, "cargo {name} --version")) {
         return Ok(());
     }
-    println!("`cargo mutants` is missing: `cargo install cargo-mutants --locked`");
-    cmd!(shell, "cargo install cargo-mutants --locked")
+    println!("`cargo {name}` is missing: `cargo install cargo-{name} --locked`");
+    cmd!(shell, "cargo install cargo-{name} --locked")
         .run()
-        .context("install it by hand: `cargo install cargo-mutants --locked`")
+        .with_context(|| format!("install it by hand: `cargo install cargo-{name} --locked`"))
 }
 
 /// Adds a component of the workspace's toolchain. `rust-toolchain.toml` lists them too, but rustup adds those only where
@@ -75,12 +70,7 @@ fn target(shell: &Shell, name: &str) -> Result<()> {
 
 /// Adds the nightly toolchain, and components of it.
 pub(crate) fn nightly(shell: &Shell, components: &[&str]) -> Result<()> {
-    let works = cmd!(shell, "rustup run nightly rustc --version")
-        .quiet()
-        .ignore_stdout()
-        .ignore_stderr()
-        .run();
-    if works.is_err() {
+    if !runs(cmd!(shell, "rustup run nightly rustc --version")) {
         println!(
             "a nightly toolchain is missing: `rustup toolchain install nightly --profile minimal`"
         );
@@ -144,10 +134,11 @@ fn package(shell: &Shell, program: &str, package: &str) -> Result<()> {
 
 /// Whether a program can be found.
 fn has(shell: &Shell, program: &str) -> bool {
-    cmd!(shell, "{program} --version")
-        .quiet()
-        .ignore_stdout()
-        .ignore_stderr()
-        .run()
-        .is_ok()
+    runs(cmd!(shell, "{program} --version"))
+}
+
+/// Whether a command succeeds.
+fn runs(command: Cmd<'_>) -> bool {
+    let command = command.quiet();
+    command.ignore_stdout().ignore_stderr().run().is_ok()
 }

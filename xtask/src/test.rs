@@ -1,51 +1,132 @@
-//! `cargo xtask test`: each part, in order, and a line for each at the end.
+//! `cargo xtask test`: the parts side by side, a line for each, and the slowest at the end.
 
-use std::time::Instant;
+use std::env;
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
 use crate::setup::{self, TARGET};
 use crate::{layers, litmus, qemu};
 
-/// A part's name, and what it does.
+/// A part's name, and the function that runs it.
 type Part = (&'static str, fn(&Shell) -> Result<()>);
 
+/// The workers take the parts in this order. Two parts that build into the same target folder wait
+/// for each other, so a part of the host alternates with one of the kernels.
 const PARTS: [Part; 9] = [
     ("formatting", formatting),
     ("layers", layers::check),
-    ("lints on the host", lints_on_the_host),
-    ("lints on aarch64", lints_on_aarch64),
-    ("documentation", documentation),
-    ("tests on the host", tests_on_the_host),
-    ("features", features),
     ("litmus tests", litmus::check),
-    ("programs on the emulated CPU", programs_in_qemu),
+    ("programs on the emulated CPU", qemu::test),
+    ("tests on the host", tests_on_the_host),
+    ("lints on aarch64", lints_on_aarch64),
+    ("lints on the host", lints_on_the_host),
+    ("documentation", documentation),
+    ("features", features),
 ];
 
-/// Runs the parts whose names contain one of `words`; all, if there are none.
-pub(crate) fn run(shell: &Shell, words: &[String]) -> Result<()> {
-    let parts: Vec<_> = PARTS
-        .iter()
-        .filter(|(name, _)| words.is_empty() || words.iter().any(|it| name.contains(it)))
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only the parts whose names contain one of these words
+    parts: Vec<String>,
+}
+
+/// A part that has ended.
+struct Done {
+    name: &'static str,
+    time: Duration,
+    passed: bool,
+}
+
+/// Runs the parts. A single part runs here and shows its output; several run as processes, each with
+/// a file for its output.
+pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
+    let wanted = |name: &str| args.parts.iter().any(|it| name.contains(it));
+    let parts: Vec<Part> = PARTS
+        .into_iter()
+        .filter(|(name, _)| args.parts.is_empty() || wanted(name))
         .collect();
-    ensure!(
-        !parts.is_empty(),
-        "no part has such a name: the parts are {}",
-        PARTS.map(|(name, _)| name).join(", ")
-    );
     setup::everything(shell)?;
-    let mut done = Vec::new();
-    for (name, part) in parts {
-        println!("\n==> {name}");
-        let start = Instant::now();
-        part(shell).with_context(|| format!("the part that failed: {name}"))?;
-        done.push((name, start.elapsed().as_secs()));
+    match parts[..] {
+        [] => bail!(
+            "no part has such a name; the parts are {}",
+            PARTS.map(|(name, _)| name).join(", ")
+        ),
+        [(name, part)] => {
+            part(shell).with_context(|| format!("the part that failed: {name}"))?;
+            println!("\nok  {name}");
+            Ok(())
+        }
+        _ => side_by_side(shell, &parts),
     }
-    println!();
-    for (name, seconds) in done {
-        println!("ok  {name} ({seconds} s)");
+}
+
+/// Runs as many parts at a time as there are CPUs.
+fn side_by_side(shell: &Shell, parts: &[Part]) -> Result<()> {
+    let logs = shell.current_dir().join("target/test-logs");
+    fs::create_dir_all(&logs)?;
+    let start = Instant::now();
+    let next = Mutex::new(parts.iter());
+    let done = Mutex::new(Vec::new());
+    let work = || -> Result<()> {
+        loop {
+            // The lock is released before the part begins.
+            let part = next.lock().expect("no worker panics").next();
+            let Some(&(name, _)) = part else {
+                return Ok(());
+            };
+            let log = logs.join(format!("{}.txt", name.replace(' ', "-")));
+            println!("...  {name}");
+            let output = File::create(&log)?;
+            let start = Instant::now();
+            let status = Command::new(env::current_exe()?)
+                .args(["test", name])
+                .stdin(Stdio::null())
+                .stdout(output.try_clone()?)
+                .stderr(output)
+                .status()?;
+            let time = start.elapsed();
+            let passed = status.success();
+            let word = if passed { "ok" } else { "FAILED" };
+            let mut done = done.lock().expect("no worker panics");
+            done.push(Done { name, time, passed });
+            println!(
+                "{word:<4} {name} ({} s; {} of {} parts)",
+                time.as_secs(),
+                done.len(),
+                parts.len()
+            );
+            if !passed {
+                println!("{}", fs::read_to_string(&log)?);
+            }
+        }
+    };
+    let workers = thread::available_parallelism()?.get();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let ended = workers.into_iter().map(|it| it.join().expect("no panic"));
+        ended.collect::<Result<()>>()
+    })?;
+    let mut done = done.into_inner().expect("no worker panics");
+    done.sort_by_key(|it| std::cmp::Reverse(it.time));
+    let slowest: Vec<_> = done.iter().take(3).collect();
+    println!("\n{} s; the slowest parts:", start.elapsed().as_secs());
+    for part in slowest {
+        println!("  {:>4} s  {}", part.time.as_secs(), part.name);
     }
+    println!("the output of each part is in {}", logs.display());
+    let failed: Vec<_> = done.iter().filter(|it| !it.passed).collect();
+    let names: Vec<_> = failed.iter().map(|it| it.name).collect();
+    ensure!(
+        failed.is_empty(),
+        "the parts that failed: {}",
+        names.join(", ")
+    );
     Ok(())
 }
 
@@ -102,25 +183,20 @@ fn tests_on_the_host(shell: &Shell) -> Result<()> {
     Ok(cmd!(shell, "cargo test --locked --workspace").run()?)
 }
 
-/// The crate alone, as its users build it: with each set of features, for the target it is made for.
+/// The crate alone, as its users build it: with each set of features, on a host and for its target.
 fn features(shell: &Shell) -> Result<()> {
-    for features in ["", "macros"] {
-        cmd!(
-            shell,
-            "cargo build --locked -p lazy-mmu --no-default-features --features={features} --target {TARGET}"
-        )
-        .run()?;
-    }
-    for features in ["", "macros", "sim", "macros,sim"] {
-        cmd!(
-            shell,
-            "cargo check --locked -p lazy-mmu --no-default-features --features={features}"
-        )
-        .run()?;
-    }
-    Ok(())
-}
-
-fn programs_in_qemu(shell: &Shell) -> Result<()> {
-    qemu::test(shell)
+    let check = [
+        "hack",
+        "check",
+        "--locked",
+        "-p",
+        "lazy-mmu",
+        "--feature-powerset",
+    ];
+    cmd!(shell, "cargo {check...}").run()?;
+    Ok(cmd!(
+        shell,
+        "cargo {check...} --exclude-features sim --target {TARGET}"
+    )
+    .run()?)
 }
