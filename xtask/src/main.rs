@@ -41,12 +41,8 @@ enum Command {
     Test(test::Args),
     /// Build the kernels, run them in QEMU, and compare their counts with the hosted machine's
     Qemu(qemu::Args),
-    /// Run the long forms of the tests: more programs, more interrupts, more sections; and Miri and AddressSanitizer
+    /// Run the long forms of the tests: more programs, more interrupts, more sections
     Verify(verify::Args),
-    /// Run the library's tests under Miri
-    Miri,
-    /// Run the host's tests under AddressSanitizer
-    Asan,
     /// Let herd7, which must be installed, judge the litmus tests, and compare its verdicts with theirs
     Litmus,
     /// Change the library one place at a time: a test must fail, or `xtask/mutants.txt` says why none can (an hour)
@@ -78,8 +74,6 @@ fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Test(args) => test::run(&shell, args),
         Command::Verify(args) => verify::run(&shell, args),
-        Command::Miri => nightly::miri(&shell).map(drop),
-        Command::Asan => nightly::address_sanitizer(&shell).map(drop),
         Command::Litmus => litmus::run(&shell),
         Command::Mutants(args) => mutants::run(&shell, args).map(drop),
         Command::Bench => bench::run(&shell),

@@ -1,44 +1,33 @@
-//! What needs a nightly compiler: Miri, and the host's tests under AddressSanitizer.
+//! The tests that need a nightly compiler: Miri and AddressSanitizer.
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::counts;
-use crate::setup;
 
-/// What Miri is told, besides its rule that all code be free of undefined behaviour.
-const MODELS: [(&str, &str); 2] = [
-    (
-        "Stacked Borrows, strict provenance",
-        "-Zmiri-strict-provenance",
-    ),
-    ("Tree Borrows", "-Zmiri-tree-borrows"),
-];
+pub(crate) fn miri_stacked_borrows(shell: &Shell) -> Result<()> {
+    miri(shell, "-Zmiri-strict-provenance")
+}
 
-/// The library's tests under Miri: guards, tokens, and both storages of the bits. Returns the number
-/// of tests for each model.
-pub(crate) fn miri(shell: &Shell) -> Result<String> {
-    setup::nightly(shell, &["miri", "rust-src"])?;
-    let mut passed = Vec::new();
-    for (name, flags) in MODELS {
-        let output = cmd!(
-            shell,
-            "cargo +nightly miri test --locked -p lazy-mmu --lib --tests --target-dir target/miri"
-        )
-        .env("MIRIFLAGS", flags)
-        .read()?;
-        println!("{output}");
-        passed.push(format!("{name}: {}", counts::passed_tests(&output)?));
-    }
-    let passed = passed.join(", ");
-    println!("Miri, {passed}");
-    Ok(passed)
+pub(crate) fn miri_tree_borrows(shell: &Shell) -> Result<()> {
+    miri(shell, "-Zmiri-tree-borrows")
+}
+
+/// The library's tests under Miri.
+fn miri(shell: &Shell, flags: &str) -> Result<()> {
+    let output = cmd!(
+        shell,
+        "cargo +nightly miri test --locked -p lazy-mmu --lib --tests --target-dir target/miri"
+    )
+    .env("MIRIFLAGS", flags)
+    .read()?;
+    println!("{output}\nMiri: {}", counts::passed_tests(&output)?);
+    Ok(())
 }
 
 /// The tests and the documentation's examples of the library and of the memory manager under
-/// AddressSanitizer. Row S18 is left out: its unwinding takes minutes there. Returns their number.
-pub(crate) fn address_sanitizer(shell: &Shell) -> Result<String> {
-    setup::nightly(shell, &[])?;
+/// AddressSanitizer. Row S18 is left out: its unwinding takes minutes there.
+pub(crate) fn address_sanitizer(shell: &Shell) -> Result<()> {
     let version = cmd!(shell, "rustc +nightly --version --verbose").read()?;
     let host = version
         .lines()
@@ -54,8 +43,9 @@ pub(crate) fn address_sanitizer(shell: &Shell) -> Result<String> {
     .env("RUSTDOCFLAGS", "-Zsanitizer=address")
     .env_remove("CARGO_ENCODED_RUSTFLAGS")
     .read()?;
-    println!("{output}");
-    let passed = counts::passed_tests(&output)?;
-    println!("AddressSanitizer: {passed}");
-    Ok(passed)
+    println!(
+        "{output}\nAddressSanitizer: {}",
+        counts::passed_tests(&output)?
+    );
+    Ok(())
 }

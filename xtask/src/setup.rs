@@ -6,6 +6,9 @@ use xshell::{Cmd, Shell, cmd};
 /// The bare-metal target of the kernels.
 pub(crate) const TARGET: &str = "aarch64-unknown-none";
 
+/// The oldest compiler that the library crates build with.
+pub(crate) const MSRV: &str = "1.85.0";
+
 /// Everything for `cargo xtask test`.
 pub(crate) fn everything(shell: &Shell) -> Result<()> {
     component(shell, "rustfmt")?;
@@ -14,6 +17,12 @@ pub(crate) fn everything(shell: &Shell) -> Result<()> {
     component(shell, "rust-src")?;
     subcommand(shell, "hack")?;
     qemu_parts(shell)
+}
+
+/// Everything for the parts that `cargo xtask test --all` runs in addition.
+pub(crate) fn toolchains(shell: &Shell) -> Result<()> {
+    toolchain(shell, MSRV, &[])?;
+    toolchain(shell, "nightly", &["miri", "rust-src"])
 }
 
 /// What the programs need that the C form is not linked with.
@@ -68,28 +77,19 @@ fn target(shell: &Shell, name: &str) -> Result<()> {
         .with_context(|| format!("add it by hand: `rustup target add {name}`"))
 }
 
-/// Adds the nightly toolchain, and components of it.
-pub(crate) fn nightly(shell: &Shell, components: &[&str]) -> Result<()> {
-    if !runs(cmd!(shell, "rustup run nightly rustc --version")) {
-        println!(
-            "a nightly toolchain is missing: `rustup toolchain install nightly --profile minimal`"
-        );
-        cmd!(shell, "rustup toolchain install nightly --profile minimal")
+/// Adds a toolchain, and components of it.
+pub(crate) fn toolchain(shell: &Shell, name: &str, components: &[&str]) -> Result<()> {
+    if !runs(cmd!(shell, "rustup run {name} rustc --version")) {
+        let install = format!("rustup toolchain install {name} --profile minimal");
+        println!("the Rust toolchain {name} is missing: `{install}`");
+        cmd!(shell, "rustup toolchain install {name} --profile minimal")
             .run()
-            .context("add it by hand: `rustup toolchain install nightly --profile minimal`")?;
+            .with_context(|| format!("add it by hand: `{install}`"))?;
     }
-    if !components.is_empty() {
-        cmd!(
-            shell,
-            "rustup component add --toolchain nightly {components...}"
-        )
-        .run()
-        .with_context(|| {
-            let components = components.join(" ");
-            format!(
-                "add them by hand: `rustup component add --toolchain nightly {components}`; not every nightly has them"
-            )
-        })?;
+    for component in components {
+        cmd!(shell, "rustup component add --toolchain {name} {component}")
+            .run()
+            .with_context(|| format!("the toolchain {name} has no `{component}`; try another"))?;
     }
     Ok(())
 }

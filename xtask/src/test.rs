@@ -10,30 +10,61 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-use crate::setup::{self, TARGET};
-use crate::{layers, litmus, qemu};
+use crate::setup::{self, MSRV, TARGET};
+use crate::{layers, litmus, nightly, qemu};
 
-/// A part's name, and the function that runs it.
-type Part = (&'static str, fn(&Shell) -> Result<()>);
+#[derive(Clone, Copy)]
+struct Part {
+    name: &'static str,
+    run: fn(&Shell) -> Result<()>,
+    /// Whether it needs a compiler other than the workspace's. Only `--all` includes it then.
+    toolchain: bool,
+}
+
+const fn part(name: &'static str, run: fn(&Shell) -> Result<()>) -> Part {
+    let toolchain = false;
+    Part {
+        name,
+        run,
+        toolchain,
+    }
+}
+
+const fn with_toolchain(name: &'static str, run: fn(&Shell) -> Result<()>) -> Part {
+    let toolchain = true;
+    Part {
+        name,
+        run,
+        toolchain,
+    }
+}
 
 /// The workers take the parts in this order. Two parts that build into the same target folder wait
 /// for each other, so a part of the host alternates with one of the kernels.
-const PARTS: [Part; 9] = [
-    ("formatting", formatting),
-    ("layers", layers::check),
-    ("litmus tests", litmus::check),
-    ("programs on the emulated CPU", qemu::test),
-    ("tests on the host", tests_on_the_host),
-    ("lints on aarch64", lints_on_aarch64),
-    ("lints on the host", lints_on_the_host),
-    ("documentation", documentation),
-    ("features", features),
+const PARTS: [Part; 13] = [
+    part("formatting", formatting),
+    part("layers", layers::check),
+    part("litmus tests", litmus::check),
+    part("programs on the emulated CPU", qemu::test),
+    part("tests on the host", tests_on_the_host),
+    part("lints on aarch64", lints_on_aarch64),
+    part("lints on the host", lints_on_the_host),
+    part("documentation", documentation),
+    part("features", features),
+    with_toolchain("Miri with Stacked Borrows", nightly::miri_stacked_borrows),
+    with_toolchain("Miri with Tree Borrows", nightly::miri_tree_borrows),
+    with_toolchain("AddressSanitizer", nightly::address_sanitizer),
+    with_toolchain("minimum supported Rust version", minimum_version),
 ];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only the parts whose names contain one of these words
     parts: Vec<String>,
+
+    /// Miri, AddressSanitizer and the oldest compiler too: everything that must hold
+    #[arg(long)]
+    all: bool,
 }
 
 /// A part that has ended.
@@ -46,20 +77,27 @@ struct Done {
 /// Runs the parts. A single part runs here and shows its output; several run as processes, each with
 /// a file for its output.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
-    let wanted = |name: &str| args.parts.iter().any(|it| name.contains(it));
-    let parts: Vec<Part> = PARTS
-        .into_iter()
-        .filter(|(name, _)| args.parts.is_empty() || wanted(name))
-        .collect();
+    let matches = |it: &Part| args.parts.iter().any(|word| it.name.contains(word));
+    let mut parts = Vec::from(PARTS);
+    parts.retain(|it| {
+        if args.parts.is_empty() {
+            args.all || !it.toolchain
+        } else {
+            matches(it)
+        }
+    });
     setup::everything(shell)?;
+    if parts.iter().any(|it| it.toolchain) {
+        setup::toolchains(shell)?;
+    }
     match parts[..] {
         [] => bail!(
             "no part has such a name; the parts are {}",
-            PARTS.map(|(name, _)| name).join(", ")
+            PARTS.map(|it| it.name).join(", ")
         ),
-        [(name, part)] => {
-            part(shell).with_context(|| format!("the part that failed: {name}"))?;
-            println!("\nok  {name}");
+        [part] => {
+            (part.run)(shell).with_context(|| format!("the part that failed: {}", part.name))?;
+            println!("\nok  {}", part.name);
             Ok(())
         }
         _ => side_by_side(shell, &parts),
@@ -77,7 +115,7 @@ fn side_by_side(shell: &Shell, parts: &[Part]) -> Result<()> {
         loop {
             // The lock is released before the part begins.
             let part = next.lock().expect("no worker panics").next();
-            let Some(&(name, _)) = part else {
+            let Some(&Part { name, .. }) = part else {
                 return Ok(());
             };
             let log = logs.join(format!("{}.txt", name.replace(' ', "-")));
@@ -199,4 +237,19 @@ fn features(shell: &Shell) -> Result<()> {
         "cargo {check...} --exclude-features sim --target {TARGET}"
     )
     .run()?)
+}
+
+/// The library crates alone.
+fn minimum_version(shell: &Shell) -> Result<()> {
+    let check = [
+        &format!("+{MSRV}"),
+        "check",
+        "--locked",
+        "-p",
+        "lazy-mmu",
+        "--target-dir",
+        "target/msrv",
+    ];
+    cmd!(shell, "cargo {check...} --all-features").run()?;
+    Ok(cmd!(shell, "cargo {check...} --no-default-features").run()?)
 }

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use xshell::{Shell, cmd};
 
 use crate::qemu::{self, Kernels, Sections};
-use crate::{counts, mutants, nightly, setup};
+use crate::{counts, mutants, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -33,10 +33,6 @@ enum Part {
     Search,
     /// Every interleaving of a thread's sections with changes of its flags word
     Loom,
-    /// The library's tests under Miri
-    Miri,
-    /// The host's tests under AddressSanitizer
-    Asan,
     /// The library and the macro, changed one place at a time: the tests must see it
     Mutants,
 }
@@ -101,8 +97,6 @@ impl Part {
                 counts::figures(&output, &["states, 6 scopes deep"])
             }
             Self::Loom => counts::figures(&long_test(shell, "lazy-mmu-loom")?, &["interleavings"]),
-            Self::Miri => nightly::miri(shell),
-            Self::Asan => nightly::address_sanitizer(shell),
             Self::Mutants => mutants::run(shell, &mutants::Args::default()),
         }
     }
