@@ -65,6 +65,10 @@ pub(crate) struct Args {
     /// Miri, AddressSanitizer and the oldest compiler too: everything that must hold
     #[arg(long)]
     all: bool,
+
+    /// Write the files with expected outputs, instead of comparing with them
+    #[arg(long)]
+    bless: bool,
 }
 
 /// A part that has ended.
@@ -74,7 +78,7 @@ struct Done {
     passed: bool,
 }
 
-/// Runs the parts. A single part runs here and shows its output; several run as processes, each with
+/// Runs the parts. A single part runs here and shows its output. Several run as processes, each with
 /// a file for its output.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     let matches = |it: &Part| args.parts.iter().any(|word| it.name.contains(word));
@@ -95,17 +99,20 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
             "no part has such a name; the parts are {}",
             PARTS.map(|it| it.name).join(", ")
         ),
-        [part] => {
+        [part] if !args.bless => {
             (part.run)(shell).with_context(|| format!("the part that failed: {}", part.name))?;
             println!("\nok  {}", part.name);
             Ok(())
         }
-        _ => side_by_side(shell, &parts),
+        _ => side_by_side(shell, &parts, args.bless),
     }
 }
 
+/// The variables by which `expect-test` and `trybuild` write their files.
+const BLESS: [(&str, &str); 2] = [("UPDATE_EXPECT", "1"), ("TRYBUILD", "overwrite")];
+
 /// Runs as many parts at a time as there are CPUs.
-fn side_by_side(shell: &Shell, parts: &[Part]) -> Result<()> {
+fn side_by_side(shell: &Shell, parts: &[Part], bless: bool) -> Result<()> {
     let logs = shell.current_dir().join("target/test-logs");
     fs::create_dir_all(&logs)?;
     let start = Instant::now();
@@ -124,6 +131,7 @@ fn side_by_side(shell: &Shell, parts: &[Part]) -> Result<()> {
             let start = Instant::now();
             let status = Command::new(env::current_exe()?)
                 .args(["test", name])
+                .envs(BLESS.into_iter().filter(|_| bless))
                 .stdin(Stdio::null())
                 .stdout(output.try_clone()?)
                 .stderr(output)
