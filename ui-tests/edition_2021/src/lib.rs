@@ -8,7 +8,10 @@ pub mod vendored {
 /// Defines a function in a section, in the crate of the caller.
 #[macro_export]
 macro_rules! section_fn {
-    ($(#[$attribute:meta])* $visibility:vis fn $name:ident($($parameter:ident: $type:ty),*) $(-> $result:ty)? $body:block) => {
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis fn $name:ident($($parameter:ident: $type:ty),*) $(-> $result:ty)? $body:block
+    ) => {
         $(#[$attribute])*
         #[$crate::vendored::mmu::lazy_mmu(
             crate = $crate::vendored::mmu,

@@ -2,8 +2,8 @@
 //!
 //! A form is a function with the attribute. Its file is compiled twice, in the modules `plain` and
 //! `section`. The name `lazy_mmu` is the attribute only in `section`: in `plain` it is
-//! `ui_tests::plain`, which returns the function as it is. What a form needs in one of the two only
-//! stands in `plain_or_section! { { .. } { .. } }`.
+//! `ui_tests::plain`, which returns the function as it is. `plain_or_section! { { .. } { .. } }` has
+//! two alternatives, where the two modules need different code.
 
 use std::cell::Cell;
 use std::panic::{UnwindSafe, catch_unwind, set_hook};

@@ -1,6 +1,6 @@
 //! One of the two twins: every form, without or with the attribute.
 
-/// Hides what another edition cannot parse from rustfmt, which does not know of features.
+/// Hides from rustfmt what another edition cannot parse: rustfmt reads every file in each edition.
 macro_rules! of_this_edition {
     ($($item:item)*) => { $($item)* };
 }
