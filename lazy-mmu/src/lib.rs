@@ -34,10 +34,10 @@
 //!
 //! * **Page-table code**: the attribute [`#[lazy_mmu]`](macro@lazy_mmu), and [`LazyMmu`], which has
 //!   the operations of an open section.
-//! * **Kernels** that adopt the crate: [`aarch64`] makes a backend of a kernel's configuration, and
-//!   [`Backend`] is for all other kernels. A kernel provides four [bits](Bits) per thread, and a
-//!   test for interrupt context. [`set_global_backend!`] registers the backend for the program.
-//! * **Libraries and drivers**: [`Global`] and the module [`global`]. A library does not name the
+//! * **Kernels** that adopt the crate: [`aarch64`] turns a kernel's configuration into a *backend*,
+//!   and [`Backend`] is for all other kernels. A kernel provides four [bits](Bits) per thread, and
+//!   a test for interrupt context. [`set_global_backend!`] registers the backend for the program.
+//! * **Libraries and drivers**: [`Global`] and the module [`global`]. A library need not know the
 //!   backend, because the final binary registers it.
 //! * **C and assembly**: the tokens of [`raw`].
 //! * **Tests on a host**: the [feature](#features) `sim`.
@@ -76,7 +76,7 @@
 //!
 //! # Backends
 //!
-//! Code names its backend (`backend = ..`, `with::<Mmu, _>`), and the compiler inlines it. With
+//! The compiler inlines a backend that the code names (`backend = Mmu`, `with::<Mmu, _>`). With
 //! [`Global`], a section costs one call when it is entered, and one for each pair. [`Eager`]
 //! switches the mode off. [`Wrapped`] changes single methods of another backend. [`Unreached`] is
 //! for tables that no walker reaches yet.

@@ -22,7 +22,9 @@
 //! # What the compiler refuses
 //!
 //! The compiler rejects code that does one of the following. The project's `ui-tests/fail` has a
-//! case for each, and for its variants.
+//! case for each, and for its variants. A *guard* is a [`LazyMmu`](crate::LazyMmu), a *token* is a
+//! [`State`](crate::raw::State), a *proof* is a [`Visible`](crate::Visible), and the *handle* is
+//! the [`Task`](crate::Task) of the thread.
 //!
 //! Guards and sections:
 //!
@@ -31,7 +33,7 @@
 //!   the drop of the nested guard counts as its last use (E0499)
 //! * uses a section while it is paused (E0499)
 //! * leaves a section twice, stores after the leave, or resumes a bare pause twice (E0382)
-//! * opens two sections from one task handle at the same time (E0499)
+//! * opens two sections from one handle at the same time (E0499)
 //! * inside a section of the handle, uses the handle, or calls a function that may sleep and
 //!   therefore takes `&mut Task` (E0499)
 //! * keeps two guards of one handle or section in a collection, or collects them from an iterator;
@@ -82,7 +84,7 @@
 //! Guards that are forgotten or exchanged:
 //!
 //! * **A forgotten nested guard.** The section around it emits the pair.
-//! * **A forgotten guard of the task handle** (`forget`, `ManuallyDrop`, `Box::leak`, an `Rc`
+//! * **A forgotten guard of the handle** (`forget`, `ManuallyDrop`, `Box::leak`, an `Rc`
 //!   cycle). If its section began the mode, the handle leaves that section when it is used next or
 //!   dropped. Until then the mode stays on, and a pending pair stays pending. If the section was
 //!   entered inside a caller's section, the caller's leave emits the pair.
@@ -153,7 +155,8 @@
 //!   usable when it returns. They are usable after the caller's flush or leave.
 //! * An invalidation covers the TLBs only. Software that walks the tables (`get_user_pages`, a
 //!   dump, the shadow walker of a hypervisor) can hold an old entry or table for longer. Code that
-//!   frees a table waits for that software too. [`Unmapped::map`](crate::Unmapped::map) helps.
+//!   frees a table waits for that software too. [`Unmapped::map`](crate::Unmapped::map) can pass
+//!   the table to code that waits.
 //! * Another CPU that learns of a mapping executes an `isb`, an exception entry or an exception
 //!   return before it uses the mapping.
 //! * A pending value that is dropped drops its contents, perhaps before the pair. The value that is

@@ -11,7 +11,7 @@ use super::range::Invalidation;
 /// [machine](Machine) with its barriers.
 ///
 /// The functions of the crate are generic over the backend, so the compiler inlines it. A backend
-/// is a type without values. A kernel whose bits are in a structure at the address in a register
+/// is a type without values. An aarch64 kernel with a pointer to the current task in a register
 /// need not implement this trait: [`aarch64::Aarch64`](crate::aarch64::Aarch64) does.
 ///
 /// ```
@@ -58,7 +58,7 @@ use super::range::Invalidation;
 ///   correct only while the thread cannot move to another CPU.
 /// * **Equal hooks.** Backends whose `current` returns the same place have the same hooks
 ///   ([`mode_begins`](Self::mode_begins), [`mode_ends`](Self::mode_ends)), because one backend can
-///   end the mode that another one began. It then calls its own hook.
+///   end the mode that another one began, and then calls its own hook.
 /// * **Storage.** [`Storage`] is implemented as its page describes.
 /// * **Interrupt context.** [`in_interrupt`](Self::in_interrupt) returns true in every context that
 ///   preempts a thread and is not a thread: interrupt, softirq, NMI. It may also return true
@@ -91,7 +91,7 @@ pub unsafe trait Backend: 'static {
     /// handler interrupted.
     fn current() -> Self::Storage;
 
-    /// Returns whether the CPU is in interrupt context. There, a section that is opened is inert,
+    /// Returns whether the CPU is in interrupt context. A section that is opened there is inert,
     /// and every store without a section is followed by its pair at once.
     ///
     /// A synchronous exception is not an interrupt, because its handler runs on behalf of the
@@ -178,7 +178,7 @@ pub unsafe trait Backend: 'static {
 /// # Safety
 ///
 /// * [`barrier`](Self::barrier) completes every earlier store of this thread to a translation
-///   table, for the hardware walkers. Later instructions of this thread observe that.
+///   table, for the hardware walkers. Later instructions of this thread see the result.
 /// * [`table_barrier`](Self::table_barrier) completes the same stores before the next store.
 /// * [`invalidate`](Self::invalidate) and [`invalidate_all`](Self::invalidate_all) begin with the
 ///   effect of `table_barrier`. They return when no CPU uses the old translations, and when all

@@ -60,10 +60,11 @@
 //! that effect even if the context has changed. For example, the thread may have disabled softirqs.
 //!
 //! An inert section or pause has changed nothing, so its end has nothing to undo. However, its
-//! cause can end inside it: the thread enables softirqs, which it had disabled, or the pause ends.
-//! Later stores of the thread are then deferred into a section around the inert one. The end of the
-//! inert section emits their pair. If softirqs are disabled again at that end, it cannot tell whose
-//! pair is pending, and the section around it emits the pair.
+//! cause can end inside it. The pause ends, or the thread enables softirqs, in a kernel that treats
+//! disabled softirqs as interrupt context. Later stores of the thread are then deferred into a
+//! section around the inert one. The end of the inert section emits their pair. If softirqs are
+//! disabled again at that end, it cannot tell whose pair is pending, and the section around it
+//! emits the pair.
 //!
 //! The [task handle](crate::Task) has sections without a token:
 //!
@@ -82,7 +83,7 @@
 //! An *interrupt* handler does not change the bits of the thread that it interrupted, and its
 //! stores do not depend on them.
 //!
-//! A *synchronous exception* handler runs on behalf of the thread. Its section is nested in the
+//! A *synchronous exception* handler runs on behalf of the thread. Its section is nested in an open
 //! section of the thread, and flushes when it is left. Such a handler must open its own section for
 //! its stores, and this section must not join. The exception can arrive while the thread leaves its
 //! outermost section. If the handler stores without a section then, the store can be deferred
@@ -90,8 +91,8 @@
 //!
 //! The flush of the handler emits the pair of the handler's own stores. The exception can also
 //! arrive between a store of the thread and the change of its bits, or just before the thread
-//! executes a pair. The thread then completes that store itself. The flush and the proof
-//! ([`Visible`](crate::Visible)) of the handler do not cover it.
+//! executes a pair. In both cases the thread completes its stores itself. The flush and the proof
+//! ([`Visible`](crate::Visible)) of the handler do not cover them.
 
 use core::sync::atomic::{Ordering, compiler_fence};
 
