@@ -45,7 +45,7 @@
 /// * `mmu` or `mmu = name`: the body can name the section, which has the type
 ///   `&mut `[`LazyMmu`](crate::LazyMmu)`<'_, `[`Dynamic`](crate::Dynamic)`, B>`
 /// * `join`: the body defers into the section that is open, as under [`join()`](crate::join())
-/// * `paused`: the body is a pause, not a section: its stores are immediate, as under
+/// * `paused`: a pause in the place of a section, so that the body's stores are immediate, as under
 ///   [`paused()`](crate::paused())
 /// * `crate = path`: the path of this crate, if it is not `::lazy_mmu`
 ///
@@ -281,13 +281,13 @@
 ///   first.
 ///
 /// A closure, an `impl Iterator` or an `impl Future` that the function *returns* runs after the
-/// section. It opens its own section.
+/// section, and opens its own.
 ///
 /// # Where the attribute is rejected
 ///
 /// The attribute reports an error on an item that cannot have a section. The error points at the
-/// wrong token. The expansion still contains the item, so the compiler reports no errors about a
-/// missing item.
+/// token that causes it. The expansion still contains the item, so code that uses the item has no
+/// further errors.
 ///
 /// * `async fn`: other tasks run at an `.await`, and the section would defer their stores. Use
 ///   [`with`](crate::with()) in the body, between two `.await`s.
@@ -341,7 +341,7 @@
 ///
 /// # Warnings
 ///
-/// The body keeps the warnings that it had, at the same places. Some lints of Clippy change,
+/// The body keeps its warnings, at the same places. Some lints of Clippy behave differently,
 /// because they judge the body as a whole:
 ///
 /// * `missing_const_for_fn`, `manual_async_fn`, `derivable_impls` and `empty_drop` no longer
