@@ -54,6 +54,31 @@
 //!   PAUSED, and is *Outermost*.
 //! * **resume**. *Outermost*: it clears PAUSED. *Nested*: it does nothing. *Inert*: as flush.
 //!
+//! Outside interrupt context and without a pause, a thread moves between three states:
+//!
+//! ```text
+//!              enter              store that needs the pair
+//!   all clear ------->  ACTIVE  ---------------------------->  ACTIVE, PENDING
+//!       ^               |    ^                                    |       |
+//!       |               |    '---- pair <- flush, nested leave ---'       |
+//!       |               |                                                 |
+//!       '-- outermost <-'                                                 |
+//!       |     leave                                                       |
+//!       '------------------------- pair <- outermost leave ---------------'
+//! ```
+//!
+//! Nesting changes the bits and executes pairs as follows:
+//!
+//! ```text
+//!   enter      Outermost   ACTIVE
+//!     store                ACTIVE, PENDING
+//!     enter    Nested      ACTIVE, PENDING
+//!       store              ACTIVE, PENDING
+//!     leave    pair        ACTIVE             both stores are visible
+//!     store                ACTIVE, PENDING
+//!   leave      pair        all clear          the third store is visible
+//! ```
+//!
 //! Every leave of a section that is not inert emits a pending pair. Nested sections do this too,
 //! because the caller of the function that opened the section may use the mapping. Only the
 //! outermost leave ends the mode. The token records the effect of the enter, so the leave undoes
@@ -124,6 +149,8 @@ pub unsafe fn enter<B: Backend>() -> State {
 /// Leaves the section of `state`: emits the pair if a store awaits it, and ends the mode if the
 /// section is the outermost.
 ///
+/// The [module](self) has an example.
+///
 /// # Safety
 ///
 /// The duties are those of the [`enter`] that returned `state`.
@@ -170,7 +197,7 @@ pub unsafe fn pause<B: Backend>() -> PauseState {
     pause_state(pause_at::<B>(bits, in_interrupt))
 }
 
-/// Ends the pause of `state`.
+/// Ends the pause of `state`. The page of [`pause`] has an example.
 ///
 /// # Safety
 ///
