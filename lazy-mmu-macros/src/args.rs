@@ -55,12 +55,12 @@ impl Args {
         }
         let name = input.call(Ident::parse_any)?;
         if name == "backend" {
-            let path = value(input, &name, "the backend's path")?;
+            let path = value(input, &name, "the path of the backend")?;
             once(&mut self.backend, &name, path)?;
         } else if name == "mmu" {
             let named = input.peek(Token![=]) || input.peek(token::Paren);
             let binding = if named {
-                value(input, &name, "the name to bind the section to")?
+                value(input, &name, "a name for the section")?
             } else {
                 name.clone()
             };
@@ -86,7 +86,7 @@ impl Args {
         } else if (name == "paused" || name == "join")
             && (input.peek(Token![=]) || input.peek(token::Paren))
         {
-            Err(input.error(format_args!("`{name}` takes no value")))
+            Err(input.error(format_args!("`{name}` does not take a value")))
         } else if input.peek(Token![:]) {
             Err(input.error(format_args!("expected `{name} = ..`")))
         } else {
@@ -101,7 +101,7 @@ impl Args {
         } else if self.mmu.is_some() {
             "`mmu` and `paused` cannot be combined: a paused function has no section to name"
         } else if self.join.is_some() {
-            "`join` and `paused` cannot be combined: a paused function defers into no section"
+            "`join` and `paused` cannot be combined: a paused function does not defer"
         } else {
             return Ok(());
         };
@@ -154,7 +154,7 @@ fn value<T: syn::parse::Parse>(input: ParseStream<'_>, name: &Ident, what: &str)
     if !input.peek(Token![=]) {
         return Err(syn::Error::new(
             name.span(),
-            format_args!("`{name}` needs a value: `{name} = ..`, {what}"),
+            format_args!("`{name}` needs a value: write `{name} = ..` with {what}"),
         ));
     }
     let equals = input.parse::<Token![=]>()?;
@@ -180,7 +180,7 @@ fn once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {
     if slot.is_some() {
         return Err(syn::Error::new(
             name.span(),
-            format_args!("the argument `{name}` is given twice"),
+            format_args!("the argument `{name}` is given twice: remove one of them"),
         ));
     }
     *slot = Some(value);

@@ -100,8 +100,8 @@ fn check_head(
     if !has_body {
         errors.push(syn::Error::new(
             end,
-            "`#[lazy_mmu]` needs a function with a body: put it on the implementation, or on the function that calls \
-             this one",
+            "`#[lazy_mmu]` needs a function with a body: put it on the implementation, \
+             or on the function that calls this one",
         ));
     }
     Ok(())
@@ -113,7 +113,7 @@ fn refused_attribute(attribute: &Attribute) -> Option<(Span, &'static str)> {
     if path.segments.last()?.ident == "lazy_mmu" {
         return Some((
             path.segments.last()?.ident.span(),
-            "a second `#[lazy_mmu]` on this function: one section is enough, remove one of them",
+            "this function has `#[lazy_mmu]` twice: remove one of them",
         ));
     }
     let naked = match &attribute.meta {
@@ -124,7 +124,8 @@ fn refused_attribute(attribute: &Attribute) -> Option<(Span, &'static str)> {
     let naked = naked.filter(|it| it == "naked")?;
     Some((
         naked.span(),
-        "a naked function is its assembly and nothing else: put `#[lazy_mmu]` on the function that the assembly calls",
+        "a naked function cannot open a section: put `#[lazy_mmu]` on the function that its \
+         assembly calls",
     ))
 }
 
@@ -149,14 +150,13 @@ fn qualifier(input: ParseStream<'_>) -> Option<Ident> {
 fn refused_qualifier(qualifier: &Ident) -> Option<&'static str> {
     match qualifier.to_string().as_str() {
         "const" => Some(
-            "a `const fn` cannot open a section: at compile time there is no thread; remove `const`",
+            "a `const fn` cannot open a section, because there is no thread at compile time: \
+             remove `const`",
         ),
         "async" => {
-            Some("a section cannot be held across `.await`: open it inside, with `lazy_mmu::with`")
+            Some("a section cannot be held across `.await`: use `lazy_mmu::with` in the body")
         }
-        "gen" => {
-            Some("a section cannot be held across `yield`: open it inside, with `lazy_mmu::with`")
-        }
+        "gen" => Some("a section cannot be held across `yield`: use `lazy_mmu::with` in the body"),
         _ => None,
     }
 }
@@ -165,14 +165,14 @@ fn refused_qualifier(qualifier: &Ident) -> Option<&'static str> {
 fn not_a_function(span: Span, item: &TokenStream) -> syn::Error {
     let instead = match syn::parse2(item.clone()) {
         Ok(Item::Impl(_) | Item::Trait(_) | Item::Mod(_) | Item::ForeignMod(_)) => {
-            "; put it on each function in here that changes mappings"
+            ": put it on each function in this block that changes mappings"
         }
         Ok(_) => "",
-        Err(_) => "; for a part of a function there is `lazy_mmu::with`",
+        Err(_) => ": use `lazy_mmu::with` for a part of a function",
     };
     syn::Error::new(
         span,
-        format_args!("`#[lazy_mmu]` goes on a function: its body becomes the section{instead}"),
+        format_args!("`#[lazy_mmu]` can only be applied to a function{instead}"),
     )
 }
 

@@ -77,8 +77,9 @@ use super::range::Invalidation;
 ///   section, and do not store through this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lazy MMU backend",
-    label = "no `Backend`",
-    note = "a kernel's is `aarch64::Aarch64<Kernel>`, the hosted one `sim::Sim`, the program's registered one `Global`"
+    label = "expected a type that implements `Backend`",
+    note = "use `Aarch64<Kernel>` in an aarch64 kernel, and `sim::Sim` in tests on a host",
+    note = "use `Global` for the backend that the program registers"
 )]
 pub unsafe trait Backend: 'static {
     /// The place of the bits, and how they are changed there.
@@ -187,9 +188,9 @@ pub unsafe trait Backend: 'static {
 /// * The compiler does not move a memory access across any of these methods.
 /// * The methods do not unwind, do not open a section, and do not store through this crate.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a machine with barriers",
-    label = "no `Machine`",
-    note = "those of a kernel are `aarch64::Aarch64<Kernel>` and `aarch64::El1`, the hosted one is `sim::Sim`"
+    message = "`{Self}` is not a machine of a lazy MMU backend",
+    label = "expected a type that implements `Machine`",
+    note = "use `Aarch64<Kernel>` or `El1` in an aarch64 kernel, and `sim::Sim` in tests on a host"
 )]
 pub unsafe trait Machine: 'static {
     /// Executes the barrier pair: on aarch64 `dsb ishst; isb`.

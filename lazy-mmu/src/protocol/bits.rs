@@ -247,7 +247,7 @@ pub struct SharedWord<const FIRST: u32>(NonNull<FlagsWord>);
 impl<const FIRST: u32> SharedWord<FIRST> {
     const CHECKED: () = assert!(
         FIRST <= 60,
-        "the four bits of a SharedWord begin at bit 60 at most"
+        "`FIRST` must be at most 60: the four bits of a `SharedWord` must fit in 64 bits"
     );
 
     /// Returns the place of the bits in the word at `word`.

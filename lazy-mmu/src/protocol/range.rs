@@ -54,7 +54,7 @@ impl VirtualRange {
     pub const fn new(page_shift: u32, start: u64, pages: u64) -> Result<Self, BadRange> {
         assert!(
             matches!(page_shift, 12 | 14 | 16),
-            "pages have 4, 16 or 64 KiB: a `page_shift` of 12, 14 or 16"
+            "`page_shift` must be 12, 14 or 16, for pages of 4, 16 or 64 KiB"
         );
         let align = 1 << page_shift;
         if start & (align - 1) != 0 {
@@ -364,7 +364,7 @@ impl Scope {
     /// Panics if `entry_shift` is greater than 63.
     #[expect(clippy::cast_possible_truncation, reason = "checked")]
     pub const fn leaves(entry_shift: u32) -> Self {
-        assert!(entry_shift < 64, "an entry translates less than 64 bits");
+        assert!(entry_shift < 64, "`entry_shift` must be less than 64");
         Self {
             entry_shift: entry_shift as u8,
             all_levels: false,

@@ -39,7 +39,7 @@ pub enum Kind {
 /// The token is not `Clone`, `Copy` or `Send`, and only this crate can make one. It has the size
 /// and alignment of a C `uint8_t`, so it can cross an FFI boundary by value. The other side must
 /// return the value that it received. See [`raw`](super::raw) for an example.
-#[must_use = "a state that is not passed to `leave` loses the section's barriers and leaves the mode on"]
+#[must_use = "a section whose state is dropped loses barriers and never ends: pass it to `leave`"]
 #[repr(transparent)]
 #[derive(Debug)]
 pub struct State {
@@ -59,7 +59,7 @@ impl State {
 /// [`resume`](super::raw::resume) consumes.
 ///
 /// It has the properties of [`State`].
-#[must_use = "a pause whose state is not passed to `resume` goes on for ever"]
+#[must_use = "a pause whose state is dropped never ends: pass it to `resume`"]
 #[repr(transparent)]
 #[derive(Debug)]
 pub struct PauseState {
