@@ -1,4 +1,4 @@
-//! What stands in the attribute's parentheses.
+//! The arguments in the parentheses of the attribute.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -8,11 +8,11 @@ use syn::{Path, Token, TypePath, token};
 
 use crate::errors::Errors;
 
-/// The list that errors name.
+/// The list of arguments in the error texts.
 const KNOWN: &str =
     "the arguments are `backend = path`, `mmu`, `mmu = name`, `join`, `paused` and `crate = path`";
 
-/// The arguments, each at most once.
+/// The parsed arguments, each at most once.
 #[derive(Default)]
 pub(crate) struct Args {
     backend: Option<TypePath>,
@@ -23,7 +23,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Reads as many arguments as can be read; what is wrong goes to `errors`.
+    /// Parses the arguments. Wrong ones go to `errors`, and the others are kept.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self::default();
         let parser = |input: ParseStream<'_>| {
@@ -36,29 +36,31 @@ impl Args {
         args
     }
 
+    /// Parses the list of arguments to its end.
     fn parse_list(&mut self, input: ParseStream<'_>, errors: &mut Errors) {
         while !input.is_empty() {
             if let Err(error) = self.parse_one(input) {
                 errors.push(error);
             }
-            // After an error the rest of that argument says nothing.
+            // After an error, the rest of the argument would only cause further errors.
             skip_argument(input);
             let _: Option<Token![,]> = input.parse().unwrap_or_default();
         }
     }
 
+    /// Parses one argument, without the comma behind it.
     fn parse_one(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         if !input.peek(Ident::peek_any) {
             return Err(input.error(format_args!("expected an argument: {KNOWN}")));
         }
         let name = input.call(Ident::parse_any)?;
         if name == "backend" {
-            let path = value(input, &name, "the backend's path")?;
+            let path = value(input, &name, "the path of the backend")?;
             once(&mut self.backend, &name, path)?;
         } else if name == "mmu" {
             let named = input.peek(Token![=]) || input.peek(token::Paren);
             let binding = if named {
-                value(input, &name, "the name to bind the section to")?
+                value(input, &name, "a name for the section")?
             } else {
                 name.clone()
             };
@@ -84,7 +86,7 @@ impl Args {
         } else if (name == "paused" || name == "join")
             && (input.peek(Token![=]) || input.peek(token::Paren))
         {
-            Err(input.error(format_args!("`{name}` takes no value")))
+            Err(input.error(format_args!("`{name}` does not take a value")))
         } else if input.peek(Token![:]) {
             Err(input.error(format_args!("expected `{name} = ..`")))
         } else {
@@ -92,29 +94,29 @@ impl Args {
         }
     }
 
-    /// Refuses the second of two arguments that cannot both hold.
+    /// Returns an error at `second` if the arguments up to it contradict each other.
     fn contradiction(&self, second: &Ident) -> syn::Result<()> {
         let message = if self.paused.is_none() {
             return Ok(());
         } else if self.mmu.is_some() {
             "`mmu` and `paused` cannot be combined: a paused function has no section to name"
         } else if self.join.is_some() {
-            "`join` and `paused` cannot be combined: a paused function defers into no section"
+            "`join` and `paused` cannot be combined: a paused function does not defer"
         } else {
             return Ok(());
         };
         Err(syn::Error::new(second.span(), message))
     }
 
-    /// Whether the body can name the section.
+    /// Returns whether the body can name the section.
     pub(crate) fn names_the_section(&self) -> bool {
         self.mmu.is_some()
     }
 
-    /// The first statement of the body: opens the section, or the pause.
+    /// Returns the statements that open the section or the pause.
     pub(crate) fn open_section(&self) -> TokenStream {
-        // `mixed_site`: the body cannot name these variables. With `call_site` it could forget the
-        // guard.
+        // With `mixed_site`, the body cannot name these variables. With `call_site`, it could
+        // forget the guard.
         let hidden = Span::mixed_site();
         let private = match &self.krate {
             Some(path) => quote_spanned!(hidden=> #path::__private),
@@ -147,16 +149,16 @@ impl Args {
     }
 }
 
-/// Parses `= value` behind the argument `name`.
+/// Parses `= value` behind the argument `name`. `what` describes the value in error texts.
 fn value<T: syn::parse::Parse>(input: ParseStream<'_>, name: &Ident, what: &str) -> syn::Result<T> {
     if !input.peek(Token![=]) {
         return Err(syn::Error::new(
             name.span(),
-            format_args!("`{name}` needs a value: `{name} = ..`, {what}"),
+            format_args!("`{name}` needs a value: write `{name} = ..` with {what}"),
         ));
     }
     let equals = input.parse::<Token![=]>()?;
-    // At the end of the input there is no token to point at.
+    // At the end of the input there is no token that an error could point at.
     let at = if input.is_empty() {
         equals.span
     } else {
@@ -164,7 +166,8 @@ fn value<T: syn::parse::Parse>(input: ParseStream<'_>, name: &Ident, what: &str)
     };
     let value = input.parse();
     match value {
-        // What goes on behind it is not a value of this kind, unless it is the next argument.
+        // If other tokens follow, the value was only the beginning of something else. An
+        // identifier is the next argument, without its comma.
         Ok(value) if input.is_empty() || input.peek(Token![,]) || input.peek(Ident::peek_any) => {
             Ok(value)
         }
@@ -172,23 +175,24 @@ fn value<T: syn::parse::Parse>(input: ParseStream<'_>, name: &Ident, what: &str)
     }
 }
 
+/// Stores `value` in `slot`, or returns an error if the argument `name` was given before.
 fn once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {
     if slot.is_some() {
         return Err(syn::Error::new(
             name.span(),
-            format_args!("the argument `{name}` is given twice"),
+            format_args!("the argument `{name}` is given twice: remove one of them"),
         ));
     }
     *slot = Some(value);
     Ok(())
 }
 
-/// Skips to the comma behind the current argument, over those inside `<..>`.
+/// Skips to the comma behind the current argument. Commas inside `<..>` do not count.
 fn skip_argument(input: ParseStream<'_>) {
     let mut depth = 0_usize;
     while !input.is_empty() && (depth > 0 || !input.peek(Token![,])) {
         if input.peek(Token![->]) {
-            // No closing bracket.
+            // The `>` of this token is not a closing bracket.
             let _: Option<Token![->]> = input.parse().ok();
             continue;
         }

@@ -1,9 +1,11 @@
-//! All that is wrong with a use of the attribute, reported together.
+//! The errors of one use of the attribute, which the compiler reports together.
 
+/// A list of errors, combined into one.
 #[derive(Default)]
 pub(crate) struct Errors(Option<syn::Error>);
 
 impl Errors {
+    /// Adds an error.
     pub(crate) fn push(&mut self, error: syn::Error) {
         match &mut self.0 {
             Some(first) => first.combine(error),
@@ -11,7 +13,7 @@ impl Errors {
         }
     }
 
-    /// All of them in one, if there is any.
+    /// Returns the combined errors, or `None` if the list is empty.
     pub(crate) fn into_error(self) -> Option<syn::Error> {
         self.0
     }

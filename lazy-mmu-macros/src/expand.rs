@@ -1,4 +1,4 @@
-//! The expansion, as a function from tokens to tokens.
+//! The expansion: a function from tokens to tokens.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -8,10 +8,10 @@ use crate::args::Args;
 use crate::errors::Errors;
 use crate::item::Function;
 
-/// `#[lazy_mmu(args)] item`.
+/// Expands `#[lazy_mmu(args)] item`.
 ///
-/// Whatever is wrong, the item is emitted, as it came: so that nothing else in the user's crate
-/// breaks.
+/// If there are errors, the item is emitted unchanged, so that other code which uses it has no
+/// further errors.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
@@ -23,18 +23,19 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         (_, Some(error)) => {
             let error = error.to_compile_error();
             if is_expression(&item) {
-                // Where an expression stands there is room for one only; and at the start of a
-                // statement, some would be taken for one.
+                // One expression can only be replaced by one expression: a block. The item has
+                // parentheses, because some expressions would parse as a statement there.
                 quote!({ #error (#item) })
             } else {
                 quote!(#error #item)
             }
         }
-        // No tokens at all.
+        // The item has no tokens.
         (None, None) => item,
     }
 }
 
+/// Returns whether `item` is an expression, and not an item.
 fn is_expression(item: &TokenStream) -> bool {
     syn::parse2::<Item>(item.clone()).is_err() && syn::parse2::<Expr>(item.clone()).is_ok()
 }

@@ -1,7 +1,7 @@
-//! The annotated item, taken apart only as far as the attribute must know it.
+//! The attributed item, parsed only as far as the attribute needs.
 //!
-//! Everything stays tokens: what the attribute need not understand it cannot change, and a
-//! half-typed body gives the compiler's own error at the user's place.
+//! The rest stays tokens. The attribute therefore cannot change it, and a body that is only half
+//! typed gets the error of the compiler, at the place in the user's code.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -13,18 +13,18 @@ use crate::errors::Errors;
 
 /// A function with a body.
 pub(crate) struct Function {
-    /// Everything before the body.
+    /// The tokens before the body.
     head: Vec<TokenTree>,
-    /// The braces around the body. A macro that was given the body as a fragment puts it into
-    /// invisible delimiters.
+    /// The body with its braces. If a macro received the body as a fragment, invisible delimiters
+    /// enclose it.
     body: Group,
 }
 
 impl Function {
-    /// Takes `item` apart. Why it cannot have a section goes to `errors`.
+    /// Splits `item`. The reasons why it cannot have a section go to `errors`.
     pub(crate) fn parse(item: &TokenStream, errors: &mut Errors) -> Option<Self> {
         let mut head: Vec<TokenTree> = item.clone().into_iter().collect();
-        // The body is the last token tree, and is not looked into here: it may be long.
+        // The body is the last token tree. It may be long, so it is not parsed here.
         let last = head.pop()?;
         let end = last.span();
         let body = braces(last);
@@ -32,10 +32,10 @@ impl Function {
             if let Err(error) = check_head(input, body.is_some(), end, item, errors) {
                 errors.push(error);
             }
-            // The parser wants everything to be read.
+            // The parser fails if it does not read all tokens.
             input.parse::<TokenStream>()
         };
-        // What tells is all before the function's name.
+        // The tokens before the function's name are enough for the check.
         let is_fn = |it: &TokenTree| matches!(it, TokenTree::Ident(word) if word == "fn");
         let end_of_prefix = head.iter().position(is_fn).map_or(head.len(), |at| at + 1);
         let prefix = head[..end_of_prefix].iter().cloned();
@@ -43,9 +43,11 @@ impl Function {
         Some(Self { head, body: body? })
     }
 
-    /// The function with `first` as the first statement inside its own braces: behind inner
-    /// attributes, and behind the items with which the body begins. If `first` binds a name, macros
-    /// that are defined there must know it, and stay behind it.
+    /// Returns the function with `first` as the first statements of its body.
+    ///
+    /// They stand behind the inner attributes and the items with which the body begins. If `first`
+    /// binds a name (`binds`), a macro that the body defines must be able to use it, and therefore
+    /// stays behind `first`.
     pub(crate) fn with_first_statement(self, first: TokenStream, binds: bool) -> TokenStream {
         let mut statements: Vec<TokenTree> = self.body.stream().into_iter().collect();
         let attributes = inner_attributes(&statements);
@@ -54,8 +56,8 @@ impl Function {
         let mut stream: TokenStream = statements.into_iter().collect();
         stream.extend(first);
         stream.extend(rest);
-        // The user's own braces: whether temporaries of the tail expression live to the end of the
-        // statement or of the body is decided by the edition of the brace's span.
+        // The span is that of the user's braces, because the edition of that span decides when the
+        // temporaries of the body's last expression are dropped.
         let mut body = Group::new(Delimiter::Brace, stream);
         body.set_span(self.body.span());
 
@@ -65,11 +67,10 @@ impl Function {
     }
 }
 
-/// Reads the head of a function up to its name, and notes what forbids a section. An error if it is
-/// no function.
+/// Parses the head of a function up to its name. The reasons against a section go to `errors`.
 ///
-/// `end` is the last token of `item`, which stands behind the head: the body, or a semicolon in its
-/// place.
+/// Returns an error if the item is not a function. `end` is the last token of `item`: the body, or
+/// the semicolon in its place.
 fn check_head(
     input: ParseStream<'_>,
     has_body: bool,
@@ -99,20 +100,20 @@ fn check_head(
     if !has_body {
         errors.push(syn::Error::new(
             end,
-            "`#[lazy_mmu]` needs a function with a body: put it on the implementation, or on the function that calls \
-             this one",
+            "`#[lazy_mmu]` needs a function with a body: put it on the implementation, \
+             or on the function that calls this one",
         ));
     }
     Ok(())
 }
 
-/// Why a function with this attribute cannot have a section, and where that is written.
+/// Returns the reason why a function with this attribute cannot have a section, and its place.
 fn refused_attribute(attribute: &Attribute) -> Option<(Span, &'static str)> {
     let path = attribute.path();
     if path.segments.last()?.ident == "lazy_mmu" {
         return Some((
             path.segments.last()?.ident.span(),
-            "a second `#[lazy_mmu]` on this function: one section is enough, remove one of them",
+            "this function has `#[lazy_mmu]` twice: remove one of them",
         ));
     }
     let naked = match &attribute.meta {
@@ -123,16 +124,17 @@ fn refused_attribute(attribute: &Attribute) -> Option<(Span, &'static str)> {
     let naked = naked.filter(|it| it == "naked")?;
     Some((
         naked.span(),
-        "a naked function is its assembly and nothing else: put `#[lazy_mmu]` on the function that the assembly calls",
+        "a naked function cannot open a section: put `#[lazy_mmu]` on the function that its \
+         assembly calls",
     ))
 }
 
-/// Reads a qualifier of a function, if one comes next.
+/// Parses a qualifier of a function, if one comes next.
 fn qualifier(input: ParseStream<'_>) -> Option<Ident> {
     let ahead = input.fork();
     let word = ahead.call(Ident::parse_any).ok()?;
     match word.to_string().as_str() {
-        // The last two: specialization, and functions in an `extern` block.
+        // `default` belongs to specialization, and `safe` to functions in an `extern` block.
         "const" | "async" | "unsafe" | "extern" | "gen" | "default" | "safe" => {
             input.call(Ident::parse_any).ok()?;
         }
@@ -144,38 +146,37 @@ fn qualifier(input: ParseStream<'_>) -> Option<Ident> {
     Some(word)
 }
 
-/// Why a function with this qualifier cannot have a section.
+/// Returns the reason why a function with this qualifier cannot have a section.
 fn refused_qualifier(qualifier: &Ident) -> Option<&'static str> {
     match qualifier.to_string().as_str() {
         "const" => Some(
-            "a `const fn` cannot open a section: at compile time there is no thread; remove `const`",
+            "a `const fn` cannot open a section, because there is no thread at compile time: \
+             remove `const`",
         ),
         "async" => {
-            Some("a section cannot be held across `.await`: open it inside, with `lazy_mmu::with`")
+            Some("a section cannot be held across `.await`: use `lazy_mmu::with` in the body")
         }
-        "gen" => {
-            Some("a section cannot be held across `yield`: open it inside, with `lazy_mmu::with`")
-        }
+        "gen" => Some("a section cannot be held across `yield`: use `lazy_mmu::with` in the body"),
         _ => None,
     }
 }
 
-/// The error for what is no function, with what to do instead.
+/// Returns the error for an item that is not a function, with the alternative.
 fn not_a_function(span: Span, item: &TokenStream) -> syn::Error {
     let instead = match syn::parse2(item.clone()) {
         Ok(Item::Impl(_) | Item::Trait(_) | Item::Mod(_) | Item::ForeignMod(_)) => {
-            "; put it on each function in here that changes mappings"
+            ": put it on each function in this block that changes mappings"
         }
         Ok(_) => "",
-        Err(_) => "; for a part of a function there is `lazy_mmu::with`",
+        Err(_) => ": use `lazy_mmu::with` for a part of a function",
     };
     syn::Error::new(
         span,
-        format_args!("`#[lazy_mmu]` goes on a function: its body becomes the section{instead}"),
+        format_args!("`#[lazy_mmu]` can only be applied to a function{instead}"),
     )
 }
 
-/// The brace group that `tree` is, perhaps inside the invisible delimiters of a macro's fragment.
+/// Returns the brace group `tree`. Invisible delimiters of a macro's fragment can enclose it.
 fn braces(tree: TokenTree) -> Option<Group> {
     match tree {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group),
@@ -188,12 +189,12 @@ fn braces(tree: TokenTree) -> Option<Group> {
     }
 }
 
-/// Whether `tree` is this punctuation character.
+/// Returns whether `tree` is this punctuation character.
 fn is_punct(tree: Option<&TokenTree>, character: char) -> bool {
     matches!(tree, Some(TokenTree::Punct(punct)) if punct.as_char() == character)
 }
 
-/// How many token trees the `#![..]` take that a body begins with.
+/// Returns the number of token trees in the inner attributes (`#![..]`) at the start of a body.
 fn inner_attributes(body: &[TokenTree]) -> usize {
     let is_attribute = |three: &&[TokenTree]| {
         is_punct(three.first(), '#')
@@ -203,11 +204,11 @@ fn inner_attributes(body: &[TokenTree]) -> usize {
     3 * body.chunks(3).take_while(is_attribute).count()
 }
 
-/// How many token trees the items take that a body begins with.
+/// Returns the number of token trees in the items at the start of a body.
 ///
-/// They stand before the section is opened, because `clippy::items_after_statements` reports items
-/// behind a statement. An attribute macro may make statements of an item. Their stores are not
-/// lost, because the body's section is not open yet.
+/// The section is opened behind these items, because `clippy::items_after_statements` reports items
+/// behind a statement. An attribute macro can turn an item into statements. The barriers of their
+/// stores are not lost, because the section of the body is not open yet.
 fn leading_items(body: &[TokenTree], before_macros: bool) -> usize {
     if !may_begin_an_item(body) {
         return 0;
@@ -218,12 +219,12 @@ fn leading_items(body: &[TokenTree], before_macros: bool) -> usize {
         rest = input.parse::<TokenStream>()?.into_iter().count();
         Ok(())
     };
-    // What the parser says of the rest is no matter: it may not be Rust yet.
+    // An error of the parser does not matter, because the rest may not be valid Rust yet.
     let _: syn::Result<()> = parser.parse2(body.iter().cloned().collect());
     let items = body.len().saturating_sub(rest);
 
-    // A macro's fragment in invisible delimiters may hold the end of an item and more: that cannot
-    // be split.
+    // Invisible delimiters of a macro's fragment can enclose the end of an item and more. Such a
+    // group cannot be split.
     let mut are_all = false;
     let parser = |input: ParseStream<'_>| {
         skip_items(input, before_macros);
@@ -234,20 +235,21 @@ fn leading_items(body: &[TokenTree], before_macros: bool) -> usize {
     if are_all { items } else { 0 }
 }
 
-/// Reads the items that come next, and the semicolons around them.
+/// Parses the items that come next, and the semicolons around them.
 ///
 /// If `before_macros` is set, it stops at the first `macro_rules!`.
 fn skip_items(input: ParseStream<'_>, before_macros: bool) {
     let semicolons = || while let Ok(Some(_)) = input.parse::<Option<Token![;]>>() {};
     semicolons();
     while starts_with_item(input, before_macros) {
-        // It parsed when it was looked at.
+        // `starts_with_item` has parsed the same tokens.
         let _: Option<Item> = input.parse().ok();
         semicolons();
     }
 }
 
-/// Whether an item comes next. A macro call is not taken for one, because it may make statements.
+/// Returns whether an item comes next. A macro call does not count, because it can expand to
+/// statements.
 fn starts_with_item(input: ParseStream<'_>, before_macros: bool) -> bool {
     match input.fork().parse() {
         Ok(Item::Macro(item)) => !before_macros && item.mac.path.is_ident("macro_rules"),
@@ -256,11 +258,12 @@ fn starts_with_item(input: ParseStream<'_>, before_macros: bool) -> bool {
     }
 }
 
-/// Whether a body can begin with an item, told by its first words: most do not, and need no parser.
+/// Returns whether a body can begin with an item, by its first tokens. Most bodies cannot, and then
+/// need no parser.
 fn may_begin_an_item(body: &[TokenTree]) -> bool {
     match body {
         [TokenTree::Ident(word), next, ..] => match word.to_string().as_str() {
-            // Not `unsafe { .. }` and its like, which are expressions.
+            // `unsafe { .. }` and similar blocks are expressions.
             "async" | "const" | "unsafe" => !matches!(next, TokenTree::Group(_)),
             "auto" | "enum" | "extern" | "fn" | "gen" | "impl" | "macro" | "macro_rules"
             | "mod" | "pub" | "safe" | "static" | "struct" | "trait" | "type" | "union" | "use" => {

@@ -1,7 +1,9 @@
-//! The attribute `#[lazy_mmu]` of the crate `lazy-mmu`, which re-exports it. Use it from there.
+//! The attribute `#[lazy_mmu]` of the crate `lazy-mmu`. Use the re-export in that crate.
 //!
-//! `args` reads what stands in the attribute's parentheses, `item` takes the function apart as far
-//! as the attribute must know it, and `expand` puts both together. `errors` collects what is wrong.
+//! * `args` parses the arguments of the attribute.
+//! * `item` splits the function into its head and its body.
+//! * `expand` combines the two.
+//! * `errors` collects all errors of one use of the attribute.
 
 mod args;
 mod errors;
@@ -10,8 +12,8 @@ mod item;
 
 use proc_macro::TokenStream;
 
-// Its page is `lazy-mmu/src/attribute.rs`, where the examples compile. What stood here would be
-// shown behind it.
+// The documentation is in `lazy-mmu/src/attribute.rs`, because the examples compile there. rustdoc
+// would append a text that stands here.
 #[allow(missing_docs, reason = "it is documented where it is re-exported")]
 #[proc_macro_attribute]
 pub fn lazy_mmu(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -1,26 +1,31 @@
-//! The attribute's page: the macro itself is in `lazy-mmu-macros`, which cannot show examples of
-//! this crate.
+//! The page of the attribute.
+//!
+//! Separate from the macro because a crate of macros cannot compile examples of this crate.
 
 /// Opens a lazy MMU section for the body of a function, and leaves it on every way out.
 ///
-/// ```
-/// use core::sync::atomic::AtomicU64;
-/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, memory_type};
-/// use lazy_mmu::sim::{self, Sim};
-/// use lazy_mmu::lazy_mmu;
+/// The section defers the barrier pair (`dsb ishst; isb`) of the body's stores. The leave emits the
+/// pair if a store awaits it: at the end of the body, on an early return, on `?` and on a panic.
 ///
-/// /// Data in normal memory, if the kernel has that in the byte 1 of MAIR_EL1.
+/// ```
+/// use core::sync::atomic::{AtomicU64, Ordering};
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, memory_type};
+/// use lazy_mmu::lazy_mmu;
+/// # use lazy_mmu::sim;
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// /// Data in normal memory, which is byte 1 of this kernel's MAIR_EL1.
 /// const NORMAL: u64 = KERNEL_DATA | memory_type(1);
 ///
 /// struct Occupied;
 ///
-/// #[lazy_mmu(backend = Sim)]
+/// #[lazy_mmu(backend = Mmu, mmu)]
 /// fn map(slots: &[AtomicU64], first: u64) -> Result<(), Occupied> {
-///     for (slot, page) in slots.iter().zip(0..) {
-///         if slot.load(core::sync::atomic::Ordering::Relaxed) != 0 {
-///             return Err(Occupied); // what was stored is visible all the same
+///     for (slot, page) in slots.iter().zip((first..).step_by(4096)) {
+///         if slot.load(Ordering::Relaxed) != 0 {
+///             return Err(Occupied); // the earlier stores get their pair too
 ///         }
-///         lazy_mmu::write::<Sim, _>(slot, Leaf::page(first + 4096 * page, NORMAL));
+///         mmu.write(slot, Leaf::page(page, NORMAL));
 ///     }
 ///     Ok(())
 /// }
@@ -32,137 +37,157 @@
 ///
 /// # Arguments
 ///
-/// In any order, each at most once. `paused` cannot be combined with `mmu` or `join`.
+/// The arguments stand in any order, each at most once. `paused` cannot be combined with `mmu` or
+/// `join`.
 ///
-/// * none: the program's registered backend, [`Global`](crate::Global)
-/// * `backend = path`: this [`Backend`](crate::Backend), inlined
-/// * `mmu`, `mmu = name`: the section by a name, as
+/// * none: a section of the registered backend, [`Global`](crate::Global)
+/// * `backend = path`: a section of this [`Backend`](crate::Backend)
+/// * `mmu` or `mmu = name`: the body can name the section, which has the type
 ///   `&mut `[`LazyMmu`](crate::LazyMmu)`<'_, `[`Dynamic`](crate::Dynamic)`, B>`
-/// * `join`: no section of its own where one is open, as under [`join()`](crate::join())
-/// * `paused`: not a section, but a pause: the body's stores are immediate, as under
+/// * `join`: the body defers into the section that is open, as under [`join()`](crate::join())
+/// * `paused`: a pause in the place of a section, so that the body's stores are immediate, as under
 ///   [`paused()`](crate::paused())
-/// * `crate = path`: this crate, where it is not `::lazy_mmu`
+/// * `crate = path`: the path of this crate, if it is not `::lazy_mmu`
 ///
-/// **`backend`** names the backend at compile time. Without it the attribute works in a library
-/// that does not know the backend; the final binary has the line
-/// [`set_global_backend!`](crate::set_global_backend).
+/// ## `backend`
 ///
-/// ```
-/// lazy_mmu::set_global_backend!(lazy_mmu::sim::Sim); // in the final binary, once
-///
-/// #[lazy_mmu::lazy_mmu]
-/// fn in_a_library() {
-///     lazy_mmu::note_store::<lazy_mmu::Global>();
-/// }
-/// # in_a_library();
-/// # assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 1);
-/// ```
-///
-/// **`mmu`** is for bodies that store many descriptors, flush in between, or hand the section down.
-/// It is a variable like one bound by `let`: it hides a parameter or a function of the same name,
-/// so give it another name there.
+/// The argument `backend` chooses the backend at compile time, so the compiler inlines it. An
+/// attribute without the argument works in a library, which does not know the backend. The final
+/// binary then registers the backend with [`set_global_backend!`](crate::set_global_backend).
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;
 /// # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-/// # use lazy_mmu::sim::{self, Sim};
-/// # use lazy_mmu::{Dynamic, LazyMmu, lazy_mmu};
-/// #[lazy_mmu(backend = Sim, mmu = section)]
+/// # type Mmu = lazy_mmu::sim::Sim;
+/// lazy_mmu::set_global_backend!(Mmu); // once, in the final binary
+///
+/// #[lazy_mmu::lazy_mmu(mmu)]
+/// fn in_a_library(slot: &AtomicU64) {
+///     mmu.write(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+/// }
+/// # in_a_library(&AtomicU64::new(0));
+/// # assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 1);
+/// ```
+///
+/// ## `mmu`
+///
+/// The argument `mmu` gives the section a name in the body. The body can pass the section on to
+/// functions that take `&mut LazyMmu<..>`. Their stores are deferred into it.
+///
+/// ```
+/// # use core::sync::atomic::AtomicU64;
+/// # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// # use lazy_mmu::{lazy_mmu, sim};
+/// # type Mmu = lazy_mmu::sim::Sim;
+/// use lazy_mmu::{LazyMmu, Nesting};
+///
+/// #[lazy_mmu(backend = Mmu, mmu = section)]
 /// fn map_all(tables: &[[AtomicU64; 4]], first: u64) {
 ///     for table in tables {
 ///         map_table(section, table, first);
 ///     }
 /// }
 ///
-/// /// Defers into its caller's section: the mappings are usable after the caller's flush or leave.
-/// fn map_table(mmu: &mut LazyMmu<'_, Dynamic, Sim>, table: &[AtomicU64], first: u64) {
+/// /// Its mappings are usable after its caller's flush or leave.
+/// fn map_table(mmu: &mut LazyMmu<'_, impl Nesting, Mmu>, table: &[AtomicU64], first: u64) {
 ///     mmu.write_range(table, |i| Leaf::page(first + 4096 * i as u64, KERNEL_DATA));
 /// }
 /// # map_all(&[const { [const { AtomicU64::new(0) }; 4] }; 3], 0);
 /// # assert_eq!(sim::pairs(&sim::take_trace()), 1);
 /// ```
 ///
-/// **`join`** is for functions that are called in a loop. Each leave of a nested section flushes,
-/// because the caller may use the mapping; so a function without `join` never batches with its
-/// caller. With `join` it defers into the section that is open, and opens one only if none is.
+/// ## `join`
+///
+/// The argument `join` is for functions that are called in a loop. Without it, such a function
+/// opens a nested section, which flushes when it is left, because the caller may use the mapping.
+/// The loop then executes one pair for each call. With `join`, the function defers into the section
+/// that is open, and opens a section only if none is.
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;
 /// # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-/// # use lazy_mmu::sim::{self, Sim};
-/// # use lazy_mmu::lazy_mmu;
-/// #[lazy_mmu(backend = Sim)]
+/// # use lazy_mmu::{lazy_mmu, sim};
+/// # type Mmu = lazy_mmu::sim::Sim;
+/// #[lazy_mmu(backend = Mmu)]
 /// fn map_all(table: &[AtomicU64; 512]) {
-///     for (slot, page) in table.iter().zip(0..) {
-///         map_page(slot, 4096 * page);
+///     for (slot, page) in table.iter().zip((0..).step_by(4096)) {
+///         map_page(slot, page);
 ///     }
 /// }
 ///
-/// #[lazy_mmu(backend = Sim, join)]
+/// #[lazy_mmu(backend = Mmu, join, mmu)]
 /// fn map_page(slot: &AtomicU64, page: u64) {
-///     lazy_mmu::write::<Sim, _>(slot, Leaf::page(page, KERNEL_DATA));
+///     mmu.write(slot, Leaf::page(page, KERNEL_DATA));
 /// }
 /// # map_all(&[const { AtomicU64::new(0) }; 512]);
 /// # assert_eq!(sim::pairs(&sim::take_trace()), 1);
 /// ```
 ///
-/// What a joined function promises at its return is nothing, if its caller has a section: its
-/// stores may be pending until that section flushes. If its own body uses a mapping, it flushes
-/// first (`mmu.flush()`), which is one pair. A [`Pending`](crate::Pending) value belongs to one
-/// section by its type, and so does not leave the function; a function that returns one takes `&mut
-/// LazyMmu<..>` instead. A function that returns a mapping for use at once has no `join`, and uses
-/// [`visible()`](crate::visible()).
+/// If the caller has a section, the stores of a joined function may still be pending when the
+/// function returns. They become visible when that section flushes. A body that uses its own
+/// mapping therefore calls `mmu.flush()` first, which costs one pair.
 ///
-/// Which layer of a kernel has which:
+/// A [`Pending`](crate::Pending) value belongs to one section by its type. A joined function cannot
+/// return it, but a function that takes `&mut LazyMmu<..>` can. A function that returns a mapping
+/// for immediate use does not join: it calls [`visible()`](crate::visible()).
 ///
-/// * the system call, the fault handler, the loader (they map much, and end before anything is
-///   used): `#[lazy_mmu]`
-/// * mapping one page, changing one entry, allocating a table (called in loops, and used later by
-///   the caller): `#[lazy_mmu(join)]`, or no attribute and [`write()`](crate::write())
-/// * the functions whose callers use the mapping when they return (`ioremap`, `vmalloc`, a
-///   temporary mapping): `#[lazy_mmu]`
-/// * the handler of a synchronous exception: `#[lazy_mmu]` without `join` (see
-///   [`raw`](crate::raw#exception-handlers))
-/// * an allocator that must not know of sections, a debugger, a panic handler:
-///   `#[lazy_mmu(paused)]`
+/// The layers of a kernel use these forms:
 ///
-/// The kernel Hermit, with the attribute on every function that maps, executed 133,280 `dsb ishst`
-/// at boot. With `join` on the inner ones it executed 3,890, as many as after its functions had
-/// been restructured by hand.
+/// * `#[lazy_mmu]` for the system call, the fault handler and the loader: they map much, and they
+///   end before their mappings are used.
+/// * `#[lazy_mmu(join)]`, or [`write()`](crate::write()) without an attribute, for a function that
+///   maps one page, changes one entry or allocates a table: it is called in loops, and its caller
+///   uses the result later.
+/// * `#[lazy_mmu]` for a function whose caller uses the mapping at once: `ioremap`, `vmalloc`, a
+///   temporary mapping.
+/// * `#[lazy_mmu]` without `join` for the handler of a synchronous exception (see
+///   [`raw`](crate::raw#exception-handlers)).
+/// * `#[lazy_mmu(paused)]` for an allocator that must not defer, a debugger or a panic handler.
 ///
-/// **`paused`** is for functions whose mappings are used at once by code that knows of no section,
-/// whoever calls them.
+/// The kernel Hermit executed 133,280 `dsb ishst` at boot with `#[lazy_mmu]` on every function that
+/// maps. With `join` on the inner functions it executed 3,890. This is the number that it reached
+/// when its functions were restructured by hand.
+///
+/// ## `paused`
+///
+/// The argument `paused` is for a function whose mappings are used at once by code that has no
+/// section, whichever section the caller has.
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;
 /// # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-/// # use lazy_mmu::sim::{Sim, is_settled};
+/// # use lazy_mmu::sim::is_settled;
 /// # use lazy_mmu::lazy_mmu;
-/// #[lazy_mmu(backend = Sim, paused)]
+/// # type Mmu = lazy_mmu::sim::Sim;
+/// #[lazy_mmu(backend = Mmu, paused)]
 /// fn map_and_use(slot: &AtomicU64) {
-///     lazy_mmu::write::<Sim, _>(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
-///     assert!(is_settled(slot)); // in its caller's section too
+///     lazy_mmu::write::<Mmu, _>(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+///     assert!(is_settled(slot)); // the pair has executed, in the caller's section too
 /// }
-/// # lazy_mmu::with::<Sim, _>(|_| map_and_use(&AtomicU64::new(0)));
+/// # lazy_mmu::with::<Mmu, _>(|_| map_and_use(&AtomicU64::new(0)));
 /// ```
 ///
-/// **`crate`** is for a renamed dependency, a re-export, or a macro that expands to annotated
-/// functions (`crate = $crate::path::to::lazy_mmu`).
+/// ## `crate`
+///
+/// The argument `crate` is for a renamed dependency, for a re-export, and for a macro that expands
+/// to attributed functions (`crate = $crate::path::to::lazy_mmu`).
 ///
 /// ```
 /// mod vendored {
 ///     pub(super) use ::lazy_mmu as mmu;
 /// }
-/// #[vendored::mmu::lazy_mmu(crate = vendored::mmu, backend = vendored::mmu::sim::Sim)]
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// #[vendored::mmu::lazy_mmu(crate = vendored::mmu, backend = Mmu)]
 /// fn map() {}
 /// # map();
 /// ```
 ///
 /// # Expansion
 ///
-/// One statement, with `mmu` three: the first of the body, inside the function's own braces, behind
-/// inner attributes and the items with which the body begins. Nothing else changes.
-/// `#[lazy_mmu(backend = Mmu)]` turns
+/// The attribute inserts one statement, or three with `mmu`. The statements come first in the
+/// braces of the body, behind the inner attributes and the items with which the body begins. The
+/// rest of the function does not change. `#[lazy_mmu(backend = Mmu)]` turns
 ///
 /// ```text
 /// fn map(pages: &[Page]) -> Result<(), Error> { body }
@@ -177,141 +202,158 @@
 /// }
 /// ```
 ///
-/// With `mmu` the statements are `let mut __section = ..;`, `let mut __view =
-/// ::lazy_mmu::__private::view(&mut __section);` and `let mmu = __view.section();`. With `join` the
-/// function is `joined` instead of `section`. With `paused` the statement is `let __pause =
-/// ::lazy_mmu::__private::pause::<Mmu>();`. Paths are looked up there, inside the body: an item of
-/// the body that is called as the backend hides it.
+/// The arguments change the statements:
 ///
-/// An attribute macro may turn an item at the start of the body into statements. They run before
-/// the section is opened, and cannot use `mmu`.
+/// * `mmu`: `let mut __section = ..;`, then `let mut __view =
+///   ::lazy_mmu::__private::view(&mut __section);`, then `let mmu = __view.section();`
+/// * `join`: `joined` in the place of `section`
+/// * `paused`: `let __pause = ::lazy_mmu::__private::pause::<Mmu>();`
 ///
-/// The names with two underscores are the macro's own: the body cannot name the guard, and so
-/// cannot forget it. What `mmu` refers to is a view of the section, which is never dropped.
+/// The paths resolve inside the body. An item in the body with the backend's name therefore shadows
+/// the backend. The names that begin with two underscores are hygienic: the body cannot name the
+/// guard, and therefore cannot forget it. `mmu` borrows a [`View`](crate::View), which is never
+/// dropped.
+///
+/// An attribute macro can turn an item at the start of the body into statements. These statements
+/// run before the section is opened, and cannot use `mmu`.
 ///
 /// # Order of drops
 ///
-/// That of a `let` as the first statement, in every edition: the section is left after all
-/// variables of the body have been dropped, and before the parameters. So a lock that is taken
-/// inside is released *before* the barrier pair, and a lock that is passed in after it:
+/// The section is dropped like a variable of the first `let` in the body, in every edition: after
+/// all other variables of the body, and before the parameters. A lock guard created in the body
+/// drops **before** the pair. One that is passed in, or held by the caller, drops after it:
 ///
 /// ```
-/// # use lazy_mmu::sim::{self, Event, Sim};
+/// # use lazy_mmu::sim::{self, Event};
 /// # use lazy_mmu::lazy_mmu;
+/// # type Mmu = lazy_mmu::sim::Sim;
 /// # struct Lock(u64);
 /// # impl Drop for Lock {
 /// #     fn drop(&mut self) { sim::execute(Event::Tlbi(self.0)) }
 /// # }
 /// # const INSIDE: Event = Event::Tlbi(1);
 /// # const PASSED_IN: Event = Event::Tlbi(2);
-/// #[lazy_mmu(backend = Sim)]
+/// #[lazy_mmu(backend = Mmu, mmu)]
 /// fn map(_passed_in: Lock) {
 ///     let _inside = Lock(1);
-///     lazy_mmu::note_store::<Sim>();
+///     mmu.note_store();
 /// }
 /// map(Lock(2));
 /// let order = sim::take_trace();
-/// # let order: Vec<_> = order.into_iter().filter(|it| matches!(it, Event::Tlbi(_) | Event::DsbIshst)).collect();
-/// assert_eq!(order, [INSIDE, Event::DsbIshst, PASSED_IN]); // `INSIDE`: that lock's release
+/// # let mut order = order;
+/// # order.retain(|it| matches!(it, Event::Tlbi(_) | Event::DsbIshst));
+/// assert_eq!(order, [INSIDE, Event::DsbIshst, PASSED_IN]); // `INSIDE` is the release of that lock
 /// ```
 ///
-/// Where a mapping must be usable as soon as the lock is free, take the lock in the caller, or call
-/// `mmu.flush()` before it is released:
+/// If others may use the mapping as soon as they can take the lock, lock in the caller, or call
+/// `mmu.flush()` before the release:
 ///
 /// ```
-/// # use lazy_mmu::sim::{self, Event, Sim};
+/// # use core::sync::atomic::AtomicU64;
+/// # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// # use lazy_mmu::sim::{self, Event};
 /// # use lazy_mmu::lazy_mmu;
+/// # type Mmu = lazy_mmu::sim::Sim;
 /// # struct Lock(u64);
 /// # impl Drop for Lock {
 /// #     fn drop(&mut self) { sim::execute(Event::Tlbi(self.0)) }
 /// # }
-/// #[lazy_mmu(backend = Sim, mmu)]
-/// fn map() {
+/// #[lazy_mmu(backend = Mmu, mmu)]
+/// fn map(slot: &AtomicU64) {
 ///     let lock = Lock(1);
-///     mmu.note_store();
+///     mmu.write(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
 ///     mmu.flush();
 ///     drop(lock);
 /// }
-/// # map();
-/// # let order: Vec<_> = sim::take_trace().into_iter().filter(|it| matches!(it, Event::Tlbi(_) | Event::DsbIshst)).collect();
+/// # map(&AtomicU64::new(0));
+/// # let mut order = sim::take_trace();
+/// # order.retain(|it| matches!(it, Event::Tlbi(_) | Event::DsbIshst));
 /// # assert_eq!(order, [Event::DsbIshst, Event::Tlbi(1)]);
 /// ```
 ///
-/// A temporary of the body's last expression is dropped as the language has it: up to edition 2021
-/// after the section, since edition 2024 before it. A lock in a tail expression,
-/// `TABLE.lock().map(page)`, is such a temporary. In edition 2021 the lint `tail_expr_drop_order`
-/// (of `rust_2024_compatibility`) names `__section` there, and is right; and a temporary that
-/// borrows from `mmu` does not live long enough: bind the result by a `let` first.
+/// The edition decides when a temporary of the body's last expression is dropped. Up to edition
+/// 2021 it is dropped after the section, since edition 2024 before it. A lock guard in a last
+/// expression, such as `TABLE.lock().map(page)`, is such a temporary. In edition 2021:
 ///
-/// What a function *returns* runs after the section: a closure, an `impl Iterator` or an `impl
-/// Future` opens its own.
+/// * The lint `tail_expr_drop_order` (of `rust_2024_compatibility`) names `__section` there, and is
+///   right.
+/// * A temporary that borrows from `mmu` does not live long enough. Bind the result with `let`
+///   first.
+///
+/// A closure, an `impl Iterator` or an `impl Future` that the function *returns* runs after the
+/// section, and opens its own.
 ///
 /// # Where the attribute is rejected
 ///
-/// An item that cannot have a section is an error, on the token that is wrong, and the item is
-/// there all the same.
+/// The attribute reports an error on an item that cannot have a section. The error points at the
+/// token that causes it. The expansion still contains the item, so code that uses the item has no
+/// further errors.
 ///
-/// * `async fn`: other tasks run at an `.await`, and would be in the section. Use
-///   [`with`](crate::with()) inside, between two `.await`s.
-/// * `gen fn`: the caller runs at a `yield`. Use [`with`](crate::with()) inside, between two
+/// * `async fn`: other tasks run at an `.await`, and the section would defer their stores. Use
+///   [`with`](crate::with()) in the body, between two `.await`s.
+/// * `gen fn`: the caller runs at a `yield`. Use [`with`](crate::with()) in the body, between two
 ///   `yield`s.
 /// * `const fn`: there is no thread at compile time. Remove `const`.
-/// * A naked function: it is its assembly and nothing else. Put the attribute on the function that
-///   the assembly calls.
-/// * A function without a body: there is nothing to put in a section. Put the attribute on the
-///   implementation; for a foreign function, on the caller.
-/// * `impl`, `trait`, `mod`, `extern` block: the attribute does not know which of the functions
-///   change mappings. Put it on each that does.
-/// * A statement, an expression, a closure: its end is not a place to leave. Use
-///   [`with`](crate::with()).
-/// * A function that has the attribute already, by this name: one section is enough. Remove one.
+/// * A naked function: its body is assembly only. Put the attribute on the function that the
+///   assembly calls.
+/// * A function without a body: put the attribute on the implementation, or, for a foreign
+///   function, on the caller.
+/// * `impl`, `trait`, `mod` or `extern` block: put the attribute on each function in the block that
+///   changes mappings.
+/// * A statement, an expression or a closure: use [`with`](crate::with()).
+/// * A function that already has the attribute under this name: remove one of them.
 ///
 /// ```
-/// # use lazy_mmu::sim::Sim;
+/// # use core::sync::atomic::AtomicU64;
+/// # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// # type Mmu = lazy_mmu::sim::Sim;
 /// # async fn disk() {}
-/// async fn page_in() {
+/// async fn page_in(slot: &AtomicU64) {
 ///     disk().await;
-///     lazy_mmu::with::<Sim, _>(|mmu| mmu.note_store()); // left before the next `.await`
-///     disk().await;
+///     lazy_mmu::with::<Mmu, _>(|mmu| mmu.write(slot, Leaf::page(0x4000_0000, KERNEL_DATA)));
+///     disk().await; // the section was left before
 /// }
-/// # let _ = page_in();
+/// # let _ = page_in(&AtomicU64::new(0));
 /// ```
 ///
 /// # Other attributes
 ///
-/// `#[inline]`, `#[cold]`, `#[track_caller]`, `#[must_use]`, `#[deprecated]`, `#[target_feature]`,
-/// `#[unsafe(no_mangle)]`, lint levels, `#[cfg]` and documentation may stand above or beneath, and
-/// mean the same. So does `#[cfg_attr(condition, lazy_mmu)]`, also twice with conditions that
-/// exclude each other.
+/// These attributes can stand above or beneath `#[lazy_mmu]`, and keep their meaning: `#[inline]`,
+/// `#[cold]`, `#[track_caller]`, `#[must_use]`, `#[deprecated]`, `#[target_feature]`,
+/// `#[unsafe(no_mangle)]`, lint levels, `#[cfg]` and documentation. `#[cfg_attr(condition,
+/// lazy_mmu)]` works too, also twice with conditions that exclude each other.
 ///
-/// Attribute macros are expanded from the top. One that stands *above* sees the function with
-/// `#[lazy_mmu]` still on it: if it moves the body into a closure or a future, the attribute goes,
-/// or does not go, with it. One that stands *beneath* sees the body with the section in it. Put
-/// `#[lazy_mmu]` last, next to the function, unless you want what the other one adds to be in the
-/// section too.
+/// The compiler expands attribute macros from the top:
 ///
-/// An executor's attribute above `#[lazy_mmu]`, such as `#[tokio::main]`, removes `async`. The
-/// section then lies around the executor's `block_on`: it is open at each `.await`, and the stores
-/// of the thread's other tasks are deferred into it. `#[lazy_mmu]` cannot refuse this, because an
-/// ordinary function may return, spawn or poll an async block too. Use [`with`](crate::with())
-/// between two `.await`s instead. [Clippy reports](crate::soundness#sections-and-await) some other
-/// sections that are held over an `.await`.
+/// * A macro *above* `#[lazy_mmu]` sees a function that still has the attribute. If that macro
+///   moves the body into a closure or a future, it decides whether the attribute moves too.
+/// * A macro *beneath* `#[lazy_mmu]` sees the body with the section in it.
+///
+/// Put `#[lazy_mmu]` last, next to the function, unless the section must also cover the code that
+/// the other macro adds.
+///
+/// The attribute of an executor above `#[lazy_mmu]`, such as `#[tokio::main]`, removes `async`. The
+/// section then encloses the executor's `block_on`. It is open at each `.await`, and it defers the
+/// stores of the thread's other tasks. `#[lazy_mmu]` cannot reject this, because an ordinary
+/// function can also return, spawn or poll an async block. Use [`with`](crate::with()) between two
+/// `.await`s instead. [Clippy reports](crate::soundness#sections-and-await) some other sections
+/// that are held across an `.await`.
 ///
 /// # Warnings
 ///
-/// The body has the warnings that it had, at the same places. Some lints of Clippy differ, because
-/// they judge the body as a whole:
+/// The body keeps its warnings, at the same places. Some lints of Clippy behave differently,
+/// because they judge the body as a whole:
 ///
 /// * `missing_const_for_fn`, `manual_async_fn`, `derivable_impls` and `empty_drop` no longer
 ///   propose a change that would remove the section. With the attribute, an empty `drop` flushes
 ///   its caller's section.
 /// * `misnamed_getters` no longer takes the function for a getter.
 /// * `non_canonical_clone_impl` and `non_canonical_partial_ord_impl` report such an implementation,
-///   because it does more than it should.
+///   because the section is additional code.
 /// * `inline_always` reports a function with an empty body.
-/// * `items_after_statements` reports the items behind a macro call that begins the body and makes
-///   nothing. With `mmu` it also reports the items behind a `macro_rules!`.
+/// * `items_after_statements` reports the items behind a macro call that begins the body and
+///   expands to nothing. With `mmu` it also reports the items behind a `macro_rules!`.
 ///
-/// An error of the attribute may bring a warning that an import, which only the attribute used, is
-/// unused.
+/// If the attribute reports an error, rustc may also warn about an import that only the attribute
+/// uses.
 pub use lazy_mmu_macros::lazy_mmu;

@@ -1,96 +1,91 @@
-//! Lazy MMU sections: deferred, nested, never lost page-table barriers, checked by the type system.
+//! Lazy MMU sections: page-table barriers that are deferred, shared and never lost.
 //!
-//! On aarch64 a store that makes a kernel page-table entry valid must be followed by `dsb ishst;
-//! isb` (the *pair*) before the new mapping is used. Doing that per entry is slow. In a *lazy MMU
-//! section* the pair is deferred to the section's end. Sections nest without their authors knowing
-//! it: a function that changes mappings frees a page, the allocator unmaps that page from the
-//! linear map, and so opens a section inside a section. Each leave emits the pair if one is due,
-//! and only the outermost ends the mode.
-//!
-//! In C nothing makes a function keep the state that `enter` returned, pass it to the matching
-//! `leave`, once, in order, on the same thread. Here the types do.
-//!
-//! # For authors of page-table code
-//!
-//! Put the attribute on a function that stores descriptors. It opens a section for the body, and
-//! closes it on every way out:
+//! On aarch64, a store that makes a kernel page-table entry valid must be followed by the *barrier
+//! pair* `dsb ishst; isb` before the mapping is used. Executing a pair for each entry is slow. A
+//! *section* makes its stores at once and defers the pair. One pair, at the end of the section,
+//! covers all of them.
 //!
 //! ```
 //! use core::sync::atomic::AtomicU64;
 //! use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, memory_type};
 //! use lazy_mmu::lazy_mmu;
-//! # use lazy_mmu::sim::Sim as Kernel;
+//! # type Mmu = lazy_mmu::sim::Sim;
 //!
-//! /// Data in normal memory, if the kernel has that in the byte 1 of MAIR_EL1.
-//! const NORMAL: u64 = KERNEL_DATA | memory_type(1);
+//! const NORMAL: u64 = KERNEL_DATA | memory_type(1); // byte 1 of this kernel's MAIR_EL1
 //!
-//! #[lazy_mmu(backend = Kernel, mmu)]
+//! #[lazy_mmu(backend = Mmu, mmu)] // the body is a section, which it can name as `mmu`
 //! fn map_pages(slots: &[AtomicU64], first: u64) {
-//!     mmu.write_range(slots, |i| Leaf::page(first + 4096 * i as u64, NORMAL));
-//! }
-//! # map_pages(&[const { AtomicU64::new(0) }; 8], 0);
+//!     for (slot, page) in slots.iter().zip((first..).step_by(4096)) {
+//!         mmu.write(slot, Leaf::page(page, NORMAL));
+//!     }
+//! } // one barrier pair, on every way out
+//! # map_pages(&[const { AtomicU64::new(0) }; 8], 0x4000_0000);
 //! # assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 1);
 //! ```
 //!
-//! The ways into a section, from the most checked at compile time to the least:
+//! Sections nest, often without their authors' knowledge. A function that changes mappings frees a
+//! page. The allocator then removes that page from the linear map, and opens a section for that.
+//! Each leave emits the pair if a store awaits it, but only the outermost leave ends the *lazy MMU
+//! mode*. In C (Linux: `arch_enter_lazy_mmu_mode`), a function must keep the state that enter
+//! returned. It must pass that state to the matching leave: once, in order, on the same thread.
+//! Here the compiler checks this.
 //!
-//! | way | the guard | for |
-//! |---|---|---|
-//! | [`Task::enter`], [`LazyMmu::nest`] | owned; the nesting is a type | code that has the task's handle, or a section |
-//! | [`with`], [`join`] | borrowed by the closure | a part of a function |
-//! | the attribute `#[lazy_mmu]` | hidden, or `mmu` | a whole function |
+//! # Where to read on
 //!
-//! Code without a section in hand stores with [`write()`] and [`write_range`]; inside a section of
-//! its caller the stores are deferred with it. A function that *wants* to defer into its caller's
-//! section takes `&mut LazyMmu<..>`, or [joins](join) it.
+//! * **Page-table code**: the attribute [`#[lazy_mmu]`](macro@lazy_mmu), and [`LazyMmu`], which has
+//!   the operations of an open section.
+//! * **Kernels** that adopt the crate: [`aarch64`] turns a kernel's configuration into a *backend*,
+//!   and [`Backend`] is for all other kernels. A kernel provides four [bits](Bits) per thread, and
+//!   a test for interrupt context. [`set_global_backend!`] registers the backend for the program.
+//! * **Libraries and drivers**: [`Global`] and the module [`global`]. A library need not know the
+//!   backend, because the final binary registers it.
+//! * **C and assembly**: the tokens of [`raw`].
+//! * **Tests on a host**: the [feature](#features) `sim`.
+//! * **Reviewers**: [`soundness`] lists what the compiler refuses, what the crate handles at run
+//!   time, and which duties remain. [`raw`] describes the state machine.
 //!
-//! # For kernels
+//! # Ways to open a section
 //!
-//! The state is four bits per thread: *active*, *pending*, *paused*, *owned*. A kernel says where
-//! they are and how to recognise that the CPU is in interrupt context: with the configuration of
-//! [`aarch64`], or with a [`Backend`] of its own (15 lines). Name the backend where you use it
-//! (`backend = ..`, inlined), or register it once for the program with [`set_global_backend!`], so
-//! that libraries need not know it ([`Global`]).
+//! | form | for |
+//! |---|---|
+//! | [`#[lazy_mmu]`](macro@lazy_mmu) | a whole function |
+//! | [`with`] | a part of a function |
+//! | `#[lazy_mmu(join)]`, [`join`] | a function called in a loop, to share its caller's section |
+//! | [`visible()`] | a function that returns its mapping ready for use |
+//! | [`Task::enter`], [`LazyMmu::nest`] | a guard that the caller owns, typed by its nesting |
 //!
-//! Backends besides: [`Eager`] (the mode switched off, or a machine that needs no barrier),
-//! [`Wrapped`] (one that changes a method of another), [`Unreached`] (tables that no walker reaches
-//! yet).
+//! A function that takes `&mut LazyMmu<..>` defers into that section, and can return a [`Pending`]
+//! mapping. Code without a section calls functions such as [`write()`] and [`write_range`]. Inside
+//! a caller's section, these defer their pair into it. [`paused()`] makes the stores of a closure
+//! immediate, inside sections too.
 //!
-//! # For libraries
+//! A lock guard created in an attributed body drops **before** the pair. See [the order of
+//! drops](macro@lazy_mmu#order-of-drops).
 //!
-//! Leave the backend out, and use the attribute, [`with::<Global, _>`](with) or `&mut LazyMmu<'_,
-//! L>` where `L: `[`Nesting`]. The final binary registers it.
+//! # Removing mappings, and other stores
 //!
-//! # Barriers
+//! A removed mapping needs a TLB [invalidation](invalidate), which does what the pair does, and
+//! more.
 //!
-//! [`aarch64::descriptor`] says which stores need the pair, and [`raw`] how a section defers it. A
-//! lock guard created inside an annotated body drops **before** the pair; one passed in, or held by
-//! the caller, drops after it.
+//! * [`LazyMmu::unmap`] returns the old entry as [`Unmapped`], locked until its invalidation.
+//! * [`gather()`] collects any number of removed mappings for one invalidation.
+//! * [`LazyMmu::break_before_make`] replaces a valid entry in the order that the architecture asks.
+//! * [`aarch64::update`] has the atomic updates of single entries.
+//! * [`link_table`] fills a table and links it. [`write_sync`] executes the pair at once.
+//!   [`write_nosync`] executes no barrier.
 //!
-//! # Taking away, and the other writes
+//! # Backends
 //!
-//! A mapping that is taken away needs a TLB [invalidation](invalidate), which does what the pair
-//! does, and more. [`LazyMmu::unmap`] returns the old entry, locked as [`Unmapped`] until its
-//! invalidation; [`gather()`] collects any number of them for one invalidation; and
-//! [`LazyMmu::break_before_make`] cannot be done in another order. [`write_sync`], [`write_nosync`]
-//! and [`link_table`] are stores with other barriers; [`aarch64::update`] has the atomic updates.
-//!
-//! # What is promised
-//!
-//! [`soundness`] lists it: what the compiler refuses, what the state machine handles at run time,
-//! and what is your duty.
-//!
-//! # Pauses, and mappings that wait for their barrier
-//!
-//! [`LazyMmu::paused`] and [`paused()`] make stores immediate for a stretch of code. A function
-//! that maps in its caller's section returns a [`Pending`] mapping, which only a flush or leave of
-//! that section redeems. A function that opens its own section uses [`visible()`] and returns the
-//! value ready for use.
+//! The compiler inlines a backend that the code names (`backend = Mmu`, `with::<Mmu, _>`). With
+//! [`Global`], a section costs one call when it is entered, and one for each pair. [`Eager`]
+//! switches the mode off. [`Wrapped`] changes single methods of another backend. [`Unreached`] is
+//! for tables that no walker reaches yet.
 //!
 //! # Features
 //!
-//! * `macros` (default): the attribute.
-//! * `sim`: the hosted backend, with `std`: an event trace, simulated interrupts and tasks.
+//! * `macros` (default): the attribute `#[lazy_mmu]`.
+//! * `sim`: the hosted backend `sim::Sim`, which records a trace of events, and simulates
+//!   interrupts and tasks. It needs `std`.
 
 #![no_std]
 
@@ -141,7 +136,8 @@ pub use section::unmapped::{AfterInvalidation, Unmapped};
 #[cfg(feature = "macros")]
 pub use attribute::lazy_mmu;
 
-/// What the macros expand to. Not for users: these names change without notice.
+/// The functions that the expansions of the macros call. Their names change without notice, so do
+/// not call them.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::backend::global::registered;

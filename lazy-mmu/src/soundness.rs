@@ -1,153 +1,202 @@
-//! What is promised, and by whom: the compiler, the state machine, or you.
+//! What the crate promises, and who keeps each promise: the compiler, the state machine, or you.
 //!
-//! In safe code, given a truthful [`Backend`](crate::Backend) and [`Machine`](crate::Machine), and
-//! if the duties of the `unsafe` functions are kept:
+//! A *section* defers the *barrier pair* (`dsb ishst; isb`) of its stores to its leave or to its
+//! next flush. While the *mode* of a thread is on, the thread defers its stores, unless the mode is
+//! paused. A section is *inert* if it is opened in interrupt context or while the mode is
+//! paused. An inert section does not change the bits of the thread, and its stores are immediate:
+//! each is followed by its pair at once.
 //!
-//! * **Every store that needs the barrier pair is followed by it** when its section is left or
-//!   flushed, or at once where no section is open.
-//! * **The mode is on only while a section is open.** (The section that began it ends it. Sections
-//!   that are still open then make their stores immediate.)
-//! * **A [`Pending`](crate::Pending) value is redeemed only after the pair** of the stores that
-//!   were made through its section before it.
-//! * **An [`Unmapped`](crate::Unmapped) value, or one in a [`Gather`](crate::Gather), is had only
-//!   after its invalidation.**
+//! The crate promises the following to safe code. The promises depend on a correct
+//! [`Backend`](crate::Backend) and [`Machine`](crate::Machine), and on the duties of the `unsafe`
+//! functions.
+//!
+//! * **Every store that needs the pair is followed by it.** Inside a section, the pair executes
+//!   when the section is left or flushed. Elsewhere it executes at once.
+//! * **The mode is on only while a section is open.** The section that began the mode ends it. A
+//!   section that is still open after that makes its stores immediate.
+//! * **A [`Pending`](crate::Pending) value is available only after the pair** of the stores that
+//!   its section made before the value was created.
+//! * **An [`Unmapped`](crate::Unmapped) value is available only after its invalidation**, and so is
+//!   a value in a [`Gather`](crate::Gather).
 //!
 //! # What the compiler refuses
 //!
-//! Each line is a case in the project's `ui-tests/fail`, in its variants.
+//! The compiler rejects code that does one of the following. The project's `ui-tests/fail` has a
+//! case for each, and for its variants. A *guard* is a [`LazyMmu`](crate::LazyMmu), a *token* is a
+//! [`State`](crate::raw::State), a *proof* is a [`Visible`](crate::Visible), and the *handle* is
+//! the [`Task`](crate::Task) of the thread.
 //!
-//! * leave or drop the outer section while a nested one lives (E0505)
-//! * use it meanwhile (store, flush, nest, pause), or while it is paused, though the inner guard is
-//!   not used again (E0499)
-//! * leave twice, resume a bare pause twice, store after leave (E0382)
-//! * two sections from one task's handle; use the handle, or call what may sleep and asks for it,
-//!   inside a section (E0499)
-//! * two guards in a collection, from an iterator; outer and nested guard in one struct (E0499,
-//!   E0505)
-//! * build a guard, a token or a proof by hand (private fields)
-//! * forget, move or keep a pause: it is a closure, so there is no value (E0432, E0599)
-//! * a `Nesting` of one's own; a type that is none; claim that a section is `Outer` (E0277, E0308)
-//! * pass a section of another nesting, or of another backend (E0308)
-//! * clone a guard, a token, a pending mapping (E0599, E0382)
-//! * send a guard, token, proof or handle to another thread, share it, keep it in a static (E0277)
-//! * keep a guard in a thread-local, in a cell outside its closure, in a `'static` trait object;
-//!   return it from its function (E0521, E0515, E0716)
-//! * forget or leave the section of a closure or of the attribute; exchange or replace a closure's
-//!   (E0507, E0521, E0716, E0506)
-//! * name the attribute's hidden guard (E0425)
-//! * hold a section over `.await`: in an `async fn` that the attribute sees, a closure, a sent
-//!   future (macro error, E0728, E0277)
-//! * use a pending mapping without a proof; with one from before the mapping, of another section,
-//!   of a nested one, of the caller; after another store (E0061, E0616; E0499, E0521, E0597, E0716)
-//! * let a pending mapping or a proof out of its closure; shorten or lengthen its brand (lifetime
-//!   errors)
-//! * have an unmapped frame back before its invalidation, or twice; forge what was unmapped;
-//!   invalidate it on another thread, or with another backend (private fields, E0382, E0277, E0308)
-//! * have a gathered value before its invalidation; keep, forget or exchange a gather (E0499,
+//! Guards and sections:
+//!
+//! * leaves or drops a section while a section nested in it is open (E0505)
+//! * stores through a section, flushes, nests or pauses it, while a section nested in it is open;
+//!   the drop of the nested guard counts as its last use (E0499)
+//! * uses a section while it is paused (E0499)
+//! * leaves a section twice, stores after the leave, or resumes a bare pause twice (E0382)
+//! * opens two sections from one handle at the same time (E0499)
+//! * inside a section of the handle, uses the handle, or calls a function that may sleep and
+//!   therefore takes `&mut Task` (E0499)
+//! * keeps two guards of one handle or section in a collection, or collects them from an iterator;
+//!   keeps an outer and a nested guard in one struct (E0499, E0505)
+//! * builds a guard, a token or a proof by hand (private fields)
+//! * clones a guard, a token or a pending mapping (E0599, E0382)
+//! * names the guard of a pause, to forget, move or keep it: a pause is a closure (E0432, E0599)
+//! * names the hidden guard of the attribute (E0425)
+//! * forgets or leaves the section of a closure or of the attribute; exchanges or replaces the
+//!   section of a closure (E0507, E0521, E0716, E0506)
+//! * sends a guard, a token, a proof or a handle to another thread, shares it, or keeps it in a
+//!   static (E0277)
+//! * keeps a guard in a thread-local, in a cell outside its closure, or in a `'static` trait
+//!   object; returns it from the function of its handle (E0521, E0515, E0716)
+//! * holds a section across an `.await`: in an attributed `async fn` (error of the macro), in a
+//!   closure (E0728), in a future that is sent (E0277)
+//!
+//! Types:
+//!
+//! * implements `Nesting`, uses another type as a nesting, or claims that a section is `Outer`
+//!   (E0277, E0308)
+//! * passes a section of another nesting or of another backend (E0308)
+//! * stores a leaf where a table is expected, or an entry that does not have 64 bits (E0308, E0277)
+//!
+//! Mappings that wait:
+//!
+//! * uses a pending mapping without a proof (E0061, E0616)
+//! * uses a pending mapping with a proof from before the mapping, of another section, of a nested
+//!   section, or of the caller's section; uses a proof after another store (E0499, E0521, E0597,
+//!   E0716)
+//! * lets a pending mapping or a proof out of its closure; shortens or lengthens the lifetime that
+//!   identifies the section (lifetime errors)
+//! * reads an unmapped frame before its invalidation, or gets it twice; builds an `Unmapped` by
+//!   hand; invalidates it on another thread or with another backend (private fields, E0382, E0277,
+//!   E0308)
+//! * reads a gathered value before its invalidation; keeps, forgets or exchanges a gather (E0499,
 //!   E0521)
-//! * a leaf where a table is expected; an entry that is not 64 bits (E0308, E0277)
-//! * without `unsafe`: make a handle, use bare tokens, change the bits (E0133)
-//! * without `unsafe`: implement `Backend`, `Machine`, `Entry` or `NoWalker` (E0200)
-//! * without `unsafe`: store without synchronization or barrier, split a block, invalidate on one
-//!   CPU (E0133)
+//!
+//! Without `unsafe`:
+//!
+//! * makes a handle, uses bare tokens, or changes the bits (E0133)
+//! * implements `Backend`, `Machine`, `Entry` or `NoWalker` (E0200)
+//! * stores without synchronization or barrier, splits a block, or invalidates on one CPU only
+//!   (E0133)
 //!
 //! # What the state machine handles at run time
 //!
-//! * **A forgotten nested guard**: the section around it emits.
-//! * **A forgotten guard of the task's handle** (`forget`, `ManuallyDrop`, `Box::leak`, an `Rc`
-//!   cycle): if its section began the mode, the handle leaves in its place when it is used next, or
-//!   dropped. Until then the mode stays on, and what is pending stays pending. If the section was
-//!   entered inside a caller's, the caller's leave emits.
-//! * **Nested guards of two closures' sections, exchanged** (their types may be the same): neither
-//!   ends the mode, and what one does not flush the section around it does.
-//! * **Sections of different origin, nested or overlapping** (handle, closure, attribute): the
-//!   section that began the mode ends it. A section that is left after that makes its stores
+//! Guards that are forgotten or exchanged:
+//!
+//! * **A forgotten nested guard.** The section around it emits the pair.
+//! * **A forgotten guard of the handle** (`forget`, `ManuallyDrop`, `Box::leak`, an `Rc`
+//!   cycle). If its section began the mode, the handle leaves that section when it is used next or
+//!   dropped. Until then the mode stays on, and a pending pair stays pending. If the section was
+//!   entered inside a caller's section, the caller's leave emits the pair.
+//! * **Two exchanged guards.** The nested guards of two closures can have the same type, so code
+//!   can exchange them. Neither guard ends the mode. If one of them does not flush its section, the
+//!   section around that one does.
+//! * **The attribute's section, exchanged** for a guard nested in a parameter's section. The body
+//!   borrows a [`View`](crate::View), which is never dropped. The guard that leaves has a name that
+//!   the body cannot write.
+//! * **A proof of another section.** A `Pending` value and its proof carry the identity of their
+//!   section, which is a lifetime. The section of a closure has a lifetime of its own. Sections of
+//!   `nest`, of a handle and of the attribute have the lifetime of a borrow. Two of these lifetimes
+//!   can be equal, if code holds two sections of which neither is nested in the other. The compiler
+//!   then accepts the wrong proof. [`Pending::get`](crate::Pending::get) therefore tests whether a
+//!   pair is still pending, and emits the pair if it is.
+//!
+//! Order and context:
+//!
+//! * **Nested or overlapping sections of different origin** (handle, closure, attribute). The
+//!   section that began the mode ends it. A section that is still open after that makes its stores
 //!   immediate.
-//! * **The section that began the mode, left inside a pause**: the pause goes on until its closure
+//! * **The section that began the mode, left inside a pause.** The pause lasts until its closure
 //!   returns.
-//! * **Panics**, in callbacks and descriptors, through sections and pauses: what was stored gets
-//!   its pair, and the thread is as it was.
-//! * **Interrupts**: sections and pauses are inert, stores immediate, and the interrupted thread's
-//!   bits untouched.
-//! * **A context that changes between enter and leave** (softirqs disabled in between): the token
-//!   decides, not the context.
-//! * **An inert section whose cause ends inside it** (softirqs enabled, the pause ended): its leave
-//!   emits the pair of the stores that were deferred into a section further up meanwhile.
-//! * **A table that is filled and then linked**: the store of a valid `Table` or `TopLevel`, and
+//! * **Panics** in callbacks and descriptors, through sections and pauses. The stores before the
+//!   panic get their pair, and the bits of the thread are as before the section.
+//! * **Interrupts.** Sections and pauses are inert, stores are immediate, and the bits of the
+//!   interrupted thread do not change.
+//! * **A context that changes between enter and leave**, because the thread disables softirqs, for
+//!   example. The token, not the context, decides what the leave does.
+//! * **An inert section whose cause ends inside it**: softirqs are enabled, or the pause ends.
+//!   Other code can then defer stores into a section around the inert one. The leave of the inert
+//!   section emits their pair.
+//!
+//! Tables and entries:
+//!
+//! * **A table that is filled and then linked.** The store of a valid `Table` or `TopLevel`, and
 //!   `link_table`, are ordered after all earlier stores of their thread.
-//! * **The invalidation of an entry that is taken away** is as wide as the old entry asks: all
-//!   levels if it was a table.
-//! * **A part of a contiguous group** is refused before anything is changed; so is a second split
-//!   of the same block.
-//! * **Proofs of another section whose brand is as long**: a closure's brand is its own, but those
-//!   of `nest`, of a handle's section and of the attribute are borrows, and code that holds two
-//!   lineages at once may have two that the compiler takes for one. So redeeming looks whether the
-//!   pair is owed still, and emits it if so. With the right proof it never is.
-//! * **The attribute's section, exchanged** for a nested one of a parameter's: what the body has is
-//!   a view, which is never dropped; the guard that leaves has no name.
+//! * **The invalidation of a removed entry** is as wide as the old entry requires: it covers all
+//!   levels if the entry was a table.
+//! * **A part of a contiguous group** is refused before anything changes. A second split of the
+//!   same block is refused too.
 //!
-//! # What neither can, and whose duty it is
+//! # What remains your duty
 //!
-//! Code that stores or maps:
+//! Code that stores descriptors:
 //!
-//! * Stores to the tables that do not go through the crate (raw pointers, `AtomicU64::store`, other
-//!   crates) need [`note_stores`](crate::note_stores()) around them, or
-//!   [`note_store`](crate::note_store) after them. Such code also orders the store that links a
-//!   table after the stores that fill it.
-//! * The kind of a descriptor is the caller's choice. A table entry written as a
-//!   [`Leaf`](crate::aarch64::descriptor::Leaf) is not ordered after the stores that fill the
-//!   table. A kernel's text written as a [`UxnLeaf`](crate::aarch64::descriptor::UxnLeaf) with UXN
-//!   clear, or an EL2 leaf written as a `Leaf`, loses its pair.
-//! * Plain stores do not read the old entry. They may change a part of a contiguous group (the
-//!   other operations refuse that: see [`contiguous`](crate::aarch64::contiguous)), and they may
-//!   overwrite what the hardware noted.
-//! * A mapping that a plain store takes away needs its TLB invalidation before the frame is used
-//!   again. [`unmap`](crate::LazyMmu::unmap) has that order in its types.
-//! * An address whose old mapping is unmapped, but not invalidated, must not be mapped. A forgotten
-//!   [`Unmapped`](crate::Unmapped) is never invalidated.
-//! * The range of virtual addresses that an entry translates, the ASID of a user's range, and other
-//!   users of the range while [`break_before_make`](crate::LazyMmu::break_before_make) has broken
-//!   it, are the caller's duty. So are the range and scope of a value that is
-//!   [withheld](crate::Unmapped::withhold).
-//! * A function that [joins](crate::join()) its caller's section promises nothing at its return:
-//!   its mappings are usable after the caller's flush or leave.
-//! * A TLB invalidation covers TLBs. Software that walks the tables (`get_user_pages`, a dump, a
-//!   hypervisor's shadow walker) may hold an old entry, or a table, longer: the code that frees the
-//!   table waits for it too. [`Unmapped::map`](crate::Unmapped::map) wraps the table for that.
-//! * Another CPU that is told of a mapping needs an `isb`, or an exception entry or return, before
-//!   it uses the mapping.
-//! * A pending value that is dropped unredeemed drops its contents, perhaps before the pair. A
-//!   value given to [`pending`](crate::LazyMmu::pending) may say something else than the stores
-//!   before it.
-//! * Where softirqs are disabled, a pause is inert, and a section from before still defers through
-//!   its guard. A mapping that is made through an inert section there waits for that section, not
-//!   for those further up.
-//! * A section that is inert because softirqs were disabled, in which they are enabled and disabled
-//!   again, cannot tell at its leave whose pair is pending. Stores deferred in between wait for the
-//!   section further up.
-//! * A section held over an `.await` on one thread defers the stores of other futures, too; so does
-//!   one around `block_on`, where an executor's attribute stands above `#[lazy_mmu]`.
+//! * Stores that bypass the crate (raw pointers, `AtomicU64::store`, other crates) are wrapped in
+//!   [`note_stores`](crate::note_stores()), or followed by [`note_store`](crate::note_store). This
+//!   code also orders the store that links a table after the stores that fill it.
+//! * The caller chooses the correct kind of descriptor. The crate does not order a table entry
+//!   after the stores that fill the table, if the entry is written as a
+//!   [`Leaf`](crate::aarch64::descriptor::Leaf). A mapping of kernel text with UXN clear loses its
+//!   pair if it is written as a [`UxnLeaf`](crate::aarch64::descriptor::UxnLeaf). An EL2 leaf loses
+//!   its pair if it is written as a `Leaf`.
+//! * Plain stores do not read the old entry. They can change a part of a contiguous group, which
+//!   the other operations refuse (see [`contiguous`](crate::aarch64::contiguous)). They can also
+//!   overwrite an access flag or a dirty state that the hardware has recorded.
+//! * If a plain store removes a mapping, the caller invalidates the TLBs before it reuses the
+//!   frame. [`unmap`](crate::LazyMmu::unmap) has this order in its types.
+//! * An address is not mapped again between the unmap and the invalidation of its old mapping. A
+//!   forgotten [`Unmapped`](crate::Unmapped) value is never invalidated.
+//! * The caller provides the correct range of virtual addresses for an entry, and the correct ASID
+//!   for a user range. It also provides the range and scope of a
+//!   [withheld](crate::Unmapped::withhold) value.
+//! * While [`break_before_make`](crate::LazyMmu::break_before_make) has broken a range, the caller
+//!   keeps other users out of the range.
+//! * A function that [joins](crate::join()) the section of its caller does not make its mappings
+//!   usable when it returns. They are usable after the caller's flush or leave.
+//! * An invalidation covers the TLBs only. Software that walks the tables (`get_user_pages`, a
+//!   dump, the shadow walker of a hypervisor) can hold an old entry or table for longer. Code that
+//!   frees a table waits for that software too. [`Unmapped::map`](crate::Unmapped::map) can pass
+//!   the table to code that waits.
+//! * Another CPU that learns of a mapping executes an `isb`, an exception entry or an exception
+//!   return before it uses the mapping.
+//! * A pending value that is dropped drops its contents, perhaps before the pair. The value that is
+//!   passed to [`pending`](crate::LazyMmu::pending) need not describe the stores before it.
 //!
-//! Authors of a kernel:
+//! Code that runs with softirqs disabled, in a kernel that treats this as interrupt context:
 //!
-//! * A wrong [`Backend`](crate::Backend) or [`Storage`](crate::Storage) loses barriers. The trait's
-//!   list has all duties: among them the barriers of a context switch, and the same hooks for all
-//!   backends that share bits.
-//! * Code that calls [`Task::current`](crate::Task::current) makes one handle a thread, does not
-//!   use it in an interrupt, and does not forget it together with its section.
+//! * A [pause](crate::paused()) is inert there, and a section that was opened earlier still defers.
+//!   If a mapping is needed at once, open a section for it: that section is inert, so its stores do
+//!   not wait for the sections around it.
+//! * A thread can enable softirqs inside an inert section and disable them again before the leave.
+//!   The leave then cannot tell whose pair is pending. Stores that were deferred in between wait
+//!   for the section around the inert one.
+//!
+//! Async code:
+//!
+//! * A section held across an `.await` on one thread defers the stores of other futures too. The
+//!   same holds for a section around `block_on`, where the attribute of an executor stands above
+//!   `#[lazy_mmu]`. See [below](#sections-and-await).
+//!
+//! The author of a kernel:
+//!
+//! * [`Backend`](crate::Backend), [`Machine`](crate::Machine) and [`Storage`](crate::Storage) are
+//!   implemented correctly, because a wrong one loses barriers. Their pages list all duties, such
+//!   as the barriers of a context switch, and equal hooks for all backends that share bits.
+//! * Code that calls [`Task::current`](crate::Task::current) makes one handle per thread. It does
+//!   not use the handle in an interrupt. It does not forget the handle together with a section.
 //! * Code that calls [`raw`](crate::raw) passes each bare token on once, in order, on its thread.
-//! * An exception handler that stores opens a section of its own, which does not join (see
-//!   [`raw`](crate::raw)).
-//! * Code names the kernel's own backend. Another one, with the machine of another exception level
-//!   ([`El1`](crate::aarch64::El1) at EL2), invalidates another regime.
-//! * `__private` belongs to the macros.
-//! * The contents of the tables are the kernel's, and the hardware is its maker's.
+//! * An exception handler that stores opens its own section, which does not join (see
+//!   [`raw`](crate::raw#exception-handlers)).
+//! * Code names the kernel's own backend. A backend with the machine of another exception level
+//!   ([`El1`](crate::aarch64::El1) at EL2, for example) invalidates another translation regime.
+//! * Code does not use `__private`, which belongs to the macros.
+//! * The kernel is responsible for the contents of its tables, and the hardware must be correct.
 //!
 //! # Sections and `.await`
 //!
 //! The compiler refuses to send a future that holds a section to another thread. It accepts such a
-//! future on one thread, where the stores of other tasks are then deferred into the section. Clippy
-//! reports a variable that holds a guard or a token over an `.await`, if `clippy.toml` has:
+//! future on one thread, where the section then also defers the stores of other tasks. Clippy
+//! reports a variable that holds a guard or a token across an `.await`, if `clippy.toml` has:
 //!
 //! ```toml
 //! await-holding-invalid-types = [
@@ -157,5 +206,5 @@
 //! ]
 //! ```
 //!
-//! Clippy does not report a guard in a field or behind a reference. Nor does it report the section
-//! of [an attribute beneath an executor's](macro@crate::lazy_mmu#other-attributes).
+//! Clippy does not report a guard in a field or behind a reference. It does not report the section
+//! of [an attribute beneath an executor's](macro@crate::lazy_mmu#other-attributes) either.

@@ -148,14 +148,14 @@ fn messages(args: &str, item: &str) -> Vec<String> {
 #[test]
 fn a_wrong_argument_is_told_what_is_wrong_with_it() {
     let cases = [
-        ("paused(true)", "`paused` takes no value"),
-        ("paused = true", "`paused` takes no value"),
+        ("paused(true)", "`paused` does not take a value"),
+        ("paused = true", "`paused` does not take a value"),
         ("paused x", "expected `,` after this argument"),
-        ("mmu = x = y", "expected the name to bind the section to"),
+        ("mmu = x = y", "expected a name for the section"),
         ("mmu = x y", "expected `,` after this argument"),
-        ("mmu = x.y", "expected the name to bind the section to"),
+        ("mmu = x.y", "expected a name for the section"),
         ("mmu: x", "expected `mmu = ..`"),
-        ("backend = A + B", "expected the backend's path"),
+        ("backend = A + B", "expected the path of the backend"),
         ("backend = A B", "expected `,` after this argument"),
         ("crate = 1", "expected the path of the crate `lazy_mmu`"),
     ];

@@ -1,37 +1,39 @@
-//! The contract between the crate and a kernel: the thread's bits, and the machine's barriers.
+//! The contract between the crate and a kernel: the bits of a thread, the barriers of a machine.
 //!
-//! It names no architecture's instruction. This is the one file that a kernel's author must read.
+//! The author of a kernel must read this file, and can skip the others. The traits name no
+//! instruction, because each architecture has its own.
 
 use super::bits::Storage;
 use super::event::Event;
 use super::range::Invalidation;
 
-/// What the crate must know of a kernel: where the current thread's bits are, whether the CPU is in
-/// an interrupt, and the [machine](Machine) with its barriers.
+/// The backend of a kernel: the bits of the current thread, a test for interrupt context, and the
+/// [machine](Machine) with its barriers.
 ///
-/// Everything is generic over the backend and inlined; the type has no values. A kernel that keeps
-/// its bits in the structure to which a register points need not implement this:
-/// [`aarch64`](crate::aarch64) does.
+/// The functions of the crate are generic over the backend, so the compiler inlines it. A backend
+/// is a type without values. An aarch64 kernel with a pointer to the current task in a register
+/// need not implement this trait: [`aarch64::Aarch64`](crate::aarch64::Aarch64) does.
 ///
 /// ```
 /// use core::ptr::NonNull;
-/// use core::sync::atomic::AtomicU8;
+/// use core::sync::atomic::{AtomicU8, AtomicU64};
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 /// use lazy_mmu::{Backend, OwnByte};
 /// # use lazy_mmu::sim::Sim as El1;
 ///
 /// static BITS: AtomicU8 = AtomicU8::new(0);
 ///
-/// /// A kernel with one thread, which never opens a section in an interrupt.
-/// struct Single;
+/// /// The backend of a kernel with one thread and without interrupt handlers.
+/// struct Mmu;
 ///
-/// // SAFETY: there is one thread and no interrupt handler, so `BITS` is the current thread's, and
-/// // nobody else's.
-/// unsafe impl Backend for Single {
+/// // SAFETY: the kernel has one thread, and no other code uses `BITS`. There is no interrupt
+/// // handler, and no context switch.
+/// unsafe impl Backend for Mmu {
 ///     type Storage = OwnByte;
-///     type Machine = El1; // `lazy_mmu::aarch64::El1`, for example
+///     type Machine = El1; // `lazy_mmu::aarch64::El1`
 ///
 ///     fn current() -> OwnByte {
-///         // SAFETY: a static is valid forever, and only this backend knows it.
+///         // SAFETY: a static is always valid, and only this backend uses it.
 ///         unsafe { OwnByte::from_ptr(NonNull::from(&BITS)) }
 ///     }
 ///
@@ -39,83 +41,94 @@ use super::range::Invalidation;
 ///         false
 ///     }
 /// }
-/// # lazy_mmu::with::<Single, _>(|mmu| mmu.note_store());
+///
+/// let slot = AtomicU64::new(0);
+/// lazy_mmu::with::<Mmu, _>(|mmu| mmu.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA)));
 /// ```
 ///
 /// # Safety
 ///
-/// An implementation is trusted with every barrier. Its author promises:
+/// A wrong implementation loses barriers. Its author promises:
 ///
-/// * [`current`](Self::current) returns the bits of the thread that calls it, wherever it runs and
-///   whatever handler has interrupted it. Each thread has bits of its own, which are clear when the
-///   thread starts, though its parent be in a section.
-/// * The place stays the thread's from the call of `current` until its result is no longer used: as
-///   long as a section, a pause or a handle of the thread lives. (A place of the CPU, whose
-///   contents the scheduler swaps, is the thread's as long as the thread cannot be moved to another
-///   CPU.)
-/// * Backends whose `current` returns the same place have the same hooks
-///   ([`mode_begins`](Self::mode_begins), [`mode_ends`](Self::mode_ends)): one may end the mode
-///   that the other has begun, and would call its own hook for that.
-/// * [`Storage`] is kept as its documentation says.
-/// * [`in_interrupt`](Self::in_interrupt) is true in every context that has preempted a thread
-///   without being one: interrupt, softirq, NMI. It may be true in more (a thread that has disabled
-///   softirqs), never in less.
-/// * A context switch executes two barriers. The CPU that gives a thread up executes the barrier
-///   that completes its stores, and its TLB invalidations, on all CPUs (aarch64: `dsb ish`; Linux:
-///   `__switch_to`) after the thread's last store and before another CPU may run it: the thread may
-///   execute its pair on that other CPU, where the pair does not complete what the first CPU did.
-///   The CPU that takes the thread over synchronizes its context after it has taken it (aarch64:
-///   `isb`, or an exception return that is one). The thread may have executed its pair, and used
-///   its mapping, on the first CPU; the second may have fetched the thread's next instructions
-///   before that, and they may fault (without FEAT_ETS2). A TLB invalidation alone needs no such
-///   event.
-/// * None of the methods, nor those of the [`Storage`], unwinds, opens a section, or stores through
-///   this crate.
+/// * **Own bits.** [`current`](Self::current) returns the bits of the thread that calls it,
+///   whichever CPU runs the thread, and whichever handler has interrupted it. Each thread has its
+///   own bits. They are clear when the thread starts, even if its parent is in a section.
+/// * **A stable place.** The bits stay at their place as long as a section, a pause or a handle of
+///   the thread lives. A place that belongs to a CPU, and whose contents the scheduler swaps, is
+///   correct only while the thread cannot move to another CPU.
+/// * **Equal hooks.** Backends whose `current` returns the same place have the same hooks
+///   ([`mode_begins`](Self::mode_begins), [`mode_ends`](Self::mode_ends)), because one backend can
+///   end the mode that another one began, and then calls its own hook.
+/// * **Storage.** [`Storage`] is implemented as its page describes.
+/// * **Interrupt context.** [`in_interrupt`](Self::in_interrupt) returns true in every context that
+///   preempts a thread and is not a thread: interrupt, softirq, NMI. It may also return true
+///   elsewhere, for example in a thread that has disabled softirqs.
+/// * **The CPU that a thread leaves** executes a barrier at the context switch, after the thread's
+///   last store and before another CPU can run the thread. The barrier completes the thread's
+///   stores and TLB invalidations for all CPUs (aarch64: `dsb ish`; Linux: `__switch_to`). The
+///   thread may execute its pair on the next CPU, and a pair does not complete the stores of
+///   another CPU.
+/// * **The CPU that a thread enters** synchronizes its context after it has taken over the thread
+///   (aarch64: `isb`, or an exception return that synchronizes the context). The thread may have
+///   executed its pair, and used its mapping, on the first CPU. The second CPU may have fetched the
+///   next instructions of the thread before that. Without FEAT_ETS2 they can fault. A TLB
+///   invalidation alone does not need this event.
+/// * **No recursion.** The methods, and those of the [`Storage`], do not unwind, do not open a
+///   section, and do not store through this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lazy MMU backend",
-    label = "no `Backend`",
-    note = "a kernel's is `aarch64::Aarch64<Kernel>`, the hosted one `sim::Sim`, the program's registered one `Global`"
+    label = "expected a type that implements `Backend`",
+    note = "use `Aarch64<Kernel>` in an aarch64 kernel, and `sim::Sim` in tests on a host",
+    note = "use `Global` for the backend that the program registers"
 )]
 pub unsafe trait Backend: 'static {
-    /// Where and how the bits are kept.
+    /// The place of the bits, and how they are changed there.
     type Storage: Storage;
 
-    /// The barriers, and the TLB invalidation.
+    /// The barriers and the TLB invalidation.
     type Machine: Machine;
 
-    /// The bits of the current thread; in a handler, those of the thread that it interrupted.
+    /// Returns the place of the current thread's bits. In a handler, this is the thread that the
+    /// handler interrupted.
     fn current() -> Self::Storage;
 
-    /// Whether the CPU is in an interrupt: sections are inert, and every store is followed by its
-    /// pair at once.
+    /// Returns whether the CPU is in interrupt context. A section that is opened there is inert,
+    /// and every store without a section is followed by its pair at once.
     ///
-    /// A synchronous exception is not an interrupt: its handler runs on behalf of the thread (see
-    /// [`raw`](crate::raw)).
+    /// A synchronous exception is not an interrupt, because its handler runs on behalf of the
+    /// thread (see [`raw`](crate::raw#exception-handlers)).
     fn in_interrupt() -> bool;
 
-    /// Whether [`mode_begins`](Self::mode_begins) and [`mode_ends`](Self::mode_ends) are called.
+    /// Whether the crate calls [`mode_begins`](Self::mode_begins) and
+    /// [`mode_ends`](Self::mode_ends).
     const HAS_HOOKS: bool = false;
 
-    /// Called, if [`HAS_HOOKS`](Self::HAS_HOOKS) is true, just before stores begin to be deferred
-    /// on this thread: the outermost section is entered, or the pause of one ends. For example to
-    /// disable preemption. Inert sections do not call it, so those of interrupt handlers do not.
+    /// The hook that runs just before the thread begins to defer stores: when it enters the
+    /// outermost section, and when a pause inside a section ends. The hook can disable preemption,
+    /// for example.
     ///
-    /// Each call is followed by one of [`mode_ends`](Self::mode_ends), on every way out: leave,
-    /// early return, pause, panic. If the guard was forgotten, the mode ends when the
-    /// [handle](crate::Task) is used next. Between the two calls the mode is on; a synchronous
-    /// exception handler that opens a section of its own just then may call both in between, so a
-    /// hook counts, as a preempt count does.
+    /// The crate calls it only if [`HAS_HOOKS`](Self::HAS_HOOKS) is true. Inert sections do not
+    /// call it, so the sections of interrupt handlers do not.
+    ///
+    /// One call of [`mode_ends`](Self::mode_ends) follows each call, on every way out: leave, early
+    /// return, pause, panic. If the guard was forgotten, the mode ends when the
+    /// [handle](crate::Task) is used next.
+    ///
+    /// A synchronous exception can arrive between this call and the begin of the mode, or between
+    /// the end of the mode and the call of [`mode_ends`](Self::mode_ends). If its handler opens a
+    /// section, it calls both hooks in between. A hook therefore counts, as a preempt count does.
     #[inline]
     fn mode_begins() {}
 
-    /// Called, if [`HAS_HOOKS`](Self::HAS_HOOKS) is true, just after stores have ceased to be
-    /// deferred on this thread: the outermost section is left, or paused, and the pending pair has
-    /// been emitted.
+    /// The hook that runs just after the thread has stopped deferring stores: when it has left or
+    /// paused the outermost section, and has emitted the pending pair.
+    ///
+    /// The crate calls it only if [`HAS_HOOKS`](Self::HAS_HOOKS) is true.
     #[inline]
     fn mode_ends() {}
 
-    /// [`current`](Self::current) and [`in_interrupt`](Self::in_interrupt) in one, for a backend to
-    /// which each call costs.
+    /// Returns [`current`](Self::current) and [`in_interrupt`](Self::in_interrupt) together, for a
+    /// backend that pays for each call.
     #[doc(hidden)]
     #[inline]
     fn context() -> (Self::Storage, bool) {
@@ -125,55 +138,89 @@ pub unsafe trait Backend: 'static {
 
 /// The barriers and the TLB invalidation of a machine.
 ///
-/// Ready-made ones: [`aarch64::Aarch64`](crate::aarch64::Aarch64) of a kernel's configuration,
-/// [`aarch64::El1`](crate::aarch64::El1), [`sim::Sim`](crate#features). A kernel whose CPUs tell
-/// each other of invalidations by interprocessor interrupt implements its own.
-/// [`Wrapped`](crate::Wrapped) changes one method of a backend.
+/// The crate has three machines: [`aarch64::Aarch64`](crate::aarch64::Aarch64) of a kernel's
+/// configuration, [`aarch64::El1`](crate::aarch64::El1), and [`sim::Sim`](crate#features).
+/// [`Wrapped`](crate::Wrapped) changes one method of a backend. [`Eager`](crate::Eager) has an
+/// example for x86-64. A kernel implements this trait if its CPUs invalidate by interprocessor
+/// interrupt, for example:
+///
+/// ```
+/// use lazy_mmu::{Invalidation, Machine};
+/// # use lazy_mmu::sim::Sim as El1;
+/// # fn ipi(_: impl Fn()) {}
+/// # mod local_tlbi { pub fn ranges(_: &[lazy_mmu::Invalidation]) {} pub fn all() {} }
+///
+/// /// CPUs with an erratum: a broadcast TLBI does not reach all of them.
+/// struct WithoutBroadcast;
+///
+/// // SAFETY: the barriers are those of `El1`. `ipi` runs its argument on each CPU, and returns
+/// // when all CPUs have executed their TLBI and a `dsb`.
+/// unsafe impl Machine for WithoutBroadcast {
+///     fn barrier() {
+///         El1::barrier(); // `lazy_mmu::aarch64::El1`
+///     }
+///     fn table_barrier() {
+///         El1::table_barrier();
+///     }
+///     fn invalidate(invalidations: &[Invalidation]) {
+///         El1::table_barrier();
+///         ipi(|| local_tlbi::ranges(invalidations));
+///         El1::barrier();
+///     }
+///     fn invalidate_all() {
+///         El1::table_barrier();
+///         ipi(local_tlbi::all);
+///         El1::barrier();
+///     }
+/// }
+/// # WithoutBroadcast::barrier();
+/// ```
 ///
 /// # Safety
 ///
 /// * [`barrier`](Self::barrier) completes every earlier store of this thread to a translation
-///   table, as the hardware walker sees it, and makes later instructions of this thread see that.
+///   table, for the hardware walkers. Later instructions of this thread see the result.
 /// * [`table_barrier`](Self::table_barrier) completes the same stores before the next store.
-/// * [`invalidate`](Self::invalidate) and [`invalidate_all`](Self::invalidate_all) begin with what
-///   `table_barrier` does. They return when no CPU (of a range on this CPU: not this CPU) uses
-///   the old translations, and when all accesses through them are complete. They do at least what
-///   `barrier` does.
-/// * The compiler moves no memory access over any of them.
-/// * None of them unwinds, opens a section, or stores through this crate.
+/// * [`invalidate`](Self::invalidate) and [`invalidate_all`](Self::invalidate_all) begin with the
+///   effect of `table_barrier`. They return when no CPU uses the old translations, and when all
+///   accesses through them are complete. They include the effect of `barrier`. For a range [on this
+///   CPU](crate::VirtualRange::on_this_cpu), the duties concern this CPU only.
+/// * The compiler does not move a memory access across any of these methods.
+/// * The methods do not unwind, do not open a section, and do not store through this crate.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a machine with barriers",
-    label = "no `Machine`",
-    note = "those of a kernel are `aarch64::Aarch64<Kernel>` and `aarch64::El1`, the hosted one is `sim::Sim`"
+    message = "`{Self}` is not a machine of a lazy MMU backend",
+    label = "expected a type that implements `Machine`",
+    note = "use `Aarch64<Kernel>` or `El1` in an aarch64 kernel, and `sim::Sim` in tests on a host"
 )]
 pub unsafe trait Machine: 'static {
-    /// The barrier pair: on aarch64 `dsb ishst; isb`.
+    /// Executes the barrier pair: on aarch64 `dsb ishst; isb`.
     fn barrier();
 
-    /// What orders the stores that fill a table before the store that links it: on aarch64 `dsb
-    /// ishst`, the first half of the pair.
+    /// Orders the stores that fill a table before the store that links it: on aarch64 `dsb ishst`,
+    /// the first half of the pair.
     fn table_barrier();
 
-    /// Removes translations from the TLBs: one sequence for all of `invalidations`.
+    /// Removes translations from the TLBs, in one sequence for all `invalidations`.
     ///
-    /// It may remove more than it is asked for.
+    /// It may also remove other translations.
     fn invalidate(invalidations: &[Invalidation]);
 
-    /// Removes all translations of the kernel's regime from the TLBs of all CPUs.
+    /// Removes all translations of the kernel's translation regime from the TLBs of all CPUs.
     fn invalidate_all();
 
-    /// Called for what no other method shows: stores, and where sections begin and end.
+    /// Reports an event that the other methods do not show: a store, or the begin or end of a
+    /// section. Tests and traces use it (see [`Event`]), and [`sim`](crate#features) records it.
     ///
-    /// For tests and tracing; [`sim`](crate#features) records it. Through
-    /// [`Global`](crate::Global) it is called with the feature `sim` only. The default does nothing
-    /// and compiles to nothing. The bits are already changed, the barrier already executed, when a
-    /// call reports it.
+    /// When a call reports an event, the bits have changed and the barrier has executed.
+    /// [`Global`](crate::Global) passes events on only if the feature `sim` is on. The default does
+    /// nothing, and compiles to nothing.
     #[inline]
     fn observe(event: Event) {
         let _ = event;
     }
 
-    /// Whether it is [`Global`]'s, or passes calls on to that: then it cannot be registered itself.
+    /// Whether this is the machine of [`Global`], or one that forwards to it. Such a machine cannot
+    /// be registered.
     #[doc(hidden)]
     const IS_REGISTERED_ONE: bool = false;
 }
@@ -181,9 +228,27 @@ pub unsafe trait Machine: 'static {
 /// The backend that the program registered with
 /// [`set_global_backend!`](crate::set_global_backend).
 ///
-/// It is the default of the types and of the attribute; functions name it: `write::<Global,
-/// _>(..)`, `with::<Global, _>(..)`. A section costs one call at its enter and one for each barrier
-/// pair; stores call nothing.
+/// It lets a library open sections without knowing the backend. It is the default of the types and
+/// of the attribute, and the functions of the module [`global`](crate::global) use it.
+///
+/// A section costs one call when it is entered, and one for each barrier pair. A store through a
+/// section calls nothing.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::{LazyMmu, Nesting};
+///
+/// // In a library: the third parameter of `LazyMmu` is `Global` by default.
+/// fn map_buffer(mmu: &mut LazyMmu<'_, impl Nesting>, slots: &[AtomicU64], first: u64) {
+///     mmu.write_range(slots, |i| Leaf::page(first + 4096 * i as u64, KERNEL_DATA));
+/// }
+///
+/// // In the final binary:
+/// # type Mmu = lazy_mmu::sim::Sim;
+/// lazy_mmu::set_global_backend!(Mmu);
+/// # lazy_mmu::global::with(|mmu| map_buffer(mmu, &[const { AtomicU64::new(0) }; 8], 0));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Global;

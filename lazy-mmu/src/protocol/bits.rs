@@ -1,65 +1,77 @@
-//! The four bits of a thread, and the two places where a kernel may keep them.
+//! The four bits of a thread, and the two kinds of place where a kernel can keep them.
 //!
-//! Separate from the state machine because the bits are all that a kernel stores: it chooses where,
-//! this module knows how to change them there without losing anybody else's.
+//! Separate from the state machine because the kernel stores the bits. The kernel chooses the
+//! place, and this module changes the bits there without losing the changes of other code.
 
 use core::fmt;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, Ordering};
 
-/// A flags word that other CPUs write too. The package `lazy-mmu-loom` puts loom's in its place.
+/// The type of a flags word that other CPUs write too. The package `lazy-mmu-loom` uses the type of
+/// loom instead.
 #[cfg(not(loom))]
 pub(crate) use core::sync::atomic::AtomicU64 as FlagsWord;
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::AtomicU64 as FlagsWord;
 
-/// A set of the four bits that the mode keeps for each thread.
+/// A set of the four bits that are the state of a thread: *active*, *pending*, *paused*, *owned*.
 ///
-/// There is no counter, so nothing can overflow, and an interrupt cannot land between two updates.
-/// Whether a section is nested is in its token ([`State`](crate::raw::State)) or its type; whether
-/// the task's handle ends the mode is in [`OWNED`](Self::OWNED).
+/// The state has no counter, so nothing can overflow, and an interrupt cannot arrive between two
+/// updates of it. A section records in its token ([`State`](crate::raw::State)) or in its type
+/// whether it is nested. The bit [`OWNED`](Self::OWNED) records that a section of the task handle
+/// ends the mode. [`raw`](crate::raw) describes the state machine.
+///
+/// ```
+/// use lazy_mmu::Bits;
+///
+/// let bits = Bits::ACTIVE.union(Bits::PENDING);
+/// assert!(bits.contains(Bits::ACTIVE) && bits.defers());
+/// assert_eq!(bits.difference(Bits::PENDING), Bits::ACTIVE);
+/// assert!(!bits.union(Bits::PAUSED).defers());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bits(u8);
 
 impl Bits {
-    /// No bit: the thread is in no section. A new thread starts so.
+    /// The empty set: the thread is not in a section. A new thread starts with it.
     pub const EMPTY: Self = Self(0);
-    /// A store awaits its barrier pair. Never set without [`ACTIVE`](Self::ACTIVE).
+    /// Pending: a deferred store awaits its barrier pair. Never set without
+    /// [`ACTIVE`](Self::ACTIVE).
     pub const PENDING: Self = Self(1 << 0);
-    /// The section that began the mode was entered through the task's handle. Never set without
+    /// Owned: a section of the [task handle](crate::Task) began the mode. Never set without
     /// [`ACTIVE`](Self::ACTIVE).
     pub const OWNED: Self = Self(1 << 1);
-    /// A section is open: stores that need the barrier pair are deferred, unless the mode is
-    /// paused.
+    /// Active: the mode is on, because a section is open. Stores that need the barrier pair are
+    /// deferred, unless the mode is paused.
     pub const ACTIVE: Self = Self(1 << 2);
-    /// The mode is paused: sections cannot be entered, and stores are immediate.
+    /// Paused: stores are immediate, and a section that is opened is inert.
     pub const PAUSED: Self = Self(1 << 3);
 
-    /// All four.
+    /// The set of all four bits.
     pub(crate) const ALL: Self = Self(0b1111);
 
-    /// Whether every bit of `other` is in `self`.
+    /// Returns whether every bit of `other` is in `self`.
     #[inline]
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// The bits of both.
+    /// Returns the bits that are in `self` or in `other`.
     #[inline]
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// The bits of `self` that are not in `other`.
+    /// Returns the bits of `self` that are not in `other`.
     #[inline]
     #[must_use]
     pub const fn difference(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Whether a store made now would be deferred: active, and not paused.
+    /// Returns whether a store made now would be deferred: active, and not paused.
     #[inline]
     #[must_use]
     pub const fn defers(self) -> bool {
@@ -86,55 +98,118 @@ impl fmt::Debug for Bits {
 
 /// The place of one thread's bits.
 ///
-/// A value is a handle, one word at most. A section finds it once, when it is entered, and keeps it
-/// in its guard. The handle belongs to the thread for which
-/// [`Backend::current`](crate::Backend::current) returned it; only that thread changes the bits.
+/// A value is a pointer to the place, of one word at most. A section gets it once, when it is
+/// entered, and keeps it in its guard. Only the thread for which
+/// [`Backend::current`](crate::Backend::current) returned the place changes the bits there.
 ///
-/// The crate has two: [`SharedWord`] and [`OwnByte`]. A kernel whose flags look different (a word
-/// of 32 bits, say) implements its own; the `unsafe impl` of its [`Backend`](crate::Backend)
-/// answers for it.
+/// The crate has two places: [`OwnByte`] and [`SharedWord`]. A kernel that has another one
+/// implements this trait. The `unsafe impl` of its [`Backend`](crate::Backend) promises that the
+/// implementation is correct. Here it is a flags word of 32 bits:
+///
+/// ```
+/// use core::sync::atomic::{AtomicU32, Ordering};
+/// use lazy_mmu::{Bits, Storage};
+///
+/// /// The place of each bit in the word.
+/// const PLACES: [(Bits, u32); 4] = [
+///     (Bits::PENDING, 1 << 28),
+///     (Bits::OWNED, 1 << 29),
+///     (Bits::ACTIVE, 1 << 30),
+///     (Bits::PAUSED, 1 << 31),
+/// ];
+///
+/// fn to_word(bits: Bits) -> u32 {
+///     PLACES.iter().filter(|(bit, _)| bits.contains(*bit)).map(|(_, mask)| mask).sum()
+/// }
+///
+/// #[derive(Clone, Copy)]
+/// struct FlagsOf(&'static AtomicU32);
+///
+/// impl PartialEq for FlagsOf {
+///     fn eq(&self, other: &Self) -> bool {
+///         core::ptr::eq(self.0, other.0)
+///     }
+/// }
+///
+/// impl Storage for FlagsOf {
+///     fn inert() -> Self {
+///         static INERT: AtomicU32 = AtomicU32::new(0);
+///         Self(&INERT)
+///     }
+///
+///     fn load(self) -> Bits {
+///         let word = self.0.load(Ordering::Relaxed);
+///         let set = PLACES.iter().filter(|(_, mask)| word & mask != 0);
+///         set.fold(Bits::EMPTY, |bits, (bit, _)| bits.union(*bit))
+///     }
+///
+///     unsafe fn set(self, _: Bits, bits: Bits) {
+///         self.0.fetch_or(to_word(bits), Ordering::Relaxed); // other CPUs write the word too
+///     }
+///
+///     unsafe fn clear(self, _: Bits, bits: Bits) {
+///         self.0.fetch_and(!to_word(bits), Ordering::Relaxed);
+///     }
+/// }
+/// # static WORD: AtomicU32 = AtomicU32::new(0);
+/// # struct Kernel;
+/// # // SAFETY: for this example, which has one thread.
+/// # unsafe impl lazy_mmu::Backend for Kernel {
+/// #     type Storage = FlagsOf;
+/// #     type Machine = lazy_mmu::sim::Sim;
+/// #     fn current() -> FlagsOf { FlagsOf(&WORD) }
+/// #     fn in_interrupt() -> bool { false }
+/// # }
+/// # lazy_mmu::with::<Kernel, _>(|mmu| {
+/// #     mmu.note_store();
+/// #     assert_eq!(WORD.load(Ordering::Relaxed), 0b101 << 28);
+/// # });
+/// # assert_eq!(WORD.load(Ordering::Relaxed), 0);
+/// ```
 ///
 /// # How to implement
 ///
-/// * Every change of the bits is one that no exception handler, interrupt handler or other CPU can
-///   undo, given who else writes that memory.
-/// * [`inert`](Self::inert) can be a handle of a static of the same layout, with all bits clear.
-/// * Relaxed atomic accesses suffice: the bits are read by their own thread only, and a context
-///   switch orders what it must (see [`Backend`](crate::Backend)). They must be atomic accesses,
-///   not those of a [`Cell`](core::cell::Cell): an exception handler on the same thread may change
-///   the bits between any two instructions, and the compiler must not move a look at a `Cell` out
-///   of a loop of stores.
+/// * Consider who else writes the memory of the bits. No exception handler, interrupt handler or
+///   other CPU may be able to undo a change of the bits.
+/// * [`inert`](Self::inert) can point to a static of the same layout, with all bits clear.
+/// * Relaxed atomic accesses are enough, because only the thread itself reads its bits, and a
+///   context switch has barriers of its own (see [`Backend`](crate::Backend)).
+/// * Accesses through a [`Cell`](core::cell::Cell) are wrong. An exception handler on the same
+///   thread can change the bits between any two instructions, and the compiler could move the read
+///   of a `Cell` out of a loop of stores.
 pub trait Storage: Copy + PartialEq + 'static {
-    /// The place of a section that has no effect on the thread: always [empty](Bits::EMPTY), never
-    /// changed, and equal to no thread's.
+    /// Returns the place of an inert section: always [empty](Bits::EMPTY), never changed, and
+    /// different from the place of every thread.
     ///
-    /// The store of such a section finds no bit set, so its pair follows at once.
+    /// A store through an inert section finds all bits clear there, so its pair follows at once.
     fn inert() -> Self;
 
-    /// The bits as they are.
+    /// Returns the bits.
     fn load(self) -> Bits;
 
-    /// Sets `bits`. The caller has just seen the bits `seen`.
+    /// Sets `bits`. The caller has just read the bits `seen`.
     ///
-    /// An exception handler may have run since. It restores the bits, except that it may have
-    /// executed the pair and cleared PENDING; to set PENDING again then costs a pair, and loses
-    /// none. So a storage that nobody else writes need not look again.
+    /// An exception handler may have run since `seen` was read. It restores the bits, except that
+    /// it may have flushed [`PENDING`](Bits::PENDING). If the storage sets PENDING again, an
+    /// unneeded pair executes later, but no pair is lost. A storage that no other code writes can
+    /// therefore write `seen` and `bits` without a second read.
     ///
     /// # Safety
     ///
-    /// The bits say which barriers are owed. Only the [state machine](crate::raw) changes them, or
-    /// a storage that passes its calls on. `seen` is what the caller's last [`load`](Self::load),
-    /// or change, left there.
+    /// * The caller is the [state machine](crate::raw), or a storage that forwards its calls,
+    ///   because the bits record which barriers are pending.
+    /// * `seen` is the result of the caller's last [`load`](Self::load) or change.
     unsafe fn set(self, seen: Bits, bits: Bits);
 
-    /// Clears `bits`. The caller has just seen the bits `seen`.
+    /// Clears `bits`. The caller has just read the bits `seen`, as for [`set`](Self::set).
     ///
     /// # Safety
     ///
-    /// As for [`set`](Self::set).
+    /// The duties are those of [`set`](Self::set).
     unsafe fn clear(self, seen: Bits, bits: Bits);
 
-    /// Where the bits are, for [`Event::HandleMade`](crate::Event::HandleMade). Null: not told.
+    /// Returns the address of the bits, for [`Event::HandleMade`](crate::Event::HandleMade), or
+    /// null.
     #[doc(hidden)]
     #[inline]
     fn address(self) -> *const () {
@@ -142,32 +217,48 @@ pub trait Storage: Copy + PartialEq + 'static {
     }
 }
 
-/// The four bits number `FIRST` to `FIRST + 3` of a 64-bit flags word that others write too.
+/// The bits `FIRST` to `FIRST + 3` of a 64-bit flags word that other code writes too.
 ///
-/// This is Linux's arrangement: `thread_info.flags` also holds `TIF_NEED_RESCHED` and its like,
-/// which other CPUs set at any time. Every change is one atomic read-modify-write, so neither their
-/// bits nor ours get lost. The four bits are adjacent, because then one mask tests them all.
+/// Linux has such a word: `thread_info.flags` also holds `TIF_NEED_RESCHED` and other flags, which
+/// other CPUs set at any time. Every change is one atomic read-modify-write, so no change of either
+/// side is lost. The four bits are adjacent, because one mask then tests all of them.
+///
+/// An aarch64 kernel uses [`FlagsAt`](crate::aarch64::FlagsAt) instead.
+///
+/// ```
+/// use core::ptr::NonNull;
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::{Bits, SharedWord, Storage};
+///
+/// static FLAGS: AtomicU64 = AtomicU64::new(0);
+///
+/// // SAFETY: a static is always valid, and all code accesses it by 64-bit atomic accesses. No
+/// // other code changes the bits 28 to 31.
+/// let bits = unsafe { SharedWord::<28>::from_ptr(NonNull::from(&FLAGS)) };
+/// assert_eq!(bits.load(), Bits::EMPTY);
+/// ```
 ///
 /// # Panics
 ///
-/// At compile time, when `FIRST` is over 60.
+/// The program does not compile if `FIRST` is greater than 60.
 #[derive(Clone, Copy, PartialEq)]
 pub struct SharedWord<const FIRST: u32>(NonNull<FlagsWord>);
 
 impl<const FIRST: u32> SharedWord<FIRST> {
     const CHECKED: () = assert!(
         FIRST <= 60,
-        "the four bits of a SharedWord begin at bit 60 at most"
+        "`FIRST` must be at most 60: the four bits of a `SharedWord` must fit in 64 bits"
     );
 
-    /// The bits in the word at `word`.
+    /// Returns the place of the bits in the word at `word`.
     ///
     /// # Safety
     ///
-    /// * `word` points to an aligned 64-bit word that stays valid as long as the returned handle,
-    ///   or a copy of it, is used: as long as the thread whose flags it holds.
-    /// * All other accesses to the word are *64-bit* atomic accesses (an access of another width to
-    ///   the same memory at the same time is a data race), and nobody else changes these four bits.
+    /// * `word` points to an aligned 64-bit word that stays valid as long as the result, or a copy
+    ///   of it, is used: as long as the thread whose flags it holds.
+    /// * All other accesses to the word are *64-bit* atomic accesses, because an access of another
+    ///   width to the same memory at the same time is a data race.
+    /// * No other code changes these four bits.
     #[inline]
     pub const unsafe fn from_ptr(word: NonNull<FlagsWord>) -> Self {
         let () = Self::CHECKED;
@@ -176,7 +267,7 @@ impl<const FIRST: u32> SharedWord<FIRST> {
 
     #[inline]
     fn word(&self) -> &FlagsWord {
-        // SAFETY: `from_ptr` demands a word that is valid as long as this handle is used.
+        // SAFETY: the caller of `from_ptr` promises that the word is valid while `self` is used.
         unsafe { self.0.as_ref() }
     }
 
@@ -185,7 +276,7 @@ impl<const FIRST: u32> SharedWord<FIRST> {
     }
 }
 
-/// The flags word of inert sections, for [`Storage::inert`].
+/// Returns the flags word of inert sections, for [`Storage::inert`].
 #[inline]
 pub(crate) fn inert_word() -> &'static FlagsWord {
     #[cfg(not(loom))]
@@ -202,13 +293,13 @@ pub(crate) fn inert_word() -> &'static FlagsWord {
     }
 }
 
-/// `bits` in a flags word, where they begin at bit `first`.
+/// Returns the flags word that has only `bits`, of which the first is bit `first`.
 #[inline]
 pub(crate) const fn to_word(bits: Bits, first: u32) -> u64 {
     (bits.0 as u64) << first
 }
 
-/// The four bits that begin at bit `first` of `word`.
+/// Returns the four bits of `word` that begin at bit `first`.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the other bits are masked")]
 pub(crate) const fn from_word(word: u64, first: u32) -> Bits {
@@ -245,23 +336,27 @@ impl<const FIRST: u32> Storage for SharedWord<FIRST> {
     }
 }
 
-/// A byte of the thread's own, which nobody else writes.
+/// A byte that only its own thread writes.
 ///
-/// No atomic read-modify-write is needed, only plain load and store instructions: other CPUs do not
-/// know the byte, and an interrupt handler leaves it alone, because its sections are inert. A
-/// synchronous exception handler does write it, between any two instructions, but puts back what it
-/// found; see [`raw`](crate::raw) for its duty.
+/// The changes are plain load and store instructions, not atomic read-modify-writes. Other CPUs do
+/// not access the byte. An interrupt handler does not change it, because its sections are inert. A
+/// synchronous exception handler can change it between any two instructions, but restores the value
+/// that it found, except for [`PENDING`](Bits::PENDING) (see
+/// [`raw`](crate::raw#exception-handlers)).
+///
+/// [`Backend`](crate::Backend) has an example. An aarch64 kernel uses
+/// [`ByteAt`](crate::aarch64::ByteAt) instead.
 #[derive(Clone, Copy, PartialEq)]
 pub struct OwnByte(NonNull<AtomicU8>);
 
 impl OwnByte {
-    /// The bits in the byte at `byte`. A new thread's byte is zero.
+    /// Returns the place of the bits in the byte at `byte`, which is zero in a new thread.
     ///
     /// # Safety
     ///
-    /// * `byte` points to a byte that stays valid as long as the returned handle, or a copy of it,
-    ///   is used: as long as the thread to which it belongs.
-    /// * Nobody else writes it, and others read it by one-byte atomic loads only.
+    /// * `byte` points to a byte that stays valid as long as the result, or a copy of it, is used:
+    ///   as long as the thread to which it belongs.
+    /// * No other code writes the byte. Other code reads it by one-byte atomic loads only.
     #[inline]
     pub const unsafe fn from_ptr(byte: NonNull<AtomicU8>) -> Self {
         Self(byte)
@@ -269,7 +364,7 @@ impl OwnByte {
 
     #[inline]
     fn byte(&self) -> &AtomicU8 {
-        // SAFETY: `from_ptr` demands a byte that is valid as long as this handle is used.
+        // SAFETY: the caller of `from_ptr` promises that the byte is valid while `self` is used.
         unsafe { self.0.as_ref() }
     }
 
@@ -281,8 +376,7 @@ impl OwnByte {
 impl Storage for OwnByte {
     #[inline]
     fn inert() -> Self {
-        // The first byte of the word, so that a place of either kind is the inert one by its
-        // address.
+        // The first byte of the word, so that both kinds of place have the same inert address.
         #[cfg(not(loom))]
         return Self(NonNull::from(inert_word()).cast());
         #[cfg(loom)]

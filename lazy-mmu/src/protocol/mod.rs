@@ -1,6 +1,6 @@
 //! The protocol: the bits of a thread, the tokens, the contract with a kernel, the state machine.
 //!
-//! It knows no architecture and no guard.
+//! It does not depend on an architecture or on a guard.
 
 pub(crate) mod backend;
 pub(crate) mod bits;

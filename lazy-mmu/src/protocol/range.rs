@@ -1,17 +1,27 @@
-//! Ranges of virtual addresses, and what an invalidation removes from the TLBs.
+//! Ranges of virtual addresses, and the TLB invalidations for them.
 //!
 //! Separate from the contract because the sections build these values, and the machines read them.
 
 use core::fmt;
 use core::ops::Range;
 
-/// Whole pages of virtual addresses, which do not run over the end of the address space.
+/// A range of whole pages of virtual addresses, within the 64-bit address space.
 ///
-/// The addresses are the kernel's, or those of every address space ("all ASIDs"), unless
-/// [`of_asid`](Self::of_asid) says otherwise.
+/// The range belongs to the kernel, or to every address space ("all ASIDs"), unless
+/// [`of_asid`](Self::of_asid) limits it to one.
 ///
-/// An architecture's granule makes one: [`Granule::range`](crate::aarch64::Granule::range), and
-/// [`Granule::entry`](crate::aarch64::Granule::entry) for the range of one entry.
+/// On aarch64, [`Granule::range`](crate::aarch64::Granule::range) makes a range, and
+/// [`Granule::entry`](crate::aarch64::Granule::entry) makes the range of one entry.
+///
+/// ```
+/// use lazy_mmu::VirtualRange;
+/// use lazy_mmu::aarch64::Granule;
+///
+/// let range = Granule::Kib4.range(0xffff_8000_0000_0000, 3)?;
+/// assert_eq!(range, VirtualRange::new(12, 0xffff_8000_0000_0000, 3)?);
+/// assert_eq!(range.pages() << range.page_shift(), 0x3000); // bytes
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct VirtualRange {
     start: u64,
@@ -22,28 +32,29 @@ pub struct VirtualRange {
 }
 
 impl VirtualRange {
-    /// No page.
+    /// The empty range.
     pub(crate) const NOTHING: Self = match Self::new(12, 0, 0) {
         Ok(nothing) => nothing,
         Err(_) => unreachable!(),
     };
 
-    /// `pages` pages of `1 << page_shift` bytes each, from the virtual address `start` (in bytes)
-    /// on.
+    /// Returns the range of `pages` pages that begins at the virtual address `start`, in bytes.
+    ///
+    /// A page has `1 << page_shift` bytes.
     ///
     /// # Errors
     ///
-    /// [`BadRange::Unaligned`] if `start` is not a multiple of the page size, [`BadRange::Wraps`]
-    /// if the last page is beyond the end of the 64-bit address space.
+    /// * [`BadRange::Unaligned`] if `start` is not a multiple of the page size
+    /// * [`BadRange::Wraps`] if the last page is beyond the end of the 64-bit address space
     ///
     /// # Panics
     ///
-    /// If `page_shift` is not 12, 14 or 16: pages have 4, 16 or 64 KiB.
+    /// Panics if `page_shift` is not 12, 14 or 16, for pages of 4, 16 or 64 KiB.
     #[expect(clippy::cast_possible_truncation, reason = "16 at most")]
     pub const fn new(page_shift: u32, start: u64, pages: u64) -> Result<Self, BadRange> {
         assert!(
             matches!(page_shift, 12 | 14 | 16),
-            "pages have 4, 16 or 64 KiB: a `page_shift` of 12, 14 or 16"
+            "`page_shift` must be 12, 14 or 16, for pages of 4, 16 or 64 KiB"
         );
         let align = 1 << page_shift;
         if start & (align - 1) != 0 {
@@ -52,7 +63,7 @@ impl VirtualRange {
                 align,
             });
         }
-        // Pages up to the end. In bytes that is one too many for 64 bits at address 0.
+        // The number of pages up to the end. In bytes it would need 65 bits for the address 0.
         let room = ((u64::MAX - start) >> page_shift) + 1;
         if pages > room {
             return Err(BadRange::Wraps { start, pages });
@@ -66,16 +77,29 @@ impl VirtualRange {
         })
     }
 
-    /// The pages of `1 << page_shift` bytes that `addresses` (in bytes) cover.
+    /// Returns the range of the virtual addresses `addresses`, in bytes.
+    ///
+    /// A page has `1 << page_shift` bytes.
+    ///
+    /// ```
+    /// use lazy_mmu::{BadRange, VirtualRange};
+    ///
+    /// let range = VirtualRange::of_addresses(12, 0x4000_0000..0x4000_4000)?;
+    /// assert_eq!((range.start(), range.pages()), (0x4000_0000, 4));
+    ///
+    /// let error = VirtualRange::of_addresses(12, 0x4000_0000..0x4000_0010).unwrap_err();
+    /// assert_eq!(error, BadRange::Unaligned { address: 0x4000_0010, align: 4096 });
+    /// # Ok::<(), BadRange>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`BadRange::Unaligned`] if one of the bounds is not a multiple of the page size,
-    /// [`BadRange::Wraps`] if the end is below the start.
+    /// * [`BadRange::Unaligned`] if a bound is not a multiple of the page size
+    /// * [`BadRange::Wraps`] if the end is below the start
     ///
     /// # Panics
     ///
-    /// If `page_shift` is not 12, 14 or 16: pages have 4, 16 or 64 KiB.
+    /// Panics if `page_shift` is not 12, 14 or 16, for pages of 4, 16 or 64 KiB.
     pub const fn of_addresses(page_shift: u32, addresses: Range<u64>) -> Result<Self, BadRange> {
         let Range { start, end } = addresses;
         let align = 1 << page_shift;
@@ -94,16 +118,25 @@ impl VirtualRange {
         Self::new(page_shift, start, bytes >> page_shift)
     }
 
-    /// The first virtual address, in bytes.
+    /// Returns the first virtual address, in bytes.
     pub const fn start(self) -> u64 {
         self.start
     }
 
-    /// The same addresses, of the user's address space `asid` only.
+    /// Limits the range to one user address space, `asid`.
     ///
-    /// It removes the translations that have the ASID. It may leave global ones, so it is not for
-    /// the kernel's. A kernel that has two ASIDs for an address space (page-table isolation) needs
-    /// two ranges, or one of all address spaces.
+    /// An invalidation of the result removes the translations with this ASID. It may keep global
+    /// translations, so the result is not for the addresses of the kernel. With page-table
+    /// isolation, an address space has two ASIDs and needs two ranges, or one of all address
+    /// spaces.
+    ///
+    /// ```
+    /// use lazy_mmu::aarch64::Granule;
+    ///
+    /// let page = Granule::Kib4.range(0x4000_0000, 1)?.of_asid(7);
+    /// assert_eq!(page.asid(), Some(7));
+    /// # Ok::<(), lazy_mmu::BadRange>(())
+    /// ```
     #[must_use]
     pub const fn of_asid(self, asid: u16) -> Self {
         Self {
@@ -112,13 +145,16 @@ impl VirtualRange {
         }
     }
 
-    /// The same addresses, for an invalidation that only the CPU which executes it needs.
+    /// Limits the invalidation of the range to the CPU that executes it.
     ///
     /// # Safety
     ///
-    /// For each use of the result, of a copy, or of a range made of it: until the invalidation has
-    /// been executed the thread stays on its CPU, and no other CPU uses the translations, or may
-    /// have them in its TLB. For example, the address space has run on this CPU only.
+    /// The duties hold for each use of the result, of a copy of it, and of a range made from it.
+    /// Until the invalidation has executed:
+    ///
+    /// * The thread stays on its CPU.
+    /// * No other CPU uses the translations or can have them in its TLB. For example, the address
+    ///   space has run on this CPU only.
     #[must_use]
     pub const unsafe fn on_this_cpu(self) -> Self {
         Self {
@@ -127,30 +163,38 @@ impl VirtualRange {
         }
     }
 
-    /// How many pages it has.
+    /// Returns the number of pages.
     pub const fn pages(self) -> u64 {
         self.pages
     }
 
-    /// log2 of the bytes in a page.
+    /// Returns the binary logarithm of the bytes in a page: 12, 14 or 16.
     pub const fn page_shift(self) -> u32 {
         self.page_shift as u32
     }
 
-    /// The one address space; `None` for the kernel's addresses, and for those of all address
-    /// spaces.
+    /// Returns the ASID of the address space, or `None` for the kernel and for all address spaces.
     pub const fn asid(self) -> Option<u16> {
         self.asid
     }
 
-    /// Whether only the CPU that executes the invalidation needs it.
+    /// Returns whether the invalidation is limited to the CPU that executes it.
     pub const fn this_cpu(self) -> bool {
         self.this_cpu
     }
 
-    /// The smallest range with both in it; an empty one adds nothing. Of two address spaces it
-    /// makes all. Of two page sizes it makes the whole address space, because one invalidation by
-    /// range is for pages of one size.
+    /// Returns the smallest range that contains both. An empty range adds nothing.
+    ///
+    /// The hull of two address spaces covers all address spaces. The hull of two page sizes is the
+    /// whole address space, because an invalidation by range is for pages of one size.
+    ///
+    /// ```
+    /// use lazy_mmu::aarch64::Granule;
+    ///
+    /// let [low, high] = [0x4000_0000, 0x4000_4000].map(|start| Granule::Kib4.range(start, 1));
+    /// assert_eq!(low?.hull(high?).pages(), 5);
+    /// # Ok::<(), lazy_mmu::BadRange>(())
+    /// ```
     #[must_use]
     pub const fn hull(self, other: Self) -> Self {
         if self.pages == 0 {
@@ -177,18 +221,18 @@ impl VirtualRange {
         }
     }
 
-    /// Whether the hull has no other addresses than the two have.
+    /// Returns whether the hull contains only the addresses of the two.
     pub(crate) fn is_adjoined_by(self, other: Self) -> bool {
         let of = |it: Self| (it.page_shift, it.this_cpu, it.asid);
         of(self) == of(other) && self.page() <= other.end_page() && other.page() <= self.end_page()
     }
 
-    /// The number of the first page.
+    /// Returns the number of the first page.
     const fn page(self) -> u64 {
         self.start >> self.page_shift
     }
 
-    /// The number of the page behind the last.
+    /// Returns the number of the page behind the last one.
     const fn end_page(self) -> u64 {
         self.page() + self.pages
     }
@@ -214,25 +258,32 @@ const fn max(a: u64, b: u64) -> u64 {
     if a > b { a } else { b }
 }
 
-/// What is wrong with a range.
+/// The error of a range that cannot exist.
+///
+/// ```
+/// use lazy_mmu::aarch64::Granule;
+///
+/// let error = Granule::Kib4.range(0x4000_0010, 1).unwrap_err();
+/// assert_eq!(error.to_string(), "the address 0x40000010 is not a multiple of 0x1000");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadRange {
     /// A bound is not a multiple of the page size, or of the bytes that the entry translates.
     Unaligned {
-        /// The bound.
+        /// The bound, a virtual address in bytes.
         address: u64,
-        /// What it must be a multiple of, in bytes.
+        /// The required alignment, in bytes.
         align: u64,
     },
-    /// The range runs over the end of the address space.
+    /// The range goes beyond the end of the 64-bit address space.
     Wraps {
-        /// The first address.
+        /// The first virtual address, in bytes.
         start: u64,
         /// The number of pages.
         pages: u64,
     },
-    /// The granule has no such level.
+    /// The granule does not have the level.
     NoSuchLevel {
         /// The level.
         level: u8,
@@ -257,7 +308,7 @@ impl fmt::Display for BadRange {
     }
 }
 
-/// As `Display`, because addresses are read in hexadecimal.
+/// Formats as `Display` does, because people read addresses in hexadecimal.
 impl fmt::Debug for BadRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BadRange({self})")
@@ -266,50 +317,66 @@ impl fmt::Debug for BadRange {
 
 impl core::error::Error for BadRange {}
 
-/// Which entries of the walks an invalidation removes: leaves of which size, or all levels.
+/// The entries that an invalidation removes: leaves of one size, or the entries of all levels.
+///
+/// ```
+/// use lazy_mmu::Scope;
+/// use lazy_mmu::aarch64::Granule;
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// // A block of 2 MiB was removed: one TLBI is enough.
+/// let block = Granule::Kib4.entry(2, 0xffff_8000_0000_0000)?;
+/// lazy_mmu::invalidate::<Mmu>(block, Scope::leaves(21));
+/// # use lazy_mmu::sim::{Event, take_trace};
+/// # assert_eq!(take_trace().iter().filter(|it| matches!(it, Event::Tlbi(_))).count(), 1);
+///
+/// // A table of 512 pages was removed: walks may have cached the entry that linked it.
+/// lazy_mmu::invalidate::<Mmu>(block, Scope::ALL_LEVELS);
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Scope {
-    /// log2 of the bytes that one leaf translates; 0: a page.
+    /// The binary logarithm of the bytes that one leaf translates. 0 means a page.
     entry_shift: u8,
     all_levels: bool,
 }
 
 impl Scope {
-    /// The leaves, each of which is a page: enough when pages have changed (Linux:
+    /// The scope of leaves that are pages: enough if pages have changed (Linux:
     /// `flush_tlb_kernel_range`).
     pub const PAGES: Self = Self {
         entry_shift: 0,
         all_levels: false,
     };
 
-    /// The leaves and the tables above them, which walks may have cached: needed when a table is
-    /// taken away (Linux: `__flush_tlb_kernel_pgtable`).
+    /// The scope of leaves and of the tables above them, which walks may have cached: needed if a
+    /// table is removed (Linux: `__flush_tlb_kernel_pgtable`).
     pub const ALL_LEVELS: Self = Self {
         entry_shift: 0,
         all_levels: true,
     };
 
-    /// The leaves, each of which translates `1 << entry_shift` bytes: one operation is enough for a
-    /// block.
+    /// Returns the scope of leaves that translate `1 << entry_shift` bytes each. A block then needs
+    /// one TLBI, not one for each page.
     ///
     /// # Panics
     ///
-    /// If `entry_shift` is over 63.
+    /// Panics if `entry_shift` is greater than 63.
     #[expect(clippy::cast_possible_truncation, reason = "checked")]
     pub const fn leaves(entry_shift: u32) -> Self {
-        assert!(entry_shift < 64, "an entry translates less than 64 bits");
+        assert!(entry_shift < 64, "`entry_shift` must be less than 64");
         Self {
             entry_shift: entry_shift as u8,
             all_levels: false,
         }
     }
 
-    /// Whether the tables above the leaves are removed too.
+    /// Returns whether the scope includes the tables above the leaves.
     pub const fn all_levels(self) -> bool {
         self.all_levels
     }
 
-    /// The smallest scope with both in it.
+    /// Returns the smallest scope that contains both.
     fn union(self, other: Self) -> Self {
         Self {
             entry_shift: self.entry_shift.min(other.entry_shift),
@@ -318,18 +385,33 @@ impl Scope {
     }
 }
 
-/// A range, and which of the entries that translate it are removed.
+/// A TLB invalidation: a range, and the entries that are removed for it.
+///
+/// Sections build these values, and [`Machine::invalidate`](crate::Machine::invalidate) executes
+/// them.
+///
+/// ```
+/// use lazy_mmu::aarch64::Granule;
+/// use lazy_mmu::{Invalidation, Scope};
+///
+/// let range = Granule::Kib4.entry(2, 0xffff_8000_0000_0000)?;
+/// let block = Invalidation { range, scope: Scope::leaves(21) };
+/// assert_eq!(block.entry_shift(), 21);
+/// let table = Invalidation { scope: Scope::ALL_LEVELS, ..block };
+/// assert_eq!(block.union(table), table);
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Invalidation {
-    /// The virtual addresses.
+    /// The range of virtual addresses.
     pub range: VirtualRange,
-    /// Which entries.
+    /// The entries that are removed.
     pub scope: Scope,
 }
 
 impl Invalidation {
-    /// log2 of the bytes that one operation must cover: what a leaf translates. With all levels it
-    /// is a page, because a table may have been there.
+    /// Returns the binary logarithm of the bytes that one TLBI covers: those of a leaf. With all
+    /// levels they are those of a page, because the range may have had a table of pages.
     pub const fn entry_shift(&self) -> u32 {
         let (page, entry) = (self.range.page_shift as u32, self.scope.entry_shift as u32);
         if self.scope.all_levels || entry < page {
@@ -339,7 +421,7 @@ impl Invalidation {
         }
     }
 
-    /// The smallest one with both in it; one of an empty range adds nothing.
+    /// Returns the smallest invalidation that contains both. One of an empty range adds nothing.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         let range = self.range.hull(other.range);

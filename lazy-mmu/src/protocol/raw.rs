@@ -1,86 +1,123 @@
-//! The state machine, and its bare token for FFI.
+//! The state machine, and its bare tokens for C and assembly.
 //!
-//! Everything else in the crate is a typed form of what is here. The functions are `unsafe` because
-//! code can leak a bare [`State`], or pass it on out of order, and then a barrier is lost or the
-//! mode stays on. Use them where no guard can live: at the border to C or assembly.
+//! The rest of the crate consists of typed forms of these functions. Use the functions only where a
+//! guard cannot live, such as at the border to C. They are `unsafe` because code can forget a bare
+//! token or pass it on out of order. Then a barrier is lost, or the mode stays on.
 //!
 //! ```
 //! use lazy_mmu::raw::{self, State};
-//! use lazy_mmu::sim::Sim;
+//! # type Mmu = lazy_mmu::sim::Sim;
 //!
 //! /// # Safety
 //! ///
-//! /// The state is passed to the matching `mmu_leave`, on every path, in order, on the same thread.
+//! /// The caller passes the state to the matching `mmu_leave`, on every path, in order, and on
+//! /// the same thread.
 //! #[unsafe(no_mangle)]
 //! unsafe extern "C" fn mmu_enter() -> State {
-//!     // SAFETY: the caller's promise is the same.
-//!     unsafe { raw::enter::<Sim>() }
+//!     // SAFETY: the caller promises the same.
+//!     unsafe { raw::enter::<Mmu>() }
 //! }
 //!
 //! /// # Safety
 //! ///
-//! /// `state` is what the matching `mmu_enter` returned, and no other value.
+//! /// `state` is the value that the matching `mmu_enter` returned.
 //! #[unsafe(no_mangle)]
 //! unsafe extern "C" fn mmu_leave(state: State) {
-//!     // SAFETY: the caller's promise is the same.
-//!     unsafe { raw::leave::<Sim>(state) }
+//!     // SAFETY: the caller promises the same.
+//!     unsafe { raw::leave::<Mmu>(state) }
 //! }
-//! # // SAFETY: passed on at once.
+//! # // SAFETY: the state is passed on at once.
 //! # unsafe { mmu_leave(mmu_enter()) };
 //! ```
 //!
 //! # The state machine
 //!
-//! Four [bits](crate::Bits) a thread, and a token. All of it:
+//! The state is four [bits](crate::Bits) per thread: ACTIVE, PENDING, PAUSED and OWNED. A token
+//! records the effect of an enter: *Outermost*, *Nested* or *Inert*. A thread *defers* if ACTIVE is
+//! set, PAUSED is clear, and the CPU is not in interrupt context. The *pair* is `dsb ishst; isb`.
 //!
-//! * **enter**: in an interrupt, or if PAUSED is set, the section is *Inert*. Else ACTIVE is set:
-//!   if it was set before, the section is *Nested*; if not, *Outermost*.
-//! * **join**: if the thread defers (ACTIVE, not PAUSED, not in an interrupt), nothing, and nothing
-//!   at the end. Else as enter, and the end is the leave.
-//! * **leave**, *Nested*: if PENDING is set, clear it, then the barrier pair. *Outermost*: if
-//!   PENDING is set, the pair; then clear all bits but PAUSED, at once. *Inert*: as flush.
-//! * **store**: the descriptor first. Then, if it needs the pair: if PENDING is set, done; if the
-//!   thread defers, set PENDING; else the pair at once. Through an *Inert* section, and in an
-//!   interrupt without a section, the pair at once.
-//! * **pause**: in an interrupt *Inert*. Else flush; then, if PAUSED is set, *Nested*; else set it:
-//!   *Outermost*.
-//! * **resume**: *Outermost*: clear PAUSED. *Inert*: as flush.
-//! * **flush**: in an interrupt, through an *Inert* section or without one, nothing. Else, if
-//!   PENDING is set, clear it, then the pair.
+//! * **enter**. In interrupt context, or if PAUSED is set, the section is *Inert*. Otherwise it is
+//!   *Nested* if ACTIVE is set. If ACTIVE is clear, enter sets it, and the section is *Outermost*.
+//! * **join**. If the thread defers, join and its end do nothing. Otherwise join is enter, and its
+//!   end is leave.
+//! * **store**. It writes the descriptor first. If the descriptor needs the pair, then:
+//!   * In interrupt context without a section, or through an *Inert* section, the pair follows.
+//!   * Otherwise, if PENDING is set, the store is complete, because a later pair covers it.
+//!   * Otherwise, if ACTIVE is set and PAUSED is clear, it sets PENDING.
+//!   * Otherwise the pair follows.
+//! * **flush**. If PENDING is set, it clears PENDING and then executes the pair. In interrupt
+//!   context, a flush without a section or through an *Inert* section does nothing.
+//! * **leave**. *Outermost*: if PENDING is set, it executes the pair. Then it clears all bits
+//!   except PAUSED, in one access. *Nested* and *Inert*: as flush.
+//! * **pause**. In interrupt context, a pause without a section or through an *Inert* section is
+//!   *Inert*. Otherwise it flushes. If PAUSED is set, it is *Nested*. If PAUSED is clear, it sets
+//!   PAUSED, and is *Outermost*.
+//! * **resume**. *Outermost*: it clears PAUSED. *Nested*: it does nothing. *Inert*: as flush.
 //!
-//! A section that is entered through the task's handle has no token. Its enter sets `OWNED` with
-//! `ACTIVE`, if no bit is set. Its leave is that of *Outermost* if `OWNED` is set, else that of
-//! *Nested*. Where `OWNED` is set at the enter, the handle's last guard was forgotten; that section
-//! is left first, as *Outermost*. It is never *Inert*: its stores ask the bits, so they are
-//! immediate only as long as a pause lasts; and it does not ask whether this is an interrupt,
-//! because a handle is not used in one.
+//! Outside interrupt context and without a pause, a thread moves between three states:
 //!
-//! Every leave that is not inert emits what is due, the nested ones too, because the caller may use
-//! the mapping when the function that opened the section returns; only the outermost ends the mode.
-//! What enter did is in the token, so that leave undoes exactly that, though the context has
-//! changed in between (softirqs disabled, say).
+//! ```text
+//!              enter              store that needs the pair
+//!   all clear ------->  ACTIVE  ---------------------------->  ACTIVE, PENDING
+//!       ^               |    ^                                    |       |
+//!       |               |    '---- pair <- flush, nested leave ---'       |
+//!       |               |                                                 |
+//!       '-- outermost <-'                                                 |
+//!       |     leave                                                       |
+//!       '------------------------- pair <- outermost leave ---------------'
+//! ```
 //!
-//! An *Inert* section, or pause, has changed nothing, so its end has nothing to undo. But the cause
-//! may have ended inside it: the stretch with softirqs disabled that counted as an interrupt, or
-//! the pause. Stores that the thread made after that were deferred into a section further up, and
-//! the end of the inert one emits their pair. (If softirqs are disabled when it ends, it cannot
-//! tell whose pair is pending, and leaves it to the section further up.)
+//! Nesting changes the bits and executes pairs as follows:
 //!
-//! The guards keep to this, with one addition for the proofs that they hand out: see
-//! [`soundness`](crate::soundness), on the proof of a section that is inert.
+//! ```text
+//!   enter      Outermost   ACTIVE
+//!     store                ACTIVE, PENDING
+//!     enter    Nested      ACTIVE, PENDING
+//!       store              ACTIVE, PENDING
+//!     leave    pair        ACTIVE             both stores are visible
+//!     store                ACTIVE, PENDING
+//!   leave      pair        all clear          the third store is visible
+//! ```
+//!
+//! Every leave of a section that is not inert emits a pending pair. Nested sections do this too,
+//! because the caller of the function that opened the section may use the mapping. Only the
+//! outermost leave ends the mode. The token records the effect of the enter, so the leave undoes
+//! that effect even if the context has changed. For example, the thread may have disabled softirqs.
+//!
+//! An inert section or pause has changed nothing, so its end has nothing to undo. However, its
+//! cause can end inside it. The pause ends, or the thread enables softirqs, in a kernel that treats
+//! disabled softirqs as interrupt context. Later stores of the thread are then deferred into a
+//! section around the inert one. The end of the inert section emits their pair. If softirqs are
+//! disabled again at that end, it cannot tell whose pair is pending, and the section around it
+//! emits the pair.
+//!
+//! The [task handle](crate::Task) has sections without a token:
+//!
+//! * Their enter sets OWNED and ACTIVE if all bits are clear.
+//! * If OWNED is set at the enter, the last guard of the handle was forgotten. The enter then
+//!   leaves the section of that guard first, as *Outermost*.
+//! * Their leave is that of *Outermost* if OWNED is set, and that of *Nested* otherwise.
+//! * They are never *Inert*. Their stores test the bits, and are immediate only while a pause
+//!   lasts. They do not test for interrupt context, because a handle is not used there.
+//!
+//! The guards follow these rules. The [proofs](crate::Visible) of guards have one more rule: see
+//! [`soundness`](crate::soundness#what-the-state-machine-handles-at-run-time).
 //!
 //! # Exception handlers
 //!
-//! An *interrupt* handler neither sees nor changes the bits of the thread that it interrupted. A
-//! *synchronous exception* handler runs on behalf of the thread: its section is Nested in the
-//! thread's, and flushes when it is left. Such a handler must open a section of its own, which does
-//! not join, for its stores. A store without one, made just where the thread is leaving its
-//! outermost section, may be deferred; then nobody is left to emit its pair, and the loss is
-//! silent.
+//! An *interrupt* handler does not change the bits of the thread that it interrupted, and its
+//! stores do not depend on them.
 //!
-//! The handler's flush emits the pair of its own stores. A store that the thread was just making,
-//! or a pair that it was just about to execute, when the exception came, is the thread's own to
-//! complete: the handler's flush, and its proof ([`Visible`](crate::Visible)), do not cover that.
+//! A *synchronous exception* handler runs on behalf of the thread. Its section is nested in an open
+//! section of the thread, and flushes when it is left. Such a handler must open its own section for
+//! its stores, and this section must not join. The exception can arrive while the thread leaves its
+//! outermost section. If the handler stores without a section then, the store can be deferred
+//! although no later leave emits its pair. The barrier would be lost silently.
+//!
+//! The flush of the handler emits the pair of the handler's own stores. The exception can also
+//! arrive between a store of the thread and the change of its bits, or just before the thread
+//! executes a pair. In both cases the thread completes its stores itself. The flush and the proof
+//! ([`Visible`](crate::Visible)) of the handler do not cover them.
 
 use core::sync::atomic::{Ordering, compiler_fence};
 
@@ -93,30 +130,34 @@ pub use super::token::{Kind, PauseState, State};
 
 /// Enters a section on the current thread.
 ///
+/// The [module](self) has an example.
+///
 /// # Safety
 ///
-/// The returned state is passed to [`leave`] of the same backend
+/// The caller passes the returned state to [`leave`] of the same backend:
 ///
-/// * exactly once, on every path, an error's and a panic's too;
-/// * on the same thread, in the context in which it was entered (not by a handler that interrupted
-///   it);
-/// * in order: states of sections entered later are left first.
+/// * exactly once, on every path, including errors and panics
+/// * on the same thread, and in the context in which it entered the section, not in a handler that
+///   interrupts it
+/// * in order: sections that were entered later are left first
 #[inline]
 pub unsafe fn enter<B: Backend>() -> State {
     let (bits, in_interrupt) = B::context();
     state(enter_at::<B>(bits, in_interrupt))
 }
 
-/// Leaves the section for which `state` was returned: emits what is due, and, if it was the
-/// outermost, ends the mode.
+/// Leaves the section of `state`: emits the pair if a store awaits it, and ends the mode if the
+/// section is the outermost.
+///
+/// The [module](self) has an example.
 ///
 /// # Safety
 ///
-/// As promised for the [`enter`] that returned `state`.
+/// The duties are those of the [`enter`] that returned `state`.
 #[inline]
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "the state is consumed: it must not be left twice"
+    reason = "the token is consumed, so that a section cannot be left twice"
 )]
 pub unsafe fn leave<B: Backend>(state: State) {
     match state.kind() {
@@ -126,42 +167,58 @@ pub unsafe fn leave<B: Backend>(state: State) {
     }
 }
 
-/// Pauses the mode on the current thread: emits what is pending; until the resume every store is
-/// followed by its pair.
+/// Pauses the mode on the current thread: emits the pending pair, and makes stores immediate until
+/// [`resume`].
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::{raw, sim};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// let slot = AtomicU64::new(0);
+/// lazy_mmu::with::<Mmu, _>(|_| {
+///     // SAFETY: the state is passed to `resume` below, on the only path.
+///     let state = unsafe { raw::pause::<Mmu>() };
+///     lazy_mmu::write::<Mmu, _>(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+///     assert!(sim::is_settled(&slot)); // the pair has executed
+///     // SAFETY: this is the state of the pause above.
+///     unsafe { raw::resume::<Mmu>(state) };
+/// });
+/// ```
 ///
 /// # Safety
 ///
-/// The returned state is passed to [`resume`] of the same backend, as the state of [`enter`] is
-/// passed to [`leave`]; and pauses and sections are left in the opposite order to the one in which
-/// they were entered.
+/// The duties are those of [`enter`], with [`resume`] in the place of [`leave`]. Pauses and
+/// sections end in the opposite order to the one in which they began.
 #[inline]
 pub unsafe fn pause<B: Backend>() -> PauseState {
     let (bits, in_interrupt) = B::context();
     pause_state(pause_at::<B>(bits, in_interrupt))
 }
 
-/// Ends the pause for which `state` was returned.
+/// Ends the pause of `state`. The page of [`pause`] has an example.
 ///
 /// # Safety
 ///
-/// As promised for the [`pause`] that returned `state`.
+/// The duties are those of the [`pause`] that returned `state`.
 #[inline]
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "the state is consumed: it must not be resumed twice"
+    reason = "the token is consumed, so that a pause cannot be resumed twice"
 )]
 pub unsafe fn resume<B: Backend>(state: PauseState) {
     resume_at::<B>(B::current(), state.kind());
 }
 
-/// Sets `which` of bits that were `seen` just now.
+/// Sets the bits `which`. The bits were `seen` just now.
 #[inline]
 fn set(bits: impl Storage, seen: Bits, which: Bits) {
     // SAFETY: this is the state machine, and it has just looked.
     unsafe { bits.set(seen, which) };
 }
 
-/// Clears `which` of bits that were `seen` just now; returns what is left of them.
+/// Clears the bits `which`. The bits were `seen` just now. Returns the remaining ones.
 #[inline]
 fn clear(bits: impl Storage, seen: Bits, which: Bits) -> Bits {
     // SAFETY: this is the state machine, and it has just looked.
@@ -184,8 +241,10 @@ pub(crate) fn enter_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Kind
     kind
 }
 
-/// Enters through the task's handle. No guard of the handle lives, because a guard borrows it. So
-/// if the bits say that the handle began the mode, its guard was forgotten, and is left first.
+/// Enters a section through the task handle.
+///
+/// A live guard would borrow the handle, so there is none. If OWNED is set, the guard was
+/// forgotten, and its section is left first.
 #[inline]
 pub(crate) fn enter_owned<B: Backend>(bits: B::Storage) {
     const BEGUN: Bits = Bits::ACTIVE.union(Bits::OWNED);
@@ -195,7 +254,8 @@ pub(crate) fn enter_owned<B: Backend>(bits: B::Storage) {
         begin::<B>(bits, now, BEGUN);
         Kind::Outermost
     } else {
-        // In line, though it is rare: a call would make every function that enters save registers.
+        // This rare branch is inline, because a call would make every function that enters a
+        // section save registers.
         cold_path();
         if now.contains(Bits::OWNED) {
             end::<B>(bits, now);
@@ -212,72 +272,74 @@ pub(crate) fn enter_owned<B: Backend>(bits: B::Storage) {
     B::Machine::observe(Event::Enter(kind));
 }
 
-/// The mode begins: `which` are set.
+/// Begins the mode: sets the bits `which`.
 #[inline]
 fn begin<B: Backend>(bits: B::Storage, now: Bits, which: Bits) {
-    // The hooks enclose the time in which the bits say that the mode is on, so they enclose an
-    // exception handler in between too.
+    // The hook runs before ACTIVE is set, and the other hook runs after ACTIVE is cleared. The
+    // hooks therefore also enclose an exception handler that finds ACTIVE set.
     if B::HAS_HOOKS {
         B::mode_begins();
     }
     set(bits, now, which);
 }
 
-/// Leaves the section that began the mode, and ends the mode.
+/// Leaves the section that began the mode, and ends the mode. The bits were `now` just now.
 #[inline]
 fn end<B: Backend>(bits: B::Storage, now: Bits) {
     if now.contains(Bits::PENDING) {
         B::Machine::barrier();
     }
-    // As in `emit_pending`.
+    // For the reason in `emit_pending`.
     compiler_fence(Ordering::SeqCst);
-    // The pair first, then the mode: a thread is never outside with a barrier still owed. All bits
-    // at once: an exception handler in between has found that the mode is on, and has flushed its
-    // own stores. PAUSED stays, because a pause ends with its own closure.
+    // The pair executes before the mode ends, so a thread never has a pending pair outside the
+    // mode. All bits are cleared in one access. An exception handler that ran before it found the
+    // mode on, and flushed its own stores. PAUSED stays, because a pause ends with its own closure.
     let left = clear(
         bits,
         now,
         Bits::ACTIVE.union(Bits::PENDING).union(Bits::OWNED),
     );
-    // While it is paused the mode does not defer, and the hook has been called.
+    // In a pause, the hook has already run, because the pause stopped the deferring.
     if B::HAS_HOOKS && left == Bits::EMPTY {
         B::mode_ends();
     }
     B::Machine::observe(Event::Leave(Kind::Outermost));
 }
 
-/// Leaves a section that was entered as nested.
+/// Leaves a nested section.
 #[inline]
 pub(crate) fn leave_nested<B: Backend>(bits: B::Storage) {
     emit_pending::<B>(bits);
     B::Machine::observe(Event::Leave(Kind::Nested));
 }
 
-/// Leaves an inert section. If its cause has ended, stores may have been deferred into a section
-/// further up; they must not wait for that one.
+/// Leaves an inert section.
+///
+/// If its cause has ended, stores may have been deferred into a section around it. They must not
+/// wait for that section.
 #[inline]
 pub(crate) fn leave_inert<B: Backend>() {
     emit_after_inert::<B>();
     B::Machine::observe(Event::Leave(Kind::Inert));
 }
 
-/// Emits the pair behind an inert section, or an inert pause, whose cause has ended.
+/// Emits a pending pair at the end of an inert section or pause, if its cause has ended.
 #[inline]
 fn emit_after_inert<B: Backend>() {
     let (bits, in_interrupt) = B::context();
-    // Where the mode is switched off the bits are the inert ones, and this compiles to nothing.
+    // If the mode is switched off, the bits are the inert ones, and this compiles to nothing.
     if !in_interrupt && bits != Storage::inert() {
         emit_pending::<B>(bits);
     }
 }
 
-/// Leaves the section that began the mode.
+/// Leaves the outermost section, which ends the mode.
 #[inline]
 pub(crate) fn leave_outermost<B: Backend>(bits: B::Storage) {
     end::<B>(bits, bits.load());
 }
 
-/// Leaves a section that was entered through the task's handle.
+/// Leaves a section of the task handle.
 #[inline]
 pub(crate) fn leave_owned<B: Backend>(bits: B::Storage) {
     let now = bits.load();
@@ -285,8 +347,8 @@ pub(crate) fn leave_owned<B: Backend>(bits: B::Storage) {
         end::<B>(bits, now);
     } else {
         cold_path();
-        // It was entered inside a caller's section, or while the mode was paused. Which of the two
-        // nobody remembers, so the event tells what is so now.
+        // The section was entered inside a caller's section, or while the mode was paused. The
+        // guard does not record which, so the event reports the present state.
         let now = emit_pending::<B>(bits);
         B::Machine::observe(Event::Leave(if now.contains(Bits::PAUSED) {
             Kind::Inert
@@ -296,7 +358,7 @@ pub(crate) fn leave_owned<B: Backend>(bits: B::Storage) {
     }
 }
 
-/// Leaves in the place of a forgotten guard of the task's handle, if its section began the mode.
+/// Leaves the section of a forgotten guard of the task handle, if that section began the mode.
 #[inline]
 pub(crate) fn leave_forgotten<B: Backend>(bits: B::Storage) {
     let now = bits.load();
@@ -306,14 +368,14 @@ pub(crate) fn leave_forgotten<B: Backend>(bits: B::Storage) {
     }
 }
 
-/// Pauses; the kind is the pause's: `Outermost` is the one whose resume reactivates.
+/// Pauses the mode, and returns the kind of the pause. The resume of an `Outermost` pause ends it.
 #[inline]
 pub(crate) fn pause_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Kind {
     let kind = if in_interrupt {
         Kind::Inert
     } else {
-        // Emitted first: where PENDING is set a store relies on it, though it is made while the
-        // mode is paused.
+        // The pair comes first, because a store that finds PENDING set emits no pair, even while
+        // the mode is paused.
         let now = emit_pending::<B>(bits);
         if now.contains(Bits::PAUSED) {
             Kind::Nested
@@ -329,7 +391,7 @@ pub(crate) fn pause_at<B: Backend>(bits: B::Storage, in_interrupt: bool) -> Kind
     kind
 }
 
-/// Ends a pause that was begun as `kind`.
+/// Ends a pause of the kind `kind`.
 #[inline]
 pub(crate) fn resume_at<B: Backend>(bits: B::Storage, kind: Kind) {
     match kind {
@@ -342,31 +404,31 @@ pub(crate) fn resume_at<B: Backend>(bits: B::Storage, kind: Kind) {
             B::Machine::observe(Event::Resume(kind));
         }
         Kind::Nested => {}
-        // As the leave of an inert section.
+        // For the reason in `leave_inert`.
         Kind::Inert => emit_after_inert::<B>(),
     }
 }
 
-/// Emits the pair if a store awaits it: the flush of a section that is not inert. Returns the bits
-/// that are set then.
+/// Emits the pair if a store awaits it, and returns the bits after that: the flush of a section
+/// that is not inert.
 #[inline]
 pub(crate) fn emit_pending<B: Backend>(bits: B::Storage) -> Bits {
-    // The look first: with nothing pending, which is common, there is no read-modify-write.
+    // The test comes first: in the common case PENDING is clear, and no read-modify-write executes.
     let mut now = bits.load();
     if now.contains(Bits::PENDING) {
-        // Cleared first, then the pair: an exception handler in between finds nothing pending, and
-        // what it stores itself it flushes itself.
+        // PENDING is cleared before the pair. An exception handler in between finds PENDING clear,
+        // and flushes its own stores itself.
         now = clear(bits, now, Bits::PENDING);
         B::Machine::barrier();
     }
-    // If an exception handler has flushed in our place, there was no barrier here that would keep
-    // the compiler from using what it read before.
+    // An exception handler may have flushed for this thread. Then no barrier executed here, and
+    // only this fence keeps the compiler from using values that it read before.
     compiler_fence(Ordering::SeqCst);
     now
 }
 
-/// [`emit_pending`] for code that has no section in hand: in an interrupt what is pending is the
-/// interrupted thread's.
+/// [`emit_pending`] for code without a section. In interrupt context it does nothing, because the
+/// pending pair is that of the interrupted thread.
 #[inline]
 pub(crate) fn emit_own_pending<B: Backend>() {
     let (bits, in_interrupt) = B::context();
@@ -375,8 +437,8 @@ pub(crate) fn emit_own_pending<B: Backend>() {
     }
 }
 
-/// [`take_pending`] for code that has no section in hand: in an interrupt what is pending is the
-/// interrupted thread's.
+/// [`take_pending`] for code without a section. In interrupt context it does nothing, because the
+/// pending pair is that of the interrupted thread.
 #[inline]
 pub(crate) fn take_own_pending<B: Backend>() {
     let (bits, in_interrupt) = B::context();
@@ -385,10 +447,10 @@ pub(crate) fn take_own_pending<B: Backend>() {
     }
 }
 
-/// Takes what is pending off the books: the caller executes next what covers it.
+/// Clears PENDING without a pair. The caller executes barriers next that include the pair.
 #[inline]
 pub(crate) fn take_pending<B: Backend>(bits: B::Storage) {
-    // As in `emit_pending`.
+    // For the reasons in `emit_pending`.
     let now = bits.load();
     if now.contains(Bits::PENDING) {
         clear(bits, now, Bits::PENDING);
@@ -396,19 +458,19 @@ pub(crate) fn take_pending<B: Backend>(bits: B::Storage) {
     compiler_fence(Ordering::SeqCst);
 }
 
-/// Defers the pair of a store that has been made. If the mode does not defer returns false: it is
-/// to be emitted now.
+/// Defers the pair of a store that has been made. Returns false if the thread does not defer: the
+/// caller then emits the pair.
 #[inline]
 pub(crate) fn deferred(bits: impl Storage) -> bool {
-    // The descriptor was stored before, and the compiler leaves it there: an exception handler that
-    // flushes between the store and the look has covered the store; between the look and the store
-    // it would not have.
+    // The compiler must keep the store of the descriptor before the load of the bits. If an
+    // exception handler flushes between the store and the load, its pair covers the store. If it
+    // flushed between the load and a later store, its pair would not cover the store.
     compiler_fence(Ordering::SeqCst);
     if bits.load().contains(Bits::PENDING) {
         return true;
     }
-    // Looked at anew: so the look above, which is the one of every store but the first, is a load
-    // and a test of one bit.
+    // The bits are loaded again, so that the load above needs a test of one bit only. That load is
+    // the only one of every store except the first.
     let now = bits.load();
     let defers = now.defers();
     if defers {
@@ -417,7 +479,7 @@ pub(crate) fn deferred(bits: impl Storage) -> bool {
     defers
 }
 
-/// Tells the compiler to lay out the way that it is on apart from the common one.
+/// Tells the compiler that the branch with this call is rare, so that it places the branch apart.
 #[cold]
 #[inline]
 pub(crate) fn cold_path() {}

@@ -1,28 +1,45 @@
-//! What an enter did: the tokens that the matching leave consumes.
+//! The tokens: each records the effect of an enter, and the matching leave consumes it.
 //!
 //! Separate from the state machine because the contract names the kinds too: a machine observes
 //! them.
 
-/// What entering a section did.
+/// The effect of entering a section.
+///
+/// ```
+/// use lazy_mmu::raw::{self, Kind};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// // SAFETY: the sections are left in the opposite order, on the same thread.
+/// unsafe {
+///     let outer = raw::enter::<Mmu>();
+///     let inner = raw::enter::<Mmu>();
+///     assert_eq!((outer.kind(), inner.kind()), (Kind::Outermost, Kind::Nested));
+///     raw::leave::<Mmu>(inner); // emits the pair if a store awaits it
+///     raw::leave::<Mmu>(outer); // the same, and ends the mode
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Kind {
-    /// The thread was in no section: this is the outermost, and its leave ends the mode.
-    // From 1 on, so that "none" is 0, which costs one instruction less to find out.
+    /// The thread was not in a section, so this section is the outermost. Its leave ends the mode.
+    // The numbers start at 1, so that 0 is the niche of `Option<Kind>`. A test for 0 saves an
+    // instruction.
     Outermost = 1,
-    /// The thread was in a section: leave flushes, and the mode goes on.
+    /// The thread was in a section. The leave flushes, and the mode stays on.
     Nested,
-    /// The mode could not be entered (interrupt, or paused): stores are immediate. Its leave
-    /// flushes if the cause has ended meanwhile, else it does nothing.
+    /// The section was opened in interrupt context or while the mode was paused. It has no effect
+    /// on the thread, and its stores are immediate. Its leave flushes if the cause has ended, and
+    /// does nothing otherwise.
     Inert,
 }
 
-/// What [`enter`](super::raw::enter) did; the matching [`leave`](super::raw::leave) consumes it.
+/// The token that [`enter`](super::raw::enter) returns, and that the matching
+/// [`leave`](super::raw::leave) consumes.
 ///
-/// A state is neither `Clone` nor `Copy` nor `Send`, and only this crate makes one: the thread that
-/// entered leaves. It has the size and alignment of a C `uint8_t`, so it can cross an FFI boundary
-/// by value. The other side passes back the value that it was given, and no other.
-#[must_use = "a state that is not passed to `leave` loses the section's barriers and leaves the mode on"]
+/// The token is not `Clone`, `Copy` or `Send`, and only this crate can make one. It has the size
+/// and alignment of a C `uint8_t`, so it can cross an FFI boundary by value. The other side must
+/// return the value that it received. See [`raw`](super::raw) for an example.
+#[must_use = "a section whose state is dropped loses barriers and never ends: pass it to `leave`"]
 #[repr(transparent)]
 #[derive(Debug)]
 pub struct State {
@@ -31,16 +48,18 @@ pub struct State {
 }
 
 impl State {
-    /// What enter did.
+    /// Returns the effect of the enter.
     #[inline]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 }
 
-/// What [`pause`](super::raw::pause) did; the matching [`resume`](super::raw::resume) consumes it.
-/// As [`State`], but of a pause.
-#[must_use = "a pause whose state is not passed to `resume` goes on for ever"]
+/// The token that [`pause`](super::raw::pause) returns, and that the matching
+/// [`resume`](super::raw::resume) consumes.
+///
+/// It has the properties of [`State`].
+#[must_use = "a pause whose state is dropped never ends: pass it to `resume`"]
 #[repr(transparent)]
 #[derive(Debug)]
 pub struct PauseState {
@@ -49,17 +68,21 @@ pub struct PauseState {
 }
 
 impl PauseState {
-    /// What pause did: `Outermost` is the pause whose resume reactivates, `Nested` one inside
-    /// another, `Inert` one in an interrupt.
+    /// Returns the effect of the pause.
+    ///
+    /// * `Outermost`: the resume ends the pause.
+    /// * `Nested`: the pause is inside another pause, which goes on after the resume.
+    /// * `Inert`: the pause began in interrupt context, and changed nothing.
     #[inline]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 }
 
-// Free functions, because rustc suggests an associated function to code that forges a token.
+// Free functions, because rustc suggests an associated function to code that builds a token by
+// hand.
 
-/// The token of an enter that did `kind`.
+/// Returns the token of an enter with the effect `kind`.
 #[inline]
 pub(super) fn state(kind: Kind) -> State {
     State {
@@ -68,7 +91,7 @@ pub(super) fn state(kind: Kind) -> State {
     }
 }
 
-/// The token of a pause that did `kind`.
+/// Returns the token of a pause with the effect `kind`.
 #[inline]
 pub(super) fn pause_state(kind: Kind) -> PauseState {
     PauseState {
@@ -77,21 +100,21 @@ pub(super) fn pause_state(kind: Kind) -> PauseState {
     }
 }
 
-/// A value that must stay on its thread, because the bits that it changes are that thread's:
-/// neither `Send` nor `Sync`.
+/// A marker for values that are neither `Send` nor `Sync`, because they change the bits of their
+/// thread.
 ///
-/// An empty array instead of a `PhantomData`: rustc explains an error with the definitions on the
-/// way to the culprit, and these here say why.
+/// It is an empty array, not a `PhantomData`. When such a value is sent, rustc prints the
+/// definitions between the value and the pointer, and the names of these definitions say why.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BoundToThread([OfThisThread; 0]);
 
-/// Packed, so that an empty array has no alignment either.
+/// The element of the empty array. It is packed, so that the array has alignment 1.
 #[derive(Clone, Copy, Debug)]
 #[repr(Rust, packed)]
 #[expect(dead_code, reason = "no value of it exists; its type decides")]
 struct OfThisThread(*mut ());
 
 impl BoundToThread {
-    /// To the thread that makes it.
+    /// The marker of the thread that makes the value.
     pub(crate) const HERE: Self = Self([]);
 }
