@@ -1,6 +1,6 @@
-//! Sections: the guards and closures over the protocol, and what is done through them.
+//! Sections: their guards, their closure forms, and the operations on page tables in a section.
 //!
-//! It knows no architecture.
+//! This layer is built on `protocol`, and knows no architecture.
 
 pub(crate) mod closure;
 pub(crate) mod descriptor;
