@@ -2,10 +2,12 @@
 //!
 //! This layer is built on `protocol`, and knows no architecture.
 
+// First, because rustdoc shows the methods of a type in the order of the modules.
+pub(crate) mod guard;
+
 pub(crate) mod closure;
 pub(crate) mod descriptor;
 pub(crate) mod gather;
-pub(crate) mod guard;
 pub(crate) mod invalidate;
 pub(crate) mod link;
 pub(crate) mod nesting;
