@@ -175,13 +175,15 @@ pub fn view<B: Backend>(section: &mut DynamicSection<B>) -> View<'_, B> {
     View(ManuallyDrop::new(guard(section.bits)))
 }
 
-/// Runs `f` in a section of its own, and leaves the section when `f` returns or panics.
+/// Runs `f` in a [section](LazyMmu) of its own, and leaves the section when `f` returns or panics.
 ///
 /// The barrier pair of each store in `f` (on aarch64 `dsb ishst; isb`) is deferred until the
-/// section is left. Inside another section, the new section is nested: leaving it emits the pending
-/// pair, and the mode continues. `f` borrows the section and cannot keep, forget or exchange it. In
-/// interrupt context and while the mode is paused, the section is [inert](Kind::Inert): each store
-/// through it is followed by its pair at once.
+/// section is left. `f` borrows the section and cannot keep, forget or exchange it.
+///
+/// Inside another section, the new section is nested: leaving it emits the pending pair, and the
+/// mode continues. In interrupt context and while the mode is [paused](crate::paused()), the
+/// section is [inert](Kind::Inert): a store through it that needs the pair is followed by the pair
+/// at once.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
@@ -203,7 +205,8 @@ pub fn with<B: Backend, R>(f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>
     f(view(&mut section()).section())
 }
 
-/// Runs `f` in the section that is open, or in a section of its own if stores are not deferred.
+/// Runs `f` in the [section](LazyMmu) that is open, or in a section of its own if stores are not
+/// deferred.
 ///
 /// If the thread defers its stores already, `join` enters no section. The stores of `f` are
 /// deferred into the open section, and the end of `join` emits nothing. Otherwise `join` does the
@@ -212,7 +215,7 @@ pub fn with<B: Backend, R>(f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>
 /// A function that is called in a loop therefore batches with the section of its caller, while
 /// leaving a nested section would flush at each call. When such a function returns, its stores may
 /// still be pending, and the leave or flush of the caller emits their pair. If the caller uses the
-/// mappings at once, use [`with`] or [`visible()`], or call `mmu.flush()` before the end.
+/// mappings at once, use [`with`] or [`visible()`], or call `mmu.flush()` at the end of `f`.
 ///
 /// A handler of a synchronous exception opens a section with [`with`] around its calls of such
 /// functions (see [`raw`](crate::raw#exception-handlers)).
@@ -244,8 +247,8 @@ pub fn join<B: Backend, R>(f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>
     f(view(&mut joined()).section())
 }
 
-/// Runs `f` in a section of its own, and returns the value of the mapping that `f` made, ready for
-/// use.
+/// Runs `f` in a [section](LazyMmu) of its own, and returns the value of the mapping that `f` made,
+/// ready for use.
 ///
 /// The pair of the mapping has been emitted when `visible` returns. Use it for a function that
 /// opens a section, and whose caller uses the mapping at once.

@@ -25,14 +25,14 @@ const NOTHING: [Invalidation; RANGES] = [Invalidation {
 /// Values of mappings that were taken away, locked until one invalidation covers all of the
 /// mappings.
 ///
-/// The values must outlive their translations: frames, tables, the token of the virtual range.
-/// [`gather()`] lends a `Gather` to its closure, and shows an example. The values stay in the
-/// storage of the caller.
+/// The values are those that must outlive the translations, for example frames, tables, and the
+/// token of the virtual range. [`gather()`] lends a `Gather` to its closure, and shows an example.
+/// The values stay in the storage of the caller.
 ///
-/// Each mapping has its own range and scope. Ranges that adjoin and have the same scope are merged.
-/// A gather keeps up to 8 separate ranges, and merges a further range into the last one. If the
-/// ranges need more operations than the machine executes one by one, the machine invalidates
-/// everything.
+/// Each mapping has its own range and scope. Ranges that adjoin or overlap are merged if their
+/// scope is the same. A gather keeps up to 8 separate ranges, and merges a further range into the
+/// last one. If the ranges need more operations than the machine executes one by one, the machine
+/// invalidates everything.
 pub struct Gather<'g, T, B: Backend = Global> {
     values: &'g mut [Option<T>],
     /// The number of values, which are at the front.
@@ -151,9 +151,10 @@ impl<T, B: Backend> Gather<'_, T, B> {
         Ok(())
     }
 
-    /// Locks a value that has no mapping of its own until the next invalidation.
+    /// Locks `value` until the next invalidation, without an invalidation of its own.
     ///
-    /// An example is the token of the virtual range.
+    /// Use it for a value that has no mapping of its own, for example the token of the virtual
+    /// range.
     ///
     /// # Errors
     ///

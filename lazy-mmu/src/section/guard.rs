@@ -58,8 +58,8 @@ use crate::protocol::token::BoundToThread;
 /// * A *nested* section is opened inside another section. Leaving it emits the pending pair, and
 ///   the mode continues.
 /// * An *inert* section has no effect on the thread, because it was opened in interrupt context or
-///   while the mode is [paused](Self::paused). Each store through it is followed by its pair at
-///   once. *Interrupt context* is wherever [`Backend::in_interrupt`] is true.
+///   while the mode is [paused](Self::paused). A store through it that needs the pair is followed
+///   by the pair at once. *Interrupt context* is wherever [`Backend::in_interrupt`] is true.
 ///
 /// # Ways into a section
 ///
@@ -97,13 +97,14 @@ pub struct LazyMmu<'a, L: Nesting, B: Backend = Global> {
 }
 
 impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
-    /// Stores `descriptor` in `slot`, and defers the barrier pair if the descriptor needs it.
+    /// Stores `descriptor` in `slot`, and defers the barrier pair if the descriptor
+    /// [needs](Descriptor::needs_barrier) it.
     ///
     /// The store is one 64-bit access and happens at once; only its barriers are deferred. A store
     /// of a valid table descriptor is ordered after all earlier stores of the thread
     /// ([`Descriptor::points_to_table`]).
     ///
-    /// The [example above](Self) begins with a store.
+    /// [`LazyMmu`](Self) shows an example.
     #[inline]
     pub fn write<D: Descriptor>(&mut self, slot: impl Slot, descriptor: D) {
         if store::put_descriptor::<B, D>(slot.atomic(), descriptor) {
@@ -120,7 +121,7 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
     /// To defer the stores of a function into this section instead, pass `&mut LazyMmu<..>` to the
     /// function.
     ///
-    /// The [example above](Self) nests a section.
+    /// [`LazyMmu`](Self) shows an example.
     #[inline]
     pub fn nest(&mut self) -> LazyMmu<'_, L::Nested, B> {
         B::Machine::observe(Event::Enter(if self.is_inert() {
@@ -214,11 +215,12 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         }
     }
 
-    /// Runs `f`, which stores descriptors without this crate, and defers the pair of these stores.
+    /// Runs `f`, which stores descriptors by other means than this crate, and defers the pair of
+    /// these stores.
     ///
     /// The pair is deferred on every way out: return, error and panic.
-    /// [`note_stores`](crate::note_stores()) shows an example, and the duty of `f` where it links a
-    /// table.
+    /// [`note_stores`](crate::note_stores()) shows an example, and says what `f` must do when it
+    /// links a table.
     #[inline]
     pub fn note_stores<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let _note = OnDrop(|| self.note_store());

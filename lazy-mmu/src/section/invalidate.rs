@@ -14,9 +14,10 @@ use crate::protocol::raw;
 /// Removes the entries of `scope` that translate `range` from the TLBs. The invalidation is
 /// complete when `invalidate` returns.
 ///
-/// This is for code that has no section; a guard has [`LazyMmu::invalidate`]. The invalidation also
-/// does what the barrier pair does, so the calling thread has no pending pair afterwards. In
-/// interrupt context, the pending pair belongs to the interrupted thread and stays pending.
+/// This is for code that has no section; a guard has [`LazyMmu::invalidate`]. The invalidation
+/// includes the effect of the barrier pair (on aarch64 `dsb ishst; isb`), so the calling thread has
+/// no pending pair afterwards. In interrupt context, the pending pair belongs to the interrupted
+/// thread and stays pending.
 ///
 /// ```
 /// use lazy_mmu::Scope;
@@ -77,8 +78,8 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
     /// Removes the entries of `scope` that translate `range` from the TLBs. The invalidation is
     /// complete when `invalidate` returns.
     ///
-    /// The invalidation also does what the pending pair would do. Returns the same proof as
-    /// [`flush`](Self::flush).
+    /// The invalidation includes the effect of the barrier pair, so the section has no pending pair
+    /// afterwards. It returns the same proof as [`flush`](Self::flush).
     #[inline]
     pub fn invalidate(&mut self, range: VirtualRange, scope: Scope) -> Visible<'_, 'id, B> {
         self.invalidate_each(&[Invalidation { range, scope }])

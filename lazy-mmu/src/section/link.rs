@@ -19,8 +19,8 @@ use crate::protocol::raw;
 ///
 /// The pair is emitted for every descriptor, even if the descriptor does not need it. Use
 /// `write_sync` for an entry that is used before any section is left, for example an entry of the
-/// live root table by which the kernel itself runs. The pair also covers the earlier stores of the
-/// thread, so leaving the section emits nothing for them.
+/// live root table of the kernel itself. The pair also covers the earlier stores of the thread, so
+/// leaving the section emits nothing for them.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
@@ -65,8 +65,8 @@ pub fn write_sync<B: Backend, D: Descriptor>(slot: impl Slot, descriptor: D) {
 ///
 /// # Safety
 ///
-/// Before a walker may use the entry, the caller executes a barrier that orders this store. No
-/// section knows of the store. Each of these barriers suffices:
+/// Before a walker may use the entry, the caller executes a barrier that orders this store before
+/// the walk. No section knows of the store. Each of these barriers suffices:
 ///
 /// * the barrier pair
 /// * a `dsb ishst` before the store that links the table

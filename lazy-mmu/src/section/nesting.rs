@@ -30,7 +30,7 @@
     note = "no other type can stand here, because it decides whether a leave ends the mode"
 )]
 pub trait Nesting: sealed::Sealed {
-    /// How a section that is nested in this section was entered.
+    /// The nesting of a section that is opened inside this section.
     type Nested: Nesting;
 }
 

@@ -11,9 +11,9 @@ use crate::protocol::token::BoundToThread;
 impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// Runs `f` with the lazy MMU mode paused, and resumes the mode when `f` returns or panics.
     ///
-    /// The pending pair is emitted first. During `f`, each store is followed by its pair at once,
-    /// and sections that are opened are [inert](Kind::Inert). Use it for code that uses its
-    /// mappings at once, and that cannot receive this section to flush it.
+    /// The pending pair is emitted first. During `f`, a store that needs the pair is followed by
+    /// the pair at once, and sections that are opened are [inert](Kind::Inert). Use it for code
+    /// that uses its mappings at once, and that cannot receive this section to flush it.
     ///
     /// In interrupt context, pausing an inert section changes nothing, because stores are immediate
     /// there already.
@@ -44,17 +44,19 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
 
 /// Runs `f` with the lazy MMU mode paused, and resumes the mode when `f` returns or panics.
 ///
-/// During `f`, each store is followed by its barrier pair at once. This is for code that has no
+/// During `f`, a store that needs the barrier pair is followed by the pair at once, and
+/// [sections](LazyMmu) that are opened are [inert](Kind::Inert). This is for code that has no
 /// section; a guard has [`LazyMmu::paused`]. It may be called anywhere:
 ///
 /// * Inside a section, the pending pair is emitted first.
 /// * Inside another pause, the other pause continues afterwards.
-/// * Outside any section, `f` runs in the same way.
+/// * Outside any section, it affects the sections that `f` opens.
 /// * In interrupt context, nothing changes, because stores are immediate there already.
 ///
 /// Interrupt context is wherever [`Backend::in_interrupt`] is true, for example with softirqs
-/// disabled. A guard that the thread holds from before then still defers. If the interrupt context
-/// ends inside `f`, stores are deferred from then on, until `f` returns.
+/// disabled. The guard of a section that was entered before that still defers. If the interrupt
+/// context ends inside `f`, the later stores of `f` are deferred, and their pair is emitted when
+/// `f` returns.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

@@ -63,7 +63,8 @@ type Brand<'id> = PhantomData<fn(&'id ()) -> &'id ()>;
 /// });
 /// ```
 ///
-/// With the registered backend ([`Global`]), the last argument of both types is left out.
+/// With the registered backend, the last argument of both types can be left out, because [`Global`]
+/// is its default.
 ///
 /// If `'id` is missing, rustc reports E0106 and suggests one lifetime `'a` for the section and for
 /// the borrow of the section. That signature is wrong. The returned value borrows the section for
@@ -91,9 +92,9 @@ type Brand<'id> = PhantomData<fn(&'id ()) -> &'id ()>;
 ///
 /// # Drop and threads
 ///
-/// Dropping a `Pending` drops the value, possibly before the pair. Do not lock a value whose `Drop`
-/// accesses the mapping. A `Pending` cannot be sent to another thread, because the pair belongs to
-/// its own thread.
+/// Dropping a `Pending` drops the value, possibly before the pair has been emitted. Do not lock a
+/// value whose `Drop` accesses the mapping. A `Pending` cannot be sent to another thread, because
+/// the pair belongs to its own thread.
 #[must_use = "the mapping is of no use before `get` redeems it against the proof that `flush` or `leave` returns"]
 pub struct Pending<'id, T, B: Backend = Global> {
     value: T,
@@ -104,12 +105,14 @@ pub struct Pending<'id, T, B: Backend = Global> {
     _thread: BoundToThread,
 }
 
-/// A proof that earlier stores of this thread have been followed by their barrier pair.
+/// A proof that earlier stores of this thread have been followed by their barrier pair (on aarch64
+/// `dsb ishst; isb`).
 ///
 /// The mapping of such a store is *visible*: this thread may use it.
-/// [`LazyMmu::flush`](crate::LazyMmu::flush), [`LazyMmu::leave`](crate::LazyMmu::leave) and the TLB
-/// invalidations of a section return a proof. It unlocks the [`Pending`] values of the section. The
-/// next store in the section ends the proof, because the proof borrows the section:
+/// [`LazyMmu::flush`](crate::LazyMmu::flush) and [`LazyMmu::leave`](crate::LazyMmu::leave) return a
+/// proof, as [`LazyMmu::write_sync`](crate::LazyMmu::write_sync) and the TLB invalidations of a
+/// section do. The proof unlocks the [`Pending`] values of the section. The next store in the
+/// section ends the proof, because the proof borrows the section:
 ///
 /// ```compile_fail,E0499
 /// use core::sync::atomic::AtomicU64;
@@ -135,15 +138,15 @@ pub struct Pending<'id, T, B: Backend = Global> {
 /// * In interrupt context, the proof of an inert section covers the stores of that section only,
 ///   each of which was followed by its pair at once. The pair of the interrupted thread stays
 ///   pending.
-/// * In the handler of a synchronous exception, the proof covers the stores of the handler (see
-///   [`raw`](crate::raw#exception-handlers)).
+/// * In the handler of a synchronous exception, the proof covers the stores of the handler only
+///   (see [`raw`](crate::raw#exception-handlers)).
 ///
 /// # Threads and CPUs
 ///
 /// The proof stays true after its thread has moved to another CPU, because the context switch
-/// executes a context synchronization event there (a duty of the [`Backend`]). A proof cannot be
-/// sent to another thread. If that thread runs on another CPU, it needs an `isb`, or an exception
-/// entry or return, before it uses the mapping.
+/// executes a context synchronization event there (a duty of the [`Backend`]). Another thread that
+/// learns of the mapping on another CPU needs an `isb`, or an exception entry or return, before it
+/// uses the mapping. A proof therefore cannot be sent to another thread.
 pub struct Visible<'v, 'id, B: Backend = Global> {
     section: PhantomData<&'v mut ()>,
     brand: Brand<'id>,
@@ -155,7 +158,7 @@ impl<'id, T, B: Backend> Pending<'id, T, B> {
     /// Returns the value, whose mapping is visible.
     ///
     /// The compiler accepts only a `proof` with the identity `'id`. If a pair is pending
-    /// nevertheless, `get` emits the pair.
+    /// nevertheless, for example because other code has stored since, `get` emits the pair.
     #[inline]
     pub fn get(self, proof: &Visible<'_, 'id, B>) -> T {
         let _ = proof;

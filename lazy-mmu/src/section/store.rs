@@ -14,12 +14,13 @@ use crate::protocol::bits::Storage as _;
 use crate::protocol::event::Event;
 use crate::protocol::raw;
 
-/// Stores `descriptor` in `slot`, and emits or defers the barrier pair if the descriptor needs it.
+/// Stores `descriptor` in `slot`, and emits or defers the barrier pair (on aarch64
+/// `dsb ishst; isb`) if the descriptor [needs](Descriptor::needs_barrier) it.
 ///
-/// Inside a section of the calling thread, the pair is deferred until the section is left or
-/// flushed. Outside any section, in interrupt context and while the mode is paused, the pair is
-/// emitted before `write` returns. A store of a valid table descriptor is ordered after all earlier
-/// stores of the thread ([`Descriptor::points_to_table`]).
+/// Inside a [section](crate::LazyMmu) of the calling thread, the pair is deferred until the section
+/// is left or flushed. Outside any section, in interrupt context and while the mode is paused, the
+/// pair is emitted before `write` returns. A store of a valid table descriptor is ordered after all
+/// earlier stores of the thread ([`Descriptor::points_to_table`]).
 ///
 /// The store is one 64-bit access, because a walker may read the entry at the same time (Arm ARM
 /// DDI 0487, "Translation table walk properties").
@@ -91,8 +92,8 @@ pub fn note_store<B: Backend>() {
     }
 }
 
-/// Runs `f`, which stores descriptors without this crate, and emits or defers the pair of these
-/// stores.
+/// Runs `f`, which stores descriptors by other means than this crate, and emits or defers the pair
+/// of these stores.
 ///
 /// The pair is emitted or deferred on every way out: return, error and panic. The crate does not
 /// see the descriptors, and assumes that they need the pair. If `f` links a table, `f` itself
@@ -138,8 +139,8 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 ///
 /// In interrupt context `flush` does nothing. A pending pair belongs to the interrupted thread, and
 /// each store of the handler was followed by its pair at once. Interrupt context is wherever
-/// [`Backend::in_interrupt`] is true, for example with softirqs disabled. A pair that the thread
-/// had pending before then stays pending.
+/// [`Backend::in_interrupt`] is true, for example with softirqs disabled. A pair that was pending
+/// before that stays pending.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

@@ -10,9 +10,9 @@ use crate::protocol::event::Event;
 use crate::protocol::raw;
 use crate::protocol::token::BoundToThread;
 
-/// The handle of the current task, one per thread.
+/// The handle of the current task, from which sections are entered. A thread has one handle.
 ///
-/// [`enter`](Self::enter) opens a section and returns its guard, which the caller owns:
+/// [`enter`](Self::enter) opens a [section](LazyMmu) and returns its guard, which the caller owns:
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
@@ -34,15 +34,14 @@ use crate::protocol::token::BoundToThread;
 /// sleep(&mut task);
 /// ```
 ///
-/// The guard borrows the handle, so the handle has one open section at most. A function that may
-/// sleep takes `&mut Task`. The compiler then rejects a call of the function inside the section
-/// (E0499).
+/// The guard borrows the handle, so the handle has one open section at most. If a function that may
+/// sleep takes `&mut Task`, the compiler rejects a call of the function inside the section (E0499).
 ///
 /// # Forgotten guards
 ///
 /// The bits of the thread record whether a section of the handle began the mode. If the guard of
-/// that section is forgotten ([`core::mem::forget`]), the mode stays on, and a pending pair stays
-/// pending. The handle leaves the section when the handle is used next or dropped.
+/// that section is forgotten ([`core::mem::forget`]), the lazy MMU mode stays on, and a pending
+/// pair stays pending. The handle leaves the section when the handle is used next or dropped.
 ///
 /// # Async code
 ///

@@ -48,8 +48,8 @@ use crate::protocol::token::BoundToThread;
 /// * Dropping an `Unmapped` invalidates the range, and drops the value after that.
 /// * Forgetting an `Unmapped` leaks the value, and the TLBs keep the mapping.
 /// * An `Unmapped` covers the TLBs only. Other readers of the tables, for example a software walker
-///   or a dump, may still hold the old entry or the table. [`map`](Self::map) wraps the value in a
-///   type that waits for them too.
+///   or a dump, may still hold the old entry or the table. With [`map`](Self::map), the value can
+///   wait for these readers too.
 #[must_use = "call `invalidate` to get the value back; dropping this invalidates the range and discards the value"]
 pub struct Unmapped<T, B: Backend = Global> {
     invalidation: Invalidation,
@@ -90,8 +90,8 @@ impl<T, B: Backend> Unmapped<T, B> {
 
     /// Removes the range from the TLBs, and returns the value.
     ///
-    /// The invalidation also does what the pending pair of `mmu` would do. [`Unmapped`] shows an
-    /// example.
+    /// The invalidation includes the effect of the barrier pair, so leaving `mmu` emits nothing for
+    /// the earlier stores. [`Unmapped`] shows an example.
     #[inline]
     pub fn invalidate<L: Nesting>(self, mmu: &mut LazyMmu<'_, L, B>) -> T {
         mmu.invalidate_each(&[self.invalidation]);
