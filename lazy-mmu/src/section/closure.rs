@@ -22,7 +22,7 @@ use crate::protocol::token::BoundToThread;
 pub struct DynamicSection<B: Backend> {
     /// The bits of the thread, or the inert bits.
     bits: B::Storage,
-    /// What its enter did. `None` if it joined the section of the caller.
+    /// The effect of its enter; `None` if it joined the section of the caller.
     kind: Option<Kind>,
     _thread: BoundToThread,
 }
@@ -133,10 +133,9 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
 ///
 /// [`LazyMmu::erase`] returns a `View`, and shows an example. Dropping a `View` does not leave the
 /// section.
-// The body has a mutable reference to the guard in the view, and the borrow checker may accept that
-// the body exchanges the guard for a nested guard of another section. The leave therefore does not
-// depend on the guard in the view. A nested guard that is exchanged for it is forgotten, which
-// loses no barrier.
+// The body has a mutable reference to this guard, and the borrow checker may accept that the body
+// exchanges it for a nested guard of another section. Leaving the section therefore does not depend
+// on this guard. The nested guard is forgotten then, and the section around it emits its pair.
 pub struct View<'a, B: Backend>(ManuallyDrop<LazyMmu<'a, Dynamic, B>>);
 
 impl<'a, B: Backend> View<'a, B> {
@@ -169,7 +168,7 @@ impl<B: Backend> fmt::Debug for View<'_, B> {
     }
 }
 
-/// Returns a view of the section of an attributed function.
+/// Borrows the section of an attributed function or of a closure.
 #[inline]
 pub fn view<B: Backend>(section: &mut DynamicSection<B>) -> View<'_, B> {
     View(ManuallyDrop::new(guard(section.bits)))

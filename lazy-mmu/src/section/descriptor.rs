@@ -1,4 +1,4 @@
-//! What a store must know of the descriptor that it stores.
+//! The trait of descriptors, with the facts that a store needs.
 //!
 //! The types of descriptors belong to the architecture, for example `aarch64::descriptor`.
 

@@ -165,7 +165,7 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
     ///   hardware.
     #[inline]
     pub unsafe fn write_ptr<D: Descriptor>(&mut self, slot: *mut u64, descriptor: D) {
-        // SAFETY: the caller has the duties of `from_ptr`.
+        // SAFETY: the caller guarantees the requirements of `from_ptr`.
         self.write(unsafe { AtomicU64::from_ptr(slot) }, descriptor);
     }
 

@@ -74,7 +74,7 @@ impl Nesting for Dynamic {
 pub(crate) mod sealed {
     use super::{Dynamic, Nested, Outer};
 
-    /// What the guard asks its type parameter.
+    /// The facts that a guard needs about its type parameter.
     pub trait Sealed {
         /// Whether leaving the section ends the mode, if the bits of the thread say that it does.
         const MAY_END: bool = false;

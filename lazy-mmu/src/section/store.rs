@@ -56,7 +56,7 @@ pub fn write<B: Backend, D: Descriptor>(slot: impl Slot, descriptor: D) {
 /// * Every concurrent access to the entry is a 64-bit atomic access, or is made by the hardware.
 #[inline]
 pub unsafe fn write_ptr<B: Backend, D: Descriptor>(slot: *mut u64, descriptor: D) {
-    // SAFETY: the caller has the duties of `from_ptr`.
+    // SAFETY: the caller guarantees the requirements of `from_ptr`.
     write::<B, D>(unsafe { AtomicU64::from_ptr(slot) }, descriptor);
 }
 
@@ -188,7 +188,7 @@ pub(crate) fn put_range<B: Backend, D: Descriptor>(
     note: impl FnMut(),
 ) {
     let mut slots = slots.iter().enumerate();
-    // Each descriptor is asked until one of them needs the pair. The loop after that only stores.
+    // This loop ends at the first descriptor that needs the pair. The next loop only stores.
     loop {
         let Some((i, slot)) = slots.next() else {
             return;
@@ -225,7 +225,7 @@ pub(crate) fn put<B: Backend>(slot: &AtomicU64, value: u64) {
     changed::<B>(slot, value);
 }
 
-/// Reports a store that has been made to the machine.
+/// Reports to the machine that a store has been made.
 #[inline]
 pub(crate) fn changed<B: Backend>(slot: &AtomicU64, value: u64) {
     B::Machine::observe(Event::Store { slot, value });
