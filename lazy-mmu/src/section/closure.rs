@@ -211,12 +211,13 @@ pub fn with<B: Backend, R>(f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>
 /// deferred into the open section, and the end of `join` emits nothing. Otherwise `join` does the
 /// same as [`with`].
 ///
-/// A function that is called in a loop therefore batches with the section of its caller, while
-/// leaving a nested section would flush at each call. When such a function returns, its stores may
-/// still be pending, and the leave or flush of the caller emits their pair. If the caller uses the
-/// mappings at once, use [`with`] or [`visible()`], or call `mmu.flush()` at the end of `f`.
+/// Use `join` in a function that is called in a loop. Its stores then batch in the section of the
+/// caller, while leaving a nested section would flush at each call. When such a function returns,
+/// its stores may still be pending, and the leave or flush of the caller emits their pair. If the
+/// caller uses the mappings at once, use [`with`] or [`visible()`], or call `mmu.flush()` at the
+/// end of `f`.
 ///
-/// A handler of a synchronous exception opens a section with [`with`] around its calls of such
+/// A handler of a synchronous exception must open a section with [`with`] around its calls of such
 /// functions (see [`raw`](crate::raw#exception-handlers)).
 ///
 /// ```

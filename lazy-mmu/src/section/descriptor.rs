@@ -14,7 +14,7 @@
 /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, USER_DATA};
 ///
 /// assert!(Leaf::page(0x4000_0000, KERNEL_DATA).needs_barrier());
-/// // The handler of a fault at a user address finds the valid entry.
+/// // A fault at a user address is harmless: its handler finds the valid entry, and retries.
 /// assert!(!Leaf::page(0x4000_0000, USER_DATA).needs_barrier());
 /// assert!(Table::at(0x4800_0000).points_to_table());
 /// ```

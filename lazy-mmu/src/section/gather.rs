@@ -22,12 +22,12 @@ const NOTHING: [Invalidation; RANGES] = [Invalidation {
     scope: Scope::PAGES,
 }; RANGES];
 
-/// Values of mappings that were taken away, locked until one invalidation covers all of the
-/// mappings.
+/// A collection of the values of mappings that were taken away.
 ///
-/// The values are those that must outlive the translations, for example frames, tables, and the
-/// token of the virtual range. [`gather()`] lends a `Gather` to its closure, and shows an example.
-/// The values stay in the storage of the caller.
+/// The values are locked until one invalidation covers all of the mappings. Examples are frames,
+/// tables, and the reservation of the virtual range, which must outlive the translations.
+/// [`gather()`] lends a `Gather` to its closure, and shows an example. The values stay in the
+/// storage of the caller.
 ///
 /// Each mapping has its own range and scope. Ranges that adjoin or overlap are merged if their
 /// scope is the same. A gather keeps up to 8 separate ranges, and merges a further range into the
@@ -153,8 +153,8 @@ impl<T, B: Backend> Gather<'_, T, B> {
 
     /// Locks `value` until the next invalidation, without an invalidation of its own.
     ///
-    /// Use it for a value that has no mapping of its own, for example the token of the virtual
-    /// range.
+    /// Use it for a value that has no mapping of its own, for example the reservation of the
+    /// virtual range.
     ///
     /// # Errors
     ///

@@ -31,7 +31,7 @@ use crate::protocol::raw;
 ///
 /// let root = AtomicU64::new(0);
 /// lazy_mmu::with::<Mmu, _>(|mmu| {
-///     mmu.note_store();
+///     mmu.note_store(); // Other code has stored a descriptor.
 ///     lazy_mmu::write_sync::<Mmu, _>(&root, TopLevel::at(0x4000_0000));
 ///     assert!(is_settled(&root)); // The pair has been emitted.
 /// });
@@ -79,8 +79,8 @@ pub unsafe fn write_nosync<B: Backend, D: Descriptor>(slot: impl Slot, descripto
 /// Fills a table that is not linked yet, and links it.
 ///
 /// `link_table` stores `child(i)` in `children[i]`, for each `i` in order. Then it stores `table`
-/// in `parent`, ordered after the children. The pair is emitted or deferred, as by
-/// [`write()`](crate::write()).
+/// in `parent`, ordered after the children. The pair is emitted or deferred, as
+/// [`write()`](crate::write()) does.
 ///
 /// [`LazyMmu::link_table`] shows an example.
 ///

@@ -5,7 +5,8 @@
 
 /// How a section was entered: [`Outer`], [`Nested`] or [`Dynamic`].
 ///
-/// The trait is sealed. A function that stores in the section of its caller is generic over it:
+/// The trait is sealed. A function that stores in the section of its caller has a type parameter
+/// `L: Nesting`:
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
@@ -36,9 +37,9 @@ pub trait Nesting: sealed::Sealed {
 
 /// The section was entered through the task handle ([`Task::enter`](crate::Task::enter)).
 ///
-/// It is normally the outermost section of the thread. A caller may also have opened a section by
-/// the attribute or by a closure form, or may have paused the mode. The bits of the thread record
-/// that, and then leaving this section only flushes.
+/// The section is normally the outermost section of the thread. A caller may also have opened a
+/// section by the attribute or by a closure form, or may have paused the mode. Then leaving this
+/// section only flushes. The bits of the thread record which case applies.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Outer;

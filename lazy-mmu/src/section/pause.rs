@@ -54,9 +54,9 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
 /// * In interrupt context, nothing changes, because stores are immediate there already.
 ///
 /// Interrupt context is wherever [`Backend::in_interrupt`] is true, for example with softirqs
-/// disabled. The guard of a section that was entered before that still defers. If the interrupt
-/// context ends inside `f`, the later stores of `f` are deferred, and their pair is emitted when
-/// `f` returns.
+/// disabled. A section that was entered before softirqs were disabled still defers through its
+/// guard. If the interrupt context ends inside `f`, a section defers the later stores of `f`, and
+/// their pair is emitted when `f` returns.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

@@ -1,7 +1,7 @@
 //! Pending mappings, and the proofs that unlock them.
 //!
 //! Separate from the guard, because the proofs add lifetimes, and one look at the bits when a
-//! mapping is unlocked. They add nothing to the stores, flushes and leaves of the guard.
+//! mapping is unlocked. The proofs add nothing to the stores, flushes and leaves of the guard.
 //!
 //! A mapping that is made in a section is [`Pending`]: it holds a value, for example an address,
 //! and does not give it out. `LazyMmu::flush` and `LazyMmu::leave` return a [`Visible`], the proof

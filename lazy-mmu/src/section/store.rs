@@ -2,8 +2,8 @@
 //!
 //! Separate from the stores of the guard, because the rule differs in one point. A guard knows what
 //! its enter found. Code without a section asks the backend for the context (interrupt context or
-//! not). Such code may run inside a section of its caller, and then its stores are deferred to the
-//! leave of that section.
+//! not). Such code may run inside a section of its caller, and then its stores are deferred until
+//! that section is left.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -140,7 +140,7 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 /// In interrupt context `flush` does nothing. A pending pair belongs to the interrupted thread, and
 /// each store of the handler was followed by its pair at once. Interrupt context is wherever
 /// [`Backend::in_interrupt`] is true, for example with softirqs disabled. A pair that was pending
-/// before that stays pending.
+/// before softirqs were disabled stays pending.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

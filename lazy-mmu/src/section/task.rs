@@ -41,7 +41,8 @@ use crate::protocol::token::BoundToThread;
 ///
 /// The bits of the thread record whether a section of the handle began the mode. If the guard of
 /// that section is forgotten ([`core::mem::forget`]), the lazy MMU mode stays on, and a pending
-/// pair stays pending. The handle leaves the section when the handle is used next or dropped.
+/// pair stays pending. The handle leaves the section when the handle is used next or dropped. If
+/// the section was nested instead, the leave of the section around it emits the pair.
 ///
 /// # Async code
 ///
