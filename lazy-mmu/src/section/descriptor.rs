@@ -19,9 +19,11 @@
 /// assert!(Table::at(0x4800_0000).points_to_table());
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say whether its store needs the barrier pair",
-    label = "no `Descriptor`",
-    note = "make the kind of entry that it is: `Leaf::page(address, attributes)` (at EL2 without FEAT_VHE `El2Leaf::page`), `Table::at(address)` or `TopLevel::at(address)`; bits from elsewhere are wrapped, as `Leaf(bits)`"
+    message = "`{Self}` is not a page-table descriptor",
+    label = "expected a type that implements `Descriptor`",
+    note = "make a descriptor with `Leaf::page(address, attributes)`, `Table::at(address)` or \
+            `TopLevel::at(address)`; at EL2 without FEAT_VHE, a leaf is `El2Leaf::page`",
+    note = "wrap existing bits in the type of their level, for example `Leaf(bits)`"
 )]
 pub trait Descriptor: Copy {
     /// Returns the 64 bits that are stored.

@@ -98,7 +98,7 @@ pub fn gather<B: Backend, T, R>(
 ) -> R {
     assert!(
         storage.iter().all(Option::is_none),
-        "the storage of a gather is empty at first"
+        "the storage of a gather must contain only `None`"
     );
     f(&mut Gather {
         values: storage,
@@ -260,7 +260,7 @@ pub struct Full;
 
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the gather is full: flush it before more is taken away")
+        f.write_str("the gather is full; flush it before the next mapping is taken away")
     }
 }
 

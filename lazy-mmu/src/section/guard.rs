@@ -86,7 +86,8 @@ use crate::protocol::token::BoundToThread;
 ///
 /// A guard cannot be cloned, and it cannot be sent to another thread or shared with one, because it
 /// changes the bits of its own thread.
-#[must_use = "a section lasts as long as its guard: bind it to a name (`let _ = ..` closes the section at once)"]
+#[must_use = "the section ends when its guard is dropped; bind the guard to a named variable, \
+              because `let _ = ..` drops it at once"]
 pub struct LazyMmu<'a, L: Nesting, B: Backend = Global> {
     /// The bits of the thread. A `Dynamic` section that had no effect on the thread has the [inert
     /// bits](crate::Storage::inert) instead.

@@ -26,9 +26,10 @@
 /// });
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say how a lazy MMU section was entered",
+    message = "`{Self}` is not the nesting of a lazy MMU section",
     label = "expected `Outer`, `Nested` or `Dynamic`",
-    note = "no other type can stand here, because it decides whether a leave ends the mode"
+    note = "`Nesting` is sealed, because the type decides whether leaving the section ends the \
+            mode; in a generic function use a type parameter, `L: Nesting`"
 )]
 pub trait Nesting: sealed::Sealed {
     /// The nesting of a section that is opened inside this section.

@@ -95,7 +95,7 @@ type Brand<'id> = PhantomData<fn(&'id ()) -> &'id ()>;
 /// Dropping a `Pending` drops the value, possibly before the pair has been emitted. Do not lock a
 /// value whose `Drop` accesses the mapping. A `Pending` cannot be sent to another thread, because
 /// the pair belongs to its own thread.
-#[must_use = "the mapping is of no use before `get` redeems it against the proof that `flush` or `leave` returns"]
+#[must_use = "the value stays locked; call `get` with the proof that `flush` or `leave` returns"]
 pub struct Pending<'id, T, B: Backend = Global> {
     value: T,
     /// The bits that decide whether the stores are still pending. Those of an inert section are the

@@ -40,7 +40,8 @@ use core::sync::atomic::AtomicU64;
 /// * The type has no destructor that must run, because a store drops nothing.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a 64-bit page-table entry",
-    note = "implement `lazy_mmu::Entry` for a type that is transparent over a `u64`; an address is written by `write_ptr`"
+    note = "implement `lazy_mmu::Entry` for a type that is `#[repr(transparent)]` over a `u64`",
+    note = "use `write_ptr` to store through a `*mut u64`"
 )]
 pub unsafe trait Entry {}
 
@@ -55,8 +56,9 @@ unsafe impl Entry for AtomicU64 {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a page-table entry that can be written",
     label = "expected `&AtomicU64` or `&mut impl Entry`",
-    note = "implement `lazy_mmu::Entry` for the kernel's own type of an entry, and pass it by `&mut`",
-    note = "an address, `*mut u64`, is written by `write_ptr`"
+    note = "implement `lazy_mmu::Entry` for the kernel's type of an entry, and pass the entry by \
+            `&mut`",
+    note = "use `write_ptr` to store through a `*mut u64`"
 )]
 pub trait Slot: sealed::Sealed {
     /// Returns the 64 bits.
@@ -73,7 +75,8 @@ pub trait Slot: sealed::Sealed {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a slice of page-table entries that can be written",
     label = "expected `&[AtomicU64]` or `&mut [impl Entry]`",
-    note = "implement `lazy_mmu::Entry` for the kernel's own type of an entry, and pass the entries by `&mut`"
+    note = "implement `lazy_mmu::Entry` for the kernel's type of an entry, and pass the entries by \
+            `&mut`"
 )]
 pub trait Slots: sealed::Sealed {
     /// Returns the entries.
@@ -132,7 +135,7 @@ impl<E: Entry> Slots for &mut [E] {
         const {
             assert!(
                 size_of::<E>() == 8 && align_of::<E>() == align_of::<AtomicU64>(),
-                "an `Entry` has the size and alignment of a `u64`"
+                "an `Entry` must have the size and alignment of a `u64`"
             );
         }
         let entries: *mut [E] = self;

@@ -79,7 +79,7 @@ impl<B: Backend> Task<B> {
         // the inert bits are not clear.
         assert!(
             bits != Storage::inert() || bits.load() != Bits::EMPTY,
-            "there is no task yet, so there is no handle of one"
+            "a task handle was made before the first task exists"
         );
         B::Machine::observe(Event::HandleMade(bits.address()));
         Self {

@@ -50,7 +50,8 @@ use crate::protocol::token::BoundToThread;
 /// * An `Unmapped` covers the TLBs only. Other readers of the tables, for example a software walker
 ///   or a dump, may still hold the old entry or the table. With [`map`](Self::map), the value can
 ///   wait for these readers too.
-#[must_use = "call `invalidate` to get the value back; dropping this invalidates the range and discards the value"]
+#[must_use = "call `invalidate` to get the value back; dropping this invalidates the range and \
+              discards the value"]
 pub struct Unmapped<T, B: Backend = Global> {
     invalidation: Invalidation,
     value: ManuallyDrop<T>,
@@ -170,7 +171,7 @@ impl<T, F: FnOnce(T) -> U, U> AfterInvalidation<T, F, U> {
     pub fn get(mut self) -> U {
         match self.0.take() {
             Some((value, f)) => f(value),
-            None => unreachable!("it is there until `get` or the drop"),
+            None => unreachable!("only `get` and `drop` take the value"),
         }
     }
 }
