@@ -95,6 +95,9 @@ compile_error!(
      under `[dev-dependencies]`"
 );
 
+// First, because rustdoc shows the methods of a type in the order of the modules.
+mod section;
+
 pub mod aarch64;
 pub mod global;
 pub mod soundness;
@@ -103,7 +106,6 @@ pub mod soundness;
 mod attribute;
 mod backend;
 mod protocol;
-mod section;
 
 pub use backend::eager::Eager;
 #[cfg(all(feature = "sim", not(target_os = "none")))]

@@ -1,7 +1,7 @@
-//! Sections whose context is known at run time only: the closure forms, and the attribute's.
+//! The closure forms, and the section of the attribute: their nesting is known at run time only.
 //!
-//! Separate from the guard because the guard that such a section hands out never leaves: the
-//! section itself does, and its user has no name for it.
+//! Separate from the guard, because the guard that the body receives never leaves. The section
+//! leaves, and the body cannot name the section.
 
 use core::fmt;
 use core::mem::ManuallyDrop;
@@ -15,14 +15,14 @@ use crate::protocol::bits::Storage as _;
 use crate::protocol::raw::{self, Kind};
 use crate::protocol::token::BoundToThread;
 
-/// The section of the closure form or of the attribute: its token. Its drop leaves.
+/// The section of a closure form or of the attribute. Dropping it leaves the section.
 ///
-/// Not for users, who could forget it. They get a [view].
+/// Users could forget a `DynamicSection`, so they receive a [`View`] of it.
 #[derive(Debug)]
 pub struct DynamicSection<B: Backend> {
-    /// The thread's, or the inert place.
+    /// The bits of the thread, or the inert bits.
     bits: B::Storage,
-    /// What its enter did; `None` if it has joined its caller's section.
+    /// The effect of its enter; `None` if it joined the section of the caller.
     kind: Option<Kind>,
     _thread: BoundToThread,
 }
@@ -36,7 +36,9 @@ impl<B: Backend> Drop for DynamicSection<B> {
     }
 }
 
-/// Out of line: a function with such a section ends with a jump to this.
+/// Leaves a section that was entered as `kind`.
+///
+/// Out of line, because a function with such a section then ends with a jump to this function.
 #[inline(never)]
 fn leave_dynamic<B: Backend>(bits: B::Storage, kind: Kind) {
     match kind {
@@ -46,15 +48,16 @@ fn leave_dynamic<B: Backend>(bits: B::Storage, kind: Kind) {
     }
 }
 
-/// The section of an attributed function, entered in whatever context this is. The expansion binds
-/// it to a variable that the function's body cannot name.
+/// Enters the section of an attributed function, in the context of the call.
+///
+/// The expansion binds the section to a variable that the body of the function cannot name.
 #[inline]
 pub fn section<B: Backend>() -> DynamicSection<B> {
     let (bits, in_interrupt) = B::context();
     enter(bits, in_interrupt)
 }
 
-/// The section of an attributed function that joins its caller's.
+/// Enters the section of an attributed function that joins the section of its caller.
 #[inline]
 pub fn joined<B: Backend>() -> DynamicSection<B> {
     let (bits, in_interrupt) = B::context();
@@ -84,33 +87,35 @@ fn enter<B: Backend>(bits: B::Storage, in_interrupt: bool) -> DynamicSection<B> 
 }
 
 impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
-    /// This section without its nesting in the type, for code that cannot be generic over it:
-    /// methods of a `dyn` driver, a field of a context structure.
+    /// Borrows this section as a `LazyMmu<'_, Dynamic, B>`, without its nesting in the type.
     ///
-    /// The result dereferences to `LazyMmu<'_, Dynamic, B>`. It borrows this section, enters and
-    /// leaves nothing, and executes nothing.
+    /// Use it for code that cannot be generic over the nesting, for example a method of a `dyn`
+    /// driver or a field of a context structure. `erase` executes no instruction, and enters and
+    /// leaves no section.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
     /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-    /// use lazy_mmu::sim::{Sim, pairs, take_trace};
+    /// use lazy_mmu::sim::{pairs, take_trace};
     /// use lazy_mmu::{Dynamic, LazyMmu, Task};
     ///
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
     /// trait Driver {
-    ///     fn map(&self, mmu: &mut LazyMmu<'_, Dynamic, Sim>);
+    ///     fn map(&self, mmu: &mut LazyMmu<'_, Dynamic, Mmu>);
     /// }
     ///
     /// struct Uart(AtomicU64);
     ///
     /// impl Driver for Uart {
-    ///     fn map(&self, mmu: &mut LazyMmu<'_, Dynamic, Sim>) {
+    ///     fn map(&self, mmu: &mut LazyMmu<'_, Dynamic, Mmu>) {
     ///         mmu.write(&self.0, Leaf::page(0x0900_0000, KERNEL_DATA));
     ///     }
     /// }
     ///
     /// let drivers: [Box<dyn Driver>; 2] = [0; 2].map(|_| Box::new(Uart(AtomicU64::new(0))) as _);
-    /// // SAFETY: the only handle of this thread.
-    /// let mut task = unsafe { Task::<Sim>::current() };
+    /// // SAFETY: this is the only handle of this thread.
+    /// let mut task = unsafe { Task::<Mmu>::current() };
     /// let mut mmu = task.enter();
     /// for driver in &drivers {
     ///     driver.map(&mut mmu.erase());
@@ -124,16 +129,17 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     }
 }
 
-/// A section without its nesting in the type: of [`LazyMmu::erase`], of an attributed function's
-/// body, and of a closure. It is never left.
+/// A borrowed section, which dereferences to `LazyMmu<'_, Dynamic, B>`.
 ///
-/// The body has a mutable reference to it, and the borrow checker may let it be exchanged for a
-/// nested guard of another section; so the leave does not depend on it. (A nested guard that is
-/// exchanged for it is forgotten, which loses nothing.)
+/// [`LazyMmu::erase`] returns a `View`, and shows an example. Dropping a `View` does not leave the
+/// section.
+// The body has a mutable reference to this guard, and the borrow checker may accept that the body
+// exchanges it for a nested guard of another section. Leaving the section therefore does not depend
+// on this guard. The nested guard is forgotten then, and the section around it emits its pair.
 pub struct View<'a, B: Backend>(ManuallyDrop<LazyMmu<'a, Dynamic, B>>);
 
 impl<'a, B: Backend> View<'a, B> {
-    /// The section, for the body.
+    /// Returns the section.
     #[inline]
     pub fn section(&mut self) -> &mut LazyMmu<'a, Dynamic, B> {
         &mut self.0
@@ -162,66 +168,78 @@ impl<B: Backend> fmt::Debug for View<'_, B> {
     }
 }
 
-/// A view of an attributed function's section.
+/// Borrows the section of an attributed function or of a closure.
 #[inline]
 pub fn view<B: Backend>(section: &mut DynamicSection<B>) -> View<'_, B> {
     View(ManuallyDrop::new(guard(section.bits)))
 }
 
-/// Runs `f` in a section of its own, and leaves it when `f` returns or panics.
+/// Runs `f` in a [section](LazyMmu) of its own, and leaves the section when `f` returns or panics.
 ///
-/// `f` borrows the section and cannot keep, forget or exchange it. In an interrupt, and while the
-/// mode is paused, the section is [inert](Kind::Inert): every store through it is followed by its
-/// pair at once.
+/// The barrier pair of each store in `f` (on aarch64 `dsb ishst; isb`) is deferred until the
+/// section is left. `f` borrows the section and cannot keep, forget or exchange it.
+///
+/// Inside another section, the new section is nested: leaving it emits the pending pair, and the
+/// mode continues. In interrupt context and while the mode is [paused](crate::paused()), the
+/// section is [inert](Kind::Inert): a store through it that needs the pair is followed by the pair
+/// at once.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
 /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-/// use lazy_mmu::sim::{Sim, pairs, take_trace};
+/// use lazy_mmu::sim::{pairs, take_trace};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
 ///
 /// let table = [const { AtomicU64::new(0) }; 512];
-/// lazy_mmu::with::<Sim, _>(|mmu| {
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
 ///     for (slot, page) in table.iter().zip(0u64..) {
 ///         mmu.write(slot, Leaf::page(4096 * page, KERNEL_DATA));
 ///     }
 /// });
-/// // 512 stores, and one `dsb ishst; isb`.
-/// assert_eq!(pairs(&take_trace()), 1);
+/// assert_eq!(pairs(&take_trace()), 1); // One pair for 512 stores.
 /// ```
 #[inline]
 pub fn with<B: Backend, R>(f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> R) -> R {
     f(view(&mut section()).section())
 }
 
-/// Runs `f` in the section that is open; opens one only if none is.
+/// Runs `f` in the [section](LazyMmu) that is open, or in a section of its own if stores are not
+/// deferred.
 ///
-/// Where the thread's stores are deferred already, this enters nothing, the stores of `f` are
-/// deferred into the section that is open, and the end emits nothing. Elsewhere it is as [`with`].
+/// If the thread defers its stores already, `join` enters no section. The stores of `f` are
+/// deferred into the open section, and the end of `join` emits nothing. Otherwise `join` does the
+/// same as [`with`].
 ///
-/// So a function that is called in a loop batches with its caller's section: the leave of a nested
-/// section would flush at each call. The price is what the function promises. When it returns, its
-/// stores may still be pending, and its caller's leave or flush emits their pair. A function whose
-/// mappings its caller uses at once uses [`with`], [`visible()`], or calls `mmu.flush()`. A handler
-/// of a synchronous exception opens a section that does not join around its calls of such functions
-/// (see [`raw`](crate::raw#exception-handlers)).
+/// Use `join` in a function that is called in a loop. Its stores then batch in the section of the
+/// caller, while leaving a nested section would flush at each call. When such a function returns,
+/// its stores may still be pending, and the leave or flush of the caller emits their pair. If the
+/// caller uses the mappings at once, use [`with`] or [`visible()`], or call `mmu.flush()` at the
+/// end of `f`.
+///
+/// A handler of a synchronous exception must open a section with [`with`] around its calls of such
+/// functions (see [`raw`](crate::raw#exception-handlers)).
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
 /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-/// use lazy_mmu::sim::{Sim, pairs, take_trace};
+/// use lazy_mmu::sim::{pairs, take_trace};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
 ///
 /// fn map_page(slot: &AtomicU64, page: u64) {
-///     lazy_mmu::join::<Sim, _>(|mmu| mmu.write(slot, Leaf::page(page, KERNEL_DATA)));
+///     lazy_mmu::join::<Mmu, _>(|mmu| mmu.write(slot, Leaf::page(page, KERNEL_DATA)));
 /// }
 ///
 /// let table = [const { AtomicU64::new(0) }; 512];
-/// lazy_mmu::with::<Sim, _>(|_| {
+/// lazy_mmu::with::<Mmu, _>(|_| {
 ///     for (slot, page) in table.iter().zip(0u64..) {
 ///         map_page(slot, 4096 * page);
 ///     }
 /// });
 /// assert_eq!(pairs(&take_trace()), 1);
-/// map_page(&table[0], 0); // by itself it opens a section, and leaves that
+///
+/// map_page(&table[0], 0); // Outside a section, it opens and leaves its own.
 /// assert_eq!(pairs(&take_trace()), 1);
 /// ```
 #[inline]
@@ -229,25 +247,28 @@ pub fn join<B: Backend, R>(f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>
     f(view(&mut joined()).section())
 }
 
-/// Runs `f` in a section of its own, leaves that, and returns the value that `f` mapped, ready for
-/// use.
+/// Runs `f` in a [section](LazyMmu) of its own, and returns the value of the mapping that `f` made,
+/// ready for use.
 ///
-/// For a function that opens a section, maps, leaves, and whose caller uses the mapping at once.
+/// The pair of the mapping has been emitted when `visible` returns. Use it for a function that
+/// opens a section, and whose caller uses the mapping at once.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
 /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-/// use lazy_mmu::sim::{Sim, is_settled};
+/// use lazy_mmu::sim::is_settled;
+///
+/// type Mmu = lazy_mmu::sim::Sim;
 ///
 /// /// Maps a page, and returns its address, ready for use.
 /// fn map_page(slot: &AtomicU64) -> usize {
 ///     let page = Leaf::page(0x4000_0000, KERNEL_DATA);
-///     lazy_mmu::visible::<Sim, _>(|mmu| mmu.write_pending(slot, page, 0xffff_8000_0000_0000))
+///     lazy_mmu::visible::<Mmu, _>(|mmu| mmu.write_pending(slot, page, 0xffff_8000_0000_0000))
 /// }
 ///
 /// let slot = AtomicU64::new(0);
 /// assert_eq!(map_page(&slot), 0xffff_8000_0000_0000);
-/// assert!(is_settled(&slot));
+/// assert!(is_settled(&slot)); // The pair has been emitted.
 /// ```
 #[inline]
 pub fn visible<B: Backend, T>(
@@ -259,12 +280,29 @@ pub fn visible<B: Backend, T>(
     pending.get(&view.section().flush())
 }
 
-/// [`visible()`] for an `f` that may fail.
+/// Does the same as [`visible()`], for an `f` that can fail.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// fn map_page(slot: &AtomicU64, frame: Option<u64>) -> Result<usize, &'static str> {
+///     lazy_mmu::try_visible::<Mmu, _, _>(|mmu| {
+///         let page = Leaf::page(frame.ok_or("no frame")?, KERNEL_DATA);
+///         Ok(mmu.write_pending(slot, page, 0xffff_8000_0000_0000))
+///     })
+/// }
+///
+/// let slot = AtomicU64::new(0);
+/// assert_eq!(map_page(&slot, None), Err("no frame"));
+/// assert_eq!(map_page(&slot, Some(0x4000_0000)), Ok(0xffff_8000_0000_0000));
+/// ```
 ///
 /// # Errors
 ///
-/// The error that `f` returns. The section is left, and stores that `f` made are visible, all the
-/// same.
+/// Returns the error of `f`. The section is left nevertheless, and the stores of `f` are visible.
 #[inline]
 pub fn try_visible<B: Backend, T, E>(
     f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic, B>) -> Result<Pending<'id, T, B>, E>,

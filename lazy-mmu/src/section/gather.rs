@@ -1,7 +1,7 @@
-//! Any number of mappings taken away, and one invalidation for all of them.
+//! Many mappings taken away, with one invalidation for all of them.
 //!
 //! Separate from `unmapped`, which has the type of one value, because a gather keeps its values in
-//! storage that its caller lends to it.
+//! storage that its caller lends.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -12,47 +12,57 @@ use crate::protocol::backend::{Backend, Global};
 use crate::protocol::range::{Invalidation, Scope, VirtualRange};
 use crate::protocol::token::BoundToThread;
 
-/// How many ranges that do not adjoin each other a gather keeps apart.
+/// The number of separate ranges that a gather keeps.
 const RANGES: usize = 8;
 
-/// Room for them. A constant, because a loop that fills an array copies each element by itself.
+/// Empty room for the ranges. A constant, because a loop that fills an array copies each element
+/// separately.
 const NOTHING: [Invalidation; RANGES] = [Invalidation {
     range: VirtualRange::NOTHING,
     scope: Scope::PAGES,
 }; RANGES];
 
-/// Mappings that were taken away, and values that must outlive their translations: frames, tables,
-/// the token of the virtual range. [`gather()`] lends one to its closure.
+/// A collection of the values of mappings that were taken away.
 ///
-/// The values stay in the caller's storage. Each has a range and a scope of its own. Ranges that
-/// adjoin are merged; of the others a gather keeps up to 8 apart, and then merges the last two.
-/// Where they need more operations than the machine executes one by one, it invalidates everything.
+/// The values are locked until one invalidation covers all of the mappings. Examples are frames,
+/// tables, and the reservation of the virtual range, which must outlive the translations.
+/// [`gather()`] lends a `Gather` to its closure, and shows an example. The values stay in the
+/// storage of the caller.
+///
+/// Each mapping has its own range and scope. Ranges that adjoin or overlap are merged if their
+/// scope is the same. A gather keeps up to 8 separate ranges, and merges a further range into the
+/// last one. If the ranges need more operations than the machine executes one by one, the machine
+/// invalidates everything.
 pub struct Gather<'g, T, B: Backend = Global> {
     values: &'g mut [Option<T>],
-    /// How many values there are, at the front.
+    /// The number of values, which are at the front.
     len: usize,
     invalidations: [Invalidation; RANGES],
-    /// How many of them there are.
+    /// The number of invalidations, which are at the front.
     ranges: usize,
     backend: PhantomData<B>,
     _thread: BoundToThread,
 }
 
-/// Runs `f` with an empty [`Gather`]; then removes all that it gathered from the TLBs, by one
-/// invalidation, when `f` returns or panics. After that the values are in `storage`, from the
-/// front.
+/// Runs `f` with an empty [`Gather`], and then removes the gathered mappings from the TLBs by one
+/// invalidation.
 ///
-/// While `f` runs, `storage` is lent to the gather: so no value can be had before the invalidation.
-/// It is any slice, of an array, of a page or of a `Vec`, and its length bounds the number of
-/// values. A gather that is [full](Gather::is_full) refuses before an entry is cleared; then
-/// [`flush`](Gather::flush) it, and go on.
+/// The invalidation happens when `f` returns or panics. After it, the values are in `storage`, from
+/// the front. While `f` runs, `storage` is lent to the gather, so no value can be taken before the
+/// invalidation.
+///
+/// `storage` is any slice: of an array, of a page or of a `Vec`. Its length limits the number of
+/// values. A gather that is [full](Gather::is_full) returns an error before an entry is cleared.
+/// [`flush`](Gather::flush) makes room.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
 /// use lazy_mmu::aarch64::Granule;
 /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 /// use lazy_mmu::gather;
-/// use lazy_mmu::sim::{Event, Sim, take_trace};
+/// use lazy_mmu::sim::{Event, take_trace};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
 ///
 /// # #[derive(Debug)]
 /// struct Frame(u64);
@@ -61,19 +71,18 @@ pub struct Gather<'g, T, B: Backend = Global> {
 /// let table: [AtomicU64; 512] =
 ///     core::array::from_fn(|i| AtomicU64::new(Leaf::page(4096 * i as u64, KERNEL_DATA).0));
 /// let mut frames = [const { None }; 64];
-/// gather::<Sim, _, _>(&mut frames, |gather| {
-///     for (slot, page) in table.iter().zip(0xffff_8000_0000_0000..) {
-///         # let page = 0xffff_8000_0000_0000 + 4096 * (page - 0xffff_8000_0000_0000);
+/// gather::<Mmu, _, _>(&mut frames, |gather| {
+///     for (i, slot) in table.iter().enumerate() {
 ///         if gather.is_full() {
 ///             gather.flush(free);
 ///         }
-///         let page = Granule::Kib4.range(page, 1)?;
+///         let page = Granule::Kib4.range(0xffff_8000_0000_0000 + 4096 * i as u64, 1)?;
 ///         gather.unmap(slot, page, |old| Frame(Leaf(old).address(Granule::Kib4)))?;
 ///     }
 ///     Ok::<(), Box<dyn core::error::Error>>(())
 /// })?;
 /// frames.into_iter().flatten().for_each(free);
-/// // 8 times 64 pages, each with its TLBI, in 8 sequences of one `dsb ishst` each.
+/// // 8 sequences of 64 pages each. A sequence has one `dsb ishst`, and one TLBI for each page.
 /// let sequences = take_trace().iter().filter(|it| **it == Event::DsbIshst).count();
 /// assert_eq!(sequences, 8);
 /// # Ok::<(), Box<dyn core::error::Error>>(())
@@ -81,7 +90,7 @@ pub struct Gather<'g, T, B: Backend = Global> {
 ///
 /// # Panics
 ///
-/// If `storage` has a value in it already.
+/// Panics if `storage` has a value in it.
 #[inline]
 pub fn gather<B: Backend, T, R>(
     storage: &mut [Option<T>],
@@ -89,7 +98,7 @@ pub fn gather<B: Backend, T, R>(
 ) -> R {
     assert!(
         storage.iter().all(Option::is_none),
-        "the storage of a gather is empty at first"
+        "the storage of a gather must contain only `None`"
     );
     f(&mut Gather {
         values: storage,
@@ -102,17 +111,17 @@ pub fn gather<B: Backend, T, R>(
 }
 
 impl<T, B: Backend> Gather<'_, T, B> {
-    /// Whether there is no room for another value.
+    /// Returns whether the gather has no room for another value.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.len == self.values.len()
     }
 
-    /// Takes over a mapping that was taken away, with the invalidation that it needs.
+    /// Adds an [`Unmapped`] value, and takes over its invalidation.
     ///
     /// # Errors
     ///
-    /// The mapping, if the gather is full.
+    /// Returns `unmapped` if the gather is full.
     #[inline]
     pub fn add(&mut self, unmapped: Unmapped<T, B>) -> Result<(), Unmapped<T, B>> {
         if self.is_full() {
@@ -124,12 +133,14 @@ impl<T, B: Backend> Gather<'_, T, B> {
         Ok(())
     }
 
-    /// Withholds `value` until the entries of `scope` that translate `range` have been removed from
-    /// the TLBs: for a mapping that other code has taken away before this call.
+    /// Locks `value` until the entries of `scope` that translate `range` have been removed from the
+    /// TLBs.
+    ///
+    /// Use it for a mapping that other code has taken away before this call.
     ///
     /// # Errors
     ///
-    /// The value, if the gather is full. Then the range is not invalidated.
+    /// Returns `value` if the gather is full. The range is not invalidated then.
     #[inline]
     pub fn withhold(&mut self, value: T, range: VirtualRange, scope: Scope) -> Result<(), T> {
         if self.is_full() {
@@ -140,12 +151,14 @@ impl<T, B: Backend> Gather<'_, T, B> {
         Ok(())
     }
 
-    /// Withholds a value that has no mapping of its own, until the next invalidation: the token of
-    /// the virtual range, say.
+    /// Locks `value` until the next invalidation, without an invalidation of its own.
+    ///
+    /// Use it for a value that has no mapping of its own, for example the reservation of the
+    /// virtual range.
     ///
     /// # Errors
     ///
-    /// The value, if the gather is full.
+    /// Returns `value` if the gather is full.
     #[inline]
     pub fn keep(&mut self, value: T) -> Result<(), T> {
         if self.is_full() {
@@ -155,12 +168,12 @@ impl<T, B: Backend> Gather<'_, T, B> {
         Ok(())
     }
 
-    /// Notes an invalidation, and then adds the value that `value` makes: for an entry that `value`
-    /// clears.
+    /// Clears an entry, notes its invalidation, and adds the value that `value` makes of the old
+    /// entry.
     ///
     /// # Errors
     ///
-    /// [`Full`], before `clear` is called.
+    /// Returns [`Full`] if the gather is full, before `clear` is called.
     #[inline]
     pub(crate) fn clear_with(
         &mut self,
@@ -171,17 +184,17 @@ impl<T, B: Backend> Gather<'_, T, B> {
             return Err(Full);
         }
         let (old, invalidation) = clear();
-        // First, because `value` may panic.
+        // Noted first, because `value` may panic.
         self.note(invalidation);
         self.push(value(old));
         Ok(())
     }
 
-    /// Removes all that it has gathered from the TLBs, by one invalidation, and then passes each
-    /// value to `f`, in order. The gather is empty after that.
+    /// Removes the gathered mappings from the TLBs by one invalidation, and then passes each value
+    /// to `f`, in order.
     ///
-    /// A panic in `f` leaves the values behind it in the storage. If the gather is used further,
-    /// it drops them when it needs their places.
+    /// The gather is empty afterwards. A panic in `f` leaves the later values in the storage. If
+    /// the gather is used again, it drops these values when it needs their places.
     pub fn flush(&mut self, f: impl FnMut(T)) {
         self.invalidate();
         let len = core::mem::take(&mut self.len);
@@ -191,11 +204,11 @@ impl<T, B: Backend> Gather<'_, T, B> {
             .for_each(f);
     }
 
-    /// Stores a value; there is room for it.
+    /// Stores a value. The caller has checked that there is room.
     fn push(&mut self, value: T) {
         let left_behind = self.values[self.len].replace(value);
         self.len += 1;
-        // After the value counts, because a destructor may panic.
+        // Dropped after the value is counted, because a destructor may panic.
         drop(left_behind);
     }
 
@@ -231,7 +244,7 @@ impl<T, B: Backend> Drop for Gather<'_, T, B> {
 }
 
 impl<T, B: Backend> fmt::Debug for Gather<'_, T, B> {
-    /// Does not show the values.
+    /// Does not show the values, because they are locked.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gather")
             .field("len", &self.len)
@@ -240,14 +253,14 @@ impl<T, B: Backend> fmt::Debug for Gather<'_, T, B> {
     }
 }
 
-/// A gather has no room for another value.
+/// The error of a [`Gather`] that has no room for another value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Full;
 
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the gather is full: flush it before more is taken away")
+        f.write_str("the gather is full; flush it before the next mapping is taken away")
     }
 }
 

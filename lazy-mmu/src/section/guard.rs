@@ -1,4 +1,7 @@
-//! The guard of an open section, and the closure form.
+//! The guard of an open section: its stores, its flush and its leave.
+//!
+//! Separate from the closure forms, because this guard leaves the section when it is dropped. The
+//! guard that a closure receives never leaves.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -15,24 +18,79 @@ use crate::protocol::event::Event;
 use crate::protocol::raw::{self, Kind};
 use crate::protocol::token::BoundToThread;
 
-/// An open lazy MMU section: stores of descriptors made while it lives are deferred, and its drop
-/// emits the barrier pair that they need.
+/// The guard of an open lazy MMU section.
 ///
-/// `L` says how the section was entered ([`Outer`], [`Nested`](crate::Nested) or
-/// [`Dynamic`](crate::Dynamic)), `B`
-/// the backend. There are three ways in, from the most checked at compile time to the least:
-/// [`Task::enter`](crate::Task::enter) and then [`nest`](Self::nest), the closure form
-/// [`with`](crate::with),
-/// and the attribute `#[lazy_mmu]`.
+/// A *section* begins when it is entered. It ends when its guard is dropped or [left](Self::leave).
+/// Stores of descriptors in the section are *deferred*: the descriptor is stored at once, but its
+/// barrier pair (on aarch64 `dsb ishst; isb`) waits until the section is left or
+/// [flushed](Self::flush).
 ///
-/// The guard borrows where it came from, so that guards can be dropped in the right order only:
-/// dropped in any other, independent guards would leave the mode on, and a barrier lost. It cannot
-/// be cloned, nor sent to or shared with another thread: the bits that it changes are its own
-/// thread's. `'a` is invariant.
-#[must_use = "a section lasts as long as its guard: bind it to a name (`let _ = ..` closes the section at once)"]
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::Task;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{pairs, take_trace};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// let [one, two, three] = [const { AtomicU64::new(0) }; 3];
+/// // SAFETY: this is the only handle of this thread.
+/// let mut task = unsafe { Task::<Mmu>::current() };
+///
+/// let mut mmu = task.enter();
+/// mmu.write(&one, Leaf::page(0x4000_0000, KERNEL_DATA));
+///
+/// let mut inner = mmu.nest();
+/// inner.write(&two, Leaf::page(0x4000_1000, KERNEL_DATA));
+/// inner.leave(); // Emits the pair, which covers `one` and `two`.
+/// assert_eq!(pairs(&take_trace()), 1);
+///
+/// mmu.write(&three, Leaf::page(0x4000_2000, KERNEL_DATA));
+/// mmu.flush(); // Emits the pair. The section stays open.
+/// mmu.leave(); // Emits nothing, because no pair is pending.
+/// assert_eq!(pairs(&take_trace()), 1);
+/// ```
+///
+/// # Kinds of sections
+///
+/// * The *outermost* section begins the *lazy MMU mode* of its thread: stores of the thread are
+///   deferred. Leaving the section emits the pending pair and ends the mode.
+/// * A *nested* section is opened inside another section. Leaving it emits the pending pair, and
+///   the mode continues.
+/// * An *inert* section has no effect on the thread, because it was opened in interrupt context or
+///   while the mode is [paused](Self::paused). A store through it that needs the pair is followed
+///   by the pair at once. *Interrupt context* is wherever [`Backend::in_interrupt`] is true.
+///
+/// # Ways into a section
+///
+/// From the most checked at compile time to the least:
+///
+/// * [`Task::enter`](crate::Task::enter) and [`nest`](Self::nest) return a guard that the caller
+///   owns.
+/// * [`with`](crate::with) and [`join`](crate::join()) lend a guard to a closure.
+/// * The attribute `#[lazy_mmu]` opens a section around the body of a function.
+///
+/// # Parameters
+///
+/// * `'a` is the identity of the section. It is invariant, because a [`Pending`] value must accept
+///   only a proof with the same identity.
+/// * `L` says how the section was entered: [`Outer`], [`Nested`](crate::Nested) or
+///   [`Dynamic`](crate::Dynamic).
+/// * `B` is the [backend](Backend).
+///
+/// # Order and threads
+///
+/// A guard borrows the handle or the guard that it came from. The compiler therefore rejects guards
+/// that are dropped in the wrong order. Independent guards, dropped in the wrong order, would leave
+/// the mode on and lose a barrier.
+///
+/// A guard cannot be cloned, and it cannot be sent to another thread or shared with one, because it
+/// changes the bits of its own thread.
+#[must_use = "the section ends when its guard is dropped; bind the guard to a named variable, \
+              because `let _ = ..` drops it at once"]
 pub struct LazyMmu<'a, L: Nesting, B: Backend = Global> {
-    /// The thread's, or [the inert place](crate::Storage::inert) if a `Dynamic` section had no
-    /// effect on the thread.
+    /// The bits of the thread. A `Dynamic` section that had no effect on the thread has the [inert
+    /// bits](crate::Storage::inert) instead.
     bits: B::Storage,
     nesting: PhantomData<L>,
     brand: PhantomData<fn(&'a ()) -> &'a ()>,
@@ -40,25 +98,31 @@ pub struct LazyMmu<'a, L: Nesting, B: Backend = Global> {
 }
 
 impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
-    /// Opens a section inside this one, which cannot be used until the inner one is left.
+    /// Stores `descriptor` in `slot`, and defers the barrier pair if the descriptor
+    /// [needs](Descriptor::needs_barrier) it.
     ///
-    /// Entering costs nothing. Leaving emits what is pending, of this section's stores too, and the
-    /// mode goes on. To defer into this section instead, hand on `&mut LazyMmu<..>`.
+    /// The store is one 64-bit access and happens at once; only its barriers are deferred. A store
+    /// of a valid table descriptor is ordered after all earlier stores of the thread
+    /// ([`Descriptor::points_to_table`]).
     ///
-    /// ```
-    /// use core::sync::atomic::AtomicU64;
-    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-    /// use lazy_mmu::sim::{Event, Sim, take_trace};
+    /// [`LazyMmu`](Self) shows an example.
+    #[inline]
+    pub fn write<D: Descriptor>(&mut self, slot: impl Slot, descriptor: D) {
+        if store::put_descriptor::<B, D>(slot.atomic(), descriptor) {
+            self.note_store();
+        }
+    }
+
+    /// Opens a section inside this section.
     ///
-    /// let slot = AtomicU64::new(0);
-    /// lazy_mmu::with::<Sim, _>(|outer| {
-    ///     let mut inner = outer.nest();
-    ///     inner.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
-    ///     inner.leave();
-    ///     // The mapping can be used here, before `outer` is left.
-    ///     assert!(take_trace().contains(&Event::Isb));
-    /// });
-    /// ```
+    /// The compiler rejects every use of this section until the inner section is left. Entering
+    /// executes no instruction. Leaving the inner section emits the pending pair, which covers the
+    /// stores of this section too. The mode continues.
+    ///
+    /// To defer the stores of a function into this section instead, pass `&mut LazyMmu<..>` to the
+    /// function.
+    ///
+    /// [`LazyMmu`](Self) shows an example.
     #[inline]
     pub fn nest(&mut self) -> LazyMmu<'_, L::Nested, B> {
         B::Machine::observe(Event::Enter(if self.is_inert() {
@@ -69,28 +133,149 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         guard(self.bits)
     }
 
-    /// Emits the pair now, if a store awaits it; the section stays open.
+    /// Emits the pending pair now. The section stays open.
     ///
-    /// All stores that this thread has made before it, in whichever section, are visible when it
-    /// returns; the result proves that, and redeems this section's [`Pending`](crate::Pending)
-    /// mappings. (In an interrupt the section is inert: each of its stores was followed by its pair
-    /// at once, and what the interrupted thread has pending stays so. A context that only counts as
-    /// an interrupt, softirqs disabled say, is no exception.)
+    /// Returns the proof that all earlier stores of this thread have been followed by their pair,
+    /// in whichever section they were made. The proof unlocks the [`Pending`] values of this
+    /// section.
+    ///
+    /// An inert section emits nothing in interrupt context, because each of its stores was followed
+    /// by its pair at once. The pair of the interrupted thread stays pending. Interrupt context is
+    /// wherever [`Backend::in_interrupt`] is true, for example with softirqs disabled.
     #[inline]
     pub fn flush(&mut self) -> Visible<'_, 'a, B> {
         self.emit_pending();
         proof::proof()
     }
 
-    /// Leaves the section, as dropping the guard does, and returns the proof that all stores before
-    /// it are visible.
+    /// Leaves the section, as dropping the guard does.
+    ///
+    /// Returns the same proof as [`flush`](Self::flush).
     #[inline]
     pub fn leave(self) -> Visible<'a, 'a, B> {
         drop(self);
         proof::proof()
     }
 
-    /// Whether the section had no effect on the thread.
+    /// Stores like [`write`](Self::write), to an entry that is given by its address.
+    ///
+    /// # Safety
+    ///
+    /// * `slot` is valid for reads and writes of 64 bits, and is aligned to 8 bytes.
+    /// * Every concurrent access to the entry is a 64-bit atomic access, or is made by the
+    ///   hardware.
+    #[inline]
+    pub unsafe fn write_ptr<D: Descriptor>(&mut self, slot: *mut u64, descriptor: D) {
+        // SAFETY: the caller guarantees the requirements of `from_ptr`.
+        self.write(unsafe { AtomicU64::from_ptr(slot) }, descriptor);
+    }
+
+    /// Stores `descriptor(i)` in `slots[i]`, for each `i` in order. Then it defers one pair, if any
+    /// of the entries needs it.
+    ///
+    /// The section does not know of the stores until `write_range` returns. A flush before that, or
+    /// a section that `descriptor` opens and leaves, does not make the earlier entries visible.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// let table = [const { AtomicU64::new(0) }; 512];
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     // Maps 16 pages, whose physical addresses begin at 1 GiB.
+    ///     mmu.write_range(&table[..16], |i| {
+    ///         Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA)
+    ///     });
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Panics if `descriptor` does. The entries that were stored before the panic stay, and their
+    /// pair is deferred.
+    #[inline]
+    pub fn write_range<D: Descriptor>(
+        &mut self,
+        slots: impl Slots,
+        descriptor: impl FnMut(usize) -> D,
+    ) {
+        store::put_range::<B, D>(slots.atomics(), descriptor, || self.note_store());
+    }
+
+    /// Defers the barrier pair of descriptors that other code has stored before this call.
+    ///
+    /// Use [`note_stores`](Self::note_stores) around code that can return early or panic after its
+    /// store.
+    #[inline]
+    pub fn note_store(&mut self) {
+        if !raw::deferred(self.bits_of_store()) {
+            raw::cold_path();
+            B::Machine::barrier();
+        }
+    }
+
+    /// Runs `f`, which stores descriptors by other means than this crate, and defers the pair of
+    /// these stores.
+    ///
+    /// The pair is deferred on every way out: return, error and panic.
+    /// [`note_stores`](crate::note_stores()) shows an example, and says what `f` must do when it
+    /// links a table.
+    #[inline]
+    pub fn note_stores<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let _note = OnDrop(|| self.note_store());
+        f()
+    }
+
+    /// Returns the entry in `slot` as it is in memory.
+    ///
+    /// The value was written by this section, by another CPU, or by the hardware (access flag,
+    /// dirty state). A read needs no flush before it, because every store happens at once.
+    #[inline]
+    pub fn read(&self, slot: impl Slot) -> u64 {
+        slot.atomic().load(Ordering::Relaxed)
+    }
+
+    /// Locks `value` until the stores made so far through this section are [visible](Visible).
+    ///
+    /// The value is usually the address of a new mapping.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// let [one, two] = [const { AtomicU64::new(0) }; 2];
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     mmu.write(&one, Leaf::page(0x4000_0000, KERNEL_DATA));
+    ///     mmu.write(&two, Leaf::page(0x4000_1000, KERNEL_DATA));
+    ///     let mapping = mmu.pending("both pages");
+    ///     let proof = mmu.flush();
+    ///     assert_eq!(mapping.get(&proof), "both pages");
+    /// });
+    /// ```
+    #[inline]
+    pub fn pending<T>(&mut self, value: T) -> Pending<'a, T, B> {
+        proof::pending(self.bits_of_store(), value)
+    }
+
+    /// Stores like [`write`](Self::write), and locks `value` until the store is visible.
+    ///
+    /// [`Pending`] shows an example.
+    #[inline]
+    pub fn write_pending<D: Descriptor, T>(
+        &mut self,
+        slot: impl Slot,
+        descriptor: D,
+        value: T,
+    ) -> Pending<'a, T, B> {
+        self.write(slot, descriptor);
+        self.pending(value)
+    }
+
+    /// Returns whether the section had no effect on the thread.
     #[inline]
     fn is_inert(&self) -> bool {
         L::MAY_BE_INERT && self.bits == B::Storage::inert()
@@ -104,9 +289,11 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         }
     }
 
-    /// The thread's bits, and whether they are somebody else's, whom this interrupts. An inert
-    /// section asks anew: it may stand in an interrupt; or it was entered while the mode was
-    /// paused, and the pause has ended, so that other sections may have deferred stores.
+    /// Returns the bits of the thread, and whether this code interrupts that thread.
+    ///
+    /// An inert section asks the backend again. The section may be in interrupt context. Or it was
+    /// entered during a pause that has ended, and other sections may have deferred stores since
+    /// then.
     #[inline]
     pub(crate) fn context(&self) -> (B::Storage, bool) {
         if self.is_inert() {
@@ -116,7 +303,8 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         }
     }
 
-    /// For a sequence of barriers that covers what is pending, and is executed by the caller next.
+    /// Clears PENDING. The caller executes a sequence of barriers next, which covers the pending
+    /// pair.
     #[inline]
     pub(crate) fn take_pending(&mut self) {
         let (bits, in_interrupt) = self.context();
@@ -125,137 +313,18 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         }
     }
 
-    /// The bits on which a store relies, and which say whether a mapping is still pending.
+    /// Returns the bits that decide whether a store is deferred, and that show whether a mapping is
+    /// still pending.
     #[inline]
     pub(crate) fn bits_of_store(&self) -> B::Storage {
         self.bits
     }
-
-    /// Stores `descriptor` in `slot`, and defers the pair if it needs one.
-    ///
-    /// The store is one 64-bit access, never torn, made at once: only its barriers wait. The store
-    /// of a valid table descriptor is ordered after all earlier stores of the thread
-    /// ([`Descriptor::points_to_table`]).
-    #[inline]
-    pub fn write<D: Descriptor>(&mut self, slot: impl Slot, descriptor: D) {
-        if store::put_descriptor::<B, D>(slot.atomic(), descriptor) {
-            self.note_store();
-        }
-    }
-
-    /// [`write`](Self::write) to an entry that is given by its address.
-    ///
-    /// # Safety
-    ///
-    /// `slot` is valid for reads and writes of 64 bits, and aligned to 8 bytes. Whatever else
-    /// accesses it at the same time does so with 64-bit atomic accesses, or is the hardware.
-    #[inline]
-    pub unsafe fn write_ptr<D: Descriptor>(&mut self, slot: *mut u64, descriptor: D) {
-        // SAFETY: the caller promises what `from_ptr` asks for.
-        self.write(unsafe { AtomicU64::from_ptr(slot) }, descriptor);
-    }
-
-    /// Stores `descriptor(i)` in `slots[i]`, for each `i` in order, and then decides once whether
-    /// the pair is needed: it is if any of the entries needs it.
-    ///
-    /// Until this returns the entries count for nobody: a section that `descriptor` opens and
-    /// leaves, or a flush, does not make the earlier ones visible.
-    ///
-    /// ```
-    /// use core::sync::atomic::AtomicU64;
-    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-    /// use lazy_mmu::sim::Sim;
-    ///
-    /// let table = [const { AtomicU64::new(0) }; 512];
-    /// lazy_mmu::with::<Sim, _>(|mmu| {
-    ///     // 16 pages from 1 GiB on.
-    ///     mmu.write_range(&table[..16], |i| {
-    ///         Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA)
-    ///     });
-    /// });
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If `descriptor` does. The entries stored until then stay, and count.
-    #[inline]
-    pub fn write_range<D: Descriptor>(
-        &mut self,
-        slots: impl Slots,
-        descriptor: impl FnMut(usize) -> D,
-    ) {
-        store::put_range::<B, D>(slots.atomics(), descriptor, || self.note_store());
-    }
-
-    /// Defers the pair for descriptors that other code has stored before this call.
-    ///
-    /// Code that can return early or panic after its store belongs in
-    /// [`note_stores`](Self::note_stores).
-    #[inline]
-    pub fn note_store(&mut self) {
-        if !raw::deferred(self.bits_of_store()) {
-            raw::cold_path();
-            B::Machine::barrier();
-        }
-    }
-
-    /// [`note_stores`](crate::note_stores()), deferred into this section: runs `f`, which stores
-    /// descriptors by other means than this crate, and defers the pair for these stores on every
-    /// way out.
-    #[inline]
-    pub fn note_stores<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let _note = OnDrop(|| self.note_store());
-        f()
-    }
-
-    /// The entry as last written: by this section, by another CPU, or by the hardware (access flag,
-    /// dirty state).
-    ///
-    /// Stores are made at once, so a read needs no flush before it.
-    #[inline]
-    pub fn read(&self, slot: impl Slot) -> u64 {
-        slot.atomic().load(Ordering::Relaxed)
-    }
-
-    /// Holds back `value`, which is good only once the stores made so far through this section are
-    /// visible: the address of a mapping that was just made, say.
-    ///
-    /// ```
-    /// use core::sync::atomic::AtomicU64;
-    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-    /// use lazy_mmu::sim::{Sim, is_settled};
-    ///
-    /// let [one, two] = [const { AtomicU64::new(0) }; 2];
-    /// lazy_mmu::with::<Sim, _>(|mmu| {
-    ///     mmu.write(&one, Leaf::page(0x4000_0000, KERNEL_DATA));
-    ///     mmu.write(&two, Leaf::page(0x4000_1000, KERNEL_DATA));
-    ///     let mapping = mmu.pending("both pages");
-    ///     let proof = mmu.flush();
-    ///     assert_eq!(mapping.get(&proof), "both pages");
-    /// });
-    /// ```
-    #[inline]
-    pub fn pending<T>(&mut self, value: T) -> Pending<'a, T, B> {
-        proof::pending(self.bits_of_store(), value)
-    }
-
-    /// [`write`](Self::write), and holds back `value` until the store is visible.
-    #[inline]
-    pub fn write_pending<D: Descriptor, T>(
-        &mut self,
-        slot: impl Slot,
-        descriptor: D,
-        value: T,
-    ) -> Pending<'a, T, B> {
-        self.write(slot, descriptor);
-        self.pending(value)
-    }
 }
 
-// Free functions, because rustc suggests every associated function that returns `Self`, a private
-// one too, to whoever tries to build a guard by hand.
+// Free functions, because rustc suggests associated functions that return `Self`, even private
+// ones, to code that builds a guard by hand.
 
-/// The guard of a section that has been entered.
+/// Returns the guard of a section that has been entered.
 #[inline]
 pub(super) fn guard<'a, L: Nesting, B: Backend>(bits: B::Storage) -> LazyMmu<'a, L, B> {
     LazyMmu {
@@ -266,7 +335,7 @@ pub(super) fn guard<'a, L: Nesting, B: Backend>(bits: B::Storage) -> LazyMmu<'a,
     }
 }
 
-/// Enters through the handle of the task, which the guard borrows.
+/// Enters a section through the task handle, which the guard borrows.
 #[inline]
 pub(crate) fn enter_outer<'a, B: Backend>(bits: B::Storage) -> LazyMmu<'a, Outer, B> {
     raw::enter_owned::<B>(bits);

@@ -1,8 +1,8 @@
 //! TLB invalidation, in sections and outside.
 //!
-//! An invalidation is complete on its own, and does what the barrier pair does, and more: so an
-//! invalidation in a section settles the pending pair, and the leave that follows emits nothing.
-//! What is executed, is the [machine](crate::Machine)'s.
+//! An invalidation is complete when it returns, and does at least what the barrier pair does. An
+//! invalidation in a section therefore clears the pending pair, and leaving the section emits
+//! nothing. The [machine](crate::Machine) decides what is executed.
 
 use super::guard::LazyMmu;
 use super::nesting::Nesting;
@@ -11,25 +11,29 @@ use crate::protocol::backend::{Backend, Machine as _};
 use crate::protocol::range::{Invalidation, Scope, VirtualRange};
 use crate::protocol::raw;
 
-/// Removes the entries of `scope` that translate `range` from the TLBs, by code without a section
-/// in hand; complete when it returns.
+/// Removes the entries of `scope` that translate `range` from the TLBs. The invalidation is
+/// complete when `invalidate` returns.
 ///
-/// It settles the pair that the calling thread has pending. (In an interrupt the pending bit is the
-/// interrupted thread's, and stays.)
+/// This is for code that has no section; a guard has [`LazyMmu::invalidate`]. The invalidation
+/// includes the effect of the barrier pair (on aarch64 `dsb ishst; isb`), so the calling thread has
+/// no pending pair afterwards. In interrupt context, the pending pair belongs to the interrupted
+/// thread and stays pending.
 ///
 /// ```
-/// use lazy_mmu::aarch64::Granule;
-/// use lazy_mmu::sim::{Event, Sim, pairs, take_trace};
 /// use lazy_mmu::Scope;
+/// use lazy_mmu::aarch64::Granule;
+/// use lazy_mmu::sim::{Event, pairs, take_trace};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
 ///
 /// let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
-/// lazy_mmu::with::<Sim, _>(|mmu| {
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
 ///     mmu.note_store();
-///     lazy_mmu::invalidate::<Sim>(page, Scope::PAGES);
+///     lazy_mmu::invalidate::<Mmu>(page, Scope::PAGES);
 /// });
 /// let trace = take_trace();
 /// assert_eq!(trace[1..4], [Event::DsbIshst, Event::Tlbi(page.start()), Event::DsbIsh]);
-/// assert_eq!(pairs(&trace), 0); // the invalidation does what the pair does, and more
+/// assert_eq!(pairs(&trace), 0); // Leaving the section emitted nothing.
 /// # Ok::<(), lazy_mmu::BadRange>(())
 /// ```
 #[inline]
@@ -37,26 +41,33 @@ pub fn invalidate<B: Backend>(range: VirtualRange, scope: Scope) {
     invalidate_here::<B>(&[Invalidation { range, scope }]);
 }
 
-/// Removes the leaves of `range` from the TLBs, page by page: [`invalidate`] of [`Scope::PAGES`].
+/// Removes the leaves of `range` from the TLBs, page by page.
+///
+/// It is [`invalidate`] with [`Scope::PAGES`].
 #[inline]
 pub fn flush_tlb_kernel_range<B: Backend>(range: VirtualRange) {
     invalidate::<B>(range, Scope::PAGES);
 }
 
-/// As [`flush_tlb_kernel_range`], and removes what walks have cached of the tables above: for a
-/// range whose table is taken away. [`invalidate`] of [`Scope::ALL_LEVELS`].
+/// Removes the leaves of `range` from the TLBs, and everything that walks have cached of the tables
+/// above them.
+///
+/// Use it for a range whose table is taken away. It is [`invalidate`] with [`Scope::ALL_LEVELS`].
 #[inline]
 pub fn flush_tlb_kernel_pgtable<B: Backend>(range: VirtualRange) {
     invalidate::<B>(range, Scope::ALL_LEVELS);
 }
 
-/// Removes everything of the kernel's regime from every TLB. As [`invalidate`].
+/// Removes all translations of the kernel's regime from the TLBs of all CPUs.
+///
+/// Like [`invalidate`], it is complete when it returns, and clears the pending pair.
 #[inline]
 pub fn flush_tlb_all<B: Backend>() {
     raw::take_own_pending::<B>();
     B::Machine::invalidate_all();
 }
 
+/// Executes `invalidations` as one sequence, for code that has no section.
 #[inline]
 pub(crate) fn invalidate_here<B: Backend>(invalidations: &[Invalidation]) {
     raw::take_own_pending::<B>();
@@ -64,31 +75,38 @@ pub(crate) fn invalidate_here<B: Backend>(invalidations: &[Invalidation]) {
 }
 
 impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
-    /// Removes the entries of `scope` that translate `range` from the TLBs; complete when it
-    /// returns.
+    /// Removes the entries of `scope` that translate `range` from the TLBs. The invalidation is
+    /// complete when `invalidate` returns.
     ///
-    /// It settles the pending pair: the result is the same proof as that of [`flush`](Self::flush).
+    /// The invalidation includes the effect of the barrier pair, so the section has no pending pair
+    /// afterwards. It returns the same proof as [`flush`](Self::flush).
     #[inline]
     pub fn invalidate(&mut self, range: VirtualRange, scope: Scope) -> Visible<'_, 'id, B> {
         self.invalidate_each(&[Invalidation { range, scope }])
     }
 
-    /// Removes the leaves of `range` from the TLBs, page by page: [`invalidate`](Self::invalidate)
-    /// of [`Scope::PAGES`].
+    /// Removes the leaves of `range` from the TLBs, page by page.
+    ///
+    /// It is [`invalidate`](Self::invalidate) with [`Scope::PAGES`].
     #[inline]
     pub fn flush_tlb_kernel_range(&mut self, range: VirtualRange) -> Visible<'_, 'id, B> {
         self.invalidate(range, Scope::PAGES)
     }
 
-    /// As [`flush_tlb_kernel_range`](Self::flush_tlb_kernel_range), and removes what walks have
-    /// cached of the tables above: for a range whose table is taken away.
+    /// Removes the leaves of `range` from the TLBs, and everything that walks have cached of the
+    /// tables above them.
+    ///
+    /// Use it for a range whose table is taken away. It is [`invalidate`](Self::invalidate) with
+    /// [`Scope::ALL_LEVELS`].
     #[inline]
     pub fn flush_tlb_kernel_pgtable(&mut self, range: VirtualRange) -> Visible<'_, 'id, B> {
         self.invalidate(range, Scope::ALL_LEVELS)
     }
 
-    /// Removes everything of the kernel's regime from every TLB. As
-    /// [`invalidate`](Self::invalidate).
+    /// Removes all translations of the kernel's regime from the TLBs of all CPUs.
+    ///
+    /// Like [`invalidate`](Self::invalidate), it is complete when it returns, and clears the
+    /// pending pair. It returns the same proof.
     #[inline]
     pub fn flush_tlb_all(&mut self) -> Visible<'_, 'id, B> {
         self.take_pending();
@@ -96,6 +114,7 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
         proof::proof()
     }
 
+    /// Executes `invalidations` as one sequence, in this section.
     #[inline]
     pub(crate) fn invalidate_each(
         &mut self,

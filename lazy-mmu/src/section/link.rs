@@ -1,8 +1,8 @@
-//! Stores that are not plain: never deferred, without synchronization, or of a table that is
-//! linked.
+//! Stores with other barriers: a store that is never deferred, a store without synchronization, and
+//! the store that links a table.
 //!
-//! Separate from `store` because each of these executes another barrier than the pair at the
-//! section's end.
+//! Separate from `store`, because these stores execute other barriers than the pair at the end of
+//! the section.
 
 use core::cell::Cell;
 
@@ -15,22 +15,25 @@ use super::store::{self, OnDrop};
 use crate::protocol::backend::{Backend, Machine as _};
 use crate::protocol::raw;
 
-/// Stores `descriptor` and executes the pair at once, whatever the descriptor says and in a section
-/// too: for an entry that is used before any section is left, as an entry of the live root table by
-/// which the kernel itself runs.
+/// Stores `descriptor` and emits the barrier pair at once, even in a section.
 ///
-/// The pair covers the earlier stores of the thread, so the following leave emits nothing for them.
+/// The pair is emitted for every descriptor, even if the descriptor does not need it. Use
+/// `write_sync` for an entry that is used before any section is left, for example an entry of the
+/// live root table of the kernel itself. The pair also covers the earlier stores of the thread, so
+/// leaving the section emits nothing for them.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
 /// use lazy_mmu::aarch64::descriptor::TopLevel;
-/// use lazy_mmu::sim::{Sim, is_settled, pairs, take_trace};
+/// use lazy_mmu::sim::{is_settled, pairs, take_trace};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
 ///
 /// let root = AtomicU64::new(0);
-/// lazy_mmu::with::<Sim, _>(|mmu| {
-///     mmu.note_store();
-///     lazy_mmu::write_sync::<Sim, _>(&root, TopLevel::at(0x4000_0000));
-///     assert!(is_settled(&root));
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     mmu.note_store(); // Other code has stored a descriptor.
+///     lazy_mmu::write_sync::<Mmu, _>(&root, TopLevel::at(0x4000_0000));
+///     assert!(is_settled(&root)); // The pair has been emitted.
 /// });
 /// assert_eq!(pairs(&take_trace()), 1);
 /// ```
@@ -41,27 +44,49 @@ pub fn write_sync<B: Backend, D: Descriptor>(slot: impl Slot, descriptor: D) {
     B::Machine::barrier();
 }
 
-/// Stores `descriptor` without any synchronization (Linux: `__set_pte_nosync` and its like).
+/// Stores `descriptor` without any synchronization (Linux: `__set_pte_nosync` and similar
+/// functions).
 ///
-/// For tables that no walker reaches yet: at boot, or before they are linked.
+/// Use it for a table that no walker reaches yet: at boot, or before the table is linked.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table};
+/// use lazy_mmu::sim::is_settled;
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// let (parent, child) = (AtomicU64::new(0), AtomicU64::new(0));
+/// // SAFETY: the store that links the table orders this store before it.
+/// unsafe { lazy_mmu::write_nosync::<Mmu, _>(&child, Leaf::page(0x4000_0000, KERNEL_DATA)) };
+/// assert!(!is_settled(&child)); // No barrier follows.
+/// lazy_mmu::write::<Mmu, _>(&parent, Table::at(0x4800_0000));
+/// ```
 ///
 /// # Safety
 ///
 /// Before a walker may use the entry, the caller executes a barrier that orders this store before
-/// that: the pair, a `dsb ishst` before the store that links the table, or that of the change of
-/// TTBR. No section knows of this store.
+/// the walk. No section knows of the store. Each of these barriers suffices:
+///
+/// * the barrier pair
+/// * a `dsb ishst` before the store that links the table
+/// * the barrier of the change of TTBR
 #[inline]
 pub unsafe fn write_nosync<B: Backend, D: Descriptor>(slot: impl Slot, descriptor: D) {
     store::put::<B>(slot.atomic(), descriptor.bits());
 }
 
-/// Fills `children`, the entries of a table that is not linked yet, with `child(i)`, and links the
-/// table: stores `table` in `parent`, ordered after the children. The pair is emitted or deferred,
-/// as by [`write()`](crate::write()).
+/// Fills a table that is not linked yet, and links it.
+///
+/// `link_table` stores `child(i)` in `children[i]`, for each `i` in order. Then it stores `table`
+/// in `parent`, ordered after the children. The pair is emitted or deferred, as
+/// [`write()`](crate::write()) does.
+///
+/// [`LazyMmu::link_table`] shows an example.
 ///
 /// # Panics
 ///
-/// If `child` does, or a method of a descriptor: the parent is as it was.
+/// Panics if `child` or a method of a descriptor does. The parent is not changed then.
 #[inline]
 pub fn link_table<B: Backend, D: Descriptor>(
     parent: impl Slot,
@@ -72,8 +97,8 @@ pub fn link_table<B: Backend, D: Descriptor>(
     put_table::<B, D>(parent, table, children, child, store::note_store::<B>);
 }
 
-/// The stores themselves, and then one call of `note` if any of them needs the pair: also when a
-/// panic in `child` unwinds.
+/// Stores the children and the parent. Then calls `note` once if any of them needs the pair, even
+/// if a panic in `child` unwinds.
 #[inline]
 fn put_table<B: Backend, D: Descriptor>(
     parent: impl Slot,
@@ -82,7 +107,7 @@ fn put_table<B: Backend, D: Descriptor>(
     child: impl FnMut(usize) -> D,
     mut note: impl FnMut(),
 ) {
-    // A descriptor that panics does so before the store.
+    // A method of the descriptor that panics does so before the store.
     let (bits, parent_needs) = (table.bits(), table.needs_barrier());
     let needed = Cell::new(false);
     let _note = OnDrop(|| {
@@ -91,7 +116,7 @@ fn put_table<B: Backend, D: Descriptor>(
         }
     });
     store::put_range::<B, D>(children.atomics(), child, || needed.set(true));
-    // Whatever `table` says of itself.
+    // Always, even if `table` does not report that it points to a table.
     B::Machine::table_barrier();
     store::put::<B>(parent.atomic(), bits);
     if parent_needs {
@@ -100,7 +125,9 @@ fn put_table<B: Backend, D: Descriptor>(
 }
 
 impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
-    /// [`write_sync`]: never deferred. The result is the proof that [`flush`](Self::flush) gives.
+    /// Stores `descriptor` and emits the barrier pair at once, like [`write_sync`].
+    ///
+    /// Returns the same proof as [`flush`](Self::flush).
     #[inline]
     pub fn write_sync<D: Descriptor>(
         &mut self,
@@ -113,17 +140,19 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
         proof::proof()
     }
 
-    /// [`link_table`], deferred into this section.
+    /// Fills a table that is not linked yet, and links it, like [`link_table`]. The pair is
+    /// deferred.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
     /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table};
-    /// use lazy_mmu::sim::Sim;
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
     ///
     /// let parent = AtomicU64::new(0);
     /// let children = [const { AtomicU64::new(0) }; 512];
     /// let frame_of_children = 0x4800_0000;
-    /// lazy_mmu::with::<Sim, _>(|mmu| {
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
     ///     mmu.link_table(&parent, Table::at(frame_of_children), &children, |i| {
     ///         Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA)
     ///     });
@@ -132,7 +161,7 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
     ///
     /// # Panics
     ///
-    /// If `child` does, or a method of a descriptor: the parent is as it was.
+    /// Panics if `child` or a method of a descriptor does. The parent is not changed then.
     #[inline]
     pub fn link_table<D: Descriptor>(
         &mut self,

@@ -1,11 +1,13 @@
-//! Sections: the guards and closures over the protocol, and what is done through them.
+//! Sections: their guards, their closure forms, and the operations on page tables in a section.
 //!
-//! It knows no architecture.
+//! This layer is built on `protocol`, and knows no architecture.
+
+// First, because rustdoc shows the methods of a type in the order of the modules.
+pub(crate) mod guard;
 
 pub(crate) mod closure;
 pub(crate) mod descriptor;
 pub(crate) mod gather;
-pub(crate) mod guard;
 pub(crate) mod invalidate;
 pub(crate) mod link;
 pub(crate) mod nesting;

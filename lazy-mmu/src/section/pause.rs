@@ -1,7 +1,6 @@
-//! Pausing the mode: a stretch in which every store is followed by its pair at once, inside
-//! sections too.
+//! Pausing the mode: each store is followed by its pair at once, inside sections too.
 //!
-//! Separate from the sections because code that has no section in hand can pause too.
+//! Separate from the sections, because code that has no section can pause the mode too.
 
 use super::guard::LazyMmu;
 use super::nesting::Nesting;
@@ -10,29 +9,30 @@ use crate::protocol::raw::{self, Kind};
 use crate::protocol::token::BoundToThread;
 
 impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
-    /// Runs `f` with the mode paused, and resumes when it returns or panics: emits what is pending,
-    /// and then every store at once.
+    /// Runs `f` with the lazy MMU mode paused, and resumes the mode when `f` returns or panics.
     ///
-    /// For a stretch of code inside the section whose mappings are used at once, by code that
-    /// cannot be given the section to flush. Stores by code that has no section in hand are
-    /// followed by their pair at once, and sections that are opened meanwhile are
-    /// [inert](Kind::Inert).
+    /// The pending pair is emitted first. During `f`, a store that needs the pair is followed by
+    /// the pair at once, and sections that are opened are [inert](Kind::Inert). Use it for code
+    /// that uses its mappings at once, and that cannot receive this section to flush it.
     ///
-    /// In an interrupt it changes nothing, as [`paused()`] of the crate.
+    /// In interrupt context, pausing an inert section changes nothing, because stores are immediate
+    /// there already.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
     /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-    /// use lazy_mmu::sim::{Sim, is_settled};
+    /// use lazy_mmu::sim::is_settled;
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
     ///
     /// let [one, two] = [const { AtomicU64::new(0) }; 2];
-    /// lazy_mmu::with::<Sim, _>(|mmu| {
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
     ///     mmu.paused(|| {
-    ///         lazy_mmu::write::<Sim, _>(&one, Leaf::page(0x4000_0000, KERNEL_DATA));
-    ///         assert!(is_settled(&one));
+    ///         lazy_mmu::write::<Mmu, _>(&one, Leaf::page(0x4000_0000, KERNEL_DATA));
+    ///         assert!(is_settled(&one)); // The pair was emitted at once.
     ///     });
     ///     mmu.write(&two, Leaf::page(0x4000_1000, KERNEL_DATA));
-    ///     assert!(!is_settled(&two));
+    ///     assert!(!is_settled(&two)); // The pair is deferred again.
     /// });
     /// ```
     #[inline]
@@ -42,32 +42,40 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     }
 }
 
-/// Runs `f` with the mode paused, and resumes when it returns or panics; for code that has no
-/// section in hand.
+/// Runs `f` with the lazy MMU mode paused, and resumes the mode when `f` returns or panics.
 ///
-/// It may be called anywhere: inside a section, whose pending pair is emitted first; inside another
-/// pause, which goes on afterwards; outside any section; and in an interrupt, where it changes
-/// nothing, for stores are immediate there anyway. (A context that only counts as an interrupt,
-/// softirqs disabled say, is no exception: a section that the thread has in hand from before still
-/// defers. If the context ceases to count as one inside `f`, stores are deferred from then on,
-/// until `f` returns.)
+/// During `f`, a store that needs the barrier pair is followed by the pair at once, and
+/// [sections](LazyMmu) that are opened are [inert](Kind::Inert). This is for code that has no
+/// section; a guard has [`LazyMmu::paused`]. It may be called anywhere:
+///
+/// * Inside a section, the pending pair is emitted first.
+/// * Inside another pause, the other pause continues afterwards.
+/// * Outside any section, it affects the sections that `f` opens.
+/// * In interrupt context, nothing changes, because stores are immediate there already.
+///
+/// Interrupt context is wherever [`Backend::in_interrupt`] is true, for example with softirqs
+/// disabled. A section that was entered before softirqs were disabled still defers through its
+/// guard. If the interrupt context ends inside `f`, a section defers the later stores of `f`, and
+/// their pair is emitted when `f` returns.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
 /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-/// use lazy_mmu::sim::{Sim, is_settled};
+/// use lazy_mmu::sim::is_settled;
 ///
-/// /// Maps one page, and uses it at once, whoever calls.
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// /// Maps one page and uses it at once, in every context.
 /// fn map_and_use(slot: &AtomicU64) {
-///     lazy_mmu::paused::<Sim, _>(|| {
-///         lazy_mmu::write::<Sim, _>(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
-///         assert!(is_settled(slot));
+///     lazy_mmu::paused::<Mmu, _>(|| {
+///         lazy_mmu::write::<Mmu, _>(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+///         assert!(is_settled(slot)); // The pair was emitted at once.
 ///     });
 /// }
 ///
 /// let slot = AtomicU64::new(0);
 /// map_and_use(&slot);
-/// lazy_mmu::with::<Sim, _>(|_| map_and_use(&slot));
+/// lazy_mmu::with::<Mmu, _>(|_| map_and_use(&slot));
 /// ```
 #[inline]
 pub fn paused<B: Backend, R>(f: impl FnOnce() -> R) -> R {
@@ -75,7 +83,10 @@ pub fn paused<B: Backend, R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// The mode is paused while this lives. Not for users, who could forget it: no leave ends a pause.
+/// Keeps the mode paused while it lives.
+///
+/// Users could forget a `Paused`, and a pause does not end with a section. They call [`paused()`]
+/// instead.
 #[derive(Debug)]
 pub struct Paused<B: Backend> {
     bits: B::Storage,
@@ -83,7 +94,7 @@ pub struct Paused<B: Backend> {
     _thread: BoundToThread,
 }
 
-/// That of a [`paused`] body, for the attribute, whose user cannot name it.
+/// Pauses the mode for the body of an attributed function, which cannot name the result.
 #[doc(hidden)]
 #[inline]
 pub fn pause<B: Backend>() -> Paused<B> {

@@ -1,28 +1,29 @@
-//! Page-table entries in memory: what a store may be given.
+//! Page-table entries in memory: the places that the stores accept.
 //!
-//! Hardware walks the entries, and may change them, while a CPU stores to them. So each store is
-//! one 64-bit atomic access, whatever the kernel's own type of an entry is.
+//! The hardware walks the entries, and may change them, while a CPU stores to them. Each store is
+//! therefore one 64-bit atomic access, whatever type the kernel has for an entry.
 
 use core::sync::atomic::AtomicU64;
 
-/// A kernel's own type of a page-table entry: 64 bits.
+/// A page-table entry of a kernel's own type, 64 bits wide.
 ///
-/// Implement it once, and `&mut` entries, slices and arrays of them are accepted wherever this
-/// crate stores: tables as `[Entry; 512]` are written without `unsafe` at each call.
+/// Each operation of this crate that stores accepts `&mut` entries, slices and arrays of such a
+/// type. A table such as `[PageTableEntry; 512]` then needs no `unsafe` at each store.
 ///
 /// ```
 /// use lazy_mmu::Entry;
 /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-/// use lazy_mmu::sim::Sim;
+///
+/// type Mmu = lazy_mmu::sim::Sim;
 ///
 /// #[repr(transparent)]
 /// struct PageTableEntry(u64);
 ///
-/// // SAFETY: it is transparent over 64 bits, aligned to 8 bytes by the table, and any bits are valid.
+/// // SAFETY: the type is transparent over a `u64`, and every value of the 64 bits is valid.
 /// unsafe impl Entry for PageTableEntry {}
 ///
 /// fn map(table: &mut [PageTableEntry; 512], index: usize, page: u64) {
-///     lazy_mmu::with::<Sim, _>(|mmu| {
+///     lazy_mmu::with::<Mmu, _>(|mmu| {
 ///         mmu.write(&mut table[index], Leaf::page(page, KERNEL_DATA));
 ///     });
 /// }
@@ -34,44 +35,51 @@ use core::sync::atomic::AtomicU64;
 /// # Safety
 ///
 /// * The type has the size and alignment of a `u64`, and no padding.
-/// * Every value of the 64 bits is a valid value of the type, and its author relies on no other:
-///   any code that has a `&mut` of it may store any bits.
-/// * It has no destructor that matters, because a store drops nothing.
+/// * Every value of the 64 bits is a valid value of the type. No code relies on a narrower rule,
+///   because any code that has a `&mut` of the type may store any bits.
+/// * The type has no destructor that must run, because a store drops nothing.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a 64-bit page-table entry",
-    note = "implement `lazy_mmu::Entry` for a type that is transparent over a `u64`; an address is written by `write_ptr`"
+    note = "implement `lazy_mmu::Entry` for a type that is `#[repr(transparent)]` over a `u64`",
+    note = "use `write_ptr` to store through a `*mut u64`"
 )]
 pub unsafe trait Entry {}
 
-// SAFETY: it is those 64 bits.
+// SAFETY: a `u64` is the 64 bits.
 unsafe impl Entry for u64 {}
-// SAFETY: it has the representation of a `u64`.
+// SAFETY: an `AtomicU64` has the representation of a `u64`.
 unsafe impl Entry for AtomicU64 {}
 
-/// A page-table entry that can be written: `&AtomicU64`, or `&mut` of an [`Entry`]. Sealed.
+/// A page-table entry that can be written: `&AtomicU64`, or `&mut` of an [`Entry`].
+///
+/// The trait is sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a page-table entry that can be written",
     label = "expected `&AtomicU64` or `&mut impl Entry`",
-    note = "implement `lazy_mmu::Entry` for the kernel's own type of an entry, and pass it by `&mut`",
-    note = "an address, `*mut u64`, is written by `write_ptr`"
+    note = "implement `lazy_mmu::Entry` for the kernel's type of an entry, and pass the entry by \
+            `&mut`",
+    note = "use `write_ptr` to store through a `*mut u64`"
 )]
 pub trait Slot: sealed::Sealed {
-    /// The 64 bits.
+    /// Returns the 64 bits.
     #[doc(hidden)]
     fn atomic<'s>(self) -> &'s AtomicU64
     where
         Self: 's;
 }
 
-/// Page-table entries that follow each other: a slice or an array of `AtomicU64`, or a `&mut` one
-/// of [`Entry`]. Sealed.
+/// Consecutive page-table entries that can be written.
+///
+/// They are `&` of a slice or an array of `AtomicU64`, or `&mut` of a slice or an array of an
+/// [`Entry`]. The trait is sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a slice of page-table entries that can be written",
     label = "expected `&[AtomicU64]` or `&mut [impl Entry]`",
-    note = "implement `lazy_mmu::Entry` for the kernel's own type of an entry, and pass the entries by `&mut`"
+    note = "implement `lazy_mmu::Entry` for the kernel's type of an entry, and pass the entries by \
+            `&mut`"
 )]
 pub trait Slots: sealed::Sealed {
-    /// The entries.
+    /// Returns the entries.
     #[doc(hidden)]
     fn atomics<'s>(self) -> &'s [AtomicU64]
     where
@@ -127,12 +135,12 @@ impl<E: Entry> Slots for &mut [E] {
         const {
             assert!(
                 size_of::<E>() == 8 && align_of::<E>() == align_of::<AtomicU64>(),
-                "an `Entry` has the size and alignment of a `u64`"
+                "an `Entry` must have the size and alignment of a `u64`"
             );
         }
         let entries: *mut [E] = self;
-        // SAFETY: `Entry` promises the representation of 64 bits, and the borrow is exclusive as
-        // long as the result is used.
+        // SAFETY: an `Entry` has the representation of 64 bits, and the borrow is exclusive while
+        // the result is used.
         unsafe { &*(entries as *const [AtomicU64]) }
     }
 }

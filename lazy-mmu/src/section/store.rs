@@ -1,8 +1,9 @@
-//! Stores of descriptors without a section in hand.
+//! Stores of descriptors by code that has no section.
 //!
-//! Separate from the guard's own stores because the rule differs in one point: code without a
-//! section asks the context (interrupt or not), a guard knows what its enter found. Such code may
-//! well be called inside a section, and then its stores are deferred to that section's leave.
+//! Separate from the stores of the guard, because the rule differs in one point. A guard knows what
+//! its enter found. Code without a section asks the backend for the context (interrupt context or
+//! not). Such code may run inside a section of its caller, and then its stores are deferred until
+//! that section is left.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,24 +14,32 @@ use crate::protocol::bits::Storage as _;
 use crate::protocol::event::Event;
 use crate::protocol::raw;
 
-/// Stores `descriptor` in `slot`; then, if it needs the barrier pair, emits or defers that.
+/// Stores `descriptor` in `slot`, and emits or defers the barrier pair (on aarch64
+/// `dsb ishst; isb`) if the descriptor [needs](Descriptor::needs_barrier) it.
 ///
-/// Inside a section of the calling thread the pair is deferred to the section's leave (or its next
-/// flush); outside any section, in an interrupt, and while the mode is paused, it is emitted before
-/// this returns. The store of a valid table descriptor is ordered after all earlier stores of the
-/// thread ([`Descriptor::points_to_table`]).
+/// Inside a [section](crate::LazyMmu) of the calling thread, the pair is deferred until the section
+/// is left or flushed. Outside any section, in interrupt context and while the mode is paused, the
+/// pair is emitted before `write` returns. A store of a valid table descriptor is ordered after all
+/// earlier stores of the thread ([`Descriptor::points_to_table`]).
 ///
-/// The store is one 64-bit access, never torn, as a walker that reads the entry concurrently
-/// demands (Arm ARM DDI 0487, "Translation table walk properties").
+/// The store is one 64-bit access, because a walker may read the entry at the same time (Arm ARM
+/// DDI 0487, "Translation table walk properties").
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
 /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-/// use lazy_mmu::sim::{Event, Sim, take_trace};
+/// use lazy_mmu::sim::{pairs, take_trace};
 ///
-/// let slot = AtomicU64::new(0);
-/// lazy_mmu::write::<Sim, _>(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
-/// assert!(matches!(take_trace()[..], [Event::Store { .. }, Event::DsbIshst, Event::Isb]));
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// let [one, two] = [const { AtomicU64::new(0) }; 2];
+/// lazy_mmu::write::<Mmu, _>(&one, Leaf::page(0x4000_0000, KERNEL_DATA));
+/// assert_eq!(pairs(&take_trace()), 1); // The pair was emitted at once.
+///
+/// lazy_mmu::with::<Mmu, _>(|_| {
+///     lazy_mmu::write::<Mmu, _>(&two, Leaf::page(0x4000_1000, KERNEL_DATA));
+///     assert_eq!(pairs(&take_trace()), 0); // The pair is deferred.
+/// });
 /// ```
 #[inline]
 pub fn write<B: Backend, D: Descriptor>(slot: impl Slot, descriptor: D) {
@@ -39,27 +48,31 @@ pub fn write<B: Backend, D: Descriptor>(slot: impl Slot, descriptor: D) {
     }
 }
 
-/// [`write()`] to an entry that is given by its address.
+/// Stores like [`write()`], to an entry that is given by its address.
 ///
 /// # Safety
 ///
-/// `slot` is valid for reads and writes of 64 bits, and aligned to 8 bytes. Whatever else accesses
-/// it at the same time does so with 64-bit atomic accesses, or is the hardware.
+/// * `slot` is valid for reads and writes of 64 bits, and is aligned to 8 bytes.
+/// * Every concurrent access to the entry is a 64-bit atomic access, or is made by the hardware.
 #[inline]
 pub unsafe fn write_ptr<B: Backend, D: Descriptor>(slot: *mut u64, descriptor: D) {
-    // SAFETY: the caller promises what `from_ptr` asks for.
+    // SAFETY: the caller guarantees the requirements of `from_ptr`.
     write::<B, D>(unsafe { AtomicU64::from_ptr(slot) }, descriptor);
 }
 
-/// Stores `descriptor(i)` in `slots[i]`, for each `i` in order, and then decides once: emits or
-/// defers the pair, as [`write()`] does, if any of the entries needs it.
+/// Stores `descriptor(i)` in `slots[i]`, for each `i` in order. Then it emits or defers one pair,
+/// as [`write()`] does, if any of the entries needs it.
 ///
-/// Until this returns the entries count for nobody: a section that `descriptor` opens and leaves,
-/// or a flush, does not make the earlier ones visible.
+/// The thread has no pending pair for these stores until `write_range` returns. A flush before
+/// that, or a section that `descriptor` opens and leaves, does not make the earlier entries
+/// visible.
+///
+/// [`LazyMmu::write_range`](crate::LazyMmu::write_range) shows an example.
 ///
 /// # Panics
 ///
-/// If `descriptor` does. The entries stored until then stay, and count.
+/// Panics if `descriptor` does. The entries that were stored before the panic stay, and their pair
+/// is emitted or deferred.
 #[inline]
 pub fn write_range<B: Backend, D: Descriptor>(
     slots: impl Slots,
@@ -68,9 +81,9 @@ pub fn write_range<B: Backend, D: Descriptor>(
     put_range::<B, D>(slots.atomics(), descriptor, note_store::<B>);
 }
 
-/// Emits or defers the barrier pair for descriptors that other code has stored before this call.
+/// Emits or defers the barrier pair of descriptors that other code has stored before this call.
 ///
-/// Code that can return early or panic after its store belongs in [`note_stores`].
+/// Use [`note_stores`] around code that can return early or panic after its store.
 #[inline]
 pub fn note_store<B: Backend>() {
     let (bits, in_interrupt) = B::context();
@@ -79,25 +92,29 @@ pub fn note_store<B: Backend>() {
     }
 }
 
-/// Runs `f`, which stores descriptors by other means than this crate (another paging crate, say),
-/// and emits or defers the barrier pair for these stores on every way out: return, error, panic.
+/// Runs `f`, which stores descriptors by other means than this crate, and emits or defers the pair
+/// of these stores.
 ///
-/// The crate does not know the descriptors, so it counts them as needing the pair. `f` orders the
-/// store that links a table after the stores that fill it.
+/// The pair is emitted or deferred on every way out: return, error and panic. The crate does not
+/// see the descriptors, and assumes that they need the pair. If `f` links a table, `f` itself
+/// orders that store after the stores that fill the table.
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU64, Ordering};
-/// use lazy_mmu::sim::{Sim, pairs, take_trace};
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{pairs, take_trace};
 ///
-/// /// Another crate's mapper, which fails after it has mapped the first page.
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// /// The mapper of another crate, which fails after it has mapped the first page.
 /// fn map_range(table: &[AtomicU64]) -> Result<(), &'static str> {
-///     table[0].store(0x0060_0000_4000_0703, Ordering::Relaxed);
-///     Err("no frame for the second")
+///     table[0].store(Leaf::page(0x4000_0000, KERNEL_DATA).0, Ordering::Relaxed);
+///     Err("no frame for the second page")
 /// }
 ///
 /// let table = [const { AtomicU64::new(0) }; 512];
-/// assert!(lazy_mmu::note_stores::<Sim, _>(|| map_range(&table)).is_err());
-/// assert_eq!(pairs(&take_trace()), 1); // the first page can be used
+/// assert!(lazy_mmu::note_stores::<Mmu, _>(|| map_range(&table)).is_err());
+/// assert_eq!(pairs(&take_trace()), 1); // The first page can be used.
 /// ```
 #[inline]
 pub fn note_stores<B: Backend, R>(f: impl FnOnce() -> R) -> R {
@@ -115,27 +132,46 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
-/// Emits the barrier pair now, if a store of the calling thread awaits it; the section, if any,
-/// stays open.
+/// Emits the pending pair of the calling thread now. The section, if one is open, stays open.
 ///
-/// For code without a section in hand. In an interrupt it does nothing: a pending pair is the
-/// interrupted thread's, and every store of the handler was followed by its pair at once. A context
-/// that only counts as an interrupt (softirqs disabled) is no exception: a pair that its thread had
-/// pending before stays so.
+/// This is for code that has no section; a guard has [`LazyMmu::flush`](crate::LazyMmu::flush). If
+/// no pair is pending, `flush` emits nothing.
+///
+/// In interrupt context `flush` does nothing. A pending pair belongs to the interrupted thread, and
+/// each store of the handler was followed by its pair at once. Interrupt context is wherever
+/// [`Backend::in_interrupt`] is true, for example with softirqs disabled. A pair that was pending
+/// before softirqs were disabled stays pending.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::is_settled;
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// let slot = AtomicU64::new(0);
+/// lazy_mmu::with::<Mmu, _>(|_| {
+///     lazy_mmu::write::<Mmu, _>(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+///     lazy_mmu::flush::<Mmu>();
+///     assert!(is_settled(&slot)); // The pair has been emitted.
+/// });
+/// ```
 #[inline]
 pub fn flush<B: Backend>() {
     raw::emit_own_pending::<B>();
 }
 
-/// Whether a store made now by the calling thread would be deferred: it is in a section, not in an
-/// interrupt, and the mode is not paused.
+/// Returns whether a store made now by the calling thread would be deferred.
+///
+/// The store is deferred if the thread is in a section, the mode is not paused, and this is not
+/// interrupt context.
 #[inline]
 pub fn is_active<B: Backend>() -> bool {
     let (bits, in_interrupt) = B::context();
     !in_interrupt && bits.load().defers()
 }
 
-/// Stores `descriptor`; returns whether it needs the pair.
+/// Stores `descriptor`, and returns whether it needs the pair.
 #[inline]
 pub(crate) fn put_descriptor<B: Backend, D: Descriptor>(slot: &AtomicU64, descriptor: D) -> bool {
     let (bits, needed) = prepare::<B, D>(descriptor);
@@ -143,8 +179,8 @@ pub(crate) fn put_descriptor<B: Backend, D: Descriptor>(slot: &AtomicU64, descri
     needed
 }
 
-/// Stores `descriptor(i)` in `slots[i]`, and then calls `note` if any of them needs the pair: also
-/// when a panic in `descriptor` unwinds.
+/// Stores `descriptor(i)` in `slots[i]`, and then calls `note` if any of them needs the pair, even
+/// if a panic in `descriptor` unwinds.
 #[inline]
 pub(crate) fn put_range<B: Backend, D: Descriptor>(
     slots: &[AtomicU64],
@@ -152,7 +188,7 @@ pub(crate) fn put_range<B: Backend, D: Descriptor>(
     note: impl FnMut(),
 ) {
     let mut slots = slots.iter().enumerate();
-    // Until one needs the pair, each is asked; from then on the loop is that of the stores alone.
+    // This loop ends at the first descriptor that needs the pair. The next loop only stores.
     loop {
         let Some((i, slot)) = slots.next() else {
             return;
@@ -167,29 +203,29 @@ pub(crate) fn put_range<B: Backend, D: Descriptor>(
     }
 }
 
-/// The bits of `descriptor`, and whether its store needs the pair. Orders that store, if it links a
-/// table.
+/// Returns the bits of `descriptor`, and whether its store needs the pair. Executes the barrier
+/// before the store, if the descriptor links a table.
 #[inline]
 pub(crate) fn prepare<B: Backend, D: Descriptor>(descriptor: D) -> (u64, bool) {
-    // A descriptor that panics does so before the store.
+    // A method of the descriptor that panics does so before the store.
     let needed = descriptor.needs_barrier();
     let links = descriptor.points_to_table();
     let bits = descriptor.bits();
     if links {
-        // A walker that finds the table must find it filled, by whichever stores of this thread.
+        // A walker that finds the table must find it filled, by any earlier store of this thread.
         B::Machine::table_barrier();
     }
     (bits, needed)
 }
 
-/// The store itself: one 64-bit access.
+/// Stores `value` in `slot`, by one 64-bit access.
 #[inline]
 pub(crate) fn put<B: Backend>(slot: &AtomicU64, value: u64) {
     slot.store(value, Ordering::Relaxed);
     changed::<B>(slot, value);
 }
 
-/// Tells the machine of a store that has been made.
+/// Reports to the machine that a store has been made.
 #[inline]
 pub(crate) fn changed<B: Backend>(slot: &AtomicU64, value: u64) {
     B::Machine::observe(Event::Store { slot, value });

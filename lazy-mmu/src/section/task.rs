@@ -1,4 +1,4 @@
-//! The handle of the current task, from which owned sections come.
+//! The task handle, from which owned sections come.
 
 use core::fmt;
 
@@ -10,47 +10,76 @@ use crate::protocol::event::Event;
 use crate::protocol::raw;
 use crate::protocol::token::BoundToThread;
 
-/// The handle of the current task: one per thread. `enter` returns a guard that you own.
+/// The handle of the current task, from which sections are entered. A thread has one handle.
 ///
-/// While a section of the handle lives, the handle is borrowed. So there is no second section of
-/// it, and a function that may sleep, and therefore asks for `&mut Task`, cannot be called inside
-/// the section.
+/// [`enter`](Self::enter) opens a [section](LazyMmu) and returns its guard, which the caller owns:
 ///
-/// The thread's bits say whether the handle's section began the mode. If its guard is forgotten
-/// ([`core::mem::forget`]), the mode stays on, and what is pending stays pending, until the handle
-/// is used next or dropped: the handle then leaves in the guard's place.
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::Task;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 ///
-/// Do not hold a section across an `.await`: stores of another future that runs on the thread
-/// meanwhile would be deferred into it.
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// fn sleep(_: &mut Task<Mmu>) {}
+///
+/// let slot = AtomicU64::new(0);
+/// // SAFETY: this is the only handle of this thread.
+/// let mut task = unsafe { Task::<Mmu>::current() };
+///
+/// let mut mmu = task.enter();
+/// mmu.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+/// mmu.leave();
+///
+/// sleep(&mut task);
+/// ```
+///
+/// The guard borrows the handle, so the handle has one open section at most. If a function that may
+/// sleep takes `&mut Task`, the compiler rejects a call of the function inside the section (E0499).
+///
+/// # Forgotten guards
+///
+/// The bits of the thread record whether a section of the handle began the mode. If the guard of
+/// that section is forgotten ([`core::mem::forget`]), the lazy MMU mode stays on, and a pending
+/// pair stays pending. The handle leaves the section when the handle is used next or dropped. If
+/// the section was nested instead, the leave of the section around it emits the pair.
+///
+/// # Async code
+///
+/// Do not hold a section across an `.await`. The stores of another future that runs on the thread
+/// meanwhile would be deferred into the section.
 pub struct Task<B: Backend = Global> {
     bits: B::Storage,
     _thread: BoundToThread,
 }
 
 impl<B: Backend> Task<B> {
-    /// The handle of the thread that calls.
+    /// Returns the handle of the calling thread.
+    ///
+    /// [`Task`] shows an example.
     ///
     /// # Safety
     ///
-    /// * This is called by a thread for itself, never in an interrupt or exception handler; and the
-    ///   handle is not used by a handler that interrupts the thread.
-    /// * The thread has no other handle as long as this one lives, of this backend or of another
-    ///   with the same bits.
-    /// * The handle is dropped, not forgotten, before its thread ends, or no section of it is ever
-    ///   forgotten.
+    /// * A thread makes the handle for itself, never in an interrupt or exception handler.
+    /// * A handler that interrupts the thread does not use the handle.
+    /// * The thread has no other handle while this handle lives, neither of this backend nor of
+    ///   another backend with the same bits.
+    /// * The handle is dropped, not forgotten, before its thread ends; or no guard of the handle is
+    ///   ever forgotten.
     ///
     /// # Panics
     ///
-    /// Before the first task exists, if the backend can tell
-    /// ([`MaybeNull`](crate::aarch64::MaybeNull)). With the hosted backend [`sim`](crate#features),
-    /// if the task has a handle already.
+    /// Panics before the first task exists, if the backend can detect that
+    /// ([`MaybeNull`](crate::aarch64::MaybeNull)). The hosted backend [`sim`](crate#features) also
+    /// panics if the task has a handle already.
     #[inline]
     pub unsafe fn current() -> Self {
         let bits = B::current();
-        // The inert bits are clear, except those of a mode that is switched off.
+        // Clear inert bits mean that no task exists yet. Where the mode is switched off (`Eager`),
+        // the inert bits are not clear.
         assert!(
             bits != Storage::inert() || bits.load() != Bits::EMPTY,
-            "there is no task yet, so there is no handle of one"
+            "a task handle was made before the first task exists"
         );
         B::Machine::observe(Event::HandleMade(bits.address()));
         Self {
@@ -59,45 +88,41 @@ impl<B: Backend> Task<B> {
         }
     }
 
-    /// Opens a section, which lasts until the guard is dropped or [left](LazyMmu::leave).
+    /// Opens a section, which lasts until its guard is dropped or [left](LazyMmu::leave).
     ///
-    /// ```
-    /// use lazy_mmu::Task;
-    /// use lazy_mmu::sim::Sim;
+    /// If the handle is used inside the section of a caller, the new section is nested. If it is
+    /// used during a pause, stores through the guard are immediate until the pause ends.
     ///
-    /// // SAFETY: the only handle of this thread.
-    /// let mut task = unsafe { Task::<Sim>::current() };
-    /// let section = task.enter();
-    /// assert!(lazy_mmu::is_active::<Sim>());
-    /// section.leave();
-    /// assert!(!lazy_mmu::is_active::<Sim>());
-    /// ```
+    /// [`Task`] shows an example.
     #[inline]
     pub fn enter(&mut self) -> LazyMmu<'_, Outer, B> {
         enter_outer(self.bits)
     }
 
-    /// Checks that this thread is in no section, has nothing pending, and is not paused: for the
-    /// places where a kernel must not be in one (the end of a task, the return to user space). If a
-    /// guard of this handle was forgotten, and its section began the mode, that is left first. With
-    /// [`Eager`](crate::Eager) every thread is idle, because it has no sections.
+    /// Checks that the thread is in no section, has no pending pair, and has not paused the mode.
     ///
-    /// # Errors
-    ///
-    /// [`NotIdle`], which says what is still set.
+    /// A kernel checks this where a thread must be idle, for example at the end of a task or before
+    /// the return to user space. If a guard of this handle was forgotten, and its section began the
+    /// mode, that section is left first. With [`Eager`](crate::Eager) every thread is idle, because
+    /// it has no sections.
     ///
     /// ```
     /// use lazy_mmu::Task;
-    /// use lazy_mmu::sim::Sim;
     ///
-    /// // SAFETY: the only handle of this thread.
-    /// let mut task = unsafe { Task::<Sim>::current() };
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// // SAFETY: this is the only handle of this thread.
+    /// let mut task = unsafe { Task::<Mmu>::current() };
     /// assert!(task.check_idle().is_ok());
-    /// lazy_mmu::with::<Sim, _>(|_| {
+    /// lazy_mmu::with::<Mmu, _>(|_| {
     ///     let error = task.check_idle().unwrap_err();
     ///     assert_eq!(error.to_string(), "the thread is not idle: a section is open");
     /// });
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NotIdle`], which says which bits are set.
     #[inline]
     pub fn check_idle(&mut self) -> Result<(), NotIdle> {
         leave_forgotten::<B>(self.bits);
@@ -105,20 +130,28 @@ impl<B: Backend> Task<B> {
     }
 }
 
-/// Out of line: it is rare.
+/// Leaves the section of a forgotten guard. Out of line, because it is rare.
 #[inline(never)]
 fn leave_forgotten<B: Backend>(bits: B::Storage) {
     raw::leave_forgotten::<B>(bits);
 }
 
-/// [`Task::check_idle`] for code that has no handle: the exit path of a task, say, when everything
-/// that had one is gone.
+/// Checks that the current thread is in no section, has no pending pair, and has not paused the
+/// mode.
 ///
-/// In an interrupt it tells of the interrupted thread.
+/// This is for code that has no handle, for example the exit path of a task; see
+/// [`Task::check_idle`]. It leaves no section. In interrupt context it checks the interrupted
+/// thread.
+///
+/// ```
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// assert!(lazy_mmu::check_idle::<Mmu>().is_ok());
+/// ```
 ///
 /// # Errors
 ///
-/// [`NotIdle`], which says what is still set.
+/// Returns [`NotIdle`], which says which bits are set.
 #[inline]
 pub fn check_idle<B: Backend>() -> Result<(), NotIdle> {
     check_idle_at::<B>(B::current())
@@ -127,7 +160,7 @@ pub fn check_idle<B: Backend>() -> Result<(), NotIdle> {
 #[inline]
 fn check_idle_at<B: Backend>(bits: B::Storage) -> Result<(), NotIdle> {
     let now = bits.load();
-    // With `Eager` a thread has the inert bits: it is in no section and has nothing pending.
+    // With `Eager` a thread has the inert bits. It is in no section and has no pending pair.
     if now == Bits::EMPTY || bits == B::Storage::inert() {
         Ok(())
     } else {
@@ -135,14 +168,15 @@ fn check_idle_at<B: Backend>(bits: B::Storage) -> Result<(), NotIdle> {
     }
 }
 
-/// A thread is in a section, has something pending, or is paused, where it must not be.
+/// The error of [`check_idle`]: the thread is in a section, has a pending pair, or has paused the
+/// mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotIdle {
     bits: Bits,
 }
 
 impl NotIdle {
-    /// The bits that are set.
+    /// Returns the bits of the thread.
     pub fn bits(&self) -> Bits {
         self.bits
     }

@@ -1,7 +1,7 @@
-//! The value of a mapping that was taken away, locked until its invalidation.
+//! The value of a mapping that was taken away, locked until the invalidation.
 //!
-//! Separate from `invalidate` because here the order is in the types: entry, then TLBs, then reuse.
-//! The architecture's operations that take entries away make these values.
+//! Separate from `invalidate`, because here the types enforce the order: entry, then TLBs, then
+//! reuse. The operations of the architecture that take entries away make these values.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -14,18 +14,44 @@ use crate::protocol::backend::{Backend, Global};
 use crate::protocol::range::{Invalidation, Scope, VirtualRange};
 use crate::protocol::token::BoundToThread;
 
-/// The value of a mapping that was taken away: locked until no TLB has the mapping any more.
+/// The value of a mapping that was taken away, locked until its translations have been removed from
+/// the TLBs.
 ///
-/// [`unmap`](crate::aarch64::unmap) and its siblings make one of the old entry, and
-/// [`withhold`](Self::withhold) of any value. Call [`invalidate`](Self::invalidate) to remove the
-/// range from the TLBs and get the value. Two can be [joined](Self::and), so that one sequence does
-/// for both; a [`Gather`](crate::Gather) holds any number. Dropping one invalidates the range, and
-/// drops the value after that. Forgetting one leaks the value, and the TLBs keep the mapping.
+/// [`unmap`](crate::aarch64::unmap) and its siblings lock the old entry in an `Unmapped`.
+/// [`withhold`](Self::withhold) locks any value. [`invalidate`](Self::invalidate) removes the range
+/// from the TLBs and returns the value:
 ///
-/// The invalidation covers the TLBs. Other readers of the tables (a software walker, a dump) may
-/// still hold the old entry or the table: [`map`](Self::map) wraps the value in a type that waits
-/// for them too.
-#[must_use = "call `invalidate` to get the value back; dropping this invalidates the range and discards the value"]
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::Granule;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// let page = |address| AtomicU64::new(Leaf::page(address, KERNEL_DATA).0);
+/// let table = [page(0x4000_0000), page(0x4000_1000)];
+/// let first = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
+/// let second = Granule::Kib4.range(0xffff_8000_0000_1000, 1)?;
+///
+/// let (one, two) = lazy_mmu::with::<Mmu, _>(|mmu| {
+///     let one = mmu.unmap(&table[0], first);
+///     let two = mmu.unmap(&table[1], second);
+///     one.and(two).invalidate(mmu) // One invalidation for both.
+/// });
+/// // The frames can be used again.
+/// assert_eq!(Leaf(one).address(Granule::Kib4), 0x4000_0000);
+/// assert_eq!(Leaf(two).address(Granule::Kib4), 0x4000_1000);
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
+///
+/// * [`and`](Self::and) joins two values, and a [`Gather`](crate::Gather) holds any number of them.
+/// * Dropping an `Unmapped` invalidates the range, and drops the value after that.
+/// * Forgetting an `Unmapped` leaks the value, and the TLBs keep the mapping.
+/// * An `Unmapped` covers the TLBs only. Other readers of the tables, for example a software walker
+///   or a dump, may still hold the old entry or the table. With [`map`](Self::map), the value can
+///   wait for these readers too.
+#[must_use = "call `invalidate` to get the value back; dropping this invalidates the range and \
+              discards the value"]
 pub struct Unmapped<T, B: Backend = Global> {
     invalidation: Invalidation,
     value: ManuallyDrop<T>,
@@ -34,18 +60,21 @@ pub struct Unmapped<T, B: Backend = Global> {
 }
 
 impl<T, B: Backend> Unmapped<T, B> {
-    /// Withholds `value` until the entries of `scope` that translate `range` have been removed from
-    /// the TLBs: for a mapping that other code has taken away before this call.
+    /// Locks `value` until the entries of `scope` that translate `range` have been removed from the
+    /// TLBs.
+    ///
+    /// Use it for a mapping that other code has taken away before this call.
     ///
     /// ```
     /// use lazy_mmu::aarch64::Granule;
-    /// use lazy_mmu::sim::Sim;
     /// use lazy_mmu::{Scope, Unmapped};
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
     ///
     /// # mod their_mapper { pub struct Frame; pub fn unmap(_: u64) -> Frame { Frame } }
     /// let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
     /// let frame = their_mapper::unmap(page.start());
-    /// let frame = Unmapped::<_, Sim>::withhold(frame, page, Scope::PAGES);
+    /// let frame = Unmapped::<_, Mmu>::withhold(frame, page, Scope::PAGES);
     /// let frame = frame.invalidate_now();
     /// # let _ = frame;
     /// # Ok::<(), lazy_mmu::BadRange>(())
@@ -55,51 +84,55 @@ impl<T, B: Backend> Unmapped<T, B> {
         withheld(value, Invalidation { range, scope })
     }
 
-    /// The addresses at which it was mapped.
+    /// Returns the range that the mapping translated.
     pub fn range(&self) -> VirtualRange {
         self.invalidation.range
     }
 
-    /// Removes the range from the TLBs, and returns the value. The invalidation also settles the
-    /// pair that `mmu` has pending.
+    /// Removes the range from the TLBs, and returns the value.
+    ///
+    /// The invalidation includes the effect of the barrier pair, so leaving `mmu` emits nothing for
+    /// the earlier stores. [`Unmapped`] shows an example.
     #[inline]
     pub fn invalidate<L: Nesting>(self, mmu: &mut LazyMmu<'_, L, B>) -> T {
         mmu.invalidate_each(&[self.invalidation]);
         self.into_parts().0
     }
 
-    /// [`invalidate`](Self::invalidate) without a section in hand.
+    /// Removes the range from the TLBs, and returns the value, for code that has no section.
     #[inline]
     pub fn invalidate_now(self) -> T {
         invalidate_here::<B>(&[self.invalidation]);
         self.into_parts().0
     }
 
-    /// Both together: one invalidation for the smallest range that has both. For ranges that are
-    /// far apart, and for more than a few, use a [`Gather`](crate::Gather).
+    /// Joins two values: one invalidation covers the smallest range that contains both ranges.
+    ///
+    /// Use a [`Gather`](crate::Gather) for ranges that are far apart, and for more than a few
+    /// ranges. [`Unmapped`] shows an example.
     pub fn and<U>(self, other: Unmapped<U, B>) -> Unmapped<(T, U), B> {
         let invalidation = self.invalidation.union(other.invalidation);
         withheld((self.into_parts().0, other.into_parts().0), invalidation)
     }
 
-    /// Changes the value by `f`, once it has been invalidated: [`AfterInvalidation::get`] calls
-    /// `f`, and so does a drop.
+    /// Changes the value by `f` after the invalidation.
     ///
-    /// For a table that its readers by software must not lose yet: `f` hands it to whatever waits
-    /// for them.
+    /// [`AfterInvalidation::get`] calls `f`, and so does dropping the value. Use `map` for a table
+    /// that software walkers still read: `f` passes the table to code that waits for the walkers.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
     /// use lazy_mmu::aarch64::Granule;
     /// use lazy_mmu::aarch64::descriptor::Table;
-    /// use lazy_mmu::sim::Sim;
     ///
-    /// /// A frame that its drop gives back, once every software walker has gone on (RCU, say).
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// /// A frame that is freed when every software walker has left the table (by RCU, say).
     /// struct Deferred(u64);
     ///
     /// let range = Granule::Kib4.range(0xffff_8000_0000_0000, 512)?;
     /// let slot = AtomicU64::new(Table::at(0x4800_0000).0);
-    /// let old = lazy_mmu::with::<Sim, _>(|mmu| {
+    /// let old = lazy_mmu::with::<Mmu, _>(|mmu| {
     ///     mmu.unmap_table(&slot, range)
     ///         .map(|old| Deferred(Table(old).address(Granule::Kib4)))
     ///         .invalidate(mmu)
@@ -112,11 +145,11 @@ impl<T, B: Backend> Unmapped<T, B> {
         withheld(AfterInvalidation(Some((value, f))), invalidation)
     }
 
-    /// The value, without the invalidation, which is the caller's.
+    /// Returns the value and its invalidation, which the caller executes.
     #[inline]
     pub(crate) fn into_parts(self) -> (T, Invalidation) {
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is not used again, nor dropped.
+        // SAFETY: the value in `this` is not used again, and `this` is not dropped.
         (
             unsafe { ManuallyDrop::take(&mut this.value) },
             this.invalidation,
@@ -126,19 +159,19 @@ impl<T, B: Backend> Unmapped<T, B> {
 
 /// A value that [`Unmapped::map`] changes after the invalidation.
 ///
-/// Its drop changes the value too, and drops the result.
+/// Dropping it changes the value too, and drops the result.
 pub struct AfterInvalidation<T, F: FnOnce(T) -> U, U>(Option<(T, F)>);
 
 impl<T, F: FnOnce(T) -> U, U> AfterInvalidation<T, F, U> {
-    /// The changed value.
+    /// Changes the value, and returns the result.
     ///
     /// # Panics
     ///
-    /// If the function does.
+    /// Panics if the function of [`Unmapped::map`] does.
     pub fn get(mut self) -> U {
         match self.0.take() {
             Some((value, f)) => f(value),
-            None => unreachable!("it is there until `get` or the drop"),
+            None => unreachable!("only `get` and `drop` take the value"),
         }
     }
 }
@@ -158,7 +191,7 @@ impl<T, F: FnOnce(T) -> U, U> fmt::Debug for AfterInvalidation<T, F, U> {
     }
 }
 
-/// `value`, until `invalidation` has been executed.
+/// Locks `value` until `invalidation` has been executed.
 #[inline]
 fn withheld<T, B: Backend>(value: T, invalidation: Invalidation) -> Unmapped<T, B> {
     Unmapped {
@@ -172,7 +205,7 @@ fn withheld<T, B: Backend>(value: T, invalidation: Invalidation) -> Unmapped<T, 
 impl<T, B: Backend> Drop for Unmapped<T, B> {
     fn drop(&mut self) {
         invalidate_here::<B>(&[self.invalidation]);
-        // SAFETY: it is dropped once, here; `into_parts` forgets `self`.
+        // SAFETY: the value is dropped only here, because `into_parts` prevents the drop of `self`.
         unsafe { ManuallyDrop::drop(&mut self.value) };
     }
 }

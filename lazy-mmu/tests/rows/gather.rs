@@ -103,7 +103,7 @@ fn b34_a_full_gather_refuses_before_an_entry_is_cleared() {
         let full: Full = gather.unmap_table(&table[2], page(2), never).unwrap_err();
         assert_eq!(
             full.to_string(),
-            "the gather is full: flush it before more is taken away"
+            "the gather is full; flush it before the next mapping is taken away"
         );
         assert_eq!(
             gather.withhold(Frame(1), page(3), Scope::PAGES),
@@ -402,7 +402,7 @@ fn b34_more_pages_than_512_together_are_everything() {
 }
 
 #[test]
-#[should_panic(expected = "the storage of a gather is empty at first")]
+#[should_panic(expected = "the storage of a gather must contain only `None`")]
 fn b34_a_storage_with_a_value_in_it_is_refused() {
     let mut storage = [None, Some(1)];
     gather::<Sim, _, ()>(&mut storage, |_| unreachable!("it does not begin"));
