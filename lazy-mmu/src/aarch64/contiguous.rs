@@ -16,8 +16,8 @@
 //! operations on a [`ContiguousGroup`] therefore return the first entry, with the flags of all
 //! entries.
 //!
-//! Separate from [`update`](super::update), whose operations on one entry refuse a member of a
-//! group.
+//! The module is separate from [`update`](super::update), whose operations on one entry refuse a
+//! member of a group.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -65,8 +65,8 @@ pub enum NotAGroup {
         /// The number of entries in a group, or `None` if the level does not have groups.
         expected: Option<usize>,
     },
-    /// An entry is invalid, does not have the Contiguous bit, or does not map the memory that
-    /// follows that of the entry before it.
+    /// An entry is invalid, does not have the Contiguous bit, or does not map the memory behind the
+    /// entry before it.
     Entry {
         /// The index of the entry in the entries that were given.
         index: usize,
@@ -106,7 +106,7 @@ impl fmt::Debug for NotAGroup {
 impl core::error::Error for NotAGroup {}
 
 impl<'t> ContiguousGroup<'t> {
-    /// Checks that `slots` are one whole group, at `level` of tables of `granule`.
+    /// Makes a group of `slots`, which are at `level` of tables of `granule`.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The translation granules: what descriptors, ranges and TLBI operands depend on.
+//! The translation granules, on which descriptors, ranges and TLBI operands depend.
 
 use core::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::protocol::range::{BadRange, VirtualRange};
 /// A kernel uses one granule for its tables. The variants `..Lpa2` are for TCR_ELx.DS = 1
 /// (FEAT_LPA2). Their output addresses have 52 bits. Bits 9:8 of such a descriptor are bits 51:50
 /// of the address, and not SH. The same 64 bits therefore mean another address and another
-/// shareability.
+/// shareability than without LPA2.
 ///
 /// The type covers virtual addresses of 48 bits: levels 0 to 3.
 ///
@@ -82,9 +82,10 @@ impl Granule {
 
     /// Whether `level` has block descriptors.
     ///
-    /// Blocks are at levels 1 and 2 with 4 KiB pages, and at level 2 with the others. With LPA2 the
-    /// next level above has them too. The type does not cover the level 1 blocks of 64 KiB pages
-    /// (FEAT_LPA).
+    /// * [`Kib4`](Self::Kib4): levels 1 and 2. [`Kib4Lpa2`](Self::Kib4Lpa2): also level 0.
+    /// * [`Kib16`](Self::Kib16): level 2. [`Kib16Lpa2`](Self::Kib16Lpa2): also level 1.
+    /// * [`Kib64`](Self::Kib64): level 2. The type does not cover the blocks of FEAT_LPA at level
+    ///   1.
     pub const fn has_blocks(self, level: u8) -> bool {
         match self {
             Self::Kib4 => matches!(level, 1 | 2),
@@ -127,7 +128,7 @@ impl Granule {
         VirtualRange::new(self.page_shift(), start, pages)
     }
 
-    /// Returns the range of the pages that the virtual addresses cover, in bytes.
+    /// Returns the range of whole pages with these virtual addresses. The bounds are in bytes.
     ///
     /// ```
     /// use lazy_mmu::aarch64::Granule;
@@ -146,7 +147,7 @@ impl Granule {
     }
 
     /// Returns the range that one entry at `level` translates. Its first virtual address is
-    /// `start`.
+    /// `start`, in bytes.
     ///
     /// # Errors
     ///

@@ -13,9 +13,9 @@ use crate::protocol::range::Invalidation;
 
 /// The configuration of an aarch64 kernel. [`Aarch64`] makes a [`Backend`] of it.
 ///
-/// The three types say where the current task's structure is, where the crate's bits are in it, and
-/// how to recognise interrupt context. The constants and functions have defaults that are right on
-/// every CPU at EL1. This is all that a kernel with a structure for each task adds:
+/// The associated types find the current task's structure, find the crate's bits in it, and
+/// recognise interrupt context. The constants and functions have defaults that are right on every
+/// CPU at EL1. This is all that a kernel with a structure for each task adds:
 ///
 /// ```
 /// use core::mem::offset_of;
@@ -26,7 +26,7 @@ use crate::protocol::range::Invalidation;
 /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, memory_type};
 /// use lazy_mmu::aarch64::{Aarch64, ByteAt, Kernel, PreemptCountAt, SpEl0, errata};
 ///
-/// /// A task. SP_EL0 points to the one that runs, and exception handlers do not change SP_EL0.
+/// /// A task. While the kernel runs, SP_EL0 points to the current one.
 /// #[repr(C)]
 /// struct Task {
 ///     /// Counts nested softirqs, interrupts and NMIs in the bits that Linux uses.
@@ -98,21 +98,22 @@ use crate::protocol::range::Invalidation;
 /// * **Bits.** [`Bits`](Self::Bits) lie in that structure, aligned. They belong to the task, are
 ///   clear when the task starts, and only this crate changes them. All other accesses to the 64-bit
 ///   word or the byte that has them are atomic and of the same width. The [`Storage`] of `Bits` is
-///   kept as its documentation says.
+///   implemented as its page describes.
 /// * **Interrupt context.** [`Interrupt`](Self::Interrupt) is true in every interrupt, softirq and
-///   NMI. If it reads the structure, the memory lies in the structure, aligned. All other accesses
-///   to that memory are atomic and of the same width, or made by the task itself.
+///   NMI. The memory that it reads through the pointer lies in the structure, aligned. All other
+///   accesses to that memory are atomic and of the same width, or made by the task itself.
 /// * **Context switch.** The CPU that gives a task up executes `dsb ish` before another CPU may run
 ///   the task. The CPU that takes the task over executes `isb`, or an exception return that
 ///   synchronizes the context, after it has taken the task over. [`Backend`] has the reasons.
-/// * **Errata.** [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) is false only if
-///   [`errata`](super::errata) lists none of the machine's CPUs.
+/// * **Errata.** [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) is false only if the machine
+///   does not have a CPU that [`errata`](super::errata) lists.
 /// * **Regime.** [`REGIME`](Self::REGIME) is the regime in which the kernel runs.
 /// * **TLB ranges.** [`HAS_TLB_RANGE`](Self::HAS_TLB_RANGE) is true only if every CPU has the
 ///   instructions and TCR_ELx.DS is 0. With FEAT_LPA2 addresses (DS is 1) the operands are
 ///   different.
-/// * **Methods.** The methods of the three types and the hooks do not unwind, do not open a
-///   section, and do not store through this crate. Backends that share bits have the same hooks.
+/// * **Equal hooks.** Backends that share bits have the same hooks.
+/// * **No recursion.** The methods of the three types and the hooks do not unwind, do not open a
+///   section, and do not store through this crate.
 pub unsafe trait Kernel: 'static {
     /// Finds the current task's structure: [`SpEl0`](super::SpEl0), for example.
     type Task: TaskPointer;
@@ -176,7 +177,7 @@ impl<K: Kernel> Aarch64<K> {
 }
 
 impl<K: Kernel> Aarch64<K> {
-    /// Returns what TLB invalidation must know of the kernel's CPUs.
+    /// Returns the description of the kernel's CPUs for TLB invalidation.
     #[inline]
     fn tlbs() -> Tlbs {
         Tlbs {
@@ -234,7 +235,7 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
     }
 }
 
-// SAFETY: the barriers are the architecture's, and `K` promises what its CPUs have.
+// SAFETY: the barriers are the architecture's, and `K` promises the properties of its CPUs.
 unsafe impl<K: Kernel> Machine for Aarch64<K> {
     #[inline]
     fn barrier() {

@@ -1,7 +1,7 @@
-//! The backend of aarch64 kernels, and what is specific to Arm's translation tables.
+//! The backend of aarch64 kernels, and the parts of the crate that are specific to Arm's tables.
 //!
-//! A kernel implements [`Kernel`]; [`Aarch64`] makes a [`Backend`](crate::Backend) of it. The
-//! implementation consists of three types:
+//! A kernel implements [`Kernel`], and [`Aarch64`] makes a [`Backend`](crate::Backend) of it. The
+//! implementation names three types:
 //!
 //! * [`Task`](Kernel::Task) finds the structure of the current task: [`SpEl0`], [`TpidrEl1`],
 //!   [`TpidrEl2`], or the kernel's own [`TaskPointer`]. [`MaybeNull`] wraps one that is null before
@@ -11,8 +11,9 @@
 //! * [`Interrupt`](Kernel::Interrupt) recognises interrupt context: [`PreemptCountAt`], or the
 //!   kernel's own [`InterruptTest`].
 //!
-//! The page of [`Kernel`] has a complete example. The shortest one, for a kernel with the flags and
-//! the preempt count of Linux's `thread_info`, is:
+//! This is the shortest example. It is for a kernel with the flags and the preempt count of Linux's
+//! `thread_info`. The page of [`Kernel`] has a complete one.
+//!
 //!
 //! ```
 //! use core::mem::offset_of;
@@ -54,11 +55,11 @@
 //!   guard.
 //! * [`LazyMmu::break_before_make`] replaces a valid entry in the order that the architecture
 //!   demands.
-//! * [`update`] has the atomic updates, because the hardware writes the access flag and the dirty
-//!   state into valid entries at any time.
+//! * [`update`] has the atomic updates of valid entries, in which the hardware may set the access
+//!   flag and the dirty state at any time.
 //! * [`contiguous`] changes groups of entries with the Contiguous bit.
-//! * [`Tlbs`] executes TLB invalidation instructions, and [`errata`] lists the CPUs that need them
-//!   twice.
+//! * [`Tlbs`] executes TLB invalidation instructions, and [`errata`] lists the CPUs on which an
+//!   invalidation must be repeated.
 //!
 //! # On other architectures
 //!

@@ -1,4 +1,4 @@
-//! Where a kernel keeps what the backend reads: the task pointer, the bits, the interrupt count.
+//! The places from which the backend reads the task pointer, the bits and the interrupt count.
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -39,6 +39,9 @@ pub trait TaskPointer: 'static {
 
 /// The task pointer is in `SP_EL0`, as in Linux (`get_current`). The register is free, because the
 /// kernel runs on `SP_EL1`.
+///
+/// While EL0 runs, the register is the user's stack pointer. The code that handles an exception
+/// from EL0 saves it, and loads the task pointer before it uses this crate.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SpEl0;
@@ -51,7 +54,7 @@ pub struct TpidrEl1;
 /// The task pointer `P`, which is null before the first task exists.
 ///
 /// While the pointer is null, sections are inert (they have no effect), and each store executes its
-/// barrier pair at once. The backend reads and writes no memory through a null pointer.
+/// barrier pair at once. The backend does not access memory through a null pointer.
 /// [`lazy_mmu::Task::current`](crate::Task::current) panics then. Sections defer as soon as the
 /// kernel has set the pointer.
 ///
@@ -195,7 +198,9 @@ impl<const OFFSET: usize> BitsAt for ByteAt<OFFSET> {
     }
 }
 
-/// Recognises interrupt context. The crate has [`PreemptCountAt`]. A kernel may have its own test:
+/// Recognises interrupt context.
+///
+/// The crate has [`PreemptCountAt`]. A kernel may have its own test:
 ///
 /// ```
 /// use lazy_mmu::aarch64::InterruptTest;
@@ -216,7 +221,7 @@ pub trait InterruptTest: 'static {
     /// # Safety
     ///
     /// `task` points to the current task's structure. An implementor that reads the structure
-    /// documents what must be in it.
+    /// documents the contents that it needs.
     unsafe fn in_interrupt(task: *mut u8) -> bool;
 }
 

@@ -167,9 +167,9 @@ pub fn unmap_range_into<B: Backend, T: AsMut<[u64]> + 'static>(
 /// The architecture demands this order if the output address, the size or the memory type changes
 /// (Arm ARM DDI 0487, "Using break-before-make when updating translation table entries").
 ///
-/// The function passes the old entry, as it was when it was cleared, to `make`. `make` returns the
-/// new entry, and may fill a new table first. The new entry is stored as by
-/// [`write()`](crate::write()).
+/// The function passes the old entry to `make`, with the flags that the hardware set before the
+/// clear. `make` returns the new entry, and may fill a new table first. The new entry is stored as
+/// by [`write()`](crate::write()).
 ///
 /// Each access to `range` faults between break and make, on all CPUs. The caller ensures that there
 /// is no such access.

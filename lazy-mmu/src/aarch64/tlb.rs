@@ -9,8 +9,7 @@
 //! 4. `isb`.
 //!
 //! The sources are Arm ARM DDI 0487, "Ordering and completion of TLB maintenance instructions", and
-//! Linux's `flush_tlb_kernel_range` (arm64). The sequence does what the barrier pair does, and
-//! more.
+//! Linux's `flush_tlb_kernel_range` (arm64). The sequence includes the effect of the barrier pair.
 //!
 //! The instructions for the kernel's own mappings are those "for all ASIDs", because kernel
 //! mappings are global, or have more than one ASID with page-table isolation. The instructions for
@@ -55,7 +54,7 @@ pub enum Regime {
     El2,
 }
 
-/// Selects one of the instructions by address or by range.
+/// Selects the variant of a TLBI instruction by address or by range: see [`Tlbi::Page`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Form {
     /// The instruction also removes table entries that walkers have cached: TLBI VA.. instead of
@@ -191,7 +190,7 @@ impl Tlbs {
     ///
     /// The function executes `dsb ishst`, the [instructions](Self::instructions), `dsb ish` and
     /// `isb`. If all ranges are for this CPU only, it executes `dsb nsh` instead of `dsb ish`. The
-    /// sequence does what the [barrier pair](super::barrier_pair) does, and more.
+    /// sequence includes the effect of the [barrier pair](super::barrier_pair).
     ///
     /// On the CPUs that [`errata`](super::errata) lists, the `dsb ish` may end too early: before
     /// writes of other CPUs through the old translation are observed (CVE-2025-10263). If `repeat`
@@ -204,8 +203,8 @@ impl Tlbs {
     #[inline]
     pub fn invalidate(self, invalidations: &[Invalidation]) {
         // After this, walkers cannot find the old entries. The barrier is for all walkers, also if
-        // the invalidation is for this CPU's TLB only, because the sequence does what the pair
-        // does.
+        // the invalidation is for this CPU's TLB only, because the sequence includes the effect of
+        // the barrier pair.
         table_barrier();
         let mut broadcast = false;
         if self.are_too_many(invalidations) {
@@ -260,7 +259,7 @@ impl Tlbs {
         barrier::isb(barrier::SY);
     }
 
-    /// Returns the instructions for `invalidations`. If they are more than `max_ops` together, the
+    /// Returns the instructions for `invalidations`. If they are together more than `max_ops`, the
     /// result is one instruction: for the ASID if all ranges have the same one, otherwise for the
     /// regime.
     ///

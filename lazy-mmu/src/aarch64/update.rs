@@ -1,21 +1,24 @@
-//! Atomic updates of an entry, which race with the hardware and do not lose what it writes.
+//! Atomic updates of an entry. They race with the hardware, and keep the flags that it sets.
 //!
 //! The hardware sets the access flag and the dirty state in valid entries at any time. Each
 //! function changes an entry by one atomic 64-bit access, or by a loop of compare-exchanges. A flag
 //! that the hardware sets at the same time is therefore not lost. The names are Linux's (arm64,
 //! `pgtable.h`, `mmu.c`, `pageattr.c`).
 //!
+//! The module is separate from the plain stores, because each function says who may race with it.
+//!
 //! * [`get_and_clear`], [`set_wrprotect`] and [`test_and_clear_young`] may race with the hardware
-//!   and with each other. They do not need the [barrier pair](super::descriptor), because they take
-//!   rights away. The TLB invalidation that follows is the caller's duty.
-//! * [`set_access_flags`] and [`compare_exchange`] may race with the same. The new value decides
-//!   whether the pair is needed, and a section defers it. A table descriptor is stored after a `dsb
-//!   ishst`.
-//! * [`LazyMmu::split_block`] may race with the same, and defers the pair.
+//!   and with all functions of this module. They do not need the [barrier pair](super::descriptor),
+//!   because they take rights away. The TLB invalidation that follows is the caller's duty.
+//! * [`set_access_flags`] and [`compare_exchange`] may race with the hardware and with all
+//!   functions of this module. The new value decides whether the pair is needed, and a section
+//!   defers it. A table descriptor is stored after a `dsb ishst`.
+//! * [`LazyMmu::split_block`] may race with the hardware and with all functions of this module. It
+//!   defers the pair.
 //! * [`LazyMmu::set_memory_valid`] may race with the hardware. If it makes entries valid, it defers
 //!   the pair. If it makes them invalid, it invalidates the TLBs.
 //!
-//! All of them refuse an entry of a [contiguous group](super::contiguous), which changes as a
+//! All of them panic on an entry of a [contiguous group](super::contiguous), which changes as a
 //! whole. [`ContiguousGroup`](super::contiguous::ContiguousGroup) has the operations for a group.
 //!
 //! `set_wrprotect`, `test_and_clear_young` and `set_access_flags` do not change an invalid entry,
@@ -44,8 +47,6 @@
 //! let old = update::get_and_clear::<Mmu>(&slot);
 //! assert_eq!(old & (ACCESSED | READ_ONLY), ACCESSED);
 //! ```
-//!
-//! Separate from the plain stores because each of these says who may race with it.
 
 mod group;
 
@@ -446,8 +447,8 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     ///
     /// * **Made valid.** TLBs do not hold entries that were invalid, so an invalidation is not
     ///   needed. The barrier pair is deferred, whatever the other bits of the entries are.
-    /// * **Made invalid.** The function removes the range from the TLBs. The invalidation also does
-    ///   what a pending pair of this section would do.
+    /// * **Made invalid.** The function removes the range from the TLBs. The invalidation includes
+    ///   the effect of the barrier pair, so a pending pair is not emitted again.
     ///
     /// The entries are page descriptors, at level 3. A table descriptor must not become valid here,
     /// because the function does not order it after the stores to its table.

@@ -9,12 +9,13 @@ use crate::protocol::bits::{Bits, Storage};
 /// barriers, but sections have no effect.
 ///
 /// Each store that needs the barrier pair executes it at once. Enter and leave compile to nothing,
-/// and threads have no bits. The sections in a kernel's source stay as they are. The type is for a
-/// kernel that compares, or whose machine gains nothing from batching.
+/// and threads have no bits. The sections in a kernel's source stay as they are. The type lets a
+/// kernel measure the gain of its sections. It is also for machines that gain nothing from
+/// batching.
 ///
-/// It is also for a walker that is shared with an architecture on which making an entry valid does
-/// not need a barrier (x86-64). The machine's barriers are empty there, so the walker does not need
-/// a `cfg`:
+/// Page-table code may be shared with an architecture on which making an entry valid does not need
+/// a barrier (x86-64). The barriers of the machine are empty there, so the code does not need a
+/// `cfg`:
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

@@ -17,8 +17,7 @@ use crate::protocol::bits::{
 use crate::protocol::event::Event;
 use crate::protocol::range::Invalidation;
 
-/// Registers the program's [`Backend`](crate::Backend): [`Global`](crate::Global) calls it from
-/// then on.
+/// Registers the [`Backend`](crate::Backend) of the program, which [`Global`](crate::Global) calls.
 ///
 /// Write the line once, in the final binary. Libraries do not name a backend, because `Global` is
 /// the default of the types, of the attribute and of the functions in
@@ -66,9 +65,15 @@ use crate::protocol::range::Invalidation;
 ///
 /// # Link errors
 ///
-/// A program with no registration, or with two, does not link. The linker's message contains the
-/// name of this macro. There are two exceptions: a shared library links, but fails when it is
-/// loaded; and a static library is linked by the program that uses it.
+/// A program without a registration, or with two, does not link. The linker's message contains the
+/// name of this macro:
+///
+/// ```text
+/// undefined symbol: lazy_mmu::set_global_backend!.must_stand_once_in_the_program.context.0_1_0
+/// ```
+///
+/// A shared library links without a registration, but fails when it is loaded. A static library is
+/// linked only together with the program that uses it.
 #[macro_export]
 macro_rules! set_global_backend {
     ($backend:ty) => {
@@ -135,7 +140,7 @@ macro_rules! set_global_backend {
 /// Returns the name of a symbol that `set_global_backend!` defines.
 ///
 /// The linker prints the symbol if the registration is missing or exists twice. Its name therefore
-/// says what to do. Linker scripts allow the characters.
+/// contains the instruction. Linker scripts allow the characters.
 ///
 /// The name contains the full version, because the functions differ between versions of the crate.
 /// Cargo refuses two copies of the crate in one program, but other build systems do not.

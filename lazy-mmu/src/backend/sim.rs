@@ -2,9 +2,10 @@
 //! instead of executing barriers, and simulates interrupts and tasks.
 //!
 //! Each thread of the host is a machine of its own. It has one CPU, its own tasks and its own
-//! trace, so tests can run in parallel. The module has only what tests need, and is not optimised.
+//! trace, so tests can run in parallel. The simulation is not optimised for speed.
 //!
-//! A second [`Task`](crate::Task) handle of the same simulated task panics.
+//! The module panics if a test makes a second [`Task`](crate::Task) handle of the same simulated
+//! task.
 //!
 //! ```
 //! use core::sync::atomic::AtomicU64;
@@ -345,8 +346,8 @@ pub fn spawn() -> TaskId {
 
 /// Lets `task` run from here on.
 ///
-/// A guard stays that of the task that entered its section. A test therefore switches back before
-/// it drops a guard of the earlier task.
+/// A guard belongs to the task that entered its section, also after a switch. A test therefore
+/// switches back before it drops the guard.
 ///
 /// ```
 /// use lazy_mmu::sim::{self, Sim as Mmu, TaskId};

@@ -9,10 +9,10 @@ use crate::protocol::range::Invalidation;
 /// The backend of tables that walkers do not reach: its stores and invalidations execute neither a
 /// barrier nor a TLBI.
 ///
-/// It lets one walker change live tables, tables at boot before the MMU is on, and tables of a new
-/// address space before they are linked. The walker takes the backend from its section. Only
-/// `unsafe` code can choose this backend: the `unsafe impl` of [`NoWalker`] says which tables are
-/// meant.
+/// It lets the same function change live tables, tables at boot before the MMU is on, and tables of
+/// a new address space before they are linked. The function takes the backend from its section.
+/// Only `unsafe` code can choose this backend: the `unsafe impl` of [`NoWalker`] says for which
+/// tables.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
@@ -21,7 +21,7 @@ use crate::protocol::range::Invalidation;
 /// use lazy_mmu::{Backend, LazyMmu, Nesting, NoWalker, Unreached, with};
 /// # type Mmu = lazy_mmu::sim::Sim;
 ///
-/// /// The walker.
+/// /// Maps the pages of a table, whichever table it is.
 /// fn map<B: Backend>(mmu: &mut LazyMmu<'_, impl Nesting, B>, table: &[AtomicU64]) {
 ///     mmu.write_range(table, |i| Leaf::page(4096 * i as u64, KERNEL_DATA));
 /// }
@@ -50,9 +50,9 @@ pub type Unreached<T> = Eager<NoBarriers<T>>;
 ///
 /// * Code uses [`Unreached`] of this type as a backend only for tables that walkers of any CPU do
 ///   not reach. TLBs do not hold translations from these tables.
-/// * Before a walker may reach the tables, a barrier orders these stores before that. It is the
-///   barrier of a [table descriptor](crate::Descriptor::points_to_table) that another backend
-///   stores, or the barrier before the change of TTBR.
+/// * A barrier orders these stores before a walker can reach the tables. It is the barrier of a
+///   [table descriptor](crate::Descriptor::points_to_table) that another backend stores, or the
+///   barrier before the change of TTBR.
 pub unsafe trait NoWalker: 'static {}
 
 /// The machine of tables that walkers do not reach.

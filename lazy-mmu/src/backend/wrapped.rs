@@ -41,13 +41,13 @@ pub struct Wrapped<W>(PhantomData<W>);
 /// assert_eq!(BARRIERS.load(Ordering::Relaxed), 1);
 /// ```
 ///
-/// Both backends have the same bits and the same hooks, so code that names either one is in the
+/// Both backends have the same bits and the same hooks, so code that names either backend uses the
 /// same sections. A backend with other bits implements [`Backend`] itself, with the inner backend's
 /// machine: `type Machine = B::Machine`.
 ///
 /// # Safety
 ///
-/// The methods that replace those of the inner backend keep the promises of [`Backend`] and
+/// The methods that replace methods of the inner machine keep the promises of [`Backend`] and
 /// [`Machine`].
 pub unsafe trait Wrapper: 'static {
     /// The backend whose machine is changed.
@@ -84,8 +84,8 @@ pub unsafe trait Wrapper: 'static {
     }
 }
 
-// SAFETY: the implementor of `W` promises what the changed methods do, and the author of the inner
-// backend what the others do.
+// SAFETY: the implementor of `W` promises the duties of the changed methods, and the author of the
+// inner backend those of the others.
 unsafe impl<W: Wrapper> Backend for Wrapped<W> {
     type Storage = <W::Inner as Backend>::Storage;
     type Machine = Self;

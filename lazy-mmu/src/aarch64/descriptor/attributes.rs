@@ -49,7 +49,7 @@ pub const fn memory_type(index: u64) -> u64 {
     index << 2
 }
 
-/// A kernel's data: EL1 may read and write. Also for a device's registers, with the [memory
+/// A kernel's data: EL1 may read and write. Use it for a device's registers too, with the [memory
 /// type](memory_type) of Device memory.
 pub const KERNEL_DATA: u64 = INNER_SHAREABLE | ACCESSED | PXN | UXN;
 /// A kernel's constants: EL1 may read.

@@ -136,8 +136,7 @@ pub(super) const fn address(granule: Granule, bits: u64) -> u64 {
     }
 }
 
-/// Returns what a leaf at `level` consists of: the bytes that it maps, its type bits, and the
-/// attributes that it may have.
+/// Returns the size in bytes, the type bits and the permitted attributes of a leaf at `level`.
 const fn shape(granule: Granule, level: u8) -> Result<(u64, u64, u64), BadDescriptor> {
     let Some(size) = granule.entry_size(level) else {
         return Err(BadDescriptor::NoSuchLevel { level });

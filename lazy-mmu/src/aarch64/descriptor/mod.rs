@@ -1,9 +1,9 @@
 //! The types of translation table descriptors. Each type has its rule about the barrier pair.
 //!
 //! The *barrier pair* is `dsb ishst; isb`. It makes the store of a descriptor visible to the
-//! walkers and to the later instructions of this CPU. A store needs it if code may use the mapping
-//! next and cannot handle a fault. The rules come from the architecture and from Linux's arm64
-//! page-table code.
+//! walkers and to the later instructions of this CPU. Some stores do not need the pair, because a
+//! fault handler finds the new entry and returns. The rules come from the architecture and from
+//! Linux's arm64 page-table code.
 //!
 //! A descriptor is its 64 bits, wrapped in the type that says where in the tables it belongs. The
 //! constructors check the format. `Leaf(bits)` wraps bits from elsewhere without a check.
@@ -27,15 +27,18 @@
 //! # Ok::<(), BadDescriptor>(())
 //! ```
 //!
-//! Separate from the stores because one kind of store serves all of these rules. The module does
-//! not walk or allocate tables, because this is not a paging crate.
+//! The module is separate from the stores, because the same stores serve all of these types. It
+//! does not walk or allocate tables, because this is not a paging crate.
 //!
 //! # Attributes
 //!
 //! A mapping works if its entry is valid, has the type that its level demands, and has the access
-//! flag set. The constructors set the first two. The sets [`KERNEL_DATA`], [`USER_TEXT`] and so on
-//! have the access flag, and say who may read, write and execute. [`memory_type`] adds the kind of
-//! memory, because each kernel numbers its memory types itself.
+//! flag set. The constructors make the entry valid and give it the type. The sets [`KERNEL_DATA`],
+//! [`USER_TEXT`] and so on have the access flag, and say who may read, write and execute.
+//! [`memory_type`] adds the kind of memory, because each kernel numbers its memory types itself.
+//!
+//! With LPA2, TCR_ELx has the shareability and the descriptor does not. Take [`INNER_SHAREABLE`]
+//! out of a set then: `KERNEL_DATA & !INNER_SHAREABLE`.
 //!
 //! # Leaves
 //!
@@ -45,16 +48,16 @@
 //!
 //! | regime | leaf | needs the pair if and only if |
 //! |---|---|---|
-//! | EL1&0, and EL2&0 (HCR_EL2.E2H is 1) | [`Leaf`] | VALID is set and USER is clear |
-//! | the same, in a kernel that sets UXN on all its mappings | [`UxnLeaf`] | also, UXN is set |
+//! | EL1&0, and EL2&0 (HCR_EL2.E2H is 1) | [`Leaf`] | VALID is set, USER is clear |
+//! | the same, if all kernel pages have UXN | [`UxnLeaf`] | VALID and UXN are set, USER is clear |
 //! | EL2 (HCR_EL2.E2H is 0) | [`El2Leaf`] | VALID is set |
-//! | each | [`KernelLeaf`] | always: the caller asserts a valid kernel mapping |
+//! | every regime | [`KernelLeaf`] | always: the caller asserts a valid kernel mapping |
 //!
 //! # Tables
 //!
 //! [`Table`] and [`TopLevel`] have the same rules in every regime. A walker that finds a table must
 //! find it filled. The store of a valid table descriptor therefore executes a `dsb ishst` first,
-//! also in a section. The barrier orders the store after all earlier stores of its thread
+//! even in a section. The barrier orders the store after all earlier stores of its thread
 //! ([`Descriptor::points_to_table`]).
 
 mod attributes;
@@ -77,8 +80,8 @@ use format::{address, checked_leaf, checked_table, leaf, table};
 /// A leaf of the EL1&0 or EL2&0 regime: a page descriptor at level 3, or a block descriptor above.
 ///
 /// A leaf needs the pair if and only if [`VALID`] is set and [`USER`] is clear. An execute-only
-/// user leaf has USER clear too. It therefore executes a pair that it does not need. [`UxnLeaf`] is
-/// for kernels that want to avoid this.
+/// user leaf has USER clear too. Its store therefore executes a pair that it does not need.
+/// [`UxnLeaf`] is for kernels that want to avoid this.
 ///
 /// ```
 /// use lazy_mmu::Descriptor;
@@ -227,20 +230,21 @@ rules! {
     TopLevel: |_| true, |bits| bits & VALID != 0;
 }
 
-/// What all descriptor types have in common, in terms of the functions of `format`.
+/// The functions that all descriptor types have in common, in terms of the functions of `format`.
 macro_rules! constructors {
-    ($($kind:ident: $make:ident, $check:ident, $what:literal, $unaligned:literal;)*) => {$(
+    (
+        $attributes:literal, $unaligned:literal;
+        $($kind:ident: $make:ident, $check:ident, $what:literal;)*
+    ) => {$(
         impl $kind {
             /// The cleared entry.
             pub const INVALID: Self = Self(0);
 
             #[doc = $what]
             ///
-            /// `address` is a physical address, in bytes. `attributes` are descriptor bits:
-            ///
-            /// * of a leaf, bits 2 to 11 and 50 to 63, and of a block also nT, bit 16;
-            /// * of a table, bits 2 to 11 and 51 to 63;
-            /// * with [LPA2](Granule::Kib4Lpa2), not bits 9:8.
+            /// `address` is the physical address, in bytes.
+            #[doc = $attributes]
+            /// With [LPA2](Granule::Kib4Lpa2) bits 9:8 are not attributes.
             ///
             /// # Errors
             ///
@@ -296,13 +300,14 @@ macro_rules! constructors {
     )*};
 }
 
-/// What all leaves have in common.
+/// The functions that all leaves have in common.
 macro_rules! leaves {
     ($($kind:ident, $what:literal;)*) => {
-        constructors! {$(
-            $kind: leaf, checked_leaf, $what,
-                "* [`BadDescriptor::Unaligned`] if `address` is not a multiple of what the leaf maps.";
-        )*}
+        constructors! {
+            "`attributes` are bits 2 to 11 and 50 to 63, and nT (bit 16) of a block.",
+            "* [`BadDescriptor::Unaligned`] if `address` is not a multiple of the leaf's size.";
+            $($kind: leaf, checked_leaf, $what;)*
+        }
         $(
             impl $kind {
                 /// Makes a valid page of the 4 KiB granule: a leaf at level 3.
@@ -350,12 +355,10 @@ leaves! {
 }
 
 constructors! {
-    Table: table, checked_table,
-        "Makes a valid table descriptor.",
-        "* [`BadDescriptor::Unaligned`] if `address` is not a multiple of the page size.";
-    TopLevel: table, checked_table,
-        "Makes a valid table descriptor of the top-level table.",
-        "* [`BadDescriptor::Unaligned`] if `address` is not a multiple of the page size.";
+    "`attributes` are bits 2 to 11 and 51 to 63.",
+    "* [`BadDescriptor::Unaligned`] if `address` is not a multiple of the page size.";
+    Table: table, checked_table, "Makes a valid table descriptor.";
+    TopLevel: table, checked_table, "Makes a valid table descriptor of the top-level table.";
 }
 
 /// The constructors of table descriptors of the 4 KiB granule.
