@@ -28,7 +28,7 @@ macro_rules! tlbi {
     ($instruction:literal $(, $operand:expr)?) => {{
         #[cfg(target_arch = "aarch64")]
         // SAFETY: the instruction does not change memory. The compiler does not move accesses over
-        // it, because the assembly may access memory.
+        // it, because the options do not contain `nomem`.
         unsafe {
             core::arch::asm!($instruction, $(in(reg) $operand,)? options(nostack, preserves_flags));
         }
