@@ -189,9 +189,8 @@ impl<K: Kernel> Aarch64<K> {
     }
 }
 
-// SAFETY: the implementor of `K` promises the place of the bits and that they are the task's own,
-// that the test is true in interrupts, that the hooks keep their duties, and the barriers of a
-// context switch.
+// SAFETY: the implementor of `K` promises that the bits are the task's own, that the test is true
+// in interrupts, that the hooks keep their duties, and that a context switch executes its barriers.
 unsafe impl<K: Kernel> Backend for Aarch64<K> {
     type Storage = <K::Bits as BitsAt>::Storage;
     type Machine = Self;

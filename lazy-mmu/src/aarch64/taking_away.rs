@@ -1,9 +1,8 @@
-//! Takes mappings away: the old entry is available only after its TLB invalidation.
-//! Break-before-make.
+//! Takes mappings away. The old entry is available only after its TLB invalidation.
 //!
-//! Separate from the atomic updates because the result is an [`Unmapped`], whose type has the
-//! order: clear the entry, invalidate the TLBs, use the frame again. The range may be a user's
-//! ([`VirtualRange::of_asid`]).
+//! The file is separate from the atomic updates, because the result is an [`Unmapped`]. Its type
+//! has the order: clear the entry, invalidate the TLBs, use the frame again. The range may be a
+//! user's ([`VirtualRange::of_asid`]).
 //!
 //! The functions are for code that does not hold a guard, as [`write()`](crate::write()) is. The
 //! methods of [`LazyMmu`] do the same in a section, and [`Gather::unmap`] does it for any number of

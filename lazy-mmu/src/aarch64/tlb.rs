@@ -12,8 +12,8 @@
 //! Linux's `flush_tlb_kernel_range` (arm64). The sequence includes the effect of the barrier pair.
 //!
 //! The instructions for the kernel's own mappings are those "for all ASIDs", because kernel
-//! mappings are global, or have more than one ASID with page-table isolation. The instructions for
-//! a user's range name its ASID.
+//! mappings are global. With page-table isolation they have more than one ASID. The instructions
+//! for a user's range name its ASID.
 
 use core::fmt;
 
@@ -49,8 +49,8 @@ pub enum Regime {
     El1And0,
     /// EL2 with HCR_EL2.E2H = 0. This regime does not have ASIDs.
     ///
-    /// The crate does not support a kernel at EL2 with E2H = 1 and TGE = 0, because the
-    /// instructions for EL1&0 act on a guest's regime there.
+    /// The crate does not support a kernel at EL2 with E2H = 1 and TGE = 0. The instructions for
+    /// EL1&0 act on a guest's regime there.
     El2,
 }
 
@@ -202,8 +202,8 @@ impl Tlbs {
     /// instead.
     #[inline]
     pub fn invalidate(self, invalidations: &[Invalidation]) {
-        // After this, walkers cannot find the old entries. The barrier is for all walkers, also if
-        // the invalidation is for this CPU's TLB only, because the sequence includes the effect of
+        // After this, walkers cannot find the old entries. The barrier is for the walkers of all
+        // CPUs, even if the TLBI is for this CPU only, because the sequence includes the effect of
         // the barrier pair.
         table_barrier();
         let mut broadcast = false;

@@ -68,10 +68,10 @@ use crate::section::store;
 
 /// Clears the entry, and returns the old one (Linux: `ptep_get_and_clear`).
 ///
-/// The function exchanges the entry atomically. An access flag or a dirty state that the hardware
-/// sets at the same time is in the result, or was never set, because the hardware does not change
-/// an invalid entry. For leaves and intermediate tables the barrier pair is not needed, and does
-/// not become pending.
+/// The function exchanges the entry atomically. If the hardware sets the access flag or the dirty
+/// state at the same time, the flag is in the result. The hardware does not set a flag after the
+/// exchange, because it does not change an invalid entry. For leaves and intermediate tables the
+/// barrier pair is not needed, and does not become pending.
 ///
 /// Clear a top-level entry by a store of [`TopLevel::INVALID`](super::descriptor::TopLevel), or
 /// take it away by [`unmap_table`](LazyMmu::unmap_table). The example is in [`update`](self).
@@ -170,9 +170,11 @@ pub(crate) fn clear_young<B: Backend>(slot: &AtomicU64, check: impl Fn(u64)) -> 
 ///
 /// # Panics
 ///
-/// If the entry is in a [contiguous group](super::contiguous), if `software_bits` has bits of the
-/// descriptor's type or address, or if a method of the descriptor panics. The entry is unchanged
-/// then.
+/// * If the entry is in a [contiguous group](super::contiguous).
+/// * If `software_bits` has bits of the descriptor's type or address.
+/// * If a method of the descriptor panics.
+///
+/// The entry is unchanged then.
 #[inline]
 pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
     slot: impl Slot,

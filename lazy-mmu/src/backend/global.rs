@@ -1,10 +1,10 @@
 //! The registered backend of a program: the final binary registers it, and libraries use it without
 //! its name.
 //!
-//! Separate from the other backends because it has neither bits nor barriers of its own. It calls
-//! the registered backend by functions with fixed names, which the linker finds. It does not follow
-//! a pointer. It therefore works before the MMU is on, at addresses at which the program is not
-//! linked.
+//! The file is separate from the other backends, because this one has neither bits nor barriers of
+//! its own. It calls the registered backend by functions with fixed names, which the linker finds.
+//! It does not follow a pointer. It therefore works before the MMU is on, at addresses at which the
+//! program is not linked.
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, Ordering};

@@ -9,10 +9,10 @@ use crate::protocol::range::Invalidation;
 /// The backend of tables that walkers do not reach: its stores and invalidations execute neither a
 /// barrier nor a TLBI.
 ///
-/// It lets the same function change live tables, tables at boot before the MMU is on, and tables of
-/// a new address space before they are linked. The function takes the backend from its section.
-/// Only `unsafe` code can choose this backend: the `unsafe impl` of [`NoWalker`] says for which
-/// tables.
+/// It lets one function change both live tables and these tables. They are, for example, tables at
+/// boot before the MMU is on, or tables of a new address space before they are linked. The function
+/// takes the backend from its section. Only `unsafe` code can choose this backend: the `unsafe
+/// impl` of [`NoWalker`] says for which tables.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

@@ -1,7 +1,8 @@
 //! The bits of a descriptor by name, and sets of bits that make a working mapping.
 //!
-//! Separate from the rules because the bits are the architecture's encoding (Arm ARM DDI 0487,
-//! "Attribute fields in VMSAv8-64 Block and Page descriptors"), not decisions of this crate.
+//! The file is separate from the rules, because the bits are the architecture's encoding and not
+//! decisions of this crate (Arm ARM DDI 0487, "Attribute fields in VMSAv8-64 Block and Page
+//! descriptors").
 
 /// Bit 0 of every descriptor: the entry is valid.
 pub const VALID: u64 = 1 << 0;

@@ -1,8 +1,8 @@
 //! Checks the fields of a descriptor: which bits a leaf or a table descriptor may have at a level,
 //! and where its address is (Arm ARM DDI 0487, "Translation table descriptor formats").
 //!
-//! Separate from the descriptor types because they share the format, while their barrier rules
-//! differ.
+//! The file is separate from the descriptor types, because they share the format, while their
+//! barrier rules differ.
 
 use core::fmt;
 
