@@ -1,7 +1,7 @@
 //! Groups of leaves with the Contiguous bit, which change as a whole.
 //!
-//! A TLB may hold one entry for a whole group. The architecture therefore demands that all leaves
-//! of a group are valid or none is, and that they have the same permissions (Arm ARM DDI 0487, "The
+//! A TLB may hold one entry for a whole group. The architecture therefore demands that the leaves
+//! of a group are all valid or all invalid, and have the same permissions (Arm ARM DDI 0487, "The
 //! Contiguous bit").
 //!
 //! The other operations of this crate refuse to change a part of a group: they panic before they

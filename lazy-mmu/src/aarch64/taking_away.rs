@@ -170,8 +170,8 @@ pub fn unmap_range_into<B: Backend, T: AsMut<[u64]> + 'static>(
 /// clear. `make` returns the new entry, and may fill a new table first. The new entry is stored as
 /// by [`write()`](crate::write()).
 ///
-/// Each access to `range` faults between break and make, on all CPUs. The caller ensures that there
-/// is no such access.
+/// Each access to `range` faults between break and make, on all CPUs. The caller prevents such
+/// accesses.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
@@ -369,7 +369,7 @@ fn clear<B: Backend>(slots: &[AtomicU64], range: VirtualRange, mut keep: impl Fn
 ///
 /// # Panics
 ///
-/// If there is no such level, or if the range cuts a contiguous group.
+/// If such a level does not exist, or if the range cuts a contiguous group.
 fn check_shape(slots: &[AtomicU64], range: VirtualRange) -> (u8, Scope) {
     let granule = Granule::of(range);
     let number = slots.len() as u64;

@@ -199,8 +199,8 @@ fn add_access_flags<B: Backend, D: LeafDescriptor>(
     let needed = Cell::new(false);
     let (old, new) = update::<B>(slot, contiguous::refuse_member, |old| {
         let new = add(old);
-        // The rule is asked before the exchange. If the descriptor panics, there is no change that
-        // lacks its pair.
+        // The rule is asked before the exchange. If the descriptor panics, the entry is unchanged
+        // and a pair is not lost.
         needed.set(D::leaf(new).needs_barrier());
         new
     });
@@ -388,7 +388,7 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// let table = Table::at(0x4800_0000); // the physical address of `children`
     ///
     /// let old = lazy_mmu::with::<Mmu, _>(|mmu| {
-    ///     // SAFETY: no walker reaches `children`, they translate the block's range to the same
+    ///     // SAFETY: walkers do not reach `children`, they translate the block's range to the same
     ///     // addresses with the same attributes, and the CPUs have FEAT_BBM level 2 without
     ///     // conflict aborts.
     ///     unsafe {
@@ -409,10 +409,10 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// # Safety
     ///
     /// * `children` are the entries of the table to which `table` points. `table` is a valid
-    ///   descriptor. No walker reaches the table before the call.
-    /// * The children translate the block's range as the block did. Otherwise, no code uses the
-    ///   range until it has been invalidated: a TLB may hold the block even if no code has used the
-    ///   range.
+    ///   descriptor. Walkers do not reach the table before the call.
+    /// * The children translate the block's range as the block did. Otherwise, code does not use
+    ///   the range until it has been invalidated. A TLB may hold the block even if code has not
+    ///   used the range.
     /// * Every CPU that uses these tables tolerates the change from a block to a table without
     ///   break-before-make: FEAT_BBM level 2, without conflict aborts. On other CPUs use
     ///   [`break_before_make`](Self::break_before_make).

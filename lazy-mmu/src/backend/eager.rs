@@ -9,8 +9,8 @@ use crate::protocol::bits::{Bits, Storage};
 /// barriers, but sections have no effect.
 ///
 /// Each store that needs the barrier pair executes it at once. Enter and leave compile to nothing,
-/// and threads have no bits. The sections in a kernel's source stay as they are. The type lets a
-/// kernel measure the gain of its sections. It is also for machines that gain nothing from
+/// and threads do not need bits. The sections in a kernel's source stay as they are. The type lets
+/// a kernel measure the gain of its sections. It is also for machines that gain nothing from
 /// batching.
 ///
 /// Page-table code may be shared with an architecture on which making an entry valid does not need
@@ -45,7 +45,7 @@ use crate::protocol::bits::{Bits, Storage};
 /// ```
 pub struct Eager<M>(PhantomData<M>);
 
-/// The storage of a thread that is always paused. It has no bits.
+/// The storage of a thread that is always paused. It does not store bits.
 ///
 /// The state machine therefore makes each section inert and each store immediate.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -84,7 +84,7 @@ macro_rules! set_global_backend {
             static CONSTANTS: __registered::Constants = __registered::Constants::new::<$backend>();
 
             // The linker may ignore an object that is not used. It would then not see a second
-            // registration. This static uses the object, and no code reads it.
+            // registration. This static uses the object. Code does not read it.
             #[used]
             static KEEP: &__registered::Constants = &CONSTANTS;
 

@@ -512,8 +512,8 @@ fn handle_dropped(bits: *const ()) {
 pub type Flags = SharedWord<60>;
 
 // SAFETY: each simulated task has a word of its own, which is zero at first and never freed. The
-// task that runs finds its word. The interrupt test is true in each simulated interrupt. No
-// hardware walks the tables, so a trace is enough.
+// task that runs finds its word. The interrupt test is true in each simulated interrupt. Hardware
+// does not walk the tables, so a trace is enough.
 unsafe impl Backend for Sim {
     type Storage = Flags;
     type Machine = Self;
@@ -529,9 +529,9 @@ unsafe impl Backend for Sim {
     }
 }
 
-// SAFETY: no hardware walks the tables, so a trace is enough. Only `observe` unwinds, and only from
-// `Task::current`, whose caller has broken its promise then. There is no handle yet, and the bits
-// are unchanged.
+// SAFETY: hardware does not walk the tables, so a trace is enough. Only `observe` unwinds, and only
+// from `Task::current`, whose caller has broken its promise then. The handle does not exist yet,
+// and the bits are unchanged.
 unsafe impl Machine for Sim {
     fn barrier() {
         execute(Event::DsbIshst);

@@ -17,7 +17,7 @@ pub const READ_ONLY: u64 = 1 << 7;
 /// SH\[1:0\] = 0b10, bits 9:8 of a leaf: Outer Shareable.
 pub const OUTER_SHAREABLE: u64 = 0b10 << 8;
 /// SH\[1:0\] = 0b11, bits 9:8 of a leaf: Inner Shareable (Linux: `PTE_SHARED`). Memory that all
-/// CPUs of the kernel use is Inner Shareable. The field has no effect on Device memory.
+/// CPUs of the kernel use is Inner Shareable. The field does not matter for Device memory.
 pub const INNER_SHAREABLE: u64 = 0b11 << 8;
 /// AF, bit 10 of a leaf: the page has been accessed since the flag was cleared (Linux: `PTE_AF`).
 /// Without hardware management of the flag, an access to a page whose flag is clear faults.

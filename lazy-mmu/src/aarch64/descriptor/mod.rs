@@ -350,7 +350,7 @@ const fn bad_page() -> ! {
 leaves! {
     Leaf, "Makes a valid page (level 3) or block (above) of the EL1&0 or EL2&0 regime.";
     UxnLeaf, "Makes a valid page (level 3) or block (above) of the EL1&0 or EL2&0 regime.";
-    KernelLeaf, "Makes a valid page (level 3) or block (above) for kernel addresses, of any regime.";
+    KernelLeaf, "Makes a valid page (level 3) or block (above) of any regime, at a kernel address.";
     El2Leaf, "Makes a valid page (level 3) or block (above) of the EL2 regime.";
 }
 
@@ -391,6 +391,6 @@ const fn bad_table() -> ! {
 }
 
 tables! {
-    Table, "Makes a valid descriptor of the table at `address`, for the 4 KiB granule.";
-    TopLevel, "Makes a valid top-level descriptor of the table at `address`, for the 4 KiB granule.";
+    Table, "Makes a valid descriptor of the table at `address` (4 KiB granule).";
+    TopLevel, "Makes a valid top-level descriptor of the table at `address` (4 KiB granule).";
 }
