@@ -195,6 +195,7 @@ pub(crate) fn refuse_cut(slots: &[AtomicU64], range: VirtualRange, level: u8, me
 #[track_caller]
 fn refuse(bits: u64) -> ! {
     panic!(
-        "the entry {bits:#x} is in a contiguous group, which changes as a whole: see `lazy_mmu::aarch64::contiguous`"
+        "the entry {bits:#x} is in a contiguous group: change the whole group (see \
+         `lazy_mmu::aarch64::contiguous`)"
     )
 }

@@ -179,7 +179,7 @@ impl Granule {
             12 => Self::Kib4,
             14 => Self::Kib16,
             16 => Self::Kib64,
-            _ => panic!("the range's pages have the size of no granule"),
+            _ => panic!("a granule does not exist for the page size of the range"),
         }
     }
 

@@ -170,7 +170,8 @@ impl<K: Kernel> Aarch64<K> {
         }
         debug_assert!(
             !task.is_null(),
-            "the task pointer is null: set it before the first store, or let the kernel's `Task` be `MaybeNull<..>`"
+            "the task pointer is null: set it before the first store, or use `MaybeNull<..>` as \
+             the kernel's `Task`"
         );
         Some(task)
     }

@@ -146,7 +146,7 @@ pub fn unmap_range_into<B: Backend, T: AsMut<[u64]> + 'static>(
     let entries = buffer.as_mut();
     assert!(
         entries.len() >= slots.len(),
-        "a buffer of {} for {} entries",
+        "the buffer has room for {} of {} entries",
         entries.len(),
         slots.len()
     );

@@ -35,7 +35,7 @@ macro_rules! tlbi {
         #[cfg(not(target_arch = "aarch64"))]
         {
             $(let _ = $operand;)?
-            panic!("`{}` is an instruction of aarch64", $instruction)
+            panic!("`{}` is an aarch64 instruction: tests on the host use `sim::Sim`", $instruction)
         }
     }};
 }

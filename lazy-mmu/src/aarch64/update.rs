@@ -211,7 +211,7 @@ fn add_access_flags<B: Backend, D: LeafDescriptor>(
 fn check_software_bits(bits: u64) {
     assert!(
         bits & !ATTRIBUTES == 0,
-        "software has no bits of its own among those of the type and the address"
+        "the software bits must not overlap the type and the address of the descriptor"
     );
 }
 
@@ -483,9 +483,9 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
         let slots = slots.atomics();
         assert!(
             slots.len() as u64 == range.pages(),
-            "{} entries cannot be the {} pages of the range",
-            slots.len(),
-            range.pages()
+            "the range has {} pages, but {} entries were given",
+            range.pages(),
+            slots.len()
         );
         contiguous::refuse_cut(slots, range, PAGE_LEVEL, CONTIGUOUS);
         for slot in slots {

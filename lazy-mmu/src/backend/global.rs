@@ -286,10 +286,10 @@ pub struct Place(NonNull<()>);
 ///
 /// The crate trusts an implementation's layout, because it accesses a [`Place`] by the layout.
 #[diagnostic::on_unimplemented(
-    message = "the registered backend cannot keep its bits in `{Self}`",
-    note = "register a backend with a `SharedWord` or an `OwnByte`, or an `Eager` of one",
-    note = "`Global` is the registered backend: neither it nor an `Eager` of it can be registered",
-    note = "any other backend is named where it is used: `#[lazy_mmu(backend = ..)]`"
+    message = "a backend with the storage `{Self}` cannot be registered",
+    note = "register a backend whose storage is `SharedWord` or `OwnByte`, or `Eager` of a machine",
+    note = "`Global` is the registered backend: neither it nor `Eager<Global>` can be registered",
+    note = "to use a backend without registering it, name it: `#[lazy_mmu(backend = ..)]`"
 )]
 pub trait Registrable: Storage {
     /// The place of the bits.

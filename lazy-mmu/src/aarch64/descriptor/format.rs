@@ -83,12 +83,14 @@ impl fmt::Display for BadDescriptor {
             Self::NoSuchLevel { level } => {
                 write!(
                     f,
-                    "level {level} has no descriptors of this kind with this granule"
+                    "the granule has no descriptors of this type at level {level}"
                 )
             }
             Self::IsTable { bits } => write!(f, "{bits:#x} is a table descriptor, not a leaf"),
             Self::IsLeaf { bits } => write!(f, "{bits:#x} is a leaf, not a table descriptor"),
-            Self::Reserved { bits } => write!(f, "the bits {bits:#x} are reserved there"),
+            Self::Reserved { bits } => {
+                write!(f, "the bits {bits:#x} are reserved in this descriptor")
+            }
         }
     }
 }

@@ -343,7 +343,8 @@ macro_rules! leaves {
 #[track_caller]
 const fn bad_page() -> ! {
     panic!(
-        "a page's address is a multiple of 4096 with at most 48 bits, and its attributes are the bits 2 to 11 and 50 to 63"
+        "the address of a page must be a multiple of 4096 with at most 48 bits, and its attributes \
+         must be in bits 2 to 11 and 50 to 63"
     )
 }
 
@@ -387,7 +388,7 @@ macro_rules! tables {
 #[inline(never)]
 #[track_caller]
 const fn bad_table() -> ! {
-    panic!("a table's address is a multiple of 4096 with at most 48 bits")
+    panic!("the address of a table must be a multiple of 4096 with at most 48 bits")
 }
 
 tables! {
