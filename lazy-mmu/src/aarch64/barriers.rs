@@ -1,27 +1,35 @@
-//! The barriers that a store to a table needs.
+//! The barriers that a store to a translation table needs.
 
 use aarch64_cpu::asm::barrier;
 
-/// `dsb ishst; isb`, in this order.
+/// Executes the barrier pair: `dsb ishst`, then `isb`.
+///
+/// A kernel that implements [`Machine`](crate::Machine) itself calls it as its `barrier`: see the
+/// example of [`Tlbs`](super::Tlbs).
 ///
 /// # Panics
 ///
-/// Off aarch64: there the tests of a kernel's code use [`sim::Sim`](crate#features).
+/// On an architecture other than aarch64. Tests on the host use [`sim::Sim`](crate#features)
+/// instead.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "two instructions, less than the call")]
 pub fn barrier_pair() {
     refuse_other_architectures();
-    // Completes the earlier stores to the tables, for the walkers of the Inner Shareable domain.
+    // Completes the earlier stores to the tables for the walkers of the Inner Shareable domain.
     barrier::dsb(barrier::ISHST);
-    // Later instructions of this CPU are fetched, and so translated, after that.
+    // Makes this CPU fetch, and so translate, its later instructions after the stores are complete.
     barrier::isb(barrier::SY);
 }
 
-/// `dsb ishst`.
+/// Executes `dsb ishst`: the walkers of the Inner Shareable domain see the earlier stores to the
+/// tables before any later store.
+///
+/// It is the first half of the [barrier pair](barrier_pair). A store that links a table needs it,
+/// because a walker that finds the table must find it filled.
 ///
 /// # Panics
 ///
-/// Off aarch64: there the tests of a kernel's code use [`sim::Sim`](crate#features).
+/// As [`barrier_pair`].
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "one instruction")]
 pub fn table_barrier() {
@@ -29,9 +37,11 @@ pub fn table_barrier() {
     barrier::dsb(barrier::ISHST);
 }
 
+/// Panics on an architecture other than aarch64, where the barriers do not exist.
+///
 /// # Panics
 ///
-/// Off aarch64.
+/// On an architecture other than aarch64.
 #[inline(always)]
 #[cfg_attr(not(target_arch = "aarch64"), track_caller)]
 pub(super) fn refuse_other_architectures() {

@@ -1,18 +1,23 @@
-//! Groups of leaves with the contiguous bit: they change together.
+//! Groups of leaves with the Contiguous bit, which change as a whole.
 //!
-//! A TLB may hold one entry for the whole group, so the architecture forbids a group of which only
-//! a part is valid, or whose leaves differ in what they permit (Arm ARM DDI 0487, "The Contiguous
-//! bit"). The other operations of this crate therefore refuse, by a panic before anything is
-//! changed, to change a part of a group; those that take a range change whole groups in it. What
-//! they refuse is a *valid* old entry with the bit. Two duties stay the caller's: the plain stores
-//! do not look at the old entry; and no operation looks at the neighbours of a new one, so a group
-//! is made valid as a whole, by `write_range` or `set_memory_valid`.
+//! A TLB may hold one entry for a whole group. The architecture therefore demands that the leaves
+//! of a group are all valid or all invalid, and have the same permissions (Arm ARM DDI 0487, "The
+//! Contiguous bit").
 //!
-//! Separate from [`update`](super::update), whose operations on one entry refuse a member of a
-//! group, and whose operations on a group are this type's.
+//! The other operations of this crate refuse to change a part of a group: they panic before they
+//! change an entry. Operations on a range change a group if the range contains the whole group.
+//! Only a *valid* old entry with the bit counts as a member. Two duties remain with the caller:
 //!
-//! Within a group the hardware notes what it notes (accessed, dirty) in any one of the entries. So
-//! the operations return the first entry with what all of them have noted.
+//! * Plain stores do not read the old entry.
+//! * Operations do not look at the neighbours of a new entry. Make a group valid as a whole, with
+//!   [`write_range`](crate::write_range) or [`set_memory_valid`](crate::LazyMmu::set_memory_valid).
+//!
+//! The hardware may set the access flag and the dirty state in any one entry of a group. The
+//! operations on a [`ContiguousGroup`] therefore return the first entry, with the flags of all
+//! entries.
+//!
+//! The module is separate from [`update`](super::update), whose operations on one entry refuse a
+//! member of a group.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -22,47 +27,50 @@ use super::granule::{Granule, PAGE_LEVEL};
 use crate::protocol::range::VirtualRange;
 use crate::section::slot::Slots;
 
-/// The entries of one whole contiguous group, all valid and with the contiguous bit.
+/// The entries of one whole contiguous group. All are valid and have the Contiguous bit.
+///
+/// The type has the operations of [`update`](super::update) for a group.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
 /// use lazy_mmu::aarch64::contiguous::ContiguousGroup;
 /// use lazy_mmu::aarch64::Granule;
 /// use lazy_mmu::aarch64::descriptor::{CONTIGUOUS, KERNEL_DATA, Leaf, READ_ONLY};
-/// use lazy_mmu::sim::Sim;
+/// # type Mmu = lazy_mmu::sim::Sim;
 ///
-/// // 64 KiB of 4 KiB pages, which a TLB may hold in one entry.
+/// // 16 pages of 4 KiB, which a TLB may hold in one entry.
 /// let table = [const { AtomicU64::new(0) }; 16];
-/// lazy_mmu::with::<Sim, _>(|mmu| {
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
 ///     mmu.write_range(&table, |i| {
 ///         Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA | CONTIGUOUS)
 ///     });
 /// });
 /// let group = ContiguousGroup::new(Granule::Kib4, 3, &table)?;
-/// let old = group.set_wrprotect::<Sim>(0);
+/// let old = group.set_wrprotect::<Mmu>(0);
 /// assert_eq!(old & READ_ONLY, 0);
 /// # Ok::<(), lazy_mmu::aarch64::contiguous::NotAGroup>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ContiguousGroup<'t>(&'t [AtomicU64]);
 
-/// Entries that are not one whole contiguous group.
+/// Why entries are not one whole contiguous group.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotAGroup {
-    /// The number of entries is not that of a group at this level; there may be no groups at it.
+    /// The number of entries is not that of a group at this level, or the level does not have
+    /// groups.
     Length {
-        /// How many entries were given.
+        /// The number of entries that were given.
         entries: usize,
-        /// How many a group has, if there are groups at the level.
+        /// The number of entries in a group, or `None` if the level does not have groups.
         expected: Option<usize>,
     },
-    /// An entry is invalid, or does not have the contiguous bit, or does not map what follows the
+    /// An entry is invalid, does not have the Contiguous bit, or does not map the memory behind the
     /// entry before it.
     Entry {
-        /// The number of the entry among those given.
+        /// The index of the entry in the entries that were given.
         index: usize,
-        /// Its bits.
+        /// The bits of the entry.
         bits: u64,
     },
 }
@@ -88,7 +96,7 @@ impl fmt::Display for NotAGroup {
     }
 }
 
-/// As `Display`, because descriptors are read in hexadecimal.
+/// Prints the text of `Display`, because descriptors are read in hexadecimal.
 impl fmt::Debug for NotAGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "NotAGroup({self})")
@@ -98,11 +106,11 @@ impl fmt::Debug for NotAGroup {
 impl core::error::Error for NotAGroup {}
 
 impl<'t> ContiguousGroup<'t> {
-    /// The group that `slots` are, at `level` of tables of `granule`.
+    /// Makes a group of `slots`, which are at `level` of tables of `granule`.
     ///
     /// # Errors
     ///
-    /// [`NotAGroup`].
+    /// [`NotAGroup`] if the number of entries is wrong, or an entry does not belong to the group.
     pub fn new(granule: Granule, level: u8, slots: impl Slots + 't) -> Result<Self, NotAGroup> {
         let slots = slots.atomics();
         let entries = slots.len();
@@ -115,8 +123,8 @@ impl<'t> ContiguousGroup<'t> {
         for (index, slot) in slots.iter().enumerate() {
             let bits = slot.load(Ordering::Relaxed);
             let here = Leaf(bits).address(granule);
-            // The group's memory is aligned as a whole, so the first entry's address tells where a
-            // group begins.
+            // The memory of a group is aligned to its size. The address of the first entry
+            // therefore shows whether a group begins there.
             let follows = address.map_or(here & (size * entries as u64 - 1) == 0, |it| it == here);
             let is_leaf = Leaf::from_bits(granule, level, bits).is_ok();
             if !is_contiguous(bits) || !is_leaf || !follows {
@@ -127,13 +135,13 @@ impl<'t> ContiguousGroup<'t> {
         Ok(Self(slots))
     }
 
-    /// The entries.
+    /// Returns the entries.
     pub fn slots(self) -> &'t [AtomicU64] {
         self.0
     }
 }
 
-/// Whether a leaf with these bits is in a contiguous group.
+/// Whether a leaf with these bits belongs to a contiguous group.
 const fn is_contiguous(bits: u64) -> bool {
     bits & (VALID | CONTIGUOUS) == VALID | CONTIGUOUS
 }
@@ -142,7 +150,7 @@ const fn is_contiguous(bits: u64) -> bool {
 ///
 /// # Panics
 ///
-/// If it is a leaf of a contiguous group.
+/// If `old` is a leaf of a contiguous group.
 #[inline]
 pub(crate) fn refuse_member(old: u64) {
     if is_contiguous(old) {
@@ -150,12 +158,12 @@ pub(crate) fn refuse_member(old: u64) {
     }
 }
 
-/// Refuses to change the entries `slots`, which are at `level` and translate `range`, if they cut a
-/// group. An entry is in a group if it has all bits of `member`.
+/// Refuses to change the entries `slots`, which are at `level` and translate `range`, if the range
+/// cuts a group. An entry belongs to a group if it has all bits of `member`.
 ///
 /// # Panics
 ///
-/// If the first of them or the last is in a group that the range cuts.
+/// If the first or the last entry belongs to a group that the range cuts.
 #[inline]
 pub(crate) fn refuse_cut(slots: &[AtomicU64], range: VirtualRange, level: u8, member: u64) {
     let granule = Granule::of(range);
@@ -187,6 +195,7 @@ pub(crate) fn refuse_cut(slots: &[AtomicU64], range: VirtualRange, level: u8, me
 #[track_caller]
 fn refuse(bits: u64) -> ! {
     panic!(
-        "the entry {bits:#x} is in a contiguous group, which changes as a whole: see `lazy_mmu::aarch64::contiguous`"
+        "the entry {bits:#x} is in a contiguous group: change the whole group (see \
+         `lazy_mmu::aarch64::contiguous`)"
     )
 }

@@ -1,8 +1,9 @@
-//! Which CPUs need a broadcast TLB invalidation to be repeated.
+//! Lists the CPUs that need a broadcast TLB invalidation to be repeated.
 //!
-//! On these CPUs `TLBI; DSB` removes the TLB entries, as it must. But the DSB may complete before
-//! another CPU's store through a removed entry is observed. So that store may still arrive when the
-//! frame has another use. The mitigation is one more TLBI and DSB behind the sequence:
+//! On these CPUs `TLBI; DSB` removes the TLB entries, as it must. The DSB may complete too early:
+//! before other CPUs observe a store that one of these CPUs made through a removed entry. The store
+//! may then arrive when the frame has another use. The mitigation is one more TLBI and DSB after
+//! the sequence:
 //!
 //! ```text
 //! TLBI ..             one or more, of the range
@@ -11,7 +12,8 @@
 //! DSB ISH
 //! ```
 //!
-//! One repetition is enough behind any number of TLBIs. A TLBI that is not broadcast needs none.
+//! One repetition is enough after any number of TLBIs. A TLBI that is not broadcast does not need
+//! it.
 //!
 //! Sources, as of August 2026:
 //!
@@ -23,8 +25,8 @@
 //! - Linux, commit `a8f78680ee6b`: the sequence.
 //! - Xen's advisory XSA-493 and Trusted Firmware-A's TFV-17: the conditions.
 //!
-//! Erratum 4193714 of C1-Pro (CVE-2026-0995) is another one. It concerns accesses of the Scalable
-//! Matrix Extension, and a repeated TLBI does not mitigate it.
+//! Erratum 4193714 of C1-Pro (CVE-2026-0995) is a different one. It concerns accesses of the
+//! Scalable Matrix Extension, and a repeated TLBI does not mitigate it.
 
 /// CPUs of one design.
 struct Affected {
@@ -37,7 +39,7 @@ struct Affected {
 }
 
 impl Affected {
-    /// All revisions, also those to come: no source names a repaired one.
+    /// All revisions, also future ones, because the sources do not name a repaired revision.
     const fn all(implementer: u8, part: u16) -> Self {
         Self::some(implementer, part, [0x00, 0xff])
     }
@@ -51,7 +53,7 @@ impl Affected {
         }
     }
 
-    /// All revisions of several parts, from the first to the last.
+    /// All revisions of the parts from the first to the last.
     const fn parts(implementer: u8, parts: [u16; 2]) -> Self {
         Self {
             implementer,
@@ -76,7 +78,7 @@ const NVIDIA: u8 = 0x4e;
 const QUALCOMM: u8 = 0x51;
 const MICROSOFT: u8 = 0x6d;
 
-/// Each CPU, and in the comment its name and its erratum.
+/// The affected CPUs. The comments have their names and errata numbers.
 const AFFECTED: &[Affected] = &[
     // CVE-2025-10263.
     Affected::all(ARM, 0xd0b), // Cortex-A76: 4193800; up to r3p0 also 1286807
@@ -113,17 +115,17 @@ const AFFECTED: &[Affected] = &[
 /// Whether the CPU with this MIDR_EL1 needs each broadcast TLB invalidation to be repeated.
 ///
 /// The argument is the register's value: Implementer in bits 31:24, Variant in 23:20, PartNum in
-/// 15:4, Revision in 3:0. The other bits do not matter, because they are the same on every AArch64
-/// CPU.
+/// 15:4, Revision in 3:0. The function ignores the other bits, because they are the same on every
+/// AArch64 CPU.
 ///
 /// A system needs the repetition if one of its CPUs does. The affected CPU is the one whose store
-/// is late, and any CPU may execute the TLBI. So ask for every CPU, also for one that comes up
-/// later. In a virtual machine MIDR_EL1 is what the hypervisor shows, and the machine may move to
-/// other CPUs.
+/// is late, and any CPU may execute the TLBI. Call the function for every CPU, also for one that
+/// comes up later. In a virtual machine the hypervisor chooses MIDR_EL1, and may move the machine
+/// to other CPUs.
 ///
-/// `false` means that the sources do not name the CPU. It does not mean that its vendor declares it
-/// free of such errata. For example, no source names Qualcomm's Kryo 4xx Silver, which derives from
-/// the affected Cortex-A55.
+/// `false` means that the sources do not name the CPU. It does not mean that the vendor declares
+/// the CPU free of such errata. For example, the sources do not name Qualcomm's Kryo 4xx Silver,
+/// which derives from the affected Cortex-A55.
 ///
 /// ```
 /// use lazy_mmu::aarch64::errata::needs_repeated_tlbi;

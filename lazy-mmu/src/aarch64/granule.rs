@@ -1,23 +1,36 @@
-//! The three translation granules, as far as descriptors and TLB operands depend on them.
+//! The translation granules, on which descriptors, ranges and TLBI operands depend.
 
 use core::ops::Range;
 
 use crate::protocol::range::{BadRange, VirtualRange};
 
-/// A translation granule of VMSAv8-64, and how wide the output addresses of its descriptors are
-/// (Arm ARM DDI 0487, "Translation granules").
+/// A translation granule of VMSAv8-64: the page size, and the width of the descriptors' output
+/// addresses (Arm ARM DDI 0487, "Translation granules").
 ///
-/// A kernel uses one for its tables. The variants `..Lpa2` are for TCR_ELx.DS = 1 (FEAT_LPA2): they
-/// have output addresses of 52 bits, whose bits 51:50 stand in bits 9:8 of a descriptor, where SH
-/// stands otherwise. So the same 64 bits mean another address, and another shareability. Virtual
-/// addresses of 48 bits are covered, which are levels 0 to 3.
+/// A kernel uses one granule for its tables. The variants `..Lpa2` are for TCR_ELx.DS = 1
+/// (FEAT_LPA2). Their output addresses have 52 bits. Bits 9:8 of such a descriptor are bits 51:50
+/// of the address, and not SH. The same 64 bits therefore mean another address and another
+/// shareability than without LPA2.
+///
+/// The type covers virtual addresses of 48 bits: levels 0 to 3.
+///
+/// ```
+/// use lazy_mmu::aarch64::Granule;
+///
+/// let granule = Granule::Kib4;
+/// // The range of one page, and of one block at level 2.
+/// let page = granule.range(0xffff_8000_0000_0000, 1)?;
+/// let block = granule.entry(2, 0xffff_8000_0020_0000)?;
+/// assert_eq!((page.pages(), block.pages()), (1, 512));
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Granule {
-    /// 4 KiB pages, 512 entries a table, levels 0 to 3; output addresses of 48 bits.
+    /// 4 KiB pages, tables of 512 entries, levels 0 to 3; output addresses of 48 bits.
     Kib4,
-    /// 16 KiB pages, 2048 entries a table, levels 0 to 3; output addresses of 48 bits.
+    /// 16 KiB pages, tables of 2048 entries, levels 0 to 3; output addresses of 48 bits.
     Kib16,
-    /// 64 KiB pages, 8192 entries a table, levels 1 to 3; output addresses of 48 bits.
+    /// 64 KiB pages, tables of 8192 entries, levels 1 to 3; output addresses of 48 bits.
     Kib64,
     /// [`Kib4`](Self::Kib4) with output addresses of 52 bits, and with blocks at level 0.
     Kib4Lpa2,
@@ -25,11 +38,11 @@ pub enum Granule {
     Kib16Lpa2,
 }
 
-/// The level whose valid leaves are pages.
+/// The level at which valid leaves are pages.
 pub const PAGE_LEVEL: u8 = 3;
 
 impl Granule {
-    /// log2 of the bytes in a page: 12, 14 or 16.
+    /// Returns log2 of the page size in bytes: 12, 14 or 16.
     pub const fn page_shift(self) -> u32 {
         match self {
             Self::Kib4 | Self::Kib4Lpa2 => 12,
@@ -38,17 +51,17 @@ impl Granule {
         }
     }
 
-    /// The bytes in a page.
+    /// Returns the page size, in bytes.
     pub const fn page_size(self) -> u64 {
         1 << self.page_shift()
     }
 
-    /// The entries in a full table, of 8 bytes each.
+    /// Returns the number of entries in a full table. An entry has 8 bytes.
     pub const fn entries(self) -> usize {
         1 << (self.page_shift() - 3)
     }
 
-    /// The first level of a table walk for 48-bit addresses: 0, with 64 KiB pages 1.
+    /// Returns the first level of a table walk for 48-bit addresses: 0, or 1 with 64 KiB pages.
     pub const fn first_level(self) -> u8 {
         match self {
             Self::Kib64 => 1,
@@ -56,20 +69,23 @@ impl Granule {
         }
     }
 
-    /// The bytes of address space that one entry at `level` translates; `None` if there is no such
-    /// level.
+    /// Returns the bytes of address space that one entry at `level` translates, or `None` if the
+    /// granule does not have the level.
     pub const fn entry_size(self, level: u8) -> Option<u64> {
         if level < self.first_level() || level > PAGE_LEVEL {
             return None;
         }
-        // Each level resolves as many bits as a table has entries.
+        // Each level resolves log2 of the entries in a table.
         let below = (PAGE_LEVEL - level) as u32;
         Some(1 << (self.page_shift() + below * (self.page_shift() - 3)))
     }
 
-    /// Whether there are block descriptors at `level`: at 1 and 2 with 4 KiB pages, at 2 with the
-    /// others; with LPA2 at the level above too. (Blocks of 64 KiB pages at level 1, of FEAT_LPA,
-    /// are not covered.)
+    /// Whether `level` has block descriptors.
+    ///
+    /// * [`Kib4`](Self::Kib4): levels 1 and 2. [`Kib4Lpa2`](Self::Kib4Lpa2): also level 0.
+    /// * [`Kib16`](Self::Kib16): level 2. [`Kib16Lpa2`](Self::Kib16Lpa2): also level 1.
+    /// * [`Kib64`](Self::Kib64): level 2. The type does not cover the blocks of FEAT_LPA at level
+    ///   1.
     pub const fn has_blocks(self, level: u8) -> bool {
         match self {
             Self::Kib4 => matches!(level, 1 | 2),
@@ -79,8 +95,8 @@ impl Granule {
         }
     }
 
-    /// How many entries at `level` one contiguous group has; `None` if leaves cannot be contiguous
-    /// there (Arm ARM DDI 0487, "The Contiguous bit").
+    /// Returns the number of entries in a contiguous group at `level`, or `None` if leaves at
+    /// `level` cannot be contiguous (Arm ARM DDI 0487, "The Contiguous bit").
     pub const fn contiguous_entries(self, level: u8) -> Option<usize> {
         match (self, level) {
             (Self::Kib4 | Self::Kib4Lpa2, 1..=PAGE_LEVEL) => Some(16),
@@ -97,22 +113,22 @@ impl Granule {
         matches!(self, Self::Kib4Lpa2 | Self::Kib16Lpa2)
     }
 
-    /// The bits of an output address: 48, with LPA2 52.
+    /// Returns the width of an output address in bits: 48, or 52 with LPA2.
     pub const fn address_bits(self) -> u32 {
         if self.is_lpa2() { 52 } else { 48 }
     }
 
-    /// `pages` pages from the virtual address `start` (in bytes) on.
+    /// Returns the range of `pages` pages whose first virtual address is `start`, in bytes.
     ///
     /// # Errors
     ///
-    /// [`BadRange::Unaligned`] if `start` is not a multiple of the page size, [`BadRange::Wraps`]
-    /// if the last page is beyond the end of the 64-bit address space.
+    /// * [`BadRange::Unaligned`] if `start` is not a multiple of the page size.
+    /// * [`BadRange::Wraps`] if the last page is beyond the end of the 64-bit address space.
     pub const fn range(self, start: u64, pages: u64) -> Result<VirtualRange, BadRange> {
         VirtualRange::new(self.page_shift(), start, pages)
     }
 
-    /// The pages that `addresses` (in bytes) cover.
+    /// Returns the range of whole pages with these virtual addresses. The bounds are in bytes.
     ///
     /// ```
     /// use lazy_mmu::aarch64::Granule;
@@ -124,18 +140,21 @@ impl Granule {
     ///
     /// # Errors
     ///
-    /// [`BadRange::Unaligned`] if one of the bounds is not a multiple of the page size,
-    /// [`BadRange::Wraps`] if the end is below the start.
+    /// * [`BadRange::Unaligned`] if one of the bounds is not a multiple of the page size.
+    /// * [`BadRange::Wraps`] if the end is below the start.
     pub const fn range_of(self, addresses: Range<u64>) -> Result<VirtualRange, BadRange> {
         VirtualRange::of_addresses(self.page_shift(), addresses)
     }
 
-    /// The addresses that one entry at `level` translates, of which `start` is the first.
+    /// Returns the range that one entry at `level` translates. Its first virtual address is
+    /// `start`, in bytes.
     ///
     /// # Errors
     ///
-    /// [`BadRange::NoSuchLevel`], and as for [`range`](Self::range), with the alignment of the
-    /// entry.
+    /// * [`BadRange::NoSuchLevel`] if the granule does not have the level.
+    /// * [`BadRange::Unaligned`] if `start` is not a multiple of the bytes that the entry
+    ///   translates.
+    /// * [`BadRange::Wraps`] as for [`range`](Self::range).
     pub const fn entry(self, level: u8, start: u64) -> Result<VirtualRange, BadRange> {
         let Some(size) = self.entry_size(level) else {
             return Err(BadRange::NoSuchLevel { level });
@@ -149,21 +168,22 @@ impl Granule {
         self.range(start, size >> self.page_shift())
     }
 
-    /// The granule whose pages `range` has. LPA2 does not matter to virtual addresses.
+    /// Returns the granule with the page size of `range`, without LPA2, because LPA2 does not
+    /// change virtual addresses.
     ///
     /// # Panics
     ///
-    /// If there is none with pages of that size.
+    /// If there is no granule with this page size.
     pub(super) const fn of(range: VirtualRange) -> Self {
         match range.page_shift() {
             12 => Self::Kib4,
             14 => Self::Kib16,
             16 => Self::Kib64,
-            _ => panic!("the range's pages have the size of no granule"),
+            _ => panic!("a granule does not exist for the page size of the range"),
         }
     }
 
-    /// TG in the operand of a TLB range invalidation, for pages of `1 << page_shift` bytes.
+    /// Returns TG of a TLB range operand, for pages of `1 << page_shift` bytes.
     pub(super) const fn tlbi_tg(page_shift: u32) -> u64 {
         match page_shift {
             12 => 0b01,

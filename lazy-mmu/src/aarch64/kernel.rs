@@ -11,75 +11,157 @@ use crate::protocol::backend::{Backend, Machine};
 use crate::protocol::bits::Storage;
 use crate::protocol::range::Invalidation;
 
-/// Where an aarch64 kernel keeps what the backend needs.
+/// The configuration of an aarch64 kernel. [`Aarch64`] makes a [`Backend`] of it.
+///
+/// The associated types find the current task's structure, find the crate's bits in it, and
+/// recognise interrupt context. The constants and functions have defaults that are right on every
+/// CPU at EL1. This is all that a kernel with a structure for each task adds:
+///
+/// ```
+/// use core::mem::offset_of;
+/// use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+///
+/// use aarch64_cpu::asm::barrier;
+/// use aarch64_cpu::registers::{MIDR_EL1, Readable, SP_EL0, Writeable};
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, memory_type};
+/// use lazy_mmu::aarch64::{Aarch64, ByteAt, Kernel, PreemptCountAt, SpEl0, errata};
+///
+/// /// A task. While the kernel runs, SP_EL0 points to the current one.
+/// #[repr(C)]
+/// struct Task {
+///     /// Counts nested softirqs, interrupts and NMIs in the bits that Linux uses.
+///     preempt_count: AtomicU32,
+///     /// The four bits of the crate. They are clear in a new task.
+///     lazy_mmu: AtomicU8,
+///     // Here follow the saved registers, the stack and so on.
+/// }
+///
+/// /// Whether one of the CPUs needs each broadcast TLB invalidation twice.
+/// static REPEATED_TLBI: AtomicBool = AtomicBool::new(false);
+///
+/// struct MyKernel;
+///
+/// // SAFETY: `boot_cpu` sets SP_EL0 before the first store to a table, and `switch_to` for each
+/// // task after that. A task is freed only after another one runs. Only the crate uses the byte
+/// // `lazy_mmu`. The entry code of interrupts counts in `preempt_count`. `switch_to` executes the
+/// // two barriers. `boot_cpu` asks `errata` for each CPU, before this CPU uses the tables.
+/// unsafe impl Kernel for MyKernel {
+///     type Task = SpEl0;
+///     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
+///     type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
+///
+///     fn needs_repeated_tlbi() -> bool {
+///         REPEATED_TLBI.load(Ordering::Relaxed)
+///     }
+/// }
+///
+/// type Mmu = Aarch64<MyKernel>;
+///
+/// // Code of the final binary and of its libraries need not name the backend after this line.
+/// lazy_mmu::set_global_backend!(Mmu);
+///
+/// /// Runs first on each CPU, with its idle task.
+/// fn boot_cpu(idle: &'static Task) {
+///     if errata::needs_repeated_tlbi(MIDR_EL1.get()) {
+///         REPEATED_TLBI.store(true, Ordering::Relaxed);
+///     }
+///     SP_EL0.set(core::ptr::from_ref(idle).expose_provenance() as u64);
+/// }
+///
+/// /// Runs on the CPU that switches from one task to `next`.
+/// fn switch_to(next: &'static Task) {
+///     // Completes the stores and TLB invalidations of the old task on all CPUs, before another
+///     // CPU may run it.
+///     barrier::dsb(barrier::ISH);
+///     // Here the kernel exchanges the stacks and the registers.
+///     SP_EL0.set(core::ptr::from_ref(next).expose_provenance() as u64);
+///     // Makes the CPU fetch the instructions of `next` after it has taken `next` over.
+///     barrier::isb(barrier::SY);
+/// }
+///
+/// /// Maps consecutive pages of normal memory, which MAIR_EL1 has in its byte 1. All stores share
+/// /// one barrier pair.
+/// #[lazy_mmu::lazy_mmu(mmu)]
+/// fn map_pages(slots: &[AtomicU64], first: u64) {
+///     const NORMAL: u64 = KERNEL_DATA | memory_type(1);
+///     mmu.write_range(slots, |i| Leaf::page(first + 4096 * i as u64, NORMAL));
+/// }
+/// ```
 ///
 /// # Safety
 ///
-/// * At every moment at which the backend is used, in handlers too, [`Task`](Self::Task) points to
-///   the structure of the task that runs or was interrupted, which lives as long as the task; or,
-///   with [`MaybeNull`], is null before there is a task.
-/// * [`Bits`](Self::Bits) lie in that structure, aligned: they are the task's, clear when it
-///   starts, and changed by nobody else; all other accesses to the 64-bit word, or to the byte,
-///   that has them are atomic and of that width.
-/// * [`Interrupt`](Self::Interrupt) is true in every interrupt. What it reads in that structure
-///   lies there, aligned, and all other accesses to it are atomic, of the same width, or the task's
-///   own.
-/// * None of the three, nor a hook, unwinds, opens a section, or stores through this crate;
-///   backends that share bits have the same hooks; [`Bits`](Self::Bits) has a [`Storage`] that is
-///   kept as its documentation says.
-/// * A context switch executes `dsb ish` on the CPU that gives the task up, before another CPU may
-///   run it; and `isb`, or an exception return that synchronizes the context, on the CPU that takes
-///   the task over, after it has taken it (see the duties of [`Backend`]).
-/// * [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) is false only if no CPU of the machine is
-///   in the list of [`errata`](super::errata).
-/// * [`REGIME`](Self::REGIME) is the regime in which the kernel runs;
-///   [`HAS_TLB_RANGE`](Self::HAS_TLB_RANGE) is true only if every CPU has the instructions, and its
-///   addresses are not those of FEAT_LPA2 (TCR_ELx.DS is 0).
+/// The implementor promises:
+///
+/// * **Task.** Whenever the backend is used, also in handlers, [`Task`](Self::Task) points to the
+///   structure of the task that runs or was interrupted. The structure lives as long as the task.
+///   With [`MaybeNull`] the pointer may be null before there is a task.
+/// * **Bits.** [`Bits`](Self::Bits) lie in that structure, aligned. They belong to the task, are
+///   clear when the task starts, and only this crate changes them. All other accesses to the 64-bit
+///   word or the byte that has them are atomic and of the same width. The [`Storage`] of `Bits` is
+///   implemented as its page describes.
+/// * **Interrupt context.** [`Interrupt`](Self::Interrupt) is true in every interrupt, softirq and
+///   NMI. The memory that it reads through the pointer lies in the structure, aligned. All other
+///   accesses to that memory are atomic and of the same width, or made by the task itself.
+/// * **Context switch.** The CPU that gives a task up executes `dsb ish` before another CPU may run
+///   the task. The CPU that takes the task over executes `isb`, or an exception return that
+///   synchronizes the context, after it has taken the task over. [`Backend`] has the reasons.
+/// * **Errata.** [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) is false only if the machine
+///   does not have a CPU that [`errata`](super::errata) lists.
+/// * **Regime.** [`REGIME`](Self::REGIME) is the regime in which the kernel runs.
+/// * **TLB ranges.** [`HAS_TLB_RANGE`](Self::HAS_TLB_RANGE) is true only if every CPU has the
+///   instructions and TCR_ELx.DS is 0. With FEAT_LPA2 addresses (DS is 1) the operands are
+///   different.
+/// * **Equal hooks.** Backends that share bits have the same hooks.
+/// * **No recursion.** The methods of the three types and the hooks do not unwind, do not open a
+///   section, and do not store through this crate.
 pub unsafe trait Kernel: 'static {
-    /// The register, or whatever else, that points to the current task.
+    /// Finds the current task's structure: [`SpEl0`](super::SpEl0), for example.
     type Task: TaskPointer;
-    /// The place of the bits in the task's structure: [`FlagsAt`] or [`ByteAt`].
+    /// Finds the bits in the task's structure: [`FlagsAt`] or [`ByteAt`].
     type Bits: BitsAt;
-    /// How to recognise that the CPU is in an interrupt.
+    /// Recognises interrupt context: [`PreemptCountAt`](super::PreemptCountAt), for example.
     type Interrupt: InterruptTest;
 
-    /// The regime whose TLB entries are invalidated: that in which the kernel runs.
+    /// The regime in which the kernel runs. Its TLB entries are invalidated.
     const REGIME: Regime = Regime::El1And0;
 
     /// Whether every CPU has the TLB range instructions (ID_AA64ISAR0_EL1.TLB is at least 2).
     const HAS_TLB_RANGE: bool = false;
 
-    /// If an invalidation needs more instructions than this, everything is invalidated.
+    /// The most TLBI instructions that one invalidation executes. If it needs more, it invalidates
+    /// everything of the ASID or of the regime.
     const MAX_TLBI_OPS: u64 = tlb::MAX_TLBI_OPS;
 
-    /// Whether a TLB invalidation is repeated (see [`Tlbs::invalidate`]). The default is right on
-    /// every CPU.
+    /// Whether a broadcast TLB invalidation is repeated: see [`Tlbs::invalidate`]. The default is
+    /// right on every CPU.
     ///
-    /// A kernel that knows its CPUs asks
-    /// [`errata::needs_repeated_tlbi`](super::errata::needs_repeated_tlbi) for each of them, at
-    /// boot, and returns the answer here.
+    /// A kernel that knows its CPUs calls
+    /// [`errata::needs_repeated_tlbi`](super::errata::needs_repeated_tlbi) for each of them at
+    /// boot. It returns the result here, as in the example above.
     #[inline]
     fn needs_repeated_tlbi() -> bool {
         true
     }
 
-    /// Whether [`mode_begins`](Self::mode_begins) and [`mode_ends`](Self::mode_ends) are called.
+    /// Whether the crate calls [`mode_begins`](Self::mode_begins) and
+    /// [`mode_ends`](Self::mode_ends).
     const HAS_HOOKS: bool = false;
 
-    /// As [`Backend::mode_begins`].
+    /// Called just before stores begin to be deferred on this thread: see [`Backend::mode_begins`].
     #[inline]
     fn mode_begins() {}
 
-    /// As [`Backend::mode_ends`].
+    /// Called just after stores have ceased to be deferred on this thread: see
+    /// [`Backend::mode_ends`].
     #[inline]
     fn mode_ends() {}
 }
 
-/// The backend of the kernel `K`.
+/// The [`Backend`] and [`Machine`] of the kernel `K`. The example is on the page of [`Kernel`].
 pub struct Aarch64<K>(PhantomData<K>);
 
 impl<K: Kernel> Aarch64<K> {
-    /// The current task's structure; `None` before the first task exists.
+    /// Returns the current task's structure, or `None` before the first task exists.
     #[inline]
     fn task() -> Option<*mut u8> {
         let task = K::Task::current();
@@ -88,14 +170,15 @@ impl<K: Kernel> Aarch64<K> {
         }
         debug_assert!(
             !task.is_null(),
-            "the task pointer is null: set it before the first store, or let the kernel's `Task` be `MaybeNull<..>`"
+            "the task pointer is null: set it before the first store, or use `MaybeNull<..>` as \
+             the kernel's `Task`"
         );
         Some(task)
     }
 }
 
 impl<K: Kernel> Aarch64<K> {
-    /// What the kernel's CPUs have.
+    /// Returns the description of the kernel's CPUs for TLB invalidation.
     #[inline]
     fn tlbs() -> Tlbs {
         Tlbs {
@@ -107,8 +190,8 @@ impl<K: Kernel> Aarch64<K> {
     }
 }
 
-// SAFETY: the author of `K` promised where the bits are and that they are the task's own, that the
-// test is true in interrupts, that the hooks keep their duties, and what a context switch executes.
+// SAFETY: the implementor of `K` promises that the bits are the task's own, that the test is true
+// in interrupts, that the hooks keep their duties, and that a context switch executes its barriers.
 unsafe impl<K: Kernel> Backend for Aarch64<K> {
     type Storage = <K::Bits as BitsAt>::Storage;
     type Machine = Self;
@@ -140,8 +223,8 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
     #[inline]
     fn context() -> (Self::Storage, bool) {
         let Some(task) = Self::task() else {
-            // Code before the first task has no bits. It may not rely on any, as an interrupt
-            // handler may not.
+            // Before the first task there are no bits. Sections are inert then, as in an interrupt
+            // handler.
             return (Self::Storage::inert(), true);
         };
         // SAFETY: as in `current`.
@@ -152,7 +235,7 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
     }
 }
 
-// SAFETY: the barriers are the architecture's, and `K` promises what its CPUs have.
+// SAFETY: the barriers are the architecture's, and `K` promises the properties of its CPUs.
 unsafe impl<K: Kernel> Machine for Aarch64<K> {
     #[inline]
     fn barrier() {
@@ -164,7 +247,7 @@ unsafe impl<K: Kernel> Machine for Aarch64<K> {
         table_barrier();
     }
 
-    /// Out of line: the instructions cost more than the call.
+    /// Not inlined, because the instructions cost more than the call.
     #[inline(never)]
     fn invalidate(invalidations: &[Invalidation]) {
         Self::tlbs().invalidate(invalidations);
@@ -176,8 +259,10 @@ unsafe impl<K: Kernel> Machine for Aarch64<K> {
     }
 }
 
-/// The machine of a kernel at EL1 that implements [`Backend`] itself: right on every CPU
-/// ([`Tlbs::EL1`]).
+/// The [`Machine`] for a kernel at EL1 that implements [`Backend`] itself. It is right on every
+/// CPU, because it invalidates with [`Tlbs::EL1`].
+///
+/// The example is on the page of [`Backend`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct El1;
@@ -194,7 +279,7 @@ unsafe impl Machine for El1 {
         table_barrier();
     }
 
-    /// Out of line: the instructions cost more than the call.
+    /// Not inlined, because the instructions cost more than the call.
     #[inline(never)]
     fn invalidate(invalidations: &[Invalidation]) {
         Tlbs::EL1.invalidate(invalidations);

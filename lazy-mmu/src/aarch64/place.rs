@@ -1,4 +1,4 @@
-//! Where a kernel keeps what the backend needs: the task pointer, the bits, the interrupt count.
+//! The places from which the backend reads the task pointer, the bits and the interrupt count.
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -8,17 +8,40 @@ use aarch64_cpu::registers::{Readable as _, SP_EL0, TPIDR_EL1, TPIDR_EL2};
 
 use crate::protocol::bits::{FlagsWord, OwnByte, SharedWord, Storage};
 
-/// Where the pointer to the current task's structure is.
+/// Finds the structure of the current task.
+///
+/// The crate has [`SpEl0`], [`TpidrEl1`] and [`TpidrEl2`]. A kernel that keeps the pointer
+/// elsewhere implements the trait:
+///
+/// ```
+/// use core::sync::atomic::{AtomicPtr, Ordering};
+/// use lazy_mmu::aarch64::TaskPointer;
+///
+/// /// The only task of a kernel with one CPU and one task.
+/// static CURRENT: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
+///
+/// struct Current;
+///
+/// impl TaskPointer for Current {
+///     fn current() -> *mut u8 {
+///         CURRENT.load(Ordering::Relaxed)
+///     }
+/// }
+/// ```
 pub trait TaskPointer: 'static {
-    /// Whether [`current`](Self::current) is null as long as there is no task: see [`MaybeNull`].
+    /// Whether [`current`](Self::current) is null before the first task exists: see [`MaybeNull`].
     const MAY_BE_NULL: bool = false;
 
-    /// The address of the current task's structure; in a handler, of the task that it interrupted.
+    /// Returns the address of the current task's structure. In a handler that is the task that the
+    /// handler interrupted.
     fn current() -> *mut u8;
 }
 
-/// The task pointer is in `SP_EL0`, as in Linux (`get_current`): the kernel runs on `SP_EL1`, so
-/// `SP_EL0` is free.
+/// The task pointer is in `SP_EL0`, as in Linux (`get_current`). The register is free, because the
+/// kernel runs on `SP_EL1`.
+///
+/// While EL0 runs, the register is the user's stack pointer. The code that handles an exception
+/// from EL0 saves it, and loads the task pointer before it uses this crate.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SpEl0;
@@ -30,25 +53,38 @@ pub struct TpidrEl1;
 
 /// The task pointer `P`, which is null before the first task exists.
 ///
-/// As long as it is null, sections are inert, and every store is followed by its pair at once;
-/// nothing is read or written through it. [`lazy_mmu::Task::current`](crate::Task::current) panics.
-/// Once the kernel has set the pointer, sections defer. The register's reset value is UNKNOWN, so
-/// the boot code of each CPU clears it. The test for null costs each section, and each store by
-/// code that has no section, one compare-and-branch. A kernel that does not pay for it sets the
-/// pointer before its first store; debug builds check that.
+/// While the pointer is null, sections are inert (they have no effect), and each store executes its
+/// barrier pair at once. The backend does not access memory through a null pointer.
+/// [`lazy_mmu::Task::current`](crate::Task::current) panics then. Sections defer as soon as the
+/// kernel has set the pointer.
+///
+/// The boot code of each CPU must clear the register, because its reset value is UNKNOWN. The test
+/// for null costs one compare-and-branch in each section, and in each store by code that does not
+/// hold a guard. A kernel that sets the pointer before its first store does not need this type.
+/// Debug builds check that the pointer is set.
 ///
 /// ```
-/// use lazy_mmu::aarch64::{self, ByteAt, MaybeNull, PreemptCountAt, SpEl0};
+/// use core::mem::offset_of;
+/// use core::sync::atomic::{AtomicU8, AtomicU32};
+/// use lazy_mmu::aarch64::{self, Aarch64, ByteAt, MaybeNull, PreemptCountAt, SpEl0};
+///
+/// #[repr(C)]
+/// struct Task {
+///     preempt_count: AtomicU32,
+///     lazy_mmu: AtomicU8,
+/// }
 ///
 /// struct Kernel;
 ///
-/// // SAFETY: each CPU's boot code clears SP_EL0; from the first task on it points to the running
-/// // task's structure, which has the byte and the preempt count there; ... (the other duties)
+/// // SAFETY: the boot code of each CPU clears SP_EL0. From the first task on SP_EL0 points to the
+/// // running task's structure. The other duties are kept as in the example of `aarch64::Kernel`.
 /// unsafe impl aarch64::Kernel for Kernel {
 ///     type Task = MaybeNull<SpEl0>;
-///     type Bits = ByteAt<16>;
-///     type Interrupt = PreemptCountAt<8, 0x00ff_ff00>;
+///     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
+///     type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
 /// }
+///
+/// type Mmu = Aarch64<Kernel>;
 /// ```
 #[derive(Debug)]
 pub struct MaybeNull<P>(PhantomData<P>);
@@ -62,8 +98,8 @@ impl<P: TaskPointer> TaskPointer for MaybeNull<P> {
     }
 }
 
-/// The address in a register. It has no provenance of its own; the memory that it points to was
-/// exposed to the machine when the scheduler loaded the register.
+/// Makes a pointer of the address in a register. The address has no provenance of its own. The
+/// scheduler exposed the memory to the machine when it loaded the register.
 #[inline]
 fn register(value: u64) -> *mut u8 {
     #[expect(
@@ -99,25 +135,25 @@ impl TaskPointer for TpidrEl1 {
     }
 }
 
-/// The place of the bits in a task's structure.
+/// Finds the crate's bits in a task's structure. The crate has [`FlagsAt`] and [`ByteAt`].
 pub trait BitsAt: 'static {
-    /// How they are kept there.
+    /// The type that accesses the bits.
     type Storage: Storage;
 
-    /// The bits of the task whose structure is at `task`.
+    /// Returns the bits of the task whose structure is at `task`.
     ///
     /// # Safety
     ///
-    /// `task` points to a structure that has them at the implementor's offset, aligned, and that
-    /// lives as long as the result is used.
+    /// * `task` points to a structure that has the bits at the implementor's offset, aligned.
+    /// * The structure lives as long as the result is used.
     unsafe fn in_task(task: *mut u8) -> Self::Storage;
 }
 
-/// Bits number `FIRST` to `FIRST + 3` of the 64-bit flags word, `OFFSET` bytes into the task's
+/// Bits `FIRST` to `FIRST + 3` of a 64-bit flags word that is `OFFSET` bytes into the task's
 /// structure.
 ///
-/// The word is shared with other flags ([`SharedWord`]), all accesses to which are 64-bit atomic
-/// accesses.
+/// The word may have other flags, which other CPUs change ([`SharedWord`]). All accesses to the
+/// word are 64-bit atomic accesses. `FIRST` is at most 60. The example is in [`aarch64`](super).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FlagsAt<const OFFSET: usize, const FIRST: u32>;
@@ -141,7 +177,9 @@ impl<const OFFSET: usize, const FIRST: u32> BitsAt for FlagsAt<OFFSET, FIRST> {
     }
 }
 
-/// A byte of the task's own, `OFFSET` bytes into its structure ([`OwnByte`]).
+/// A byte of the task's own that is `OFFSET` bytes into its structure ([`OwnByte`]).
+///
+/// Only the crate writes the byte. The example is on the page of [`Kernel`](super::Kernel).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ByteAt<const OFFSET: usize>;
@@ -160,13 +198,15 @@ impl<const OFFSET: usize> BitsAt for ByteAt<OFFSET> {
     }
 }
 
-/// How a kernel tells an interrupt: [`PreemptCountAt`], or a function of its own.
+/// Recognises interrupt context.
+///
+/// The crate has [`PreemptCountAt`]. A kernel may have its own test:
 ///
 /// ```
 /// use lazy_mmu::aarch64::InterruptTest;
 ///
 /// # mod irq { pub fn depth() -> usize { 0 } }
-/// /// Asks the kernel's interrupt controller driver.
+/// /// Asks the driver of the interrupt controller.
 /// struct Driver;
 ///
 /// impl InterruptTest for Driver {
@@ -176,20 +216,20 @@ impl<const OFFSET: usize> BitsAt for ByteAt<OFFSET> {
 /// }
 /// ```
 pub trait InterruptTest: 'static {
-    /// Whether this is an interrupt, softirq or NMI.
+    /// Whether the CPU is in interrupt context: in an interrupt, a softirq or an NMI.
     ///
     /// # Safety
     ///
-    /// `task` points to the current task's structure. An implementor that reads it says what must
-    /// be there.
+    /// `task` points to the current task's structure. An implementor that reads the structure
+    /// documents the contents that it needs.
     unsafe fn in_interrupt(task: *mut u8) -> bool;
 }
 
-/// A 32-bit preempt count, `OFFSET` bytes into the task's structure: an interrupt iff any bit of
-/// `MASK` is set.
+/// A 32-bit preempt count that is `OFFSET` bytes into the task's structure. The CPU is in interrupt
+/// context if and only if a bit of `MASK` is set in the count.
 ///
-/// In Linux softirq, hardirq and NMI depth are bits 8 to 23 (`include/linux/preempt.h`): `MASK` is
-/// `0x00ff_ff00`.
+/// Linux counts softirqs, interrupts and NMIs in bits 8 to 23 (`include/linux/preempt.h`). The
+/// `MASK` for them is `0x00ff_ff00`. The example is on the page of [`Kernel`](super::Kernel).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PreemptCountAt<const OFFSET: usize, const MASK: u32>;
@@ -203,7 +243,7 @@ impl<const OFFSET: usize, const MASK: u32> InterruptTest for PreemptCountAt<OFFS
         )]
         // SAFETY: the caller promises that the offset is inside the structure.
         let count = unsafe { task.add(OFFSET) }.cast::<AtomicU32>();
-        // SAFETY: and that the kernel has its preempt count there.
+        // SAFETY: the caller promises that the kernel has its preempt count there.
         unsafe { &*count }.load(Ordering::Relaxed) & MASK != 0
     }
 }

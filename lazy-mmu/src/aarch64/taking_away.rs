@@ -1,10 +1,12 @@
-//! Taking mappings away: the old entry can be had only after its invalidation; break-before-make.
+//! Takes mappings away. The old entry is available only after its TLB invalidation.
 //!
-//! Separate from the atomic updates because the result is an [`Unmapped`]: entry, then TLBs, then
-//! reuse. The range may be a user's ([`VirtualRange::of_asid`]).
+//! The file is separate from the atomic updates, because the result is an [`Unmapped`]. Its type
+//! has the order: clear the entry, invalidate the TLBs, use the frame again. The range may be a
+//! user's ([`VirtualRange::of_asid`]).
 //!
-//! The functions are for code without a section in hand, as [`write()`](crate::write()) is; the
-//! methods of [`LazyMmu`] do the same, and [`Gather::unmap`] for any number of entries.
+//! The functions are for code that does not hold a guard, as [`write()`](crate::write()) is. The
+//! methods of [`LazyMmu`] do the same in a section, and [`Gather::unmap`] does it for any number of
+//! entries.
 
 use core::slice;
 use core::sync::atomic::AtomicU64;
@@ -23,40 +25,57 @@ use crate::section::slot::{Slot, Slots};
 use crate::section::store;
 use crate::section::unmapped::Unmapped;
 
-/// Clears the entry in `slot`, which translates `range`. The value is the old entry.
+/// Clears the entry in `slot`, which translates `range`. The value of the result is the old entry.
 ///
-/// The entry is exchanged atomically, so the old value has what the hardware notes in it (accessed,
-/// dirty) until then. No pair is needed, and none becomes pending. The invalidation is that of the
-/// old entry: one instruction for a page or block; all levels and every page for a table.
+/// The function exchanges the entry atomically. The old entry therefore has the access flag and the
+/// dirty state that the hardware set before the exchange. The store does not need the [barrier
+/// pair](super::descriptor), because the invalidation has the same effect. The invalidation depends
+/// on the old entry: one instruction for a page or block, all levels and every page for a table.
 ///
-/// Until the invalidation the address belongs to the old mapping too: do not make another one in
-/// `slot` before it. Nothing checks that.
+/// Do not store another mapping in `slot` before the invalidation, because TLBs may still translate
+/// the address by the old one. The crate does not check this.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
 /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 /// use lazy_mmu::aarch64::{self, Granule};
-/// use lazy_mmu::sim::Sim;
+/// # type Mmu = lazy_mmu::sim::Sim;
 ///
 /// let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
 /// let slot = AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_DATA).0);
-/// let old = aarch64::unmap::<Sim>(&slot, page).invalidate_now();
+/// let old = aarch64::unmap::<Mmu>(&slot, page).invalidate_now();
 /// assert_eq!(Leaf(old).address(Granule::Kib4), 0x4000_0000);
 /// # Ok::<(), lazy_mmu::BadRange>(())
 /// ```
 ///
 /// # Panics
 ///
-/// If no entry at any level translates `range`, or if the entry is in a [contiguous
-/// group](super::contiguous); nothing was changed.
+/// If `range` is not the range of one entry at any level, or if the entry is in a [contiguous
+/// group](super::contiguous). The entry is unchanged then.
 #[inline]
 pub fn unmap<B: Backend>(slot: impl Slot, range: VirtualRange) -> Unmapped<u64, B> {
     let (old, Invalidation { range, scope }) = clear_one::<B>(slot, range);
     Unmapped::withhold(old, range, scope)
 }
 
-/// Takes away the table to which `slot` points, and with it all that it translates, `range`. The
-/// value is the old entry.
+/// Clears the entry in `slot`, which points to a table that translates `range`. The value of the
+/// result is the old entry.
+///
+/// The invalidation covers all levels, because walkers may have cached entries of the table.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::Table;
+/// use lazy_mmu::aarch64::{self, Granule};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// // An entry at level 2 translates 2 MiB.
+/// let range = Granule::Kib4.entry(2, 0xffff_8000_0000_0000)?;
+/// let slot = AtomicU64::new(Table::at(0x4800_0000).0);
+/// let old = aarch64::unmap_table::<Mmu>(&slot, range).invalidate_now();
+/// assert_eq!(Table(old).address(Granule::Kib4), 0x4800_0000); // this frame is free
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 ///
 /// # Panics
 ///
@@ -64,26 +83,55 @@ pub fn unmap<B: Backend>(slot: impl Slot, range: VirtualRange) -> Unmapped<u64, 
 #[inline]
 pub fn unmap_table<B: Backend>(slot: impl Slot, range: VirtualRange) -> Unmapped<u64, B> {
     let (old, _) = clear_one::<B>(slot, range);
-    // Whatever the entry was: it was to be a table.
+    // The caller says that the entry was a table, whatever its bits are now.
     Unmapped::withhold(old, range, Scope::ALL_LEVELS)
 }
 
-/// Clears the entries in `slots`, which together translate `range`. There is no value.
+/// Clears the entries in `slots`, which together translate `range`. The result has no value.
+///
+/// ```
+/// use core::sync::atomic::{AtomicU64, Ordering};
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::aarch64::{self, Granule};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// let range = Granule::Kib4.range(0xffff_8000_0000_0000, 8)?;
+/// let slots: [AtomicU64; 8] = core::array::from_fn(|i| {
+///     AtomicU64::new(Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA).0)
+/// });
+/// aarch64::unmap_range::<Mmu>(&slots, range).invalidate_now();
+/// assert!(slots.iter().all(|slot| slot.load(Ordering::Relaxed) == 0));
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 ///
 /// # Panics
 ///
-/// If so many entries do not translate `range` at any level, or if the range cuts a [contiguous
-/// group](super::contiguous); nothing was changed.
+/// If the entries cannot translate `range` at one level, or if the range cuts a [contiguous
+/// group](super::contiguous). The entries are unchanged then.
 #[inline]
 pub fn unmap_range<B: Backend>(slots: impl Slots, range: VirtualRange) -> Unmapped<(), B> {
     Unmapped::withhold((), range, clear::<B>(slots.atomics(), range, |_| {}))
 }
 
-/// Clears the entries in `slots`, which together translate `range`. The value is `buffer`, with the
-/// old entries in it, in order.
+/// Clears the entries in `slots`, which together translate `range`. The value of the result is
+/// `buffer` with the old entries in it, in order.
 ///
-/// The buffer is owned (an array, a `Vec`, a `&'static mut [u64]`): a forgotten value takes it
-/// along.
+/// The result owns the buffer (an array, a `Vec`, a `&'static mut [u64]`). A forgotten result
+/// therefore leaks the entries, and code cannot read them before the invalidation.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::aarch64::{self, Granule};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// let range = Granule::Kib4.range(0xffff_8000_0000_0000, 2)?;
+/// let slots = [0x4000_0000, 0x4100_0000]
+///     .map(|address| AtomicU64::new(Leaf::page(address, KERNEL_DATA).0));
+/// let old = aarch64::unmap_range_into::<Mmu, _>(&slots, range, [0; 2]).invalidate_now();
+/// assert_eq!(old.map(|bits| Leaf(bits).address(Granule::Kib4)), [0x4000_0000, 0x4100_0000]);
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 ///
 /// # Panics
 ///
@@ -98,13 +146,13 @@ pub fn unmap_range_into<B: Backend, T: AsMut<[u64]> + 'static>(
     let entries = buffer.as_mut();
     assert!(
         entries.len() >= slots.len(),
-        "a buffer of {} for {} entries",
+        "the buffer has room for {} of {} entries",
         entries.len(),
         slots.len()
     );
     let mut entries = entries.iter_mut();
     let scope = clear::<B>(slots, range, |old| {
-        // There are as many as slots.
+        // The buffer has room for all slots.
         if let Some(entry) = entries.next() {
             *entry = old;
         }
@@ -112,20 +160,38 @@ pub fn unmap_range_into<B: Backend, T: AsMut<[u64]> + 'static>(
     Unmapped::withhold(buffer, range, scope)
 }
 
-/// Replaces the valid entry in `slot`, which translates `range`, by another valid one, as the
-/// architecture demands when the output address, the size or the memory type changes: break (the
-/// entry is cleared), invalidate, make.
+/// Replaces the valid entry in `slot`, which translates `range`, in three steps: *break* (clear the
+/// entry), invalidate, *make* (store the new entry). Returns the old entry.
 ///
-/// `make` is given the old entry, as it was when it was cleared, and makes the new one; its store
-/// is as by [`write()`](crate::write()), so `make` may fill a new table. Until then every access to
-/// `range` faults, on all CPUs: the caller sees to it that there is none (Arm ARM DDI 0487, "Using
-/// break-before-make when updating translation table entries").
+/// The architecture demands this order if the output address, the size or the memory type changes
+/// (Arm ARM DDI 0487, "Using break-before-make when updating translation table entries").
 ///
-/// Returns the old entry.
+/// The function passes the old entry to `make`, with the flags that the hardware set before the
+/// clear. `make` returns the new entry, and may fill a new table first. The new entry is stored as
+/// by [`write()`](crate::write()).
+///
+/// Each access to `range` faults between break and make, on all CPUs. The caller prevents such
+/// accesses.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::aarch64::{self, Granule};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// // Moves a page to another frame.
+/// let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
+/// let slot = AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_DATA).0);
+/// let old = aarch64::break_before_make::<Mmu, _>(&slot, page, |_| {
+///     Leaf::page(0x4100_0000, KERNEL_DATA)
+/// });
+/// assert_eq!(Leaf(old).address(Granule::Kib4), 0x4000_0000);
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 ///
 /// # Panics
 ///
-/// As [`unmap`]. If `make` does, the entry stays cleared.
+/// As [`unmap`]. If `make` panics, the entry stays cleared.
 #[inline]
 pub fn break_before_make<B: Backend, D: Descriptor>(
     slot: impl Slot,
@@ -139,54 +205,56 @@ pub fn break_before_make<B: Backend, D: Descriptor>(
 }
 
 impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
-    /// [`aarch64::unmap`](unmap) in this section.
+    /// Clears the entry in `slot`, which translates `range`: see [`aarch64::unmap`](unmap).
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
     /// use lazy_mmu::aarch64::Granule;
     /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-    /// use lazy_mmu::sim::Sim;
+    /// # type Mmu = lazy_mmu::sim::Sim;
     ///
     /// let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
     /// let slot = AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_DATA).0);
-    /// let old = lazy_mmu::with::<Sim, _>(|mmu| mmu.unmap(&slot, page).invalidate(mmu));
+    /// let old = lazy_mmu::with::<Mmu, _>(|mmu| mmu.unmap(&slot, page).invalidate(mmu));
     /// assert_eq!(Leaf(old).address(Granule::Kib4), 0x4000_0000);
     /// # Ok::<(), lazy_mmu::BadRange>(())
     /// ```
     ///
     /// # Panics
     ///
-    /// As that function.
+    /// As [`aarch64::unmap`](unmap).
     #[inline]
     pub fn unmap(&mut self, slot: impl Slot, range: VirtualRange) -> Unmapped<u64, B> {
         unmap(slot, range)
     }
 
-    /// [`aarch64::unmap_table`](unmap_table) in this section.
+    /// Clears the entry in `slot`, which points to a table: see
+    /// [`aarch64::unmap_table`](unmap_table).
     ///
     /// # Panics
     ///
-    /// As that function.
+    /// As [`aarch64::unmap`](unmap).
     #[inline]
     pub fn unmap_table(&mut self, slot: impl Slot, range: VirtualRange) -> Unmapped<u64, B> {
         unmap_table(slot, range)
     }
 
-    /// [`aarch64::unmap_range`](unmap_range) in this section.
+    /// Clears the entries in `slots`: see [`aarch64::unmap_range`](unmap_range).
     ///
     /// # Panics
     ///
-    /// As that function.
+    /// As [`aarch64::unmap_range`](unmap_range).
     #[inline]
     pub fn unmap_range(&mut self, slots: impl Slots, range: VirtualRange) -> Unmapped<(), B> {
         unmap_range(slots, range)
     }
 
-    /// [`aarch64::unmap_range_into`](unmap_range_into) in this section.
+    /// Clears the entries in `slots` and keeps the old ones in `buffer`: see
+    /// [`aarch64::unmap_range_into`](unmap_range_into).
     ///
     /// # Panics
     ///
-    /// As that function.
+    /// As [`aarch64::unmap_range_into`](unmap_range_into).
     #[inline]
     pub fn unmap_range_into<T: AsMut<[u64]> + 'static>(
         &mut self,
@@ -197,12 +265,13 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
         unmap_range_into(slots, range, buffer)
     }
 
-    /// [`aarch64::break_before_make`](break_before_make) in this section: the pair of the new entry
-    /// is deferred.
+    /// Replaces the valid entry in `slot` in the order of break-before-make: see
+    /// [`aarch64::break_before_make`](break_before_make). The barrier pair of the new entry is
+    /// deferred.
     ///
     /// # Panics
     ///
-    /// As that function.
+    /// As [`aarch64::break_before_make`](break_before_make).
     #[inline]
     pub fn break_before_make<D: Descriptor>(
         &mut self,
@@ -218,16 +287,18 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
 }
 
 impl<T, B: Backend> Gather<'_, T, B> {
-    /// [`aarch64::unmap`](unmap): clears the entry in `slot`, which translates `range`, and keeps
-    /// the value that `value` makes of the old entry.
+    /// Clears the entry in `slot`, which translates `range`, as [`aarch64::unmap`](unmap) does. The
+    /// gather keeps the value that `value` makes of the old entry. The example is on the page of
+    /// [`gather()`](crate::gather()).
     ///
     /// # Errors
     ///
-    /// [`Full`]; nothing was changed.
+    /// [`Full`] if the gather is full. The entry is unchanged then.
     ///
     /// # Panics
     ///
-    /// As that function. If `value` does, the entry is cleared, and is invalidated with the others.
+    /// As [`aarch64::unmap`](unmap). If `value` panics, the entry is cleared, and is invalidated
+    /// with the others.
     #[inline]
     pub fn unmap(
         &mut self,
@@ -238,11 +309,12 @@ impl<T, B: Backend> Gather<'_, T, B> {
         self.clear_with(|| clear_one::<B>(slot, range), value)
     }
 
-    /// [`aarch64::unmap_table`](unmap_table), as [`unmap`](Self::unmap).
+    /// Clears the entry in `slot`, which points to a table, as
+    /// [`aarch64::unmap_table`](unmap_table) does. Otherwise as [`unmap`](Self::unmap).
     ///
     /// # Errors
     ///
-    /// [`Full`]; nothing was changed.
+    /// [`Full`] if the gather is full. The entry is unchanged then.
     ///
     /// # Panics
     ///
@@ -262,7 +334,8 @@ impl<T, B: Backend> Gather<'_, T, B> {
     }
 }
 
-/// Clears the entry in `slot`, which translates `range`; returns it, and its invalidation.
+/// Clears the entry in `slot`, which translates `range`. Returns the old entry and its
+/// invalidation.
 #[inline]
 fn clear_one<B: Backend>(slot: impl Slot, range: VirtualRange) -> (u64, Invalidation) {
     let mut old = 0;
@@ -270,12 +343,12 @@ fn clear_one<B: Backend>(slot: impl Slot, range: VirtualRange) -> (u64, Invalida
     (old, Invalidation { range, scope })
 }
 
-/// Clears `slots`, which translate `range`, and gives each old entry to `keep`, in order. Returns
-/// which entries the TLBs must forget.
+/// Clears `slots`, which translate `range`, and passes each old entry to `keep`, in order. Returns
+/// the scope of the invalidation.
 ///
 /// # Panics
 ///
-/// As [`check_shape`], before anything is changed.
+/// As [`check_shape`], before it changes an entry.
 #[inline]
 fn clear<B: Backend>(slots: &[AtomicU64], range: VirtualRange, mut keep: impl FnMut(u64)) -> Scope {
     let (level, leaves) = check_shape(slots, range);
@@ -283,7 +356,7 @@ fn clear<B: Backend>(slots: &[AtomicU64], range: VirtualRange, mut keep: impl Fn
     for slot in slots {
         let old = update::clear::<B>(slot);
         if level < PAGE_LEVEL && old & (VALID | TABLE_OR_PAGE) == VALID | TABLE_OR_PAGE {
-            // Walks have cached a table entry, and the leaves below it.
+            // Walkers may have cached the table entry, and the leaves below it.
             scope = Scope::ALL_LEVELS;
         }
         keep(old);
@@ -291,12 +364,12 @@ fn clear<B: Backend>(slots: &[AtomicU64], range: VirtualRange, mut keep: impl Fn
     scope
 }
 
-/// The level at which `slots` can translate `range` together, without a part of a contiguous group,
-/// and the scope of its leaves.
+/// Returns the level at which `slots` translate `range` together, and the scope of leaves at that
+/// level.
 ///
 /// # Panics
 ///
-/// If there is none.
+/// If such a level does not exist, or if the range cuts a contiguous group.
 fn check_shape(slots: &[AtomicU64], range: VirtualRange) -> (u8, Scope) {
     let granule = Granule::of(range);
     let number = slots.len() as u64;
@@ -304,7 +377,7 @@ fn check_shape(slots: &[AtomicU64], range: VirtualRange) -> (u8, Scope) {
         number.checked_mul(size >> granule.page_shift()) == Some(range.pages())
             && range.start() & (size - 1) == 0
     };
-    // The lowest one, for no entries and an empty range fit everywhere.
+    // The lowest level first, because an empty range without entries fits every level.
     let levels = (granule.first_level()..=PAGE_LEVEL).rev();
     let sizes = levels.filter_map(|level| Some((level, granule.entry_size(level)?)));
     let Some((level, size)) = { sizes }.find(fits) else {

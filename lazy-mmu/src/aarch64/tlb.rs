@@ -1,15 +1,19 @@
 //! The TLB invalidation instructions, their operands, and the barriers around them.
 //!
-//! An invalidation is complete on its own: `dsb ishst`, so that no walk can find the old entry any
-//! more; the TLBI instructions; `dsb ish`, which waits until every CPU of the Inner Shareable
-//! domain has done them, on many CPUs followed by one more TLBI and `dsb ish`
-//! ([`errata`](super::errata)); `isb` (Arm ARM DDI 0487, "Ordering and completion of TLB
-//! maintenance instructions"; Linux, arm64: `flush_tlb_kernel_range`). That does what the barrier
-//! pair does, and more.
+//! An invalidation is complete when it returns. It executes:
 //!
-//! The instructions for the kernel's own mappings are those "for all ASIDs": kernel mappings are
-//! global, or, with page-table isolation, have more than one ASID. Those for a user's range name
-//! its ASID.
+//! 1. `dsb ishst`, after which a walk cannot find the old entry;
+//! 2. the TLBI instructions;
+//! 3. `dsb ish`, which waits until every CPU of the Inner Shareable domain has executed them. On
+//!    many CPUs one more TLBI and `dsb ish` follow ([`errata`](super::errata));
+//! 4. `isb`.
+//!
+//! The sources are Arm ARM DDI 0487, "Ordering and completion of TLB maintenance instructions", and
+//! Linux's `flush_tlb_kernel_range` (arm64). The sequence includes the effect of the barrier pair.
+//!
+//! The instructions for the kernel's own mappings are those "for all ASIDs", because kernel
+//! mappings are global. With page-table isolation they have more than one ASID. The instructions
+//! for a user's range name its ASID.
 
 use core::fmt;
 
@@ -19,80 +23,85 @@ use super::barriers::{refuse_other_architectures, table_barrier};
 use super::granule::Granule;
 use crate::protocol::range::{Invalidation, VirtualRange};
 
-/// One instruction, with an operand or none.
+/// Executes one instruction, with or without an operand.
 macro_rules! tlbi {
     ($instruction:literal $(, $operand:expr)?) => {{
         #[cfg(target_arch = "aarch64")]
-        // SAFETY: forgetting translations changes no memory. The compiler moves no access over it.
+        // SAFETY: the instruction does not change memory. The compiler does not move accesses over
+        // it, because the options do not contain `nomem`.
         unsafe {
             core::arch::asm!($instruction, $(in(reg) $operand,)? options(nostack, preserves_flags));
         }
         #[cfg(not(target_arch = "aarch64"))]
         {
             $(let _ = $operand;)?
-            panic!("`{}` is an instruction of aarch64", $instruction)
+            panic!("`{}` is an aarch64 instruction: tests on the host use `sim::Sim`", $instruction)
         }
     }};
 }
 
-/// The translation regime that the kernel itself runs in.
+/// The translation regime in which the kernel runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Regime {
-    /// EL1&0; or EL2&0, on a host with HCR_EL2.{E2H, TGE} = {1, 1}, where the instructions of EL1&0
-    /// mean that one (Arm ARM DDI 0487, "TLB maintenance instructions", and Linux's `flush_tlb_*`,
-    /// which are the same for both).
+    /// EL1&0, or EL2&0 on a host with HCR_EL2.{E2H, TGE} = {1, 1}. On such a host the instructions
+    /// for EL1&0 act on EL2&0 (Arm ARM DDI 0487, "TLB maintenance instructions"). Linux's
+    /// `flush_tlb_*` are the same for both, too.
     El1And0,
-    /// EL2, with HCR_EL2.E2H = 0. It has no ASIDs. (A kernel at EL2 with E2H = 1 and TGE = 0 is not
-    /// provided for: there the instructions of EL1&0 mean a guest's.)
+    /// EL2 with HCR_EL2.E2H = 0. This regime does not have ASIDs.
+    ///
+    /// The crate does not support a kernel at EL2 with E2H = 1 and TGE = 0. The instructions for
+    /// EL1&0 act on a guest's regime there.
     El2,
 }
 
-/// Which of the instructions of a kind.
+/// Selects the variant of a TLBI instruction by address or by range: see [`Tlbi::Page`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Form {
-    /// Table entries that walks have cached too, not only leaves: TLBI VA.. instead of VAL...
+    /// The instruction also removes table entries that walkers have cached: TLBI VA.. instead of
+    /// VAL...
     pub all_levels: bool,
-    /// Of the ASID in the operand, instead of all ASIDs: TLBI VA.. instead of VAA...
+    /// The instruction removes entries of the ASID in the operand instead of all ASIDs: TLBI VA..
+    /// instead of VAA...
     pub one_asid: bool,
-    /// On this CPU only: TLBI ..1 instead of ..1IS.
+    /// The instruction acts on this CPU only: TLBI ..1 instead of ..1IS.
     pub this_cpu: bool,
 }
 
-/// One TLB invalidation instruction.
+/// A TLB invalidation instruction with its operand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Tlbi {
-    /// By address: TLBI VAALE1IS and its like (EL2: VALE2IS).
+    /// By address: TLBI VAALE1IS and its variants (EL2: VALE2IS).
     Page {
         /// The 64-bit operand: VA\[55:12\] in bits 43:0, the ASID in bits 63:48. The level hint
-        /// (TTL, bits 47:44) is 0: any level.
+        /// (TTL, bits 47:44) is 0, which means any level.
         operand: u64,
-        /// Which of them.
+        /// The variant.
         form: Form,
     },
-    /// By range, FEAT_TLBIRANGE: TLBI RVAALE1IS and its like (EL2: RVALE2IS).
+    /// By range, with FEAT_TLBIRANGE: TLBI RVAALE1IS and its variants (EL2: RVALE2IS).
     Range {
-        /// The 64-bit operand: BaseADDR in bits 36:0, TTL 38:37 (0), NUM 43:39, SCALE 45:44, TG
-        /// 47:46, the ASID 63:48.
+        /// The 64-bit operand: BaseADDR in bits 36:0, TTL (0) in 38:37, NUM in 43:39, SCALE in
+        /// 45:44, TG in 47:46, the ASID in 63:48.
         operand: u64,
-        /// Which of them.
+        /// The variant.
         form: Form,
     },
-    /// Everything of one ASID that is not global: TLBI ASIDE1IS (EL2: ALLE2IS).
+    /// All entries of one ASID that are not global: TLBI ASIDE1IS (EL2: ALLE2IS).
     Asid {
         /// The 64-bit operand: the ASID in bits 63:48.
         operand: u64,
-        /// TLBI ASIDE1.
+        /// The instruction acts on this CPU only: TLBI ASIDE1 (EL2: ALLE2).
         this_cpu: bool,
     },
-    /// Everything: TLBI VMALLE1IS (EL2: ALLE2IS).
+    /// All entries of the regime: TLBI VMALLE1IS (EL2: ALLE2IS).
     All {
-        /// TLBI VMALLE1.
+        /// The instruction acts on this CPU only: TLBI VMALLE1 (EL2: ALLE2).
         this_cpu: bool,
     },
 }
 
 impl Tlbi {
-    /// Whether other CPUs execute it too.
+    /// Whether the instruction acts on other CPUs too.
     pub const fn is_broadcast(self) -> bool {
         let this_cpu = match self {
             Self::Page { form, .. } | Self::Range { form, .. } => form.this_cpu,
@@ -102,7 +111,7 @@ impl Tlbi {
     }
 }
 
-/// The operand in hexadecimal.
+/// Prints the operand in hexadecimal.
 impl fmt::Debug for Tlbi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -116,22 +125,60 @@ impl fmt::Debug for Tlbi {
     }
 }
 
-/// What a kernel's CPUs have, as far as TLB invalidation depends on it.
+/// Describes the TLBs of a kernel's CPUs, and executes invalidations for them.
+///
+/// [`Aarch64`](super::Aarch64) makes one of a kernel's constants, and [`El1`](super::El1) uses
+/// [`Tlbs::EL1`]. A kernel with a [`Machine`](crate::Machine) of its own may choose the fields:
+///
+/// ```
+/// use lazy_mmu::aarch64::{Granule, Tlbs, barrier_pair, table_barrier};
+/// use lazy_mmu::{Invalidation, Machine, Scope};
+///
+/// /// CPUs at EL1 that have the TLB range instructions.
+/// const TLBS: Tlbs = Tlbs { has_range: true, ..Tlbs::EL1 };
+///
+/// struct Modern;
+///
+/// // SAFETY: the barriers and the invalidations are the architecture's, and every CPU has
+/// // FEAT_TLBIRANGE.
+/// unsafe impl Machine for Modern {
+///     fn barrier() {
+///         barrier_pair();
+///     }
+///     fn table_barrier() {
+///         table_barrier();
+///     }
+///     fn invalidate(invalidations: &[Invalidation]) {
+///         TLBS.invalidate(invalidations);
+///     }
+///     fn invalidate_all() {
+///         TLBS.invalidate_all();
+///     }
+/// }
+///
+/// // 64 pages: one instruction instead of 64.
+/// let range = Granule::Kib4.range(0xffff_8000_0000_0000, 64)?;
+/// let invalidations = [Invalidation { range, scope: Scope::PAGES }];
+/// assert_eq!(Tlbs::EL1.instructions(&invalidations).count(), 64);
+/// assert_eq!(TLBS.instructions(&invalidations).count(), 1);
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Tlbs {
     /// The regime whose entries are removed.
     pub regime: Regime,
-    /// Whether every CPU has the TLB range instructions (FEAT_TLBIRANGE), and the tables are not
-    /// those of FEAT_LPA2, with which the operands are others.
+    /// Whether every CPU has the TLB range instructions (FEAT_TLBIRANGE) and TCR_ELx.DS is 0. With
+    /// FEAT_LPA2 tables (DS is 1) the operands are different.
     pub has_range: bool,
     /// Whether a broadcast invalidation is repeated: see [`errata`](super::errata).
     pub repeat: bool,
-    /// If more instructions than this were needed, everything is invalidated.
+    /// The most instructions that one invalidation executes. If it needs more, it invalidates
+    /// everything of the ASID or of the regime.
     pub max_ops: u64,
 }
 
 impl Tlbs {
-    /// Right on every CPU, for a kernel at EL1.
+    /// The values that are right on every CPU, for a kernel at EL1.
     pub const EL1: Self = Self {
         regime: Regime::El1And0,
         has_range: false,
@@ -139,21 +186,25 @@ impl Tlbs {
         max_ops: MAX_TLBI_OPS,
     };
 
-    /// Removes the translations: `dsb ishst`, the [instructions](Self::instructions), `dsb ish` (or
-    /// `dsb nsh`), `isb`.
+    /// Removes translations from the TLBs, and returns when the invalidation is complete.
     ///
-    /// On the CPUs that [`errata::needs_repeated_tlbi`](super::errata::needs_repeated_tlbi) lists,
-    /// the `dsb ish` may end before writes of other CPUs through the old translation are observed
-    /// (CVE-2025-10263). If `repeat` is set, a second broadcast TLBI, whatever its operand, and its
-    /// `dsb ish` wait for them.
+    /// The function executes `dsb ishst`, the [instructions](Self::instructions), `dsb ish` and
+    /// `isb`. If all ranges are for this CPU only, it executes `dsb nsh` instead of `dsb ish`. The
+    /// sequence includes the effect of the [barrier pair](super::barrier_pair).
+    ///
+    /// On the CPUs that [`errata`](super::errata) lists, the `dsb ish` may end too early: before
+    /// writes of other CPUs through the old translation are observed (CVE-2025-10263). If `repeat`
+    /// is set, a second broadcast TLBI, with any operand, and its `dsb ish` wait for these writes.
     ///
     /// # Panics
     ///
-    /// Off aarch64: there the tests of a kernel's code use [`sim::Sim`](crate#features).
+    /// On an architecture other than aarch64. Tests on the host use [`sim::Sim`](crate#features)
+    /// instead.
     #[inline]
     pub fn invalidate(self, invalidations: &[Invalidation]) {
-        // The old entries cannot be found any more, by whichever walker: also where only this CPU's
-        // TLB is concerned, because the sequence does what the pair does.
+        // After this, walkers cannot find the old entries. The barrier is for the walkers of all
+        // CPUs, even if the TLBI is for this CPU only, because the sequence includes the effect of
+        // the barrier pair.
         table_barrier();
         let mut broadcast = false;
         if self.are_too_many(invalidations) {
@@ -174,7 +225,8 @@ impl Tlbs {
         }
     }
 
-    /// Removes everything of the regime, from the TLBs of all CPUs.
+    /// Removes all translations of the regime from the TLBs of all CPUs, and returns when the
+    /// invalidation is complete.
     ///
     /// # Panics
     ///
@@ -186,31 +238,37 @@ impl Tlbs {
         self.complete();
     }
 
-    /// Completes the broadcast instructions before it: `dsb ish`, again if `repeat` is set, `isb`.
+    /// Waits for the broadcast instructions before it: `dsb ish`, again if `repeat` is set, and
+    /// `isb`.
+    ///
+    /// It is for code that [executes](Self::execute) the instructions itself.
     ///
     /// # Panics
     ///
-    /// Off aarch64.
+    /// On an architecture other than aarch64.
     #[inline]
     pub fn complete(self) {
         refuse_other_architectures();
-        // The invalidation is complete when no CPU of the domain uses the translations that it
-        // removed.
+        // Waits until the CPUs of the domain no longer use the translations that were removed.
         barrier::dsb(barrier::ISH);
         if self.repeat {
             self.repeat_tlbi();
             barrier::dsb(barrier::ISH);
         }
-        // Instructions that were fetched by the old translation are fetched anew.
+        // Makes this CPU fetch again the instructions that it fetched through the old translations.
         barrier::isb(barrier::SY);
     }
 
-    /// The instructions for `invalidations`. Each is one by one, unless they are too many together:
-    /// then everything of the ASID, if there is one for all, or everything.
+    /// Returns the instructions for `invalidations`. If they are together more than `max_ops`, the
+    /// result is one instruction: for the ASID if all ranges have the same one, otherwise for the
+    /// regime.
     ///
-    /// The unit is the leaf: one instruction for a block. With all levels the unit is the page,
-    /// because a table may have been there. With `has_range` they are by ranges and at most one
-    /// address, for more than one unit and up to the 2 Mi pages that one range instruction reaches.
+    /// One instruction by address removes one leaf, for example one block. If `Scope` has all
+    /// levels, it removes one page, because the range may have contained a table.
+    ///
+    /// With `has_range`, a range of more than one leaf takes instructions by range, and at most one
+    /// by address. A range of more than 2 Mi pages takes instructions by address, because one range
+    /// instruction reaches at most 2 Mi pages.
     pub fn instructions(self, invalidations: &[Invalidation]) -> impl Iterator<Item = Tlbi> {
         let too_many = self.are_too_many(invalidations);
         let (all, each) = if too_many {
@@ -234,7 +292,7 @@ impl Tlbs {
         false
     }
 
-    /// The instruction for too many of them.
+    /// Returns the instruction that replaces too many of them.
     fn everything(self, invalidations: &[Invalidation]) -> Tlbi {
         let (mut same_asid, mut this_cpu) = (None, true);
         for (number, Invalidation { range, .. }) in invalidations.iter().enumerate() {
@@ -255,7 +313,7 @@ impl Tlbs {
         }
     }
 
-    /// The ASID that the instructions for `range` name. The EL2 regime has none.
+    /// Returns the ASID that the instructions for `range` name. The EL2 regime does not have ASIDs.
     #[inline]
     fn asid(self, range: VirtualRange) -> Option<u16> {
         match self.regime {
@@ -264,11 +322,12 @@ impl Tlbs {
         }
     }
 
-    /// Executes one instruction, of the regime.
+    /// Executes one instruction, in the variant of the regime. [`complete`](Self::complete) waits
+    /// for it.
     ///
     /// # Panics
     ///
-    /// Off aarch64.
+    /// On an architecture other than aarch64.
     #[inline]
     pub fn execute(self, instruction: Tlbi) {
         match self.regime {
@@ -277,7 +336,7 @@ impl Tlbs {
         }
     }
 
-    /// A broadcast TLBI that removes next to nothing: of the address 0 and the ASID 0.
+    /// Executes a broadcast TLBI that removes almost nothing: the leaf of address 0 and ASID 0.
     #[inline]
     fn repeat_tlbi(self) {
         match self.regime {
@@ -287,12 +346,14 @@ impl Tlbs {
     }
 }
 
-/// More instructions than this are not executed one by one, unless the kernel has another
-/// [limit](super::Kernel::MAX_TLBI_OPS). (Linux, arm64, has such a limit too, `MAX_DVM_OPS`: the
-/// entries of a table, which are so many with pages of 4 KiB.)
+/// The default for the most instructions that one invalidation executes: see
+/// [`Kernel::MAX_TLBI_OPS`](super::Kernel::MAX_TLBI_OPS).
+///
+/// Linux (arm64) has such a limit too, `MAX_DVM_OPS`. It is the number of entries in a table, which
+/// is 512 with pages of 4 KiB.
 pub const MAX_TLBI_OPS: u64 = 512;
 
-/// The form of an instruction with this operand: that for all CPUs, or for this CPU only.
+/// Executes the variant of an instruction with this operand: for all CPUs, or for this CPU only.
 macro_rules! forms {
     ($operand:ident, $form:ident, $($all_levels:literal $one_asid:literal: $all:literal, $this:literal;)*) => {
         match ($form.all_levels, $form.one_asid, $form.this_cpu) {
@@ -304,8 +365,8 @@ macro_rules! forms {
     };
 }
 
-// The range instructions are SYS #op1, C8, CRm, #op2, because they have no name in an assembler
-// that is not told of FEAT_TLBIRANGE.
+// The range instructions are written as SYS #op1, C8, CRm, #op2, because an assembler does not know
+// their names unless FEAT_TLBIRANGE is enabled.
 
 #[inline]
 fn el1(instruction: Tlbi) {
@@ -334,7 +395,8 @@ fn el1(instruction: Tlbi) {
     }
 }
 
-/// The regime has no ASIDs: the operand's field is RES0, and `Tlbs::asid` leaves it so.
+/// Executes an instruction for EL2. The regime does not have ASIDs: the operand's field is RES0,
+/// and `Tlbs::asid` leaves it 0.
 #[inline]
 fn el2(instruction: Tlbi) {
     match instruction {
@@ -358,13 +420,13 @@ fn el2(instruction: Tlbi) {
     }
 }
 
-/// The instructions for one range.
+/// Iterates over the instructions for one range.
 #[derive(Clone)]
 struct OneByOne {
     address: u64,
-    /// The pages that are left.
+    /// The number of pages for which the instructions are still due.
     left: u64,
-    /// log2 of the pages of one instruction by address.
+    /// log2 of the pages that one instruction by address removes.
     unit_shift: u32,
     page_shift: u32,
     by_range: bool,
@@ -375,7 +437,7 @@ struct OneByOne {
 impl OneByOne {
     #[inline]
     fn new(invalidation: &Invalidation, tlbs: Tlbs) -> Self {
-        /// The pages that the largest range instruction reaches.
+        /// The most pages that one range instruction reaches.
         const MOST: u64 = 32 << 16;
 
         let range = invalidation.range;
@@ -404,7 +466,8 @@ impl OneByOne {
         }
     }
 
-    /// How many there are at most: of ranges one for each of the four scales, and one by address.
+    /// Returns an upper bound of the number of instructions: by range, one for each of the four
+    /// scales, and one by address.
     #[inline]
     fn most(&self) -> u64 {
         if self.by_range {
@@ -425,7 +488,7 @@ impl Iterator for OneByOne {
         }
         let form = self.form;
         let (instruction, done) = if self.by_range && self.left > 1 {
-            // The largest unit of 2, 64, 2048 or 65536 pages that fits, as often as it does.
+            // The largest unit of 2, 64, 2048 or 65536 pages that fits, as many times as it fits.
             let scale = u64::from((self.left.ilog2() - 1) / 5).min(3);
             let log2 = 5 * scale + 1;
             let num = (self.left >> log2).min(32) - 1;
@@ -437,7 +500,7 @@ impl Iterator for OneByOne {
             let operand = (self.address >> 12) & ((1 << 44) - 1) | self.asid;
             (Tlbi::Page { operand, form }, 1 << self.unit_shift)
         };
-        // Past the last page there may be no address.
+        // There may be no address after the last page.
         self.address = self.address.wrapping_add(done << self.page_shift);
         self.left = self.left.saturating_sub(done);
         Some(instruction)

@@ -1,25 +1,52 @@
-//! Atomic updates of an entry: they race with the hardware, and lose nothing that it notes.
+//! Atomic updates of an entry. They race with the hardware, and keep the flags that it sets.
 //!
-//! Separate from the plain stores because each of these says who may race with it. The names are
-//! Linux's (arm64, `pgtable.h`, `mmu.c`, `pageattr.c`).
+//! The hardware sets the access flag and the dirty state in valid entries at any time. Each
+//! function changes an entry by one atomic 64-bit access, or by a loop of compare-exchanges. A flag
+//! that the hardware sets at the same time is therefore not lost. The names are Linux's (arm64,
+//! `pgtable.h`, `mmu.c`, `pageattr.c`).
 //!
-//! * [`get_and_clear`], [`set_wrprotect`], [`test_and_clear_young`] race with the hardware (access
-//!   flag, dirty state), and with each other. They need no pair, because they take away; the TLB
-//!   invalidation that follows is the caller's.
-//! * [`set_access_flags`], [`compare_exchange`] race with the same. The pair is deferred in a
-//!   section, as the new value needs; before a table is linked they execute `dsb ishst`.
-//! * [`LazyMmu::split_block`] races with the same, and defers the pair.
-//! * [`LazyMmu::set_memory_valid`] races with the hardware. Made valid: the pair is deferred. Made
-//!   invalid: it invalidates the TLBs.
+//! The module is separate from the plain stores, because each function says who may race with it.
 //!
-//! All of them refuse an entry of a [contiguous group](super::contiguous), which changes as a
-//! whole: [`ContiguousGroup`](super::contiguous::ContiguousGroup) has the same operations for one.
+//! * [`get_and_clear`], [`set_wrprotect`] and [`test_and_clear_young`] may race with the hardware
+//!   and with all functions of this module. They do not need the [barrier pair](super::descriptor),
+//!   because they take rights away. The TLB invalidation that follows is the caller's duty.
+//! * [`set_access_flags`] and [`compare_exchange`] may race with the hardware and with all
+//!   functions of this module. The new value decides whether the pair is needed, and a section
+//!   defers it. A table descriptor is stored after a `dsb ishst`.
+//! * [`LazyMmu::split_block`] may race with the hardware and with all functions of this module. It
+//!   defers the pair.
+//! * [`LazyMmu::set_memory_valid`] may race with the hardware. If it makes entries valid, it defers
+//!   the pair. If it makes them invalid, it invalidates the TLBs.
 //!
-//! `set_wrprotect`, `test_and_clear_young` and `set_access_flags` leave an invalid entry as it is:
-//! what software keeps there is its own.
+//! All of them panic on an entry of a [contiguous group](super::contiguous), which changes as a
+//! whole. [`ContiguousGroup`](super::contiguous::ContiguousGroup) has the operations for a group.
 //!
-//! All are single 64-bit accesses, relaxed: a barrier orders them for a walker, and the lock for
+//! `set_wrprotect`, `test_and_clear_young` and `set_access_flags` do not change an invalid entry,
+//! because its other bits belong to software.
+//!
+//! The accesses are relaxed. A barrier orders them for the walkers, and a lock orders them for
 //! another CPU that takes the same lock.
+//!
+//! ```
+//! use core::sync::atomic::AtomicU64;
+//! use lazy_mmu::aarch64::descriptor::{ACCESSED, Leaf, READ_ONLY, USER_DATA};
+//! use lazy_mmu::aarch64::update;
+//! # type Mmu = lazy_mmu::sim::Sim;
+//!
+//! let slot = AtomicU64::new(Leaf::page(0x4000_0000, USER_DATA).0);
+//!
+//! // Was the page accessed? The TLB invalidation is the caller's duty.
+//! assert_ne!(update::test_and_clear_young::<Mmu>(&slot) & ACCESSED, 0);
+//!
+//! // The page becomes read-only, and is then accessed and written again.
+//! update::set_wrprotect::<Mmu>(&slot, 0);
+//! let wanted = Leaf::page(0x4000_0000, USER_DATA);
+//! assert!(update::set_access_flags::<Mmu, _>(&slot, wanted, 0));
+//!
+//! // The page goes. The result has all that the hardware wrote.
+//! let old = update::get_and_clear::<Mmu>(&slot);
+//! assert_eq!(old & (ACCESSED | READ_ONLY), ACCESSED);
+//! ```
 
 mod group;
 
@@ -39,19 +66,21 @@ use crate::section::nesting::Nesting;
 use crate::section::slot::{Slot, Slots};
 use crate::section::store;
 
-/// Clears the entry, and returns what it was (Linux: `ptep_get_and_clear`).
+/// Clears the entry, and returns the old one (Linux: `ptep_get_and_clear`).
 ///
-/// One atomic exchange, so that an access flag or a dirty state that the hardware sets at the same
-/// time is either in the result, or was never set: the hardware does not change an invalid entry.
-/// For leaves and intermediate tables no pair is needed, and none becomes pending; a top-level
-/// entry is cleared by a store of [`TopLevel::INVALID`](super::descriptor::TopLevel), or taken away
-/// by [`unmap_table`](LazyMmu::unmap_table).
+/// The function exchanges the entry atomically. If the hardware sets the access flag or the dirty
+/// state at the same time, the flag is in the result. The hardware does not set a flag after the
+/// exchange, because it does not change an invalid entry. For leaves and intermediate tables the
+/// barrier pair is not needed, and does not become pending.
+///
+/// Clear a top-level entry by a store of [`TopLevel::INVALID`](super::descriptor::TopLevel), or
+/// take it away by [`unmap_table`](LazyMmu::unmap_table). The example is in [`update`](self).
 ///
 /// # Panics
 ///
-/// If the entry is in a [contiguous group](super::contiguous); nothing was changed. (A table
-/// descriptor with its bit 52 set, which hardware ignores, looks like one: take it away by
-/// [`unmap`](LazyMmu::unmap).)
+/// If the entry is in a [contiguous group](super::contiguous). The entry is unchanged then. A table
+/// descriptor with bit 52 set, which the hardware ignores, looks like a member of a group. Take it
+/// away by [`unmap`](LazyMmu::unmap).
 #[inline]
 pub fn get_and_clear<B: Backend>(slot: impl Slot) -> u64 {
     let slot = slot.atomic();
@@ -59,7 +88,7 @@ pub fn get_and_clear<B: Backend>(slot: impl Slot) -> u64 {
     clear::<B>(slot)
 }
 
-/// [`get_and_clear`], of an entry that may be in a contiguous group.
+/// As [`get_and_clear`], for an entry that may be in a contiguous group.
 #[inline]
 pub(crate) fn clear<B: Backend>(slot: &AtomicU64) -> u64 {
     let old = slot.swap(0, Ordering::Relaxed);
@@ -67,24 +96,26 @@ pub(crate) fn clear<B: Backend>(slot: &AtomicU64) -> u64 {
     old
 }
 
-/// Makes the leaf read-only, and returns what it was (Linux: `ptep_set_wrprotect`).
+/// Makes the leaf read-only, and returns the old one (Linux: `ptep_set_wrprotect`).
 ///
-/// With hardware management of dirty state, a leaf with DBM that is not READ_ONLY is dirty: that is
-/// kept in `software_dirty`, the kernel's own bit of the descriptor (Linux: bit 55), and both DBM
-/// and the write permission go. A kernel without one gives 0, and takes the dirty state from the
-/// result. No pair is needed, and none becomes pending; a TLB that still lets writes through is the
-/// caller's matter.
+/// With hardware management of dirty state, a leaf with DBM and without READ_ONLY is dirty. The
+/// function sets `software_dirty` in such a leaf. It sets READ_ONLY and clears DBM in every leaf.
+/// `software_dirty` is the kernel's own bit of the descriptor (Linux: bit 55). A kernel without
+/// such a bit passes 0, and takes the dirty state from the result.
+///
+/// The barrier pair is not needed, and does not become pending. A TLB may still permit writes: the
+/// caller invalidates it. The example is in [`update`](self).
 ///
 /// # Panics
 ///
 /// If the entry is in a [contiguous group](super::contiguous), or if `software_dirty` has bits of
-/// the descriptor's type or address; nothing was changed.
+/// the descriptor's type or address. The entry is unchanged then.
 #[inline]
 pub fn set_wrprotect<B: Backend>(slot: impl Slot, software_dirty: u64) -> u64 {
     wrprotect::<B>(slot.atomic(), software_dirty, contiguous::refuse_member)
 }
 
-/// [`set_wrprotect`], if `check` accepts the old entry.
+/// As [`set_wrprotect`], if `check` accepts the old entry.
 #[inline]
 pub(crate) fn wrprotect<B: Backend>(
     slot: &AtomicU64,
@@ -103,38 +134,47 @@ pub(crate) fn wrprotect<B: Backend>(
     .0
 }
 
-/// Clears the access flag, and returns what the leaf was (Linux: `ptep_test_and_clear_young`, which
-/// returns whether it was set).
+/// Clears the access flag, and returns the old leaf (Linux: `ptep_test_and_clear_young`, which
+/// returns whether the flag was set).
 ///
-/// The other bits stay as the hardware has them. No pair is needed, and none becomes pending.
+/// The other bits stay as the hardware has them. The barrier pair is not needed, and does not
+/// become pending. The example is in [`update`](self).
 ///
 /// # Panics
 ///
-/// If the entry is in a [contiguous group](super::contiguous); nothing was changed.
+/// If the entry is in a [contiguous group](super::contiguous). The entry is unchanged then.
 #[inline]
 pub fn test_and_clear_young<B: Backend>(slot: impl Slot) -> u64 {
     clear_young::<B>(slot.atomic(), contiguous::refuse_member)
 }
 
-/// [`test_and_clear_young`], if `check` accepts the old entry.
+/// As [`test_and_clear_young`], if `check` accepts the old entry.
 #[inline]
 pub(crate) fn clear_young<B: Backend>(slot: &AtomicU64, check: impl Fn(u64)) -> u64 {
     update::<B>(slot, check, |old| old & !ACCESSED).0
 }
 
-/// Adds what `wanted` permits to a valid leaf: the access flag, the write permission, DBM, and
-/// those of its bits that are in `software_bits`; never takes any away (as Linux's
-/// `ptep_set_access_flags`). Returns whether the entry was changed.
+/// Adds the rights of `wanted` to a valid leaf, and returns whether the entry was changed (as
+/// Linux's `ptep_set_access_flags`).
 ///
-/// A compare-exchange loop: what the hardware sets at the same time is kept. If the entry was
-/// changed, the pair is needed as the rule of the new leaf says, which is of the same kind as
-/// `wanted`; for user leaves, which Linux changes in this way, none is. A TLB may hold the narrower
-/// permission, and the fault is then spurious: the caller invalidates where that cannot be handled.
+/// The function adds the access flag, the write permission, DBM, and those bits of `wanted` that
+/// are in `software_bits`. It does not take a right away. It is a compare-exchange loop, so it
+/// keeps the flags that the hardware sets at the same time.
+///
+/// If the entry was changed, the rule of the new leaf decides whether the barrier pair is needed.
+/// The new leaf has the type of `wanted`. User leaves, for which Linux has this function, do not
+/// need the pair. A TLB may still hold the old rights, and the next access may fault although the
+/// entry permits it. The caller invalidates the TLB where such a fault cannot be handled.
+///
+/// The example is in [`update`](self).
 ///
 /// # Panics
 ///
-/// If the entry is in a [contiguous group](super::contiguous), if `software_bits` has bits of the
-/// descriptor's type or address, or if a method of the descriptor's panics; nothing was changed.
+/// * If the entry is in a [contiguous group](super::contiguous).
+/// * If `software_bits` has bits of the descriptor's type or address.
+/// * If a method of the descriptor panics.
+///
+/// The entry is unchanged then.
 #[inline]
 pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
     slot: impl Slot,
@@ -148,7 +188,7 @@ pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
     changed
 }
 
-/// The change itself: whether there was one, and whether the pair is needed.
+/// Changes the entry. Returns whether it was changed, and whether the pair is needed.
 #[inline]
 fn add_access_flags<B: Backend, D: LeafDescriptor>(
     slot: &AtomicU64,
@@ -159,8 +199,8 @@ fn add_access_flags<B: Backend, D: LeafDescriptor>(
     let needed = Cell::new(false);
     let (old, new) = update::<B>(slot, contiguous::refuse_member, |old| {
         let new = add(old);
-        // Asked before the exchange: a descriptor that panics must not leave a change without its
-        // pair.
+        // The rule is asked before the exchange. If the descriptor panics, the entry is unchanged
+        // and a pair is not lost.
         needed.set(D::leaf(new).needs_barrier());
         new
     });
@@ -171,11 +211,11 @@ fn add_access_flags<B: Backend, D: LeafDescriptor>(
 fn check_software_bits(bits: u64) {
     assert!(
         bits & !ATTRIBUTES == 0,
-        "software has no bits of its own among those of the type and the address"
+        "the software bits must not overlap the type and the address of the descriptor"
     );
 }
 
-/// What [`set_access_flags`] makes of an entry.
+/// Returns the function that adds the rights for [`set_access_flags`].
 ///
 /// # Panics
 ///
@@ -184,26 +224,42 @@ fn check_software_bits(bits: u64) {
 pub(crate) fn access_flags(wanted: u64, software_bits: u64) -> impl Fn(u64) -> u64 {
     check_software_bits(software_bits);
     move |old| {
-        // READ_ONLY permits by being clear: it stays only if both have it.
+        // A clear READ_ONLY permits writing. The bit stays set only if both have it set.
         let read_only = old & wanted & READ_ONLY;
         let added = wanted & (ACCESSED | DBM | software_bits);
         (old & !READ_ONLY) | read_only | added
     }
 }
 
-/// Stores `new` if the entry is `current`; returns the old value, as an error if it was another.
+/// Stores `new` if the entry is `current`, and returns the old value.
 ///
-/// For a change that was computed from the old value while the hardware, or another CPU, may change
-/// it. If it is stored, the pair is needed as `new` says, and deferred in a section of the calling
-/// thread.
+/// It is for a new value that is computed from the old one, while the hardware or another CPU may
+/// change the entry. If the function stores `new`, the rule of `new` decides whether the barrier
+/// pair is needed. In a section of the calling thread the pair is deferred.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{Leaf, PXN, KERNEL_TEXT};
+/// use lazy_mmu::aarch64::update;
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// // Makes a page not executable, unless another CPU changes the entry first.
+/// let page = Leaf::page(0x4000_0000, KERNEL_TEXT);
+/// let slot = AtomicU64::new(page.0);
+/// let new = Leaf::page(0x4000_0000, KERNEL_TEXT | PXN);
+/// assert_eq!(update::compare_exchange::<Mmu, _>(&slot, page, new), Ok(page.0));
+///
+/// // The entry is no longer `page`.
+/// assert_eq!(update::compare_exchange::<Mmu, _>(&slot, page, new), Err(new.0));
+/// ```
 ///
 /// # Errors
 ///
-/// The entry's value, if that is not `current`: nothing was stored.
+/// The value of the entry if it is not `current`. The entry is unchanged then.
 ///
 /// # Panics
 ///
-/// If `current` is in a [contiguous group](super::contiguous); nothing was changed.
+/// If `current` is in a [contiguous group](super::contiguous). The entry is unchanged then.
 #[inline]
 pub fn compare_exchange<B: Backend, D: Descriptor>(
     slot: impl Slot,
@@ -217,14 +273,14 @@ pub fn compare_exchange<B: Backend, D: Descriptor>(
     Ok(old)
 }
 
-/// The exchange itself; whether the pair is needed.
+/// Exchanges the entry. Returns the old value, and whether the pair is needed.
 #[inline]
 fn exchange<B: Backend, D: Descriptor>(
     slot: &AtomicU64,
     current: D,
     new: D,
 ) -> Result<(u64, bool), u64> {
-    // A descriptor that panics does so before the store.
+    // The methods of the descriptors run before the store, because they may panic.
     let is_table = current.points_to_table();
     let current = current.bits();
     if !is_table {
@@ -236,8 +292,8 @@ fn exchange<B: Backend, D: Descriptor>(
     Ok((old, needed))
 }
 
-/// Replaces a valid entry that `check` accepts by `change` of it; returns the old one and the new
-/// one. An invalid entry stays.
+/// Replaces a valid entry that `check` accepts by `change` of it. Returns the old and the new
+/// entry. An invalid entry stays unchanged.
 #[inline]
 pub(crate) fn update<B: Backend>(
     slot: &AtomicU64,
@@ -262,11 +318,13 @@ pub(crate) fn update<B: Backend>(
 }
 
 impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
-    /// [`set_access_flags`], deferred into this section.
+    /// Adds the rights of `wanted` to a valid leaf: see
+    /// [`update::set_access_flags`](set_access_flags). The barrier pair is deferred into this
+    /// section.
     ///
     /// # Panics
     ///
-    /// As that function.
+    /// As [`update::set_access_flags`](set_access_flags).
     #[inline]
     pub fn set_access_flags<D: LeafDescriptor>(
         &mut self,
@@ -281,15 +339,17 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
         changed
     }
 
-    /// [`compare_exchange`], deferred into this section.
+    /// Stores `new` if the entry is `current`, and returns the old value: see
+    /// [`update::compare_exchange`](compare_exchange). The barrier pair is deferred into this
+    /// section.
     ///
     /// # Errors
     ///
-    /// The entry's value, if that is not `current`: nothing was stored.
+    /// The value of the entry if it is not `current`. The entry is unchanged then.
     ///
     /// # Panics
     ///
-    /// If `current` is in a [contiguous group](super::contiguous); nothing was changed.
+    /// If `current` is in a [contiguous group](super::contiguous). The entry is unchanged then.
     #[inline]
     pub fn compare_exchange<D: Descriptor>(
         &mut self,
@@ -304,37 +364,63 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
         Ok(old)
     }
 
-    /// Replaces the valid block in `parent` by a table: fills `children`, the entries of that
-    /// table, with `child(block, i)`, and exchanges the block for `table` (Linux, arm64:
-    /// `split_pmd`, `split_pud`). Returns the block.
+    /// Replaces the valid block in `parent` by a table, and returns the block (as Linux's
+    /// `split_pmd` and `split_pud`, arm64).
     ///
-    /// The exchange is atomic. If the hardware has changed the block meanwhile (accessed, dirty),
-    /// or other code has, `child` is called again for every entry, with the new block; so nothing
-    /// of that is lost.
+    /// The function stores `child(block, i)` in each of `children`, the entries of the new table.
+    /// It then exchanges the block for `table` atomically. If the hardware or other code has
+    /// changed the block in the meantime, the function calls `child` again for every entry, with
+    /// the new block. It therefore does not lose an access flag or a dirty state.
     ///
-    /// Where the children translate what the block did, to the same addresses, no TLB invalidation
-    /// is needed; the pair of the parent's store is deferred. The barrier between the children and
-    /// the parent is not.
+    /// If the children translate the block's range to the same addresses, a TLB invalidation is not
+    /// needed. The barrier pair of the parent's store is deferred. The `dsb ishst` between the
+    /// children and the parent is not deferred.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::Granule;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table};
+    /// # type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// let block = Leaf::new(Granule::Kib4, 2, 0x4000_0000, KERNEL_DATA)?;
+    /// let parent = AtomicU64::new(block.0);
+    /// let children = [const { AtomicU64::new(0) }; 512];
+    /// let table = Table::at(0x4800_0000); // the physical address of `children`
+    ///
+    /// let old = lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     // SAFETY: walkers do not reach `children`, they translate the block's range to the same
+    ///     // addresses with the same attributes, and the CPUs have FEAT_BBM level 2 without
+    ///     // conflict aborts.
+    ///     unsafe {
+    ///         mmu.split_block(&parent, &children, table, |block, i| {
+    ///             Leaf::page(Leaf(block).address(Granule::Kib4) + 4096 * i as u64, KERNEL_DATA)
+    ///         })
+    ///     }
+    /// });
+    /// assert_eq!(old, Ok(block.0));
+    /// # Ok::<(), lazy_mmu::aarch64::descriptor::BadDescriptor>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// The parent's value, if it is not a valid block, or no longer: other code has split it, say.
-    /// The parent was not changed; children may have been filled.
+    /// The value of the parent if it is not a valid block, or is no longer one because other code
+    /// has split it. The parent is unchanged then, and children may be filled.
     ///
     /// # Safety
     ///
-    /// * `children` are the entries of the table to which `table` points, a valid descriptor; no
-    ///   walker reaches them before.
-    /// * They translate the block's range as the block did, or nobody uses that range until it has
-    ///   been invalidated: a TLB may hold the block, though nobody has used it.
-    /// * Every CPU that runs by these tables tolerates the change from a block to a table without
-    ///   break-before-make: FEAT_BBM level 2, without conflict aborts. Else use
+    /// * `children` are the entries of the table to which `table` points. `table` is a valid
+    ///   descriptor. Walkers do not reach the table before the call.
+    /// * The children translate the block's range as the block did. Otherwise, code does not use
+    ///   the range until it has been invalidated. A TLB may hold the block even if code has not
+    ///   used the range.
+    /// * Every CPU that uses these tables tolerates the change from a block to a table without
+    ///   break-before-make: FEAT_BBM level 2, without conflict aborts. On other CPUs use
     ///   [`break_before_make`](Self::break_before_make).
     ///
     /// # Panics
     ///
-    /// If `child` does, or if the block is in a [contiguous group](super::contiguous): the parent
-    /// is as it was.
+    /// If `child` panics, or if the block is in a [contiguous group](super::contiguous). The parent
+    /// is unchanged then.
     #[inline]
     pub unsafe fn split_block<D: Descriptor>(
         &mut self,
@@ -358,35 +444,53 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
         Err(block)
     }
 
-    /// Sets or clears VALID in each of `slots`, which are the pages of `range` in the linear map;
-    /// the other bits stay (for what Linux does in arm64's `set_memory_valid`).
+    /// Sets or clears VALID in each of `slots`, the entries for the pages of `range` in the linear
+    /// map (as Linux's `set_memory_valid`, arm64). The other bits stay unchanged.
     ///
-    /// Made valid: where the entries were invalid no TLB has them, and the pair at leave is all the
-    /// synchronisation there is; it is due whatever the entries' other bits say, which are those of
-    /// page descriptors. Made invalid: the range is removed from the TLBs, which settles what is
-    /// pending.
+    /// * **Made valid.** TLBs do not hold entries that were invalid, so an invalidation is not
+    ///   needed. The barrier pair is deferred, whatever the other bits of the entries are.
+    /// * **Made invalid.** The function removes the range from the TLBs. The invalidation includes
+    ///   the effect of the barrier pair, so a pending pair is not emitted again.
     ///
-    /// The entries are page descriptors, at level 3: a table descriptor that becomes valid here is
-    /// not ordered. A contiguous group that was made invalid here is still a group here; the other
-    /// operations take its entries for invalid ones.
+    /// The entries are page descriptors, at level 3. A table descriptor must not become valid here,
+    /// because the function does not order it after the stores to its table.
+    ///
+    /// The function recognises a contiguous group that it made invalid before. The other operations
+    /// treat such entries as invalid.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::Granule;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+    /// # type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// // Takes a page out of the linear map while its frame is free, to find stray accesses.
+    /// let page = Granule::Kib4.range(0xffff_0000_4000_0000, 1)?;
+    /// let slot = [AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_DATA).0)];
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     mmu.set_memory_valid(&slot, page, false); // the frame is freed
+    ///     mmu.set_memory_valid(&slot, page, true); // and allocated again
+    /// });
+    /// # Ok::<(), lazy_mmu::BadRange>(())
+    /// ```
     ///
     /// # Panics
     ///
-    /// If `range` has another number of pages than there are slots, or cuts a [contiguous
-    /// group](super::contiguous), valid or not; nothing was changed.
+    /// If the number of slots is not the number of pages in `range`, or if `range` cuts a
+    /// [contiguous group](super::contiguous), valid or invalid. The entries are unchanged then.
     #[inline]
     pub fn set_memory_valid(&mut self, slots: impl Slots, range: VirtualRange, valid: bool) {
         let slots = slots.atomics();
         assert!(
             slots.len() as u64 == range.pages(),
-            "{} entries cannot be the {} pages of the range",
-            slots.len(),
-            range.pages()
+            "the range has {} pages, but {} entries were given",
+            range.pages(),
+            slots.len()
         );
         contiguous::refuse_cut(slots, range, PAGE_LEVEL, CONTIGUOUS);
         for slot in slots {
-            // Atomically: in a valid entry the hardware may set the access flag or the dirty state
-            // meanwhile.
+            // The change is atomic, because the hardware may set the access flag or the dirty state
+            // in a valid entry at the same time.
             let new = if valid {
                 slot.fetch_or(VALID, Ordering::Relaxed) | VALID
             } else {

@@ -1,27 +1,32 @@
-//! The mode switched off: every store is followed by its pair at once.
+//! The mode switched off: each store executes its barrier pair at once.
 
 use core::marker::PhantomData;
 
 use crate::protocol::backend::{Backend, Machine};
 use crate::protocol::bits::{Bits, Storage};
 
-/// The machine `M` with the mode switched off: same API, same barriers, no sections.
+/// The backend of the machine `M` with the lazy MMU mode switched off: the same API and the same
+/// barriers, but sections have no effect.
 ///
-/// Every store that needs the pair is followed by it at once; enter and leave compile to nothing,
-/// and no thread has bits. For a kernel that wants to compare, or whose machine gains nothing from
-/// batching; the sections in its source stay as they are.
+/// Each store that needs the barrier pair executes it at once. Enter and leave compile to nothing,
+/// and threads do not need bits. The sections in a kernel's source stay as they are. The type lets
+/// a kernel measure the gain of its sections. It is also for machines that gain nothing from
+/// batching.
 ///
-/// So a walker that is shared with an architecture on which making an entry valid needs no barrier
-/// (x86-64) needs no `cfg`: there the machine's barriers are empty, and its sections are nothing.
+/// Page-table code may be shared with an architecture on which making an entry valid does not need
+/// a barrier (x86-64). The barriers of the machine are empty there, so the code does not need a
+/// `cfg`:
 ///
 /// ```
-/// use lazy_mmu::{Eager, Invalidation, Machine};
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::{Eager, Invalidation, LazyMmu, Machine, Nesting, with};
+/// # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 ///
 /// struct X86;
 ///
 /// # mod shootdown { pub fn range(_: &[lazy_mmu::Invalidation]) {} pub fn all() {} }
-/// // SAFETY: on x86-64 a walk is ordered after earlier stores, and an invalid entry is not cached;
-/// // the kernel's shootdown returns when every CPU has executed `invlpg`.
+/// // SAFETY: on x86-64 a walk is ordered after earlier stores, and invalid entries are not cached.
+/// // The kernel's shootdown returns after every CPU has executed `invlpg`.
 /// unsafe impl Machine for X86 {
 ///     fn barrier() {}
 ///     fn table_barrier() {}
@@ -33,18 +38,21 @@ use crate::protocol::bits::{Bits, Storage};
 ///     }
 /// }
 ///
-/// lazy_mmu::with::<Eager<X86>, _>(|mmu| mmu.note_store());
+/// type Mmu = Eager<X86>; // on aarch64: `Aarch64<Kernel>`
+///
+/// # let (slot, entry) = (AtomicU64::new(0), Leaf::page(0x4000_0000, KERNEL_DATA));
+/// with::<Mmu, _>(|mmu| mmu.write(&slot, entry));
 /// ```
 pub struct Eager<M>(PhantomData<M>);
 
-/// No bits: a thread that is paused forever.
+/// The storage of a thread that is always paused. It does not store bits.
 ///
-/// So the state machine makes each section inert and each store immediate.
+/// The state machine therefore makes each section inert and each store immediate.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Off;
 
 impl Storage for Off {
-    /// The same: each section is one that has no effect on the thread.
+    /// The same value, because each section has no effect on the thread.
     #[inline]
     fn inert() -> Self {
         Self
@@ -62,7 +70,7 @@ impl Storage for Off {
     unsafe fn clear(self, _: Bits, _: Bits) {}
 }
 
-// SAFETY: no bits are ever set, so no pair is ever deferred.
+// SAFETY: the bits are never set, so a pair is never deferred.
 unsafe impl<M: Machine> Backend for Eager<M> {
     type Storage = Off;
     type Machine = M;
@@ -72,7 +80,7 @@ unsafe impl<M: Machine> Backend for Eager<M> {
         Off
     }
 
-    /// Never: it would change nothing, because every store is immediate anyway.
+    /// Always false. The value has no effect, because each store is immediate anyway.
     #[inline]
     fn in_interrupt() -> bool {
         false

@@ -1,9 +1,10 @@
-//! The one backend of the program: registered by the final binary, used by libraries that do not
-//! know it.
+//! The registered backend of a program: the final binary registers it, and libraries use it without
+//! its name.
 //!
-//! Separate from the backends because it has no bits and no barrier of its own: it calls the
-//! registered one's by functions of fixed names, which the linker finds. There is no pointer to
-//! follow, so it works at addresses at which the program is not linked, before the MMU is on.
+//! The file is separate from the other backends, because this one has neither bits nor barriers of
+//! its own. It calls the registered backend by functions with fixed names, which the linker finds.
+//! It does not follow a pointer. It therefore works before the MMU is on, at addresses at which the
+//! program is not linked.
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -16,28 +17,63 @@ use crate::protocol::bits::{
 use crate::protocol::event::Event;
 use crate::protocol::range::Invalidation;
 
-/// Registers the program's [`Backend`](crate::Backend), for [`Global`](crate::Global). One line,
-/// once, in the final binary.
+/// Registers the [`Backend`](crate::Backend) of the program, which [`Global`](crate::Global) calls.
 ///
-/// Without it, or with two, the program is not linked, and the error has this macro's name in it.
-/// (A shared library is linked all the same, and fails when it is loaded; a static library is
-/// somebody else's to link.)
-///
-/// The backend keeps its bits in a [`SharedWord`](crate::SharedWord) or in an
-/// [`OwnByte`](crate::OwnByte), or it is an [`Eager`](crate::Eager). It does not pass its methods
-/// on to `Global`, and so to itself.
+/// Write the line once, in the final binary. Libraries do not name a backend, because `Global` is
+/// the default of the types, of the attribute and of the functions in
+/// [`global`](mod@crate::global):
 ///
 /// ```
-/// lazy_mmu::set_global_backend!(lazy_mmu::sim::Sim);
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, memory_type};
+/// use lazy_mmu::{LazyMmu, Nesting, global};
 ///
-/// // Anywhere in the program, without naming the backend:
-/// #[lazy_mmu::lazy_mmu(mmu)]
-/// fn change_mappings() {
-///     mmu.note_store();
+/// // A library. Its functions work with every registered backend.
+///
+/// /// Maps a device's registers. MAIR_EL1 has Device memory in byte 0.
+/// fn map_registers<L: Nesting>(mmu: &mut LazyMmu<'_, L>, slot: &AtomicU64, address: u64) {
+///     mmu.write(slot, Leaf::page(address, KERNEL_DATA | memory_type(0)));
 /// }
-/// # change_mappings();
-/// # assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 1);
+///
+/// #[lazy_mmu::lazy_mmu(mmu)]
+/// fn probe(table: &[AtomicU64]) {
+///     map_registers(mmu, &table[0], 0x0900_0000);
+///     map_registers(mmu, &table[1], 0x0901_0000);
+/// }
+///
+/// fn remove(table: &[AtomicU64]) {
+///     global::with(|mmu| mmu.write_range(table, |_| Leaf::INVALID));
+/// }
+///
+/// // The final binary.
+///
+/// /// In a kernel `Aarch64<Kernel>`: see `lazy_mmu::aarch64::Kernel`.
+/// type Mmu = lazy_mmu::sim::Sim;
+/// lazy_mmu::set_global_backend!(Mmu);
+///
+/// let table = [const { AtomicU64::new(0) }; 2];
+/// probe(&table);
+/// assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 1);
+/// remove(&table);
 /// ```
+///
+/// # Requirements
+///
+/// * The [`Storage`](crate::Storage) of the backend is [`SharedWord`](crate::SharedWord) or
+///   [`OwnByte`](crate::OwnByte), or the backend is an [`Eager`](crate::Eager).
+/// * The backend does not forward its methods to `Global`, because `Global` would call it again.
+///
+/// # Link errors
+///
+/// A program without a registration, or with two, does not link. The linker's message contains the
+/// name of this macro:
+///
+/// ```text
+/// undefined symbol: lazy_mmu::set_global_backend!.must_stand_once_in_the_program.context.0_1_0
+/// ```
+///
+/// A shared library links without a registration, but fails when it is loaded. A static library is
+/// linked only together with the program that uses it.
 #[macro_export]
 macro_rules! set_global_backend {
     ($backend:ty) => {
@@ -47,8 +83,8 @@ macro_rules! set_global_backend {
             #[unsafe(export_name = $crate::__symbol!(constants))]
             static CONSTANTS: __registered::Constants = __registered::Constants::new::<$backend>();
 
-            // Without a use of its own the linker may not look at this object at all, and a second
-            // registration would not be seen. Nothing reads it.
+            // The linker may ignore an object that is not used. It would then not see a second
+            // registration. This static uses the object. Code does not read it.
             #[used]
             static KEEP: &__registered::Constants = &CONSTANTS;
 
@@ -101,13 +137,13 @@ macro_rules! set_global_backend {
     };
 }
 
-/// The name of a symbol that `set_global_backend!` defines.
+/// Returns the name of a symbol that `set_global_backend!` defines.
 ///
-/// If the registration is missing, or stands twice, the linker names the symbols, and the name says
-/// what to do. Linkers' scripts allow the characters.
+/// The linker prints the symbol if the registration is missing or exists twice. Its name therefore
+/// contains the instruction. Linker scripts allow the characters.
 ///
-/// The full version is in it, because two versions of the crate have different functions for it to
-/// lead to. Cargo refuses a second copy in one program; other build systems do not.
+/// The name contains the full version, because the functions differ between versions of the crate.
+/// Cargo refuses two copies of the crate in one program, but other build systems do not.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __symbol {
@@ -125,7 +161,7 @@ unsafe extern "Rust" {
     #[cfg(not(miri))]
     #[link_name = crate::__symbol!(constants)]
     safe static CONSTANTS: Constants;
-    // Miri knows functions of other crates by their name, but not statics.
+    // Miri finds functions of other crates by their names, but not statics.
     #[cfg(miri)]
     #[link_name = crate::__symbol!(constants_for_miri)]
     safe fn constants_for_miri() -> &'static Constants;
@@ -148,7 +184,7 @@ unsafe extern "Rust" {
     safe fn registered_observe(event: Event);
 }
 
-/// What is constant of the program's backend: data, without a pointer in it.
+/// Returns the constants of the registered backend: data that does not contain a pointer.
 #[inline]
 fn constants() -> &'static Constants {
     #[cfg(not(miri))]
@@ -161,51 +197,51 @@ fn constants() -> &'static Constants {
     }
 }
 
-/// What [`set_global_backend!`](crate::set_global_backend) expands to.
+/// The functions to which [`set_global_backend!`](crate::set_global_backend) expands.
 pub mod registered {
     use super::{Backend, Event, Invalidation, Machine, Registrable};
 
     pub use super::{Constants, Place};
 
-    /// The current thread's bits, and whether this is an interrupt.
+    /// Returns the bits of the current thread, and whether the CPU is in interrupt context.
     #[inline]
     pub fn context<B: Backend<Storage: Registrable>>() -> (Place, bool) {
         let (bits, in_interrupt) = B::context();
         (bits.place(), in_interrupt)
     }
 
-    /// As [`Machine::barrier`].
+    /// Calls [`Machine::barrier`].
     #[inline]
     pub fn barrier<B: Backend>() {
         B::Machine::barrier();
     }
 
-    /// As [`Machine::table_barrier`].
+    /// Calls [`Machine::table_barrier`].
     #[inline]
     pub fn table_barrier<B: Backend>() {
         B::Machine::table_barrier();
     }
 
-    /// As [`Machine::invalidate`].
+    /// Calls [`Machine::invalidate`].
     #[inline]
     pub fn invalidate<B: Backend>(invalidations: &[Invalidation]) {
         B::Machine::invalidate(invalidations);
     }
 
-    /// As [`Machine::invalidate_all`].
+    /// Calls [`Machine::invalidate_all`].
     #[inline]
     pub fn invalidate_all<B: Backend>() {
         B::Machine::invalidate_all();
     }
 
-    /// As [`Machine::observe`].
+    /// Calls [`Machine::observe`].
     #[inline]
     pub fn observe<B: Backend>(event: Event) {
         B::Machine::observe(event);
     }
 }
 
-/// What is constant of a registered backend.
+/// The constants of a registered backend.
 #[derive(Debug)]
 pub struct Constants {
     layout: Layout,
@@ -213,7 +249,7 @@ pub struct Constants {
 }
 
 impl Constants {
-    /// Those of `B`.
+    /// Returns the constants of `B`.
     #[must_use]
     pub const fn new<B: Backend<Storage: Registrable>>() -> Self {
         const {
@@ -229,34 +265,36 @@ impl Constants {
     }
 }
 
-/// Where the registered backend keeps its bits, known at link time, so that the guard need carry
-/// only a pointer.
+/// The place of the registered backend's bits. It is known at link time, so a guard carries only a
+/// pointer.
 #[derive(Clone, Copy, Debug)]
 pub enum Layout {
-    /// A [`SharedWord`] whose bits begin at this number.
+    /// In a [`SharedWord`], from this bit on.
     SharedWord(u32),
-    /// An [`OwnByte`].
+    /// In an [`OwnByte`].
     OwnByte,
-    /// Nowhere: the mode is switched off.
+    /// Nowhere, because the mode is switched off.
     Off,
 }
 
-/// One thread's bits, as the registered backend gave them: only its `context` makes one.
+/// The bits of one thread, from the registered backend. Only its `context` makes one.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Place(NonNull<()>);
 
-/// A storage that a registered backend can have. Sealed: code outside the crate cannot name it. An
-/// implementation is trusted with its layout, because a [`Place`] is accessed by that.
+/// A storage that a registered backend may have. Sealed, because code outside the crate cannot name
+/// it.
+///
+/// The crate trusts an implementation's layout, because it accesses a [`Place`] by the layout.
 #[diagnostic::on_unimplemented(
-    message = "the registered backend cannot keep its bits in `{Self}`",
-    note = "register a backend with a `SharedWord` or an `OwnByte`, or an `Eager` of one",
-    note = "`Global` is the registered backend: neither it nor an `Eager` of it can be registered",
-    note = "any other backend is named where it is used: `#[lazy_mmu(backend = ..)]`"
+    message = "a backend with the storage `{Self}` cannot be registered",
+    note = "register a backend whose storage is `SharedWord` or `OwnByte`, or `Eager` of a machine",
+    note = "`Global` is the registered backend: neither it nor `Eager<Global>` can be registered",
+    note = "to use a backend without registering it, name it: `#[lazy_mmu(backend = ..)]`"
 )]
 pub trait Registrable: Storage {
-    /// Where it keeps the bits.
+    /// The place of the bits.
     const LAYOUT: Layout;
-    /// This thread's.
+    /// Returns the bits of this thread.
     fn place(self) -> Place;
 }
 
@@ -281,14 +319,14 @@ impl Registrable for OwnByte {
 impl Registrable for Off {
     const LAYOUT: Layout = Layout::Off;
 
-    /// As with `Off` itself, whose bits are the inert ones: `check_idle` tells by them.
+    /// The inert place, because the bits of `Off` are the inert ones: `check_idle` recognises them.
     #[inline]
     fn place(self) -> Place {
         Place::inert()
     }
 }
 
-/// A [`Place`], by the registered layout.
+/// A [`Place`] in the registered layout.
 enum Kept<'a> {
     Word(&'a FlagsWord, u32),
     Byte(OwnByte),
@@ -300,12 +338,12 @@ impl Place {
     fn kept(&self) -> Kept<'_> {
         match constants().layout {
             Layout::SharedWord(first) => {
-                // SAFETY: in this layout the place was made of a handle to a word, which is valid
+                // SAFETY: with this layout the place was made of a handle to a word, which is valid
                 // as long as the handle is used.
                 Kept::Word(unsafe { self.0.cast().as_ref() }, first)
             }
             Layout::OwnByte => {
-                // SAFETY: in this layout the place was made of a handle to a byte, which is valid
+                // SAFETY: with this layout the place was made of a handle to a byte, which is valid
                 // as long as the handle is used.
                 Kept::Byte(unsafe { OwnByte::from_ptr(self.0.cast::<AtomicU8>()) })
             }
@@ -315,7 +353,7 @@ impl Place {
 }
 
 impl Storage for Place {
-    /// A word of zeros, whatever the layout.
+    /// A word of zeros, for every layout.
     #[inline]
     fn inert() -> Self {
         Self(NonNull::from(inert_word()).cast())
@@ -363,8 +401,8 @@ impl Storage for Place {
     }
 }
 
-// SAFETY: it forwards to the registered backend, whose author has promised the same. That storage
-// is one of three, which `Place` accesses as they do themselves.
+// SAFETY: it forwards to the registered backend, whose author has made the same promises. The
+// storage of the backend is one of three, and `Place` accesses each as the storage does itself.
 unsafe impl Backend for Global {
     type Storage = Place;
     type Machine = Self;
@@ -379,7 +417,8 @@ unsafe impl Backend for Global {
         registered_context().1
     }
 
-    /// Looked up: a load of a constant, and a call only where the registered backend has hooks.
+    /// Always true, because the registered backend is not known here. The methods load a constant,
+    /// and call only a backend with hooks.
     const HAS_HOOKS: bool = true;
 
     #[inline]
@@ -426,7 +465,7 @@ unsafe impl Machine for Global {
 
     #[inline]
     fn observe(event: Event) {
-        // One call per store, which only the recording backend is worth.
+        // This would be one call for each store, and only the recording backend needs it.
         if cfg!(feature = "sim") {
             registered_observe(event);
         }

@@ -1,4 +1,4 @@
-//! The backends that the crate ships, beside an architecture's.
+//! The backends of the crate that are not an architecture's.
 
 pub(crate) mod eager;
 pub(crate) mod global;

@@ -1,20 +1,23 @@
-//! The hosted backend: bits in ordinary memory, an ordered trace instead of barriers, simulated
-//! interrupts and tasks.
+//! The hosted backend, for tests: it keeps the bits in ordinary memory, records an ordered trace
+//! instead of executing barriers, and simulates interrupts and tasks.
 //!
-//! Each thread of the host is a machine of its own, with one CPU, its own tasks and its own trace;
-//! so tests can run in parallel. What a test needs, no more: nothing here is fast.
+//! Each thread of the host is a machine of its own. It has one CPU, its own tasks and its own
+//! trace, so tests can run in parallel. The simulation is not optimised for speed.
 //!
-//! A second [`Task`](crate::Task) handle of the same simulated task is refused by a panic.
+//! The module panics if a test makes a second [`Task`](crate::Task) handle of the same simulated
+//! task.
 //!
 //! ```
 //! use core::sync::atomic::AtomicU64;
 //! use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 //! use lazy_mmu::raw::Kind;
-//! use lazy_mmu::sim::{self, Event, Sim};
+//! use lazy_mmu::sim::{self, Event};
+//!
+//! type Mmu = sim::Sim;
 //!
 //! let slot = AtomicU64::new(0);
 //! let page = Leaf::page(0x4000_0000, KERNEL_DATA);
-//! lazy_mmu::with::<Sim, _>(|mmu| mmu.write(&slot, page));
+//! lazy_mmu::with::<Mmu, _>(|mmu| mmu.write(&slot, page));
 //! assert_eq!(
 //!     sim::take_trace(),
 //!     [
@@ -25,6 +28,24 @@
 //!         Event::Leave(Kind::Outermost),
 //!     ]
 //! );
+//! ```
+//!
+//! A test that only counts barrier pairs uses [`pairs`]. A test that asks whether a mapping may be
+//! used calls [`is_settled`]:
+//!
+//! ```
+//! # use core::sync::atomic::AtomicU64;
+//! # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+//! use lazy_mmu::sim::{self, Sim as Mmu};
+//!
+//! let slot = AtomicU64::new(0);
+//! lazy_mmu::with::<Mmu, _>(|mmu| {
+//!     mmu.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+//!     assert!(sim::is_pending::<Mmu>() && !sim::is_settled(&slot));
+//!     mmu.flush();
+//!     assert!(!sim::is_pending::<Mmu>() && sim::is_settled(&slot));
+//! });
+//! assert_eq!(sim::pairs(&sim::take_trace()), 1);
 //! ```
 
 extern crate std;
@@ -45,54 +66,54 @@ use crate::protocol::event;
 use crate::protocol::range::Invalidation;
 use crate::protocol::token::Kind;
 
-/// The hosted backend with the bits in a flags word that is shared with other flags, as in Linux's
+/// The hosted backend with its bits in a flags word that has other flags too, as in Linux's
 /// `thread_info`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Sim;
 
-/// The hosted backend with the bits in a byte of the task's own.
+/// The hosted backend with its bits in a byte of the task's own.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SimOwnByte;
 
-/// What the simulated CPU did, in order.
+/// A step of the simulated CPU, as the trace records it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// A descriptor was stored in the 64-bit entry at the address `slot`.
+    /// A descriptor was stored in the 64-bit entry at address `slot`.
     Store {
-        /// The entry's address.
+        /// The address of the entry.
         slot: usize,
-        /// The descriptor's bits.
+        /// The bits of the descriptor.
         value: u64,
     },
-    /// `dsb ishst`: with [`Isb`](Self::Isb) right behind it, a barrier pair.
+    /// `dsb ishst`. If [`Isb`](Self::Isb) follows directly, the two are a barrier pair.
     DsbIshst,
-    /// `dsb ish`, behind a TLB invalidation.
+    /// `dsb ish`, after a TLB invalidation.
     DsbIsh,
-    /// `dsb nsh`, behind a TLB invalidation for this CPU only.
+    /// `dsb nsh`, after a TLB invalidation for this CPU only.
     DsbNsh,
     /// `isb`.
     Isb,
     /// A TLB invalidation of the page at this virtual address.
     Tlbi(u64),
-    /// A TLB invalidation of the page at this virtual address, and of what walks have cached of the
-    /// tables above.
+    /// A TLB invalidation of the page at this virtual address, and of cached entries of the tables
+    /// above it.
     TlbiTable(u64),
     /// A TLB invalidation of everything.
     TlbiAll,
-    /// A TLB invalidation of another form: of one ASID, or for this CPU only.
+    /// A TLB invalidation in another form: for one ASID, or for this CPU only.
     TlbiForm(Tlbi),
-    /// The TLB invalidation that completes the others once more, which many CPUs need
-    /// ([`Tlbs::invalidate`]). The [`DsbIsh`](Self::DsbIsh) behind it completes it.
+    /// The repeated TLB invalidation that many CPUs need ([`Tlbs::invalidate`]). The
+    /// [`DsbIsh`](Self::DsbIsh) after it completes it.
     TlbiRepeated,
     /// A section was entered.
     Enter(Kind),
-    /// A section was left; its barriers stand before this.
+    /// A section was left. Its barriers are before this event.
     Leave(Kind),
-    /// The mode was paused; the barriers stand before this.
+    /// The mode was paused. The barriers are before this event.
     Pause(Kind),
-    /// A pause that was the outermost ended.
+    /// An outermost pause ended.
     Resume(Kind),
     /// An interrupt began.
     Interrupt,
@@ -102,7 +123,7 @@ pub enum Event {
     Switch(TaskId),
 }
 
-/// Addresses and descriptors in hexadecimal.
+/// Prints addresses and descriptors in hexadecimal.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -129,7 +150,7 @@ impl fmt::Debug for Event {
     }
 }
 
-/// A simulated task. The first of each host thread is [`TaskId::FIRST`], which runs at the start.
+/// A simulated task. Each thread of the host starts with [`TaskId::FIRST`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TaskId(usize);
 
@@ -144,25 +165,24 @@ impl fmt::Display for TaskId {
     }
 }
 
-/// A task's `thread_info`: the flags word, and the byte of its own.
+/// The `thread_info` of a task: the flags word, and a byte of its own.
 #[derive(Default)]
 struct ThreadInfo {
     flags: AtomicU64,
     byte: AtomicU8,
 }
 
-/// One host thread's machine.
+/// The machine of one thread of the host.
 struct Host {
     tasks: RefCell<Vec<&'static ThreadInfo>>,
     trace: RefCell<Vec<Event>>,
-    /// Whether the trace was too long since it was taken.
+    /// Whether the trace has been too long since the last call of `take_trace`.
     overflowed: Cell<bool>,
-    /// The entries that were stored since the last barrier pair. A `dsb ishst` alone moves them to
-    /// `completed`.
+    /// The entries that were stored and lack a `dsb`. A `dsb` moves them to `completed`.
     stored: RefCell<HashSet<usize>>,
-    /// Those that only lack the `isb`.
+    /// The entries that lack only the `isb`.
     completed: RefCell<HashSet<usize>>,
-    /// The bits of which a handle lives, by their address.
+    /// The addresses of the bits for which a handle exists.
     handles: RefCell<HashSet<usize>>,
 }
 
@@ -176,17 +196,18 @@ std::thread_local! {
         handles: RefCell::default(),
     };
 
-    // The backends use only these two. They have no destructor, so they last until the host thread
-    // ends: the destructor of another thread-local may use sections when the machine is gone.
+    // The backends use only these two. They do not have a destructor, so they last until the thread
+    // of the host ends. The destructor of another thread-local may use sections after the machine
+    // is gone.
 
     /// The task that runs; `None` before its first use.
     static CURRENT: Cell<Option<&'static ThreadInfo>> = const { Cell::new(None) };
-    /// How many interrupts are nested.
+    /// The number of nested interrupts.
     static INTERRUPTS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Tasks are never freed, because a guard may outlive its host thread's machine. This list keeps
-/// them reachable, so that leak checkers see that they are not lost.
+/// All tasks. Tasks are never freed, because a guard may outlive the machine of its thread. The
+/// list keeps them reachable, so leak checkers do not report them.
 static TASKS: Mutex<Vec<&'static ThreadInfo>> = Mutex::new(Vec::new());
 
 fn new_task() -> &'static ThreadInfo {
@@ -206,11 +227,11 @@ fn current_task() -> &'static ThreadInfo {
     })
 }
 
-/// Records what the simulated CPU executes. The backend calls it for stores, barriers and sections;
-/// a test or a machine that simulates more (TLB invalidation, say) calls it for the rest.
+/// Records a step of the simulated CPU. The backend calls it for stores, barriers and sections. A
+/// test or a machine that simulates more calls it for other steps.
 ///
-/// Ignored when the host thread is about to end and its machine is gone: a guard in another
-/// thread-local may be dropped then.
+/// The function does nothing if the thread of the host is ending and its machine is gone. A guard
+/// in another thread-local may be dropped then.
 pub fn execute(event: Event) {
     let _ = HOST.try_with(|machine| {
         let mut trace = machine.trace.borrow_mut();
@@ -233,12 +254,13 @@ pub fn execute(event: Event) {
     });
 }
 
-/// Whether the latest store to `slot` that the trace saw has been followed by a barrier pair: a
-/// `dsb`, and after that an `isb`. Only then may the mapping be used.
+/// Whether a barrier pair has followed the latest store to `slot` in the trace: a `dsb`, and an
+/// `isb` after it. Code may use the mapping only then.
 ///
-/// Any later pair of this CPU counts: that of the section, of another one, of an interrupt handler,
-/// or the barriers of a TLB invalidation. So a test that asks this finds a mapping that cannot be
-/// used yet; it does not find out whose pair it was.
+/// Any later pair of this CPU counts: the pair of the section, of another section or of an
+/// interrupt handler, or the barriers of a TLB invalidation. A test that asks this finds a mapping
+/// that must not be used yet. It does not find out which section executed the pair. The example is
+/// in [`sim`](self).
 pub fn is_settled(slot: &AtomicU64) -> bool {
     let slot = core::ptr::from_ref(slot) as usize;
     HOST.with(|machine| {
@@ -246,17 +268,17 @@ pub fn is_settled(slot: &AtomicU64) -> bool {
     })
 }
 
-/// Whether the current task has a pair pending: a store was deferred, and neither flushed nor left
-/// since.
+/// Whether the current task has a pair pending: a store was deferred, and has not been flushed
+/// since. The example is in [`sim`](self).
 pub fn is_pending<B: Backend>() -> bool {
     bits::<B>().contains(Bits::PENDING)
 }
 
-/// The trace since the last call, or since the thread began.
+/// Returns the trace since the last call, or since the thread began.
 ///
 /// # Panics
 ///
-/// If there were more than [`TRACE_LIMIT`] events: the earlier ones are lost.
+/// If there were more than [`TRACE_LIMIT`] events. The earlier ones are lost.
 pub fn take_trace() -> Vec<Event> {
     HOST.with(|machine| {
         let trace = machine.trace.take();
@@ -268,11 +290,11 @@ pub fn take_trace() -> Vec<Event> {
     })
 }
 
-/// How many events a trace holds: 2^20, under Miri, which is slow, 2^14. A test that never takes
-/// its trace needs memory for so many, not more.
+/// The most events that a trace holds: 2^20, or 2^14 under Miri, which is slow. The limit bounds
+/// the memory of a test that never takes its trace.
 pub const TRACE_LIMIT: usize = if cfg!(miri) { 1 << 14 } else { 1 << 20 };
 
-/// How many barrier pairs a trace has: `dsb ishst` with `isb` right behind it.
+/// Returns the number of barrier pairs in a trace: each `dsb ishst` that `isb` follows directly.
 pub fn pairs(trace: &[Event]) -> usize {
     trace
         .windows(2)
@@ -280,9 +302,24 @@ pub fn pairs(trace: &[Event]) -> usize {
         .count()
 }
 
-/// Runs `handler` as an interrupt does: on top of the current task. Interrupts may nest.
+/// Runs `handler` in interrupt context, on top of the current task. Interrupts may nest.
+///
+/// ```
+/// # use core::sync::atomic::AtomicU64;
+/// # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{self, Sim as Mmu};
+///
+/// let slot = AtomicU64::new(0);
+/// lazy_mmu::with::<Mmu, _>(|_| {
+///     sim::interrupt(|| {
+///         // The section of the interrupted task does not defer the handler's stores.
+///         lazy_mmu::write::<Mmu, _>(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+///         assert!(sim::is_settled(&slot));
+///     });
+/// });
+/// ```
 pub fn interrupt<R>(handler: impl FnOnce() -> R) -> R {
-    /// Returns from the interrupt, when `handler` panics too.
+    /// Returns from the interrupt, also if `handler` panics.
     struct Return;
     impl Drop for Return {
         fn drop(&mut self) {
@@ -297,7 +334,7 @@ pub fn interrupt<R>(handler: impl FnOnce() -> R) -> R {
     handler()
 }
 
-/// Makes a new task, which does not run yet.
+/// Makes a new task. It does not run before [`switch_to`].
 pub fn spawn() -> TaskId {
     let task = new_task();
     HOST.with(|machine| {
@@ -309,12 +346,24 @@ pub fn spawn() -> TaskId {
 
 /// Lets `task` run from here on.
 ///
-/// The guards that the code around holds stay those of the task that entered them, so a test
-/// switches back before it drops them.
+/// A guard belongs to the task that entered its section, also after a switch. A test therefore
+/// switches back before it drops the guard.
+///
+/// ```
+/// use lazy_mmu::sim::{self, Sim as Mmu, TaskId};
+///
+/// let other = sim::spawn();
+/// lazy_mmu::with::<Mmu, _>(|_| {
+///     sim::switch_to(other);
+///     assert!(!lazy_mmu::is_active::<Mmu>()); // the section is the first task's
+///     sim::switch_to(TaskId::FIRST);
+///     assert!(lazy_mmu::is_active::<Mmu>());
+/// });
+/// ```
 ///
 /// # Panics
 ///
-/// If this thread has no such task.
+/// If this thread of the host does not have the task.
 pub fn switch_to(task: TaskId) {
     let to = HOST.with(|machine| machine.tasks.borrow().get(task.0).copied());
     assert!(to.is_some(), "no such task: {task}");
@@ -322,15 +371,15 @@ pub fn switch_to(task: TaskId) {
     execute(Event::Switch(task));
 }
 
-/// The current task's flags word. It stays the task's when another task runs.
+/// Returns the current task's flags word. It stays the word of this task when another task runs.
 ///
 /// ```
-/// use lazy_mmu::sim::{self, Sim};
+/// use lazy_mmu::sim::{self, Sim as Mmu};
 ///
 /// const NEED_RESCHED: u64 = 1 << 1;
 ///
 /// let flags = sim::flags();
-/// lazy_mmu::with::<Sim, _>(|_| {
+/// lazy_mmu::with::<Mmu, _>(|_| {
 ///     // Another CPU asks for a reschedule.
 ///     std::thread::scope(|scope| scope.spawn(|| flags.set(NEED_RESCHED)).join()).unwrap();
 ///     assert_eq!(flags.load() & !sim::FLAGS, NEED_RESCHED);
@@ -341,13 +390,13 @@ pub fn flags() -> TaskFlags {
     TaskFlags(&current_task().flags)
 }
 
-/// A simulated task's flags word. Any thread may change the flags of others in it, as other CPUs
-/// do. The bits of the mode ([`FLAGS`]) are refused.
+/// The flags word of a simulated task: see [`flags`]. Any thread may change its other flags, as
+/// other CPUs do. The methods refuse to change the bits of the crate ([`FLAGS`]).
 #[derive(Clone, Copy, Debug)]
 pub struct TaskFlags(&'static AtomicU64);
 
 impl TaskFlags {
-    /// The whole word.
+    /// Returns the whole word.
     pub fn load(self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -356,7 +405,7 @@ impl TaskFlags {
     ///
     /// # Panics
     ///
-    /// If one of them is the mode's.
+    /// If `mask` has one of the crate's bits ([`FLAGS`]).
     #[track_caller]
     pub fn set(self, mask: u64) {
         self.0.fetch_or(of_others(mask), Ordering::Relaxed);
@@ -366,7 +415,7 @@ impl TaskFlags {
     ///
     /// # Panics
     ///
-    /// If one of them is the mode's.
+    /// If `mask` has one of the crate's bits ([`FLAGS`]).
     #[track_caller]
     pub fn clear(self, mask: u64) {
         self.0.fetch_and(!of_others(mask), Ordering::Relaxed);
@@ -379,11 +428,11 @@ fn of_others(mask: u64) -> u64 {
     mask
 }
 
-/// The bits of a [flags word](TaskFlags) that the mode uses: the four highest.
+/// The bits of a [flags word](TaskFlags) that the crate uses: the four highest.
 pub const FLAGS: u64 = 0b1111 << 60;
 
-/// The whole sequence, as on a CPU that does not know its errata, and has no TLB range
-/// instructions and addresses of 48 bits.
+/// Records the whole sequence of an invalidation, as [`Tlbs::EL1`] executes it: without TLB range
+/// instructions, and with the repeated TLBI.
 fn execute_tlbis(instructions: impl IntoIterator<Item = Tlbi>, broadcast: bool) {
     execute(Event::DsbIshst);
     for instruction in instructions {
@@ -410,7 +459,7 @@ fn tlbi(instruction: Tlbi) -> Event {
                     this_cpu: false,
                 },
         } => {
-            // The operand is VA[55:12]; the bits above are those of bit 55.
+            // The operand is VA[55:12], and the bits above are copies of bit 55.
             let above = if operand & 1 << 43 == 0 {
                 0
             } else {
@@ -462,15 +511,15 @@ fn handle_dropped(bits: *const ()) {
 /// The storage of [`Sim`].
 pub type Flags = SharedWord<60>;
 
-// SAFETY: each simulated task has its own word, zero at first, never freed, found by the task that
-// runs; the interrupt test is true in each simulated interrupt; nothing walks the tables, so the
-// trace is barrier enough.
+// SAFETY: each simulated task has a word of its own, which is zero at first and never freed. The
+// task that runs finds its word. The interrupt test is true in each simulated interrupt. Hardware
+// does not walk the tables, so a trace is enough.
 unsafe impl Backend for Sim {
     type Storage = Flags;
     type Machine = Self;
 
     fn current() -> Flags {
-        // SAFETY: a task is never freed; all accesses to its flags are atomic, and `TaskFlags`
+        // SAFETY: a task is never freed. All accesses to its flags are atomic, and `TaskFlags`
         // refuses to change the four bits.
         unsafe { SharedWord::from_ptr(NonNull::from(&current_task().flags)) }
     }
@@ -480,9 +529,9 @@ unsafe impl Backend for Sim {
     }
 }
 
-// SAFETY: nothing walks the tables, so the trace is barrier enough. Only `observe` unwinds, and
-// only out of `Task::current`, whose promise is broken then; there is no handle yet, and nothing
-// was done.
+// SAFETY: hardware does not walk the tables, so a trace is enough. Only `observe` unwinds, and only
+// from `Task::current`, whose caller has broken its promise then. The handle does not exist yet,
+// and the bits are unchanged.
 unsafe impl Machine for Sim {
     fn barrier() {
         execute(Event::DsbIshst);
@@ -522,7 +571,7 @@ unsafe impl Backend for SimOwnByte {
     }
 }
 
-/// The current task's bits, as the backend `B` keeps them.
+/// Returns the current task's bits, as the backend `B` keeps them.
 pub fn bits<B: Backend>() -> Bits {
     B::current().load()
 }

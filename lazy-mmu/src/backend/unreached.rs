@@ -1,4 +1,4 @@
-//! Tables that no walker reaches: no barrier is needed.
+//! The backend of tables that walkers do not reach: it does not execute a barrier.
 
 use core::marker::PhantomData;
 
@@ -6,19 +6,22 @@ use super::eager::Eager;
 use crate::protocol::backend::Machine;
 use crate::protocol::range::Invalidation;
 
-/// The backend of tables that no walker reaches: its stores execute no barrier, and its
-/// invalidations nothing.
+/// The backend of tables that walkers do not reach: its stores and invalidations execute neither a
+/// barrier nor a TLBI.
 ///
-/// For tables at boot, before the MMU is on, and for those of a new address space, before they are
-/// linked, by the code that changes live tables. Only `unsafe` code can choose it: it says by
-/// [`NoWalker`] which tables those are. A walker takes the backend from its section:
+/// It lets one function change both live tables and these tables. They are, for example, tables at
+/// boot before the MMU is on, or tables of a new address space before they are linked. The function
+/// takes the backend from its section. Only `unsafe` code can choose this backend: the `unsafe
+/// impl` of [`NoWalker`] says for which tables.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
 /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-/// use lazy_mmu::sim::{Sim, take_trace};
+/// use lazy_mmu::sim::take_trace;
 /// use lazy_mmu::{Backend, LazyMmu, Nesting, NoWalker, Unreached, with};
+/// # type Mmu = lazy_mmu::sim::Sim;
 ///
+/// /// Maps the pages of a table, whichever table it is.
 /// fn map<B: Backend>(mmu: &mut LazyMmu<'_, impl Nesting, B>, table: &[AtomicU64]) {
 ///     mmu.write_range(table, |i| Leaf::page(4096 * i as u64, KERNEL_DATA));
 /// }
@@ -26,7 +29,7 @@ use crate::protocol::range::Invalidation;
 /// /// The tables of a new process.
 /// struct NewProcess;
 ///
-/// // SAFETY: `fork` uses it for tables that it has not linked yet, and its link orders the stores.
+/// // SAFETY: `fork` uses it for tables that it has not linked yet, and the link orders the stores.
 /// unsafe impl NoWalker for NewProcess {}
 ///
 /// fn fork(table: &[AtomicU64]) {
@@ -35,28 +38,28 @@ use crate::protocol::range::Invalidation;
 /// # let table = [const { AtomicU64::new(0) }; 512];
 /// # fork(&table);
 /// assert!(take_trace().is_empty());
-/// with::<Sim, _>(|mmu| map(mmu, &table)); // a live one
+/// with::<Mmu, _>(|mmu| map(mmu, &table)); // a live table
 /// ```
 pub type Unreached<T> = Eager<NoBarriers<T>>;
 
-/// Tables that no walker reaches, for [`Unreached`].
+/// A claim that walkers do not reach certain tables, for [`Unreached`].
 ///
 /// # Safety
 ///
-/// Wherever [`Unreached`] of this type is used as a backend, by whichever code can name the type:
+/// The implementor promises, for all code that can name the type:
 ///
-/// * No walker, of any CPU, reaches the tables that it changes, and no TLB has translations from
-///   them.
-/// * Before a walker may reach them, what is executed orders these stores before that: the store of
-///   a [table descriptor](crate::Descriptor::points_to_table) by another backend, or the barrier
-///   before the change of TTBR.
+/// * Code uses [`Unreached`] of this type as a backend only for tables that walkers of any CPU do
+///   not reach. TLBs do not hold translations from these tables.
+/// * A barrier orders these stores before a walker can reach the tables. It is the barrier of a
+///   [table descriptor](crate::Descriptor::points_to_table) that another backend stores, or the
+///   barrier before the change of TTBR.
 pub unsafe trait NoWalker: 'static {}
 
-/// The machine of tables that no walker reaches.
+/// The machine of tables that walkers do not reach.
 #[derive(Debug)]
 pub struct NoBarriers<T>(PhantomData<T>);
 
-// SAFETY: `T`'s author promises that no walker reaches the tables.
+// SAFETY: the implementor of `T` promises that walkers do not reach the tables.
 unsafe impl<T: NoWalker> Machine for NoBarriers<T> {
     #[inline]
     fn barrier() {}

@@ -1,4 +1,4 @@
-//! A backend that differs from another one in a method or two of its machine.
+//! A backend that changes methods of another backend's machine.
 
 use core::marker::PhantomData;
 
@@ -10,12 +10,14 @@ use crate::protocol::range::Invalidation;
 #[derive(Debug)]
 pub struct Wrapped<W>(PhantomData<W>);
 
-/// What a backend changes of another one's machine: write the methods that differ, the others are
-/// the inner one's. [`Wrapped`] makes it a backend.
+/// Changes methods of another backend's machine. [`Wrapped`] makes a backend of it.
+///
+/// Write the methods that differ. The defaults call the inner backend's machine.
 ///
 /// ```
-/// use core::sync::atomic::{AtomicUsize, Ordering};
-/// use lazy_mmu::sim::Sim;
+/// use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::Sim; // in a kernel `Aarch64<Kernel>`
 /// use lazy_mmu::{Machine, Wrapped, Wrapper};
 ///
 /// static BARRIERS: AtomicUsize = AtomicUsize::new(0);
@@ -24,7 +26,7 @@ pub struct Wrapped<W>(PhantomData<W>);
 ///
 /// // SAFETY: the barrier is the inner machine's.
 /// unsafe impl Wrapper for Counting {
-///     type Inner = Sim; // `Aarch64<Kernel>`, for example
+///     type Inner = Sim;
 ///
 ///     fn barrier() {
 ///         BARRIERS.fetch_add(1, Ordering::Relaxed);
@@ -32,54 +34,58 @@ pub struct Wrapped<W>(PhantomData<W>);
 ///     }
 /// }
 ///
-/// lazy_mmu::with::<Wrapped<Counting>, _>(|mmu| mmu.note_store());
+/// type Mmu = Wrapped<Counting>;
+///
+/// let slot = AtomicU64::new(0);
+/// lazy_mmu::with::<Mmu, _>(|mmu| mmu.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA)));
 /// assert_eq!(BARRIERS.load(Ordering::Relaxed), 1);
 /// ```
 ///
-/// The bits are the inner backend's, so code that names either backend is in the same sections. The
-/// hooks are too, because backends that share bits have the same hooks. A backend with other bits
-/// implements [`Backend`], with the inner one's machine: `type Machine = B::Machine`.
+/// Both backends have the same bits and the same hooks, so code that names either backend uses the
+/// same sections. A backend with other bits implements [`Backend`] itself, with the inner backend's
+/// machine: `type Machine = B::Machine`.
 ///
 /// # Safety
 ///
-/// What the methods do in the place of the inner backend's keeps the promises of [`Backend`] and
+/// The methods that replace methods of the inner machine keep the promises of [`Backend`] and
 /// [`Machine`].
 pub unsafe trait Wrapper: 'static {
-    /// The backend that it wraps.
+    /// The backend whose machine is changed.
     type Inner: Backend;
 
-    /// As [`Machine::barrier`].
+    /// As [`Machine::barrier`]. The default calls the inner machine.
     #[inline]
     fn barrier() {
         <Self::Inner as Backend>::Machine::barrier();
     }
 
-    /// As [`Machine::table_barrier`].
+    /// As [`Machine::table_barrier`]. The default calls the inner machine.
     #[inline]
     fn table_barrier() {
         <Self::Inner as Backend>::Machine::table_barrier();
     }
 
-    /// As [`Machine::invalidate`].
+    /// As [`Machine::invalidate`]. The default calls the inner machine.
     #[inline]
     fn invalidate(invalidations: &[Invalidation]) {
         <Self::Inner as Backend>::Machine::invalidate(invalidations);
     }
 
-    /// As [`Machine::invalidate_all`].
+    /// As [`Machine::invalidate_all`]. The default calls the inner machine.
     #[inline]
     fn invalidate_all() {
         <Self::Inner as Backend>::Machine::invalidate_all();
     }
 
-    /// As [`Machine::observe`].
+    /// As [`Machine::observe`]. The default calls the inner machine.
     #[inline]
     fn observe(event: Event) {
         <Self::Inner as Backend>::Machine::observe(event);
     }
 }
 
-// SAFETY: the inner backend's author has promised the rest, and `W`'s author what is changed.
+// SAFETY: the implementor of `W` promises the duties of the changed methods, and the author of the
+// inner backend those of the others.
 unsafe impl<W: Wrapper> Backend for Wrapped<W> {
     type Storage = <W::Inner as Backend>::Storage;
     type Machine = Self;

@@ -137,7 +137,7 @@ fn b15_what_adds_goes_by_the_rule() {
 }
 
 #[test]
-#[should_panic(expected = "software has no bits of its own among those of the type")]
+#[should_panic(expected = "the software bits must not overlap the type and the address")]
 fn b15_the_type_of_an_entry_is_none_of_softwares_bits() {
     let block = AtomicU64::new(BLOCK);
     update::set_access_flags::<Sim, _>(&block, Leaf(TABLE_OR_PAGE), TABLE_OR_PAGE);
@@ -597,7 +597,7 @@ fn b24_what_is_observed_is_what_is_stored() {
 }
 
 #[test]
-#[should_panic(expected = "3 entries cannot be the 2 pages of the range")]
+#[should_panic(expected = "the range has 2 pages, but 3 entries were given")]
 fn b24_a_range_of_another_length_is_refused() {
     with::<Sim, _>(|mmu| mmu.set_memory_valid(&slots::<3>(), range(2), true));
 }
@@ -638,7 +638,7 @@ fn unmapping_no_entries_of_a_page_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "a buffer of 1 for 2 entries")]
+#[should_panic(expected = "the buffer has room for 1 of 2 entries")]
 fn unmapping_into_a_buffer_that_is_too_short_is_refused() {
     with::<Sim, _>(|mmu| {
         mmu.unmap_range_into(&slots::<2>(), range(2), [0; 1])

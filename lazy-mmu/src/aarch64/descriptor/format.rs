@@ -1,8 +1,8 @@
-//! The fields of a descriptor, checked: which bits a leaf or a table descriptor may have at a
-//! level, and where its address is (Arm ARM DDI 0487, "Translation table descriptor formats").
+//! Checks the fields of a descriptor: which bits a leaf or a table descriptor may have at a level,
+//! and where its address is (Arm ARM DDI 0487, "Translation table descriptor formats").
 //!
-//! Separate from the kinds because the format is the same for all of them, while their rules
-//! differ.
+//! The file is separate from the descriptor types, because they share the format, while their
+//! barrier rules differ.
 
 use core::fmt;
 
@@ -11,47 +11,58 @@ use crate::aarch64::granule::{Granule, PAGE_LEVEL};
 
 /// The attributes of a leaf: bits 2 to 11 and 50 to 63.
 pub(crate) const ATTRIBUTES: u64 = 0xfffc_0000_0000_0ffc;
-/// The attributes of a table descriptor, whose bit 50 is reserved.
+/// The attributes of a table descriptor: those of a leaf without bit 50, which is reserved.
 const TABLE_ATTRIBUTES: u64 = 0xfff8_0000_0000_0ffc;
-/// nT, bit 16 of a block: the block is being changed with FEAT_BBM, and TLBs may not hold it.
+/// nT, bit 16 of a block: software is changing the block (FEAT_BBM), and TLBs may not hold it.
 const NT: u64 = 1 << 16;
-/// Bits 9:8. With [LPA2](Granule::is_lpa2) they are bits 51:50 of the address, else they are SH.
+/// Bits 9:8. With [LPA2](Granule::is_lpa2) they are bits 51:50 of the address, otherwise SH.
 const HIGH_ADDRESS: u64 = 0b11 << 8;
 
-/// What is wrong with the bits of a descriptor, or with what it should be made of.
+/// Why bits are not a descriptor, or why a descriptor cannot be made.
+///
+/// ```
+/// use lazy_mmu::aarch64::Granule;
+/// use lazy_mmu::aarch64::descriptor::{BadDescriptor, KERNEL_DATA, Leaf};
+///
+/// // A block at level 2 maps 2 MiB.
+/// let error = Leaf::new(Granule::Kib4, 2, 0x4000_1000, KERNEL_DATA).unwrap_err();
+/// let (address, align) = (0x4000_1000, 0x20_0000);
+/// assert_eq!(error, BadDescriptor::Unaligned { address, align });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadDescriptor {
-    /// The output address is not a multiple of what the descriptor maps, or of the table's size.
+    /// The output address is not a multiple of the bytes that the leaf maps, or of the table's
+    /// size.
     Unaligned {
-        /// The address.
+        /// The output address.
         address: u64,
-        /// What it must be a multiple of, in bytes.
+        /// The required alignment, in bytes.
         align: u64,
     },
-    /// The output address has more bits than the granule's descriptors hold: 48, with LPA2 52.
+    /// The output address has more bits than the granule's descriptors hold: 48, or 52 with LPA2.
     TooLarge {
-        /// The address.
+        /// The output address.
         address: u64,
     },
-    /// The granule has no descriptors of this kind at this level.
+    /// The granule has no descriptors of this type at this level.
     NoSuchLevel {
         /// The level.
         level: u8,
     },
-    /// A table descriptor where a leaf is expected.
+    /// A table descriptor was given for a leaf.
     IsTable {
         /// The descriptor.
         bits: u64,
     },
-    /// A block or page descriptor where a table is expected.
+    /// A block or page descriptor was given for a table.
     IsLeaf {
         /// The descriptor.
         bits: u64,
     },
-    /// Bits that are reserved there, or (in attributes) the type's or the address's.
+    /// Reserved bits are set, or attributes contain bits of the descriptor's type or address.
     Reserved {
-        /// Those bits.
+        /// The offending bits.
         bits: u64,
     },
 }
@@ -72,17 +83,19 @@ impl fmt::Display for BadDescriptor {
             Self::NoSuchLevel { level } => {
                 write!(
                     f,
-                    "level {level} has no descriptors of this kind with this granule"
+                    "the granule has no descriptors of this type at level {level}"
                 )
             }
             Self::IsTable { bits } => write!(f, "{bits:#x} is a table descriptor, not a leaf"),
             Self::IsLeaf { bits } => write!(f, "{bits:#x} is a leaf, not a table descriptor"),
-            Self::Reserved { bits } => write!(f, "the bits {bits:#x} are reserved there"),
+            Self::Reserved { bits } => {
+                write!(f, "the bits {bits:#x} are reserved in this descriptor")
+            }
         }
     }
 }
 
-/// As `Display`, because descriptors are read in hexadecimal.
+/// Prints the text of `Display`, because descriptors are read in hexadecimal.
 impl fmt::Debug for BadDescriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BadDescriptor({self})")
@@ -91,7 +104,7 @@ impl fmt::Debug for BadDescriptor {
 
 impl core::error::Error for BadDescriptor {}
 
-/// The bits of a descriptor that hold an output address that is a multiple of `size`.
+/// Returns a mask of the descriptor bits that hold an output address that is a multiple of `size`.
 const fn address_field(granule: Granule, size: u64) -> u64 {
     if granule.is_lpa2() {
         ((1 << 50) - size) | HIGH_ADDRESS
@@ -100,7 +113,7 @@ const fn address_field(granule: Granule, size: u64) -> u64 {
     }
 }
 
-/// `address` in the descriptor's field for addresses that are multiples of `size`.
+/// Returns `address` as the descriptor bits that hold it. It must be a multiple of `size`.
 const fn encode(granule: Granule, address: u64, size: u64) -> Result<u64, BadDescriptor> {
     if address >> granule.address_bits() != 0 {
         Err(BadDescriptor::TooLarge { address })
@@ -113,10 +126,10 @@ const fn encode(granule: Granule, address: u64, size: u64) -> Result<u64, BadDes
     }
 }
 
-/// The physical address in the descriptor `bits`.
+/// Returns the physical address in the descriptor `bits`.
 pub(super) const fn address(granule: Granule, bits: u64) -> u64 {
     let field = bits & address_field(granule, granule.page_size());
-    // nT is inside the address field of a block, but is not a part of the address.
+    // The address field of a block contains nT, which is not a part of the address.
     let field = field & !(if bits & TABLE_OR_PAGE == 0 { NT } else { 0 });
     if granule.is_lpa2() {
         (field & !HIGH_ADDRESS) | (field & HIGH_ADDRESS) >> 8 << 50
@@ -125,8 +138,7 @@ pub(super) const fn address(granule: Granule, bits: u64) -> u64 {
     }
 }
 
-/// What a leaf at `level` is: the bytes that it maps, its type bits, and the attributes that it may
-/// have.
+/// Returns the size in bytes, the type bits and the permitted attributes of a leaf at `level`.
 const fn shape(granule: Granule, level: u8) -> Result<(u64, u64, u64), BadDescriptor> {
     let Some(size) = granule.entry_size(level) else {
         return Err(BadDescriptor::NoSuchLevel { level });
@@ -148,7 +160,7 @@ const fn only(bits: u64, allowed: u64) -> Result<(), BadDescriptor> {
     }
 }
 
-/// The bits of a leaf that maps what an entry at `level` translates.
+/// Returns a valid leaf that maps the bytes that one entry at `level` translates.
 pub(super) const fn leaf(
     granule: Granule,
     level: u8,
@@ -168,7 +180,8 @@ pub(super) const fn leaf(
     }
 }
 
-/// `bits`, if they are a leaf at `level`; an invalid entry is a leaf at every level of the granule.
+/// Returns `bits` if they are a leaf at `level`. An invalid entry is a leaf at every level of the
+/// granule.
 pub(super) const fn checked_leaf(
     granule: Granule,
     level: u8,
@@ -181,7 +194,7 @@ pub(super) const fn checked_leaf(
         return Ok(bits);
     }
     if level == PAGE_LEVEL && bits & TABLE_OR_PAGE == 0 {
-        // Valid without bit 1 is reserved at level 3.
+        // At level 3 a valid entry without bit 1 is reserved.
         return Err(BadDescriptor::Reserved { bits: VALID });
     }
     if level != PAGE_LEVEL && bits & TABLE_OR_PAGE != 0 {
@@ -197,7 +210,7 @@ pub(super) const fn checked_leaf(
     }
 }
 
-/// The attributes that a table descriptor may have, if there are table descriptors at `level`.
+/// Returns the attributes that a table descriptor at `level` may have.
 const fn table_attributes(granule: Granule, level: u8) -> Result<u64, BadDescriptor> {
     if level >= PAGE_LEVEL || granule.entry_size(level).is_none() {
         return Err(BadDescriptor::NoSuchLevel { level });
@@ -205,7 +218,7 @@ const fn table_attributes(granule: Granule, level: u8) -> Result<u64, BadDescrip
     Ok(TABLE_ATTRIBUTES & !address_field(granule, granule.page_size()))
 }
 
-/// The bits of a descriptor that points to a next-level table.
+/// Returns a valid descriptor of a next-level table.
 pub(super) const fn table(
     granule: Granule,
     level: u8,
@@ -225,7 +238,7 @@ pub(super) const fn table(
     }
 }
 
-/// `bits`, if they are a table descriptor at `level`, or invalid.
+/// Returns `bits` if they are a table descriptor at `level`, or invalid.
 pub(super) const fn checked_table(
     granule: Granule,
     level: u8,

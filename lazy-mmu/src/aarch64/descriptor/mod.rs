@@ -1,29 +1,64 @@
-//! Which stores need the barrier pair: the rule for each kind of translation table descriptor.
+//! The types of translation table descriptors. Each type has its rule about the barrier pair.
 //!
-//! Separate from the stores because the rules come from the architecture and from Linux's arm64
-//! page-table code, while a store is made and deferred in the same way for all of them. This is not
-//! a paging crate: a descriptor is its 64 bits, wrapped in the kind that says where in the tables
-//! it stands. The constructors check the format; `Leaf(bits)` and its like take bits from elsewhere
-//! unchecked.
+//! The *barrier pair* is `dsb ishst; isb`. It makes the store of a descriptor visible to the
+//! walkers and to the later instructions of this CPU. Some stores do not need the pair, because a
+//! fault handler finds the new entry and returns. The rules come from the architecture and from
+//! Linux's arm64 page-table code.
+//!
+//! A descriptor is its 64 bits, wrapped in the type that says where in the tables it belongs. The
+//! constructors check the format. `Leaf(bits)` wraps bits from elsewhere without a check.
+//!
+//! ```
+//! use lazy_mmu::aarch64::Granule;
+//! use lazy_mmu::aarch64::descriptor::{BadDescriptor, KERNEL_DATA, Leaf, Table, memory_type};
+//!
+//! /// Data in normal memory, if MAIR_EL1 has its attributes in byte 1.
+//! const NORMAL: u64 = KERNEL_DATA | memory_type(1);
+//!
+//! let page = Leaf::page(0x4000_0000, NORMAL);
+//! let block = Leaf::new(Granule::Kib4, 2, 0x4000_0000, NORMAL)?;
+//! let table = Table::at(0x4800_0000);
+//!
+//! // Bits from elsewhere are checked for the level at which they are found.
+//! assert_eq!(Leaf::from_bits(Granule::Kib4, 2, block.0), Ok(block));
+//! let error = BadDescriptor::IsTable { bits: table.0 };
+//! assert_eq!(Leaf::from_bits(Granule::Kib4, 2, table.0), Err(error));
+//! # assert_eq!((page.0, block.0), (0x0060_0000_4000_0707, 0x0060_0000_4000_0705));
+//! # Ok::<(), BadDescriptor>(())
+//! ```
+//!
+//! The module is separate from the stores, because the same stores serve all of these types. It
+//! does not walk or allocate tables, because this is not a paging crate.
+//!
+//! # Attributes
+//!
+//! A mapping works if its entry is valid, has the type that its level demands, and has the access
+//! flag set. The constructors make the entry valid and give it the type. The sets [`KERNEL_DATA`],
+//! [`USER_TEXT`] and so on have the access flag, and say who may read, write and execute.
+//! [`memory_type`] adds the kind of memory, because each kernel numbers its memory types itself.
+//!
+//! With LPA2, TCR_ELx has the shareability and the descriptor does not. Take [`INNER_SHAREABLE`]
+//! out of a set then: `KERNEL_DATA & !INNER_SHAREABLE`.
 //!
 //! # Leaves
 //!
 //! A leaf needs the pair if a fault at its address cannot be handled. A fault at a user's address
-//! can: the handler finds the valid entry and returns. So the rule depends on how a regime marks a
-//! user's leaf:
+//! can be handled: the handler finds the valid entry and returns. The rule depends on how a regime
+//! marks a user's leaf:
 //!
-//! | regime | leaf | needs the pair iff |
+//! | regime | leaf | needs the pair if and only if |
 //! |---|---|---|
-//! | EL1&0, and EL2&0 (HCR_EL2.E2H is 1) | [`Leaf`] | VALID is set and USER is clear |
-//! | the same, in a kernel that sets UXN on all its mappings | [`UxnLeaf`] | also, UXN is set |
+//! | EL1&0, and EL2&0 (HCR_EL2.E2H is 1) | [`Leaf`] | VALID is set, USER is clear |
+//! | the same, if all kernel pages have UXN | [`UxnLeaf`] | VALID and UXN are set, USER is clear |
 //! | EL2 (HCR_EL2.E2H is 0) | [`El2Leaf`] | VALID is set |
-//! | each | [`KernelLeaf`] | always: the caller asserts a valid kernel mapping |
+//! | every regime | [`KernelLeaf`] | always: the caller asserts a valid kernel mapping |
 //!
 //! # Tables
 //!
 //! [`Table`] and [`TopLevel`] have the same rules in every regime. A walker that finds a table must
-//! find it filled, so the store of a valid table descriptor first executes a barrier: it is ordered
-//! after all earlier stores of its thread, in a section too ([`Descriptor::points_to_table`]).
+//! find it filled. The store of a valid table descriptor therefore executes a `dsb ishst` first,
+//! even in a section. The barrier orders the store after all earlier stores of its thread
+//! ([`Descriptor::points_to_table`]).
 
 mod attributes;
 mod format;
@@ -42,11 +77,11 @@ use super::granule::{Granule, PAGE_LEVEL};
 use crate::section::descriptor::Descriptor;
 use format::{address, checked_leaf, checked_table, leaf, table};
 
-/// A leaf of the EL1&0 or EL2&0 regime: a page descriptor (level 3) or a block descriptor (above).
+/// A leaf of the EL1&0 or EL2&0 regime: a page descriptor at level 3, or a block descriptor above.
 ///
-/// It needs the pair iff [`VALID`] is set and [`USER`] is clear. An execute-only user leaf has USER
-/// clear too, so it costs a pair that nobody needs; [`UxnLeaf`] is for kernels to which that
-/// matters.
+/// A leaf needs the pair if and only if [`VALID`] is set and [`USER`] is clear. An execute-only
+/// user leaf has USER clear too. Its store therefore executes a pair that it does not need.
+/// [`UxnLeaf`] is for kernels that want to avoid this.
 ///
 /// ```
 /// use lazy_mmu::Descriptor;
@@ -61,12 +96,12 @@ use format::{address, checked_leaf, checked_table, leaf, table};
 pub struct Leaf(pub u64);
 
 /// A leaf of the EL1&0 or EL2&0 regime, in a kernel that sets [`UXN`] on **every** kernel mapping,
-/// its text too.
+/// also on its text.
 ///
-/// It needs the pair iff [`VALID`] and [`UXN`] are set and [`USER`] is clear (Linux, arm64:
-/// `pte_valid_not_user`). In such a kernel this tells an execute-only user leaf (USER and UXN
-/// clear) from a kernel leaf. Linux is such a kernel; most others leave UXN clear in mappings of
-/// text, and would lose the pair of these without a sign.
+/// A leaf needs the pair if and only if [`VALID`] and [`UXN`] are set and [`USER`] is clear (Linux,
+/// arm64: `pte_valid_not_user`). The rule distinguishes an execute-only user leaf (USER and UXN
+/// clear) from a kernel leaf. Linux sets UXN on every kernel mapping. Most other kernels leave UXN
+/// clear in mappings of text. With this type they would lose the pair of these mappings silently.
 ///
 /// ```
 /// use lazy_mmu::Descriptor;
@@ -79,11 +114,11 @@ pub struct Leaf(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UxnLeaf(pub u64);
 
-/// A leaf that the caller asserts is a valid kernel mapping: it always needs the pair, and its bits
-/// are not read.
+/// A leaf that the caller asserts is a valid kernel mapping. It always needs the pair, and the rule
+/// does not read its bits.
 ///
-/// For a loop that maps kernel pages and nothing else. An invalid or a user's leaf in it costs a
-/// pair that nobody needs, but loses nothing.
+/// It is for loops that map only kernel pages. An invalid leaf or a user's leaf costs a pair that
+/// it does not need, but loses nothing.
 ///
 /// ```
 /// use lazy_mmu::Descriptor;
@@ -94,9 +129,9 @@ pub struct UxnLeaf(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct KernelLeaf(pub u64);
 
-/// A leaf of a regime that has no unprivileged level: EL2 without FEAT_VHE.
+/// A leaf of a regime without an unprivileged level: EL2 without FEAT_VHE.
 ///
-/// It needs the pair iff it is [`VALID`]: every mapping is the kernel's.
+/// A leaf needs the pair if and only if it is [`VALID`], because every mapping is the kernel's.
 ///
 /// ```
 /// use lazy_mmu::Descriptor;
@@ -110,28 +145,45 @@ pub struct KernelLeaf(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct El2Leaf(pub u64);
 
-/// A table descriptor at an intermediate level: the address of a next-level table.
+/// A table descriptor at an intermediate level. It has the address of a next-level table.
 ///
-/// It needs the pair iff it is [`VALID`], for user and for kernel addresses alike (Linux, arm64:
-/// `set_pmd`, `set_pud`).
+/// It needs the pair if and only if it is [`VALID`], for user and kernel addresses alike (Linux,
+/// arm64: `set_pmd`, `set_pud`).
+///
+/// ```
+/// use lazy_mmu::Descriptor;
+/// use lazy_mmu::aarch64::descriptor::Table;
+///
+/// let table = Table::at(0x4800_0000);
+/// assert!(table.needs_barrier() && table.points_to_table());
+/// assert!(!Table::INVALID.needs_barrier());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Table(pub u64);
 
-/// An entry of the top-level table. It always needs the pair, also when cleared (Linux, arm64:
-/// `set_pgd`, `set_p4d`).
+/// An entry of the top-level table. It always needs the pair, also when it is cleared (Linux,
+/// arm64: `set_pgd`, `set_p4d`).
 ///
-/// (One that [`unmap_table`](crate::LazyMmu::unmap_table) takes away has the barriers of its
-/// invalidation instead.)
+/// An entry that [`unmap_table`](crate::LazyMmu::unmap_table) takes away does not execute the pair,
+/// because its TLB invalidation has the same effect.
+///
+/// ```
+/// use lazy_mmu::Descriptor;
+/// use lazy_mmu::aarch64::descriptor::TopLevel;
+///
+/// assert!(TopLevel::at(0x4800_0000).needs_barrier());
+/// assert!(TopLevel::INVALID.needs_barrier());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TopLevel(pub u64);
 
-/// A leaf of some regime: its rule is its type's.
+/// A leaf of any regime. The type decides about the barrier pair.
 pub trait LeafDescriptor: Descriptor {
-    /// These bits as such a leaf.
+    /// Wraps the bits in this type.
     fn leaf(bits: u64) -> Self;
 }
 
-/// `kind: whether its bits need the pair, whether they point to a table`
+/// `type: whether its bits need the pair, whether they point to a table`
 macro_rules! rules {
     ($($kind:ident: $needs_barrier:expr, $points_to_table:expr;)*) => {$(
         impl Descriptor for $kind {
@@ -161,8 +213,8 @@ macro_rules! rules {
     )*};
 }
 
-/// Whether VALID is set, and `set`, and not `clear`. The bits are moved to where VALID is: fewer
-/// instructions than a comparison under a mask, whose constants no instruction holds.
+/// Whether VALID and `set` are set and `clear` is clear. The function shifts the bits to the place
+/// of VALID, because a comparison under a mask needs constants that do not fit into an instruction.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "two instructions or three")]
 fn valid_with(bits: u64, set: u64, clear: u64) -> bool {
@@ -178,23 +230,30 @@ rules! {
     TopLevel: |_| true, |bits| bits & VALID != 0;
 }
 
-/// What the kinds have in common, in terms of the functions of `format`.
+/// The functions that all descriptor types have in common, in terms of the functions of `format`.
 macro_rules! constructors {
-    ($($kind:ident: $make:ident, $check:ident, $what:literal, $address:literal;)*) => {$(
+    (
+        $attributes:literal, $unaligned:literal;
+        $($kind:ident: $make:ident, $check:ident, $what:literal;)*
+    ) => {$(
         impl $kind {
             /// The cleared entry.
             pub const INVALID: Self = Self(0);
 
             #[doc = $what]
             ///
-            /// `address` is a physical address, in bytes. `attributes` are the bits 2 to 11 and 50
-            /// to 63 of the descriptor, of a table 51 to 63; of a block also nT, bit 16; with
-            /// [LPA2](Granule::Kib4Lpa2) not bits 9:8.
+            /// `address` is the physical address, in bytes.
+            #[doc = $attributes]
+            /// With [LPA2](Granule::Kib4Lpa2) bits 9:8 are not attributes.
             ///
             /// # Errors
             ///
-            #[doc = $address]
-            /// [`BadDescriptor::Reserved`] if the attributes have other bits.
+            /// * [`BadDescriptor::NoSuchLevel`] if the granule has no descriptors of this type at
+            ///   `level`.
+            #[doc = $unaligned]
+            /// * [`BadDescriptor::TooLarge`] if `address` has more bits than the granule's
+            ///   descriptors hold.
+            /// * [`BadDescriptor::Reserved`] if `attributes` contain other bits.
             pub const fn new(
                 granule: Granule,
                 level: u8,
@@ -207,12 +266,12 @@ macro_rules! constructors {
                 }
             }
 
-            /// Checks a descriptor from elsewhere. Bits with VALID clear are accepted by every
-            /// kind.
+            /// Checks and wraps a descriptor from elsewhere. Every type accepts bits with VALID
+            /// clear.
             ///
             /// # Errors
             ///
-            /// [`BadDescriptor`], if the bits are not a descriptor of this kind at `level`, or have
+            /// [`BadDescriptor`] if the bits are not a descriptor of this type at `level`, or have
             /// reserved bits set.
             pub const fn from_bits(
                 granule: Granule,
@@ -225,14 +284,14 @@ macro_rules! constructors {
                 }
             }
 
-            /// Whether the entry is valid: the walk goes on, or ends in a mapping. An invalid entry
-            /// faults.
+            /// Whether the entry is valid. A valid entry maps memory or leads to a table; an access
+            /// through an invalid one faults.
             #[inline]
             pub const fn is_valid(self) -> bool {
                 self.0 & VALID != 0
             }
 
-            /// The physical address in a valid descriptor, in bytes.
+            /// Returns the physical address in a valid descriptor, in bytes.
             #[inline]
             pub const fn address(self, granule: Granule) -> u64 {
                 address(granule, self.0)
@@ -241,25 +300,25 @@ macro_rules! constructors {
     )*};
 }
 
-/// What the kinds of leaves have in common.
+/// The functions that all leaves have in common.
 macro_rules! leaves {
     ($($kind:ident, $what:literal;)*) => {
-        constructors! {$(
-            $kind: leaf, checked_leaf, $what,
-                "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to what the entry maps, [`TooLarge`](BadDescriptor::TooLarge);";
-        )*}
+        constructors! {
+            "`attributes` are bits 2 to 11 and 50 to 63, and nT (bit 16) of a block.",
+            "* [`BadDescriptor::Unaligned`] if `address` is not a multiple of the leaf's size.";
+            $($kind: leaf, checked_leaf, $what;)*
+        }
         $(
             impl $kind {
-                /// A valid page of the 4 KiB granule: a leaf at level 3.
+                /// Makes a valid page of the 4 KiB granule: a leaf at level 3.
                 ///
-                /// `address` is the physical address, in bytes; `attributes` are as for
-                /// [`new`](Self::new), for example a set such as [`KERNEL_DATA`] with a
-                /// [`memory_type`].
+                /// `address` is the physical address, in bytes. `attributes` are as for
+                /// [`new`](Self::new), for example [`KERNEL_DATA`] with a [`memory_type`].
                 ///
                 /// # Panics
                 ///
-                /// If `address` is not a multiple of 4096, or has more than 48 bits, or if
-                /// `attributes` has other bits.
+                /// If `address` is not a multiple of 4096 or has more than 48 bits, or if
+                /// `attributes` contain other bits.
                 #[inline]
                 pub const fn page(address: u64, attributes: u64) -> Self {
                     match leaf(Granule::Kib4, PAGE_LEVEL, address, attributes) {
@@ -284,35 +343,36 @@ macro_rules! leaves {
 #[track_caller]
 const fn bad_page() -> ! {
     panic!(
-        "a page's address is a multiple of 4096 with at most 48 bits, and its attributes are the bits 2 to 11 and 50 to 63"
+        "the address of a page must be a multiple of 4096 with at most 48 bits, and its attributes \
+         must be in bits 2 to 11 and 50 to 63"
     )
 }
 
 leaves! {
-    Leaf, "A valid page (level 3) or block (above) of the EL1&0 or EL2&0 regime.";
-    UxnLeaf, "A valid page (level 3) or block (above) of the EL1&0 or EL2&0 regime.";
-    KernelLeaf, "A valid page (level 3) or block (above) for kernel addresses, of any regime.";
-    El2Leaf, "A valid page (level 3) or block (above) of the EL2 regime.";
+    Leaf, "Makes a valid page (level 3) or block (above) of the EL1&0 or EL2&0 regime.";
+    UxnLeaf, "Makes a valid page (level 3) or block (above) of the EL1&0 or EL2&0 regime.";
+    KernelLeaf, "Makes a valid page (level 3) or block (above) of any regime, at a kernel address.";
+    El2Leaf, "Makes a valid page (level 3) or block (above) of the EL2 regime.";
 }
 
 constructors! {
-    Table: table, checked_table,
-        "A valid table descriptor.",
-        "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to a page, [`TooLarge`](BadDescriptor::TooLarge);";
-    TopLevel: table, checked_table,
-        "A valid table descriptor of the top-level table.",
-        "[`BadDescriptor::NoSuchLevel`], [`Unaligned`](BadDescriptor::Unaligned) to a page, [`TooLarge`](BadDescriptor::TooLarge);";
+    "`attributes` are bits 2 to 11 and 51 to 63.",
+    "* [`BadDescriptor::Unaligned`] if `address` is not a multiple of the page size.";
+    Table: table, checked_table, "Makes a valid table descriptor.";
+    TopLevel: table, checked_table, "Makes a valid table descriptor of the top-level table.";
 }
 
-/// A table descriptor of the 4 KiB granule.
+/// The constructors of table descriptors of the 4 KiB granule.
 macro_rules! tables {
     ($($kind:ident, $doc:literal;)*) => {$(
         impl $kind {
             #[doc = $doc]
             ///
+            /// `address` is the physical address, in bytes.
+            ///
             /// # Panics
             ///
-            /// If `address` is not a multiple of 4096, or has more than 48 bits.
+            /// If `address` is not a multiple of 4096 or has more than 48 bits.
             #[inline]
             pub const fn at(address: u64) -> Self {
                 match table(Granule::Kib4, 2, address, 0) {
@@ -328,10 +388,10 @@ macro_rules! tables {
 #[inline(never)]
 #[track_caller]
 const fn bad_table() -> ! {
-    panic!("a table's address is a multiple of 4096 with at most 48 bits")
+    panic!("the address of a table must be a multiple of 4096 with at most 48 bits")
 }
 
 tables! {
-    Table, "A valid descriptor of the table at the physical address `address`, in bytes, of the 4 KiB granule.";
-    TopLevel, "A valid top-level descriptor of the table at the physical address `address`, in bytes, of the 4 KiB granule.";
+    Table, "Makes a valid descriptor of the table at `address` (4 KiB granule).";
+    TopLevel, "Makes a valid top-level descriptor of the table at `address` (4 KiB granule).";
 }

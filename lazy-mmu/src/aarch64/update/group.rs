@@ -10,25 +10,39 @@ use crate::protocol::backend::Backend;
 use crate::section::store;
 
 impl ContiguousGroup<'_> {
-    /// [`update::get_and_clear`] of the whole group.
+    /// Clears all entries: see [`update::get_and_clear`]. Returns the first entry, with the access
+    /// flag and the dirty state of all entries.
     #[inline]
     pub fn get_and_clear<B: Backend>(self) -> u64 {
         self.fold(super::clear::<B>)
     }
 
-    /// [`update::set_wrprotect`] of the whole group.
+    /// Makes all entries read-only: see [`update::set_wrprotect`]. Returns the first entry, with
+    /// the access flag and the dirty state of all entries.
+    ///
+    /// # Panics
+    ///
+    /// If `software_dirty` has bits of the descriptor's type or address. The group is unchanged
+    /// then.
     #[inline]
     pub fn set_wrprotect<B: Backend>(self, software_dirty: u64) -> u64 {
         self.fold(|slot| super::wrprotect::<B>(slot, software_dirty, |_| {}))
     }
 
-    /// [`update::test_and_clear_young`] of the whole group.
+    /// Clears the access flag of all entries: see [`update::test_and_clear_young`]. Returns the
+    /// first entry, with the access flag and the dirty state of all entries.
     #[inline]
     pub fn test_and_clear_young<B: Backend>(self) -> u64 {
         self.fold(|slot| super::clear_young::<B>(slot, |_| {}))
     }
 
-    /// [`update::set_access_flags`] of the whole group: adds to each entry what `wanted` permits.
+    /// Adds the rights of `wanted` to each entry: see [`update::set_access_flags`]. Returns whether
+    /// an entry was changed.
+    ///
+    /// # Panics
+    ///
+    /// If `software_bits` has bits of the descriptor's type or address, or if a method of the
+    /// descriptor panics. The group is unchanged then.
     #[inline]
     pub fn set_access_flags<B: Backend, D: LeafDescriptor>(
         self,
@@ -36,7 +50,8 @@ impl ContiguousGroup<'_> {
         software_bits: u64,
     ) -> bool {
         let add = super::access_flags(wanted.bits(), software_bits);
-        // All are asked before one is changed: a descriptor that panics leaves the group as it was.
+        // The rule is asked for all entries before one is changed. If the descriptor panics, the
+        // group is unchanged.
         let mut needed = false;
         for slot in self.slots() {
             needed |= D::leaf(add(slot.load(Ordering::Relaxed))).needs_barrier();
@@ -52,7 +67,8 @@ impl ContiguousGroup<'_> {
         changed
     }
 
-    /// The first entry, with what the hardware has noted in any of them.
+    /// Applies `change` to each entry. Returns the first old entry, with the access flag and the
+    /// dirty state of all old entries.
     fn fold(self, change: impl Fn(&AtomicU64) -> u64) -> u64 {
         self.slots()
             .iter()
