@@ -102,6 +102,7 @@ compile_error!(
 
 pub mod aarch64;
 pub mod global;
+pub mod guide;
 pub mod soundness;
 
 #[cfg(feature = "macros")]
