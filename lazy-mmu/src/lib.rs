@@ -1,5 +1,7 @@
 //! Lazy MMU sections: deferred, nested, never lost page-table barriers, checked by the type system.
 //!
+//! New here? Start with the [guide]. It also has an [index of error messages](guide::errors).
+//!
 //! On aarch64 a store that makes a kernel page-table entry valid must be followed by `dsb ishst;
 //! isb` (the *pair*) before the new mapping is used. Doing that per entry is slow. In a *lazy MMU
 //! section* the pair is deferred to the section's end. Sections nest without their authors knowing
