@@ -5,6 +5,8 @@
 //! *section* makes its stores at once and defers the pair. One pair, at the end of the section,
 //! covers all of them.
 //!
+//! New here? Start with the [guide]. It also has an [index of error messages](guide::errors).
+//!
 //! ```
 //! use core::sync::atomic::AtomicU64;
 //! use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, memory_type};
@@ -100,6 +102,7 @@ mod section;
 
 pub mod aarch64;
 pub mod global;
+pub mod guide;
 pub mod soundness;
 
 #[cfg(feature = "macros")]
