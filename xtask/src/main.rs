@@ -5,6 +5,7 @@
 //! mutants` tests the tests; `cargo xtask bench` measures.
 
 mod asm;
+mod behaviours;
 mod bench;
 mod counts;
 mod disassembly;

@@ -41,9 +41,10 @@ const fn with_toolchain(name: &'static str, run: fn(&Shell) -> Result<()>) -> Pa
 
 /// The workers take the parts in this order. Two parts that build into the same target folder wait
 /// for each other, so a part of the host alternates with one of the kernels.
-const PARTS: [Part; 13] = [
+const PARTS: [Part; 14] = [
     part("formatting", formatting),
     part("layers", layers::check),
+    part("behaviours", crate::behaviours::check),
     part("litmus tests", litmus::check),
     part("programs on the emulated CPU", qemu::test),
     part("tests on the host", tests_on_the_host),

@@ -264,3 +264,20 @@ for_both_storages! {
         assert!(runs > 1900 / STEP, "{runs}");
     }
 }
+
+// The program `budgets` counts the instructions on the emulated CPU.
+for_both_storages! {
+    fn s29_a_guard_is_one_word_and_a_nested_enter_looks_at_no_bit<B>() {
+        const WORD: usize = size_of::<usize>();
+        with::<Excepted<B>, _>(|mmu| assert_eq!(size_of_val(mmu), WORD));
+        let mut task = task::<Excepted<B>>();
+        let mut outer = task.enter();
+        outer.note_store();
+        PASSED.set(0);
+        let nested = outer.nest();
+        assert_eq!(PASSED.get(), 1, "the machine is told, and that is all");
+        assert_eq!(size_of_val(&nested), WORD);
+        nested.leave();
+        assert_eq!(size_of_val(&outer), WORD);
+    }
+}
