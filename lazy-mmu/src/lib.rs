@@ -93,8 +93,9 @@
 //! * `sim`: the hosted backend, with `std`: an event trace, simulated interrupts and tasks.
 
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(all(feature = "sim", target_os = "none"))]
+#[cfg(all(feature = "sim", target_os = "none", not(docsrs)))]
 compile_error!(
     "the feature `sim` of `lazy-mmu` needs `std`: enable it for tests on the host only, \
      under `[dev-dependencies]`"

@@ -41,7 +41,7 @@ const fn with_toolchain(name: &'static str, run: fn(&Shell) -> Result<()>) -> Pa
 
 /// The workers take the parts in this order. Two parts that build into the same target folder wait
 /// for each other, so a part of the host alternates with one of the kernels.
-const PARTS: [Part; 13] = [
+const PARTS: [Part; 14] = [
     part("formatting", formatting),
     part("layers", layers::check),
     part("litmus tests", litmus::check),
@@ -54,6 +54,7 @@ const PARTS: [Part; 13] = [
     with_toolchain("Miri with Stacked Borrows", nightly::miri_stacked_borrows),
     with_toolchain("Miri with Tree Borrows", nightly::miri_tree_borrows),
     with_toolchain("AddressSanitizer", nightly::address_sanitizer),
+    with_toolchain("pages of docs.rs", nightly::docs_rs),
     with_toolchain("minimum supported Rust version", minimum_version),
 ];
 
@@ -62,7 +63,7 @@ pub(crate) struct Args {
     /// Only the parts whose names contain one of these words
     parts: Vec<String>,
 
-    /// Miri, AddressSanitizer and the oldest compiler too: everything that must hold
+    /// Also Miri, AddressSanitizer, docs.rs and the oldest compiler: everything that must hold
     #[arg(long)]
     all: bool,
 
@@ -217,7 +218,7 @@ fn lints_on_aarch64(shell: &Shell) -> Result<()> {
 fn documentation(shell: &Shell) -> Result<()> {
     let _env = shell.push_env("RUSTDOCFLAGS", "-D warnings");
     cmd!(shell, "cargo doc --locked --workspace --no-deps").run()?;
-    // As docs.rs builds it.
+    // A kernel's author builds it so, without the feature `sim`.
     Ok(cmd!(
         shell,
         "cargo doc --locked -p lazy-mmu --no-deps --target {TARGET}"
