@@ -90,8 +90,9 @@
 //!   interrupts and tasks. It needs `std`.
 
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(all(feature = "sim", target_os = "none"))]
+#[cfg(all(feature = "sim", target_os = "none", not(docsrs)))]
 compile_error!(
     "the feature `sim` of `lazy-mmu` needs `std`: enable it for tests on the host only, \
      under `[dev-dependencies]`"

@@ -119,6 +119,17 @@ fn examples_make_descriptors_by_the_constructors() -> Result<()> {
     Ok(())
 }
 
+/// A reader searches the README for the error that the linker prints.
+#[test]
+fn the_readme_quotes_the_symbol_of_the_link_errors() -> Result<()> {
+    let readme = fs::read_to_string(crate::workspace()?.join("README.md"))?;
+    for problem in ["undefined", "duplicate"] {
+        let error = format!("\n{problem} symbol: {}\n", lazy_mmu::__symbol!(context));
+        assert!(readme.contains(&error), "README.md does not quote {error}");
+    }
+    Ok(())
+}
+
 /// The name of each constant of 64 bits in `text`, a source.
 fn constants(text: &str) -> impl Iterator<Item = &str> {
     text.lines()

@@ -1,9 +1,9 @@
-//! The tests that need a nightly compiler: Miri and AddressSanitizer.
+//! The parts that need a nightly compiler: Miri, AddressSanitizer, and the pages of docs.rs.
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::counts;
+use crate::{counts, setup};
 
 pub(crate) fn miri_stacked_borrows(shell: &Shell) -> Result<()> {
     miri(shell, "-Zmiri-strict-provenance")
@@ -47,5 +47,19 @@ pub(crate) fn address_sanitizer(shell: &Shell) -> Result<()> {
         "{output}\nAddressSanitizer: {}",
         counts::passed_tests(&output)?
     );
+    Ok(())
+}
+
+/// The pages of docs.rs: with the features and for the targets that each manifest gives.
+pub(crate) fn docs_rs(shell: &Shell) -> Result<()> {
+    setup::subcommand(shell, "docs-rs")?;
+    for package in ["lazy-mmu", "lazy-mmu-macros"] {
+        cmd!(
+            shell,
+            "cargo +nightly docs-rs --locked -p {package} --target-dir target/docs-rs"
+        )
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .run()?;
+    }
     Ok(())
 }

@@ -22,7 +22,8 @@ pub(crate) fn everything(shell: &Shell) -> Result<()> {
 /// Everything for the parts that `cargo xtask test --all` runs in addition.
 pub(crate) fn toolchains(shell: &Shell) -> Result<()> {
     toolchain(shell, MSRV, &[])?;
-    toolchain(shell, "nightly", &["miri", "rust-src"])
+    let target = format!("rust-std-{TARGET}");
+    toolchain(shell, "nightly", &["miri", "rust-src", &target])
 }
 
 /// What the programs need that the C form is not linked with.

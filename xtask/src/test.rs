@@ -55,6 +55,7 @@ const PARTS: [Part; 14] = [
     with_toolchain("Miri with Stacked Borrows", nightly::miri_stacked_borrows),
     with_toolchain("Miri with Tree Borrows", nightly::miri_tree_borrows),
     with_toolchain("AddressSanitizer", nightly::address_sanitizer),
+    with_toolchain("pages of docs.rs", nightly::docs_rs),
     with_toolchain("minimum supported Rust version", minimum_version),
 ];
 
@@ -63,7 +64,7 @@ pub(crate) struct Args {
     /// Only the parts whose names contain one of these words
     parts: Vec<String>,
 
-    /// Miri, AddressSanitizer and the oldest compiler too: everything that must hold
+    /// Also Miri, AddressSanitizer, docs.rs and the oldest compiler: everything that must hold
     #[arg(long)]
     all: bool,
 
@@ -218,7 +219,7 @@ fn lints_on_aarch64(shell: &Shell) -> Result<()> {
 fn documentation(shell: &Shell) -> Result<()> {
     let _env = shell.push_env("RUSTDOCFLAGS", "-D warnings");
     cmd!(shell, "cargo doc --locked --workspace --no-deps").run()?;
-    // As docs.rs builds it.
+    // A kernel's author builds it so, without the feature `sim`.
     Ok(cmd!(
         shell,
         "cargo doc --locked -p lazy-mmu --no-deps --target {TARGET}"
