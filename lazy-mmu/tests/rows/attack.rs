@@ -2,16 +2,8 @@
 //! would have; the comment says what stops it.
 
 use std::mem::{forget, replace, swap};
-use std::sync::atomic::AtomicU64;
 
-use crate::common::{KERNEL, for_both_storages, slots, trace};
-use lazy_mmu::sim::{self, Sim, bits, is_settled};
-use lazy_mmu::{Backend, Bits, Dynamic, Eager, LazyMmu, Task, is_active, lazy_mmu, with};
-
-fn task<B: Backend>() -> Task<B> {
-    // SAFETY: each test makes one handle for its thread and backend at a time, and forgets none.
-    unsafe { Task::current() }
-}
+use lazy_mmu_testing::prelude::*;
 
 // The brands of two nested sections are borrows, which may be equally long: redeeming looks at the bits.
 for_both_storages! {
@@ -43,7 +35,6 @@ for_both_storages! {
             pending.get(&proof);
             assert!(is_settled(&table[2]));
         });
-        trace();
     }
 }
 
@@ -77,11 +68,11 @@ fn b28_proofs_of_the_attributes_section() {
     let table = slots::<4>();
     with::<Sim, _>(|mmu| redeem_by_another_sections_proof(mmu, &table[0]));
     with::<Sim, _>(|mmu| redeem_anothers_mapping(mmu, &table[1]));
-    with::<Sim, _>(|mmu| sim::interrupt(|| redeem_anothers_mapping(mmu, &table[2])));
+    with::<Sim, _>(|mmu| interrupt(|| redeem_anothers_mapping(mmu, &table[2])));
     let mut handle = task::<Sim>();
     redeem_the_handles_mapping(&mut handle, &table[3]);
     // Softirqs disabled: the handle's section defers, the attribute's is inert.
-    sim::interrupt(|| redeem_the_handles_mapping(&mut handle, &table[3]));
+    interrupt(|| redeem_the_handles_mapping(&mut handle, &table[3]));
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
 }
 
@@ -153,12 +144,12 @@ for_both_storages! {
         struct OpensSections<'s, B: Backend>(&'s AtomicU64, std::marker::PhantomData<B>);
         impl<B: Backend> Drop for OpensSections<'_, B> {
             fn drop(&mut self) {
-                lazy_mmu::paused::<B, _>(|| lazy_mmu::write::<B, _>(self.0, KERNEL));
+                paused::<B, _>(|| lazy_mmu::write::<B, _>(self.0, KERNEL));
                 with::<B, _>(|mmu| {
                     mmu.write(self.0, KERNEL);
                     forget(mmu.nest());
                 });
-                lazy_mmu::flush::<B>();
+                flush::<B>();
             }
         }
         let table = slots::<4>();
@@ -174,8 +165,6 @@ for_both_storages! {
         }));
         assert!(result.is_err());
         assert!(table.iter().all(is_settled));
-        assert_eq!(bits::<B>(), Bits::EMPTY);
-        trace();
     }
 }
 

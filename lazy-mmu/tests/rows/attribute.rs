@@ -1,10 +1,6 @@
 //! Rows P and S22, as far as the attribute is concerned: the section is left on every way out.
 
-use std::sync::atomic::AtomicU64;
-
-use crate::common::{KERNEL, slots, trace};
-use lazy_mmu::sim::{Event, Sim, bits};
-use lazy_mmu::{Bits, Dynamic, LazyMmu, is_active, lazy_mmu, write};
+use lazy_mmu_testing::prelude::*;
 
 fn store() {
     write::<Sim, _>(&slots::<1>()[0], KERNEL);
@@ -77,7 +73,7 @@ fn p01_a_panic_leaves_it_too() {
         store();
         panic!("provoked");
     }
-    assert!(std::panic::catch_unwind(panics).is_err());
+    assert!(unwinds(panics));
     assert_eq!(trace(), "(SDI)");
 }
 
@@ -167,7 +163,7 @@ fn a_lock_in_the_body_is_released_before_the_pair_and_one_passed_in_after_it() {
     struct Lock(&'static str);
     impl Drop for Lock {
         fn drop(&mut self) {
-            lazy_mmu::sim::execute(Event::Tlbi(self.0.len() as u64));
+            execute(Event::Tlbi(self.0.len() as u64));
         }
     }
     #[lazy_mmu(backend = Sim)]
@@ -176,7 +172,7 @@ fn a_lock_in_the_body_is_released_before_the_pair_and_one_passed_in_after_it() {
         store();
     }
     body(Lock("passed in"));
-    let order: Vec<_> = lazy_mmu::sim::take_trace()
+    let order: Vec<_> = take_trace()
         .into_iter()
         .filter(|it| matches!(it, Event::Tlbi(_) | Event::DsbIshst))
         .collect();

@@ -1,12 +1,7 @@
 //! What `{:?}` shows: the bits by their names, and no value that is not to be had yet.
 
-use lazy_mmu::aarch64::contiguous::NotAGroup;
-use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu::aarch64::{Granule, Tlbi};
-use lazy_mmu::sim::{self, Sim, bits};
-use lazy_mmu::{Bits, Task, with};
-
-use crate::common::{KERNEL, slots};
+use lazy_mmu::aarch64::Tlbi;
+use lazy_mmu_testing::prelude::*;
 
 #[test]
 fn the_bits_have_their_names() {
@@ -21,8 +16,7 @@ fn the_bits_have_their_names() {
 
 #[test]
 fn handles_guards_and_pauses_show_their_state() {
-    // SAFETY: the only handle of this thread.
-    let mut task = unsafe { Task::<Sim>::current() };
+    let mut task = task::<Sim>();
     let shown = format!("{task:?}");
     assert!(shown.starts_with("Task { bits: {}, "), "{shown}");
     let mut section = task.enter();
@@ -74,11 +68,11 @@ fn what_is_not_to_be_had_yet_is_not_shown() {
 fn addresses_descriptors_and_operands_are_shown_in_hexadecimal() {
     let shown = [
         format!("{KERNEL:?}"),
-        format!("{:?}", sim::Event::Tlbi(0xffff_8000_0000_0000)),
-        format!("{:?}", sim::Event::TlbiTable(0x4000_0000)),
+        format!("{:?}", Event::Tlbi(0xffff_8000_0000_0000)),
+        format!("{:?}", Event::TlbiTable(0x4000_0000)),
         format!(
             "{:?}",
-            sim::Event::Store {
+            Event::Store {
                 slot: 0x1f0,
                 value: 0x703
             }

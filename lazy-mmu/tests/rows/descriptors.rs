@@ -1,17 +1,8 @@
 //! Rows B04 and B10 to B13: the rule of each kind, in each granule and regime; and what is no descriptor of the kind.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use lazy_mmu::Descriptor;
-use lazy_mmu::aarch64::descriptor::{
-    ACCESSED, BadDescriptor, El2Leaf, INNER_SHAREABLE, KERNEL_DATA, KernelLeaf, Leaf, Table,
-    TopLevel, USER, UXN, UxnLeaf, VALID, memory_type,
-};
-use lazy_mmu::aarch64::{Granule, PAGE_LEVEL};
-use lazy_mmu::sim::Sim;
-use lazy_mmu::with;
-
 use Granule::{Kib4, Kib4Lpa2, Kib16, Kib16Lpa2, Kib64};
+use lazy_mmu::aarch64::PAGE_LEVEL;
+use lazy_mmu_testing::prelude::*;
 
 const GRANULES: [Granule; 3] = [Kib4, Kib16, Kib64];
 const LPA2: [Granule; 2] = [Kib4Lpa2, Kib16Lpa2];
@@ -138,7 +129,7 @@ fn b10_b12_b13_tables_and_the_top_level() {
 #[test]
 fn b10_b13_what_is_stored_is_the_descriptor() {
     let slot = AtomicU64::new(0);
-    let stored = || slot.load(Ordering::Relaxed);
+    let stored = || slot.get();
     with::<Sim, _>(|mmu| {
         mmu.write(&slot, Table(0x4000_0003));
         assert_eq!(stored(), 0x4000_0003);
@@ -329,7 +320,7 @@ fn pages_and_tables_of_4_kib() {
         || Table::at(0x800).0,
         || TopLevel::at(1 << 48).0,
     ] {
-        assert!(std::panic::catch_unwind(refused).is_err());
+        assert!(unwinds(refused));
     }
 }
 
@@ -354,8 +345,6 @@ fn b32_the_sizes_of_contiguous_groups_are_those_of_the_manual() {
 /// live tables, by the program `descriptors` in QEMU.)
 #[test]
 fn the_attributes_are_the_manuals_bits() {
-    use lazy_mmu::aarch64::descriptor::*;
-
     for (attribute, bits) in [
         (VALID, 0x1),
         (TABLE_OR_PAGE, 0x2),

@@ -1,18 +1,10 @@
 //! Synchronous exceptions, on behalf of the thread, before and after each look at its bits, each change of them and each
 //! barrier. (The QEMU programs have them at each instruction; here each store that a handler makes is followed to its pair.)
 
-use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem;
-use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::sim::{bits, is_settled, take_trace};
-use lazy_mmu::{
-    Backend, Bits, Invalidation, Machine as _, Storage, Task, Wrapped, Wrapper, flush, lazy_mmu,
-    paused, with, write,
-};
-
-use crate::common::{KERNEL, for_both_storages};
+use lazy_mmu_testing::prelude::*;
 
 thread_local! {
     /// How many points have been passed; at which one the exception comes; and what its handler does then.
@@ -144,14 +136,9 @@ fn handlers<B: Backend>() -> [fn(); 6] {
             });
             assert!(is_settled(&slot));
         },
-        || lazy_mmu::flush_tlb_all::<B>(),
+        || flush_tlb_all::<B>(),
         || flush::<B>(),
     ]
-}
-
-fn task<B: Backend>() -> Task<B> {
-    // SAFETY: each program makes one, and the handlers none.
-    unsafe { Task::current() }
 }
 
 fn programs<B: Backend>() -> [fn(&Slots); 7] {
@@ -220,7 +207,7 @@ fn programs<B: Backend>() -> [fn(&Slots); 7] {
         |[a, b, ..]| {
             with::<B, _>(|mmu| {
                 mmu.write(a, KERNEL);
-                lazy_mmu::flush_tlb_all::<B>();
+                flush_tlb_all::<B>();
                 let mapping = mmu.write_pending(b, KERNEL, b);
                 let proof = mmu.flush();
                 mapping.get(&proof);

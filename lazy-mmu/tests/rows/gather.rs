@@ -1,42 +1,13 @@
 //! Rows B34 and B35: values that a gather, or an `Unmapped`, withholds until the invalidation.
 
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use lazy_mmu::aarch64::descriptor::{CONTIGUOUS, KERNEL_DATA, Table, VALID};
-use lazy_mmu::aarch64::{self, Granule};
-use lazy_mmu::sim::{self, Event, Sim, bits, interrupt, is_pending, is_settled, take_trace};
-use lazy_mmu::{Bits, Full, Gather, Scope, Unmapped, VirtualRange, gather, with};
+use lazy_mmu_testing::prelude::*;
 
-use crate::common::{KERNEL, for_both_storages, slots, trace};
-use crate::letters::letters;
-
-const BASE: u64 = 0xffff_8000_0000_0000;
 const MIB: u64 = 1 << 20;
-const BLOCK: u64 = 0x4000_0000 | KERNEL_DATA | VALID;
-const TABLE: u64 = Table::at(0x4800_0000).0;
-
-/// `pages` pages from `offset` (in bytes) on.
-fn range(offset: u64, pages: u64) -> VirtualRange {
-    Granule::Kib4.range(BASE + offset, pages).unwrap()
-}
 
 fn page(number: u64) -> VirtualRange {
-    range(4096 * number, 1)
-}
-
-fn entry(level: u8, offset: u64) -> VirtualRange {
-    Granule::Kib4.entry(level, BASE + offset).unwrap()
-}
-
-/// `N` entries that hold `bits`.
-fn holding<const N: usize>(bits: u64) -> [AtomicU64; N] {
-    let table = slots();
-    for slot in &table {
-        slot.store(bits, Ordering::Relaxed);
-    }
-    table
+    range_at(4096 * number, 1)
 }
 
 /// A frame. Whoever has it, in whatever way, finds that its translation is gone.
@@ -68,12 +39,12 @@ fn gathered<const N: usize, T>(f: impl FnOnce(&mut Gather<'_, T, Sim>)) -> [Opti
 for_both_storages! {
     fn b34_entries_tables_and_kept_values_are_had_back_after_one_invalidation<B>() {
         let [leaf, block, other] = [KERNEL.0, BLOCK, KERNEL.0].map(AtomicU64::new);
-        let table = AtomicU64::new(TABLE);
+        let table = AtomicU64::new(LINK.0);
         let mut storage = [const { None }; 8];
         let result = gather::<B, _, _>(&mut storage, |gather| {
             gather.unmap(&leaf, page(0), Frame).unwrap();
-            gather.unmap(&block, entry(2, 4 * MIB), Frame).unwrap();
-            gather.unmap_table(&table, entry(2, 8 * MIB), Frame).unwrap();
+            gather.unmap(&block, entry_at(2, 4 * MIB), Frame).unwrap();
+            gather.unmap_table(&table, entry_at(2, 8 * MIB), Frame).unwrap();
             aarch64::unmap_range::<B>(std::slice::from_ref(&other), page(4096)).invalidate_now();
             assert_eq!(trace(), "SSSSDTdRdI", "the last one is another's");
             let theirs = Unmapped::withhold(Frame(KERNEL.0), page(4096), Scope::PAGES);
@@ -85,10 +56,10 @@ for_both_storages! {
         });
         assert_eq!(result, "returned");
         assert_eq!(trace(), "DAdRdI", "one invalidation; 516 pages are too many one by one");
-        let expected = [KERNEL.0, BLOCK, TABLE, KERNEL.0, 1, 2].map(|it| Some(Frame(it)));
+        let expected = [KERNEL.0, BLOCK, LINK.0, KERNEL.0, 1, 2].map(|it| Some(Frame(it)));
         assert_eq!(storage[..6], expected);
         assert_eq!(storage[6..], [const { None }; 2]);
-        assert!([&leaf, &block, &other, &table].iter().all(|it| it.load(Ordering::Relaxed) == 0));
+        assert!([&leaf, &block, &other, &table].iter().all(|it| it.get() == 0));
     }
 }
 
@@ -121,11 +92,7 @@ fn b34_a_full_gather_refuses_before_an_entry_is_cleared() {
         assert_eq!((trace().as_str(), dropped().len()), ("", 0));
         drop(back);
         assert_eq!((trace().as_str(), dropped()), ("DTdRdI", vec![7]));
-        assert!(
-            table[1..]
-                .iter()
-                .all(|it| it.load(Ordering::Relaxed) == KERNEL.0)
-        );
+        assert!(table[1..].iter().all(|it| it.get() == KERNEL.0));
     };
     let storage = gathered::<1, _>(|gather| {
         assert!(!gather.is_full());
@@ -176,7 +143,7 @@ fn b34_values_are_dropped_after_the_invalidation() {
     struct Tells;
     impl Drop for Tells {
         fn drop(&mut self) {
-            sim::execute(Event::Interrupt);
+            execute(Event::Interrupt);
         }
     }
     let table = holding::<2>(KERNEL.0);
@@ -200,7 +167,7 @@ fn b34_a_panic_of_the_closure_invalidates_and_loses_nothing() {
             panic!("provoked");
         });
     };
-    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    assert!(unwinds(panics));
     assert_eq!(trace(), "SDTdRdI");
     assert_eq!(dropped(), [], "the caller has the values");
     assert_eq!(storage, [Some(Frame(KERNEL.0)), Some(Frame(1)), None, None]);
@@ -222,7 +189,7 @@ fn b34_a_panic_of_the_function_that_makes_a_value_invalidates_its_entry_too() {
                 };
             });
         };
-        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        assert!(unwinds(panics));
         let second = if with_table {
             Event::TlbiTable
         } else {
@@ -233,7 +200,7 @@ fn b34_a_panic_of_the_function_that_makes_a_value_invalidates_its_entry_too() {
             [Event::Tlbi(BASE), second(BASE + 8 * 4096)],
             "the entry is cleared, so it is invalidated"
         );
-        assert_eq!(table[1].load(Ordering::Relaxed), 0);
+        assert_eq!(table[1].get(), 0);
         assert!(storage[0].is_some() && storage[1].is_none());
     }
 }
@@ -263,7 +230,7 @@ fn b34_a_panic_of_what_a_flush_calls_leaves_the_others_in_the_storage() {
             });
         });
     };
-    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    assert!(unwinds(panics));
     assert_eq!(trace(), "SSSSDTTTTdRdI", "once, before the first value");
     assert_eq!(dropped(), [0, 1], "those that the closure has had");
     assert_eq!(storage[2..], [Some(Frame(2)), Some(Frame(3))]);
@@ -274,8 +241,8 @@ fn b34_each_range_costs_what_its_entries_are() {
     let two = |offset| {
         let table = holding::<2>(KERNEL.0);
         gathered::<2, _>(|gather| {
-            gather.unmap(&table[0], range(0, 1), drop).unwrap();
-            gather.unmap(&table[1], range(offset, 1), drop).unwrap();
+            gather.unmap(&table[0], range_at(0, 1), drop).unwrap();
+            gather.unmap(&table[1], range_at(offset, 1), drop).unwrap();
         });
         trace()
     };
@@ -288,25 +255,25 @@ fn b34_each_range_costs_what_its_entries_are() {
     assert_eq!(two(0), "SSDTdRdI", "the same page");
     let one = |bits, level| {
         let slot = AtomicU64::new(bits);
-        gathered::<1, _>(|gather| gather.unmap(&slot, entry(level, 0), drop).unwrap());
+        gathered::<1, _>(|gather| gather.unmap(&slot, entry_at(level, 0), drop).unwrap());
         trace()
     };
     assert_eq!(one(BLOCK, 2), "SDTdRdI");
     assert_eq!(one(BLOCK, 1), "SDTdRdI");
     let all_levels = format!("SD{}dRdI", "t".repeat(512));
-    assert_eq!(one(TABLE, 2), all_levels, "found by the old entry");
-    assert_eq!(one(TABLE, 1), "SDAdRdI");
+    assert_eq!(one(LINK.0, 2), all_levels, "found by the old entry");
+    assert_eq!(one(LINK.0, 1), "SDAdRdI");
     let slot = AtomicU64::new(KERNEL.0);
-    gathered::<1, _>(|gather| gather.unmap_table(&slot, entry(2, 0), drop).unwrap());
+    gathered::<1, _>(|gather| gather.unmap_table(&slot, entry_at(2, 0), drop).unwrap());
     assert_eq!(trace(), all_levels, "by its name");
     // A block between two pages that adjoin it keeps its own unit.
     let [before, block, behind] = [KERNEL.0, BLOCK, KERNEL.0].map(AtomicU64::new);
     gathered::<3, _>(|gather| {
         gather
-            .unmap(&before, range(2 * MIB - 4096, 1), drop)
+            .unmap(&before, range_at(2 * MIB - 4096, 1), drop)
             .unwrap();
-        gather.unmap(&block, entry(2, 2 * MIB), drop).unwrap();
-        gather.unmap(&behind, range(4 * MIB, 1), drop).unwrap();
+        gather.unmap(&block, entry_at(2, 2 * MIB), drop).unwrap();
+        gather.unmap(&behind, range_at(4 * MIB, 1), drop).unwrap();
     });
     assert_eq!(trace(), "SSSDTTTdRdI");
 }
@@ -352,7 +319,7 @@ fn b34_more_far_ranges_than_it_keeps_apart_are_all_invalidated() {
     let table = holding::<12>(KERNEL.0);
     gathered::<12, _>(|gather| {
         for (slot, i) in table.iter().zip((0..12).rev()) {
-            gather.unmap(slot, range(i << 30, 1), drop).unwrap();
+            gather.unmap(slot, range_at(i << 30, 1), drop).unwrap();
         }
     });
     assert_eq!(trace(), format!("{}DAdRdI", "S".repeat(12)));
@@ -391,14 +358,14 @@ fn b34_more_pages_than_512_together_are_everything() {
         trace()
     };
     let each = format!("D{}dRdI", "T".repeat(512));
-    assert_eq!(sum(&[range(0, 256), range(8 * MIB, 256)]), each);
-    assert_eq!(sum(&[range(0, 256), range(8 * MIB, 257)]), "DAdRdI");
+    assert_eq!(sum(&[range_at(0, 256), range_at(8 * MIB, 256)]), each);
+    assert_eq!(sum(&[range_at(0, 256), range_at(8 * MIB, 257)]), "DAdRdI");
     assert_eq!(
-        sum(&[range(0, 256), range(MIB, 257)]),
+        sum(&[range_at(0, 256), range_at(MIB, 257)]),
         "DAdRdI",
         "adjoining"
     );
-    assert_eq!(sum(&[range(0, 256), range(MIB, 256)]), each);
+    assert_eq!(sum(&[range_at(0, 256), range_at(MIB, 256)]), each);
 }
 
 #[test]
@@ -411,7 +378,7 @@ fn b34_a_storage_with_a_value_in_it_is_refused() {
 for_both_storages! {
     fn b34_in_a_section_it_settles_the_pending_pair<B>() {
         let [pending, old] = slots();
-        old.store(KERNEL.0, Ordering::Relaxed);
+        old.put(KERNEL.0);
         with::<B, _>(|mmu| {
             mmu.write(&pending, KERNEL);
             gather::<B, _, _>(&mut [None], |gather| {
@@ -433,9 +400,7 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(S{DTdRdI}DI)");
     }
-}
 
-for_both_storages! {
     fn b34_an_empty_gather_executes_nothing<B>() {
         let [slot] = slots();
         with::<B, _>(|mmu| {
@@ -461,7 +426,7 @@ for_both_storages! {
 #[test]
 fn b34_an_entry_that_is_refused_leaves_the_others_to_be_invalidated() {
     let table = holding::<2>(KERNEL.0 | CONTIGUOUS);
-    table[0].store(KERNEL.0, Ordering::Relaxed);
+    table[0].put(KERNEL.0);
     let mut storage = [const { None }; 2];
     let refused = || {
         gather::<Sim, _, ()>(&mut storage, |gather| {
@@ -469,9 +434,9 @@ fn b34_an_entry_that_is_refused_leaves_the_others_to_be_invalidated() {
             let _ = gather.unmap(&table[1], page(1), Frame);
         });
     };
-    assert!(catch_unwind(AssertUnwindSafe(refused)).is_err());
+    assert!(unwinds(refused));
     assert_eq!(trace(), "SDTdRdI");
-    assert_eq!(table[1].load(Ordering::Relaxed), KERNEL.0 | CONTIGUOUS);
+    assert_eq!(table[1].get(), KERNEL.0 | CONTIGUOUS);
     assert!(storage[0].is_some() && storage[1].is_none());
 }
 
@@ -518,7 +483,7 @@ for_both_storages! {
         }));
         assert_eq!(dropped(), [3]);
         // Together with others, and a block of theirs.
-        let block = Unmapped::<_, B>::withhold((), entry(2, 0), Scope::leaves(21));
+        let block = Unmapped::<_, B>::withhold((), entry_at(2, 0), Scope::leaves(21));
         block.invalidate_now();
         unmapped(4, Scope::PAGES).and(unmapped(5, Scope::PAGES)).invalidate_now();
         assert_eq!(trace(), "DTdRdIDTTdRdI");
@@ -528,7 +493,7 @@ for_both_storages! {
             dropped();
             panic!("provoked");
         };
-        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        assert!(unwinds(panics));
         assert_eq!((trace().as_str(), dropped()), ("DTdRdI", vec![6]));
         // Forgotten, it is leaked, and the value is not to be had.
         std::mem::forget(unmapped(7, Scope::PAGES));
@@ -547,5 +512,4 @@ fn b34_a_gather_shows_its_ranges_and_not_its_values() {
         );
         assert!(!text.contains("Frame"), "{text}");
     });
-    trace();
 }

@@ -1,10 +1,6 @@
 //! Row K04: the hooks of the outermost section are balanced on every way out.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use lazy_mmu::sim::{self, Flags, Sim, interrupt};
-use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, Storage, Task, lazy_mmu, paused, with};
+use lazy_mmu_testing::prelude::*;
 
 thread_local! {
     /// How deep preemption is disabled, as in a preempt count.
@@ -46,7 +42,7 @@ fn disabled() -> u32 {
 
 /// Preemption is disabled exactly while stores are deferred.
 fn check() {
-    assert_eq!(disabled(), u32::from(lazy_mmu::is_active::<NoPreemption>()));
+    assert_eq!(disabled(), u32::from(is_active::<NoPreemption>()));
 }
 
 #[test]
@@ -77,10 +73,10 @@ fn k04_early_return_and_panic() {
     assert_eq!((early(true), early(false)), (None, Some(1)));
     assert_eq!(disabled(), 0);
     let panics = || with::<NoPreemption, _>(|_| with::<NoPreemption, _>(|_| panic!("provoked")));
-    assert!(catch_unwind(panics).is_err());
+    assert!(unwinds(panics));
     assert_eq!(disabled(), 0);
     let panics = || with::<NoPreemption, _>(|mmu| mmu.paused(|| panic!("provoked")));
-    assert!(catch_unwind(panics).is_err());
+    assert!(unwinds(panics));
     assert_eq!(disabled(), 0);
 }
 
@@ -104,8 +100,7 @@ fn k04_pauses() {
 /// The outermost section is left inside a pause that is not its own: the mode has ended already.
 #[test]
 fn k04_left_inside_a_pause() {
-    // SAFETY: the only handle of this thread.
-    let mut task = unsafe { Task::<NoPreemption>::current() };
+    let mut task = task::<NoPreemption>();
     let section = task.enter();
     paused::<NoPreemption, _>(|| {
         assert_eq!(disabled(), 0);
@@ -174,7 +169,7 @@ fn k04_exceptions_where_the_mode_changes() {
 
     let handlers: [fn(); 2] = [
         || paused::<Faulting, _>(|| ()),
-        || with::<Faulting, _>(|_| lazy_mmu::note_store::<Faulting>()),
+        || with::<Faulting, _>(|_| note_store::<Faulting>()),
     ];
     for handler in handlers {
         // Before each change of a bit of this program.
@@ -204,8 +199,7 @@ fn k04_exceptions_where_the_mode_changes() {
 
 #[test]
 fn k04_forgotten_guards_and_pauses() {
-    // SAFETY: the only handle of this thread.
-    let mut task = unsafe { Task::<NoPreemption>::current() };
+    let mut task = task::<NoPreemption>();
     core::mem::forget(task.enter());
     assert_eq!(disabled(), 1, "the mode is on until the handle is used");
     let mut section = task.enter();
@@ -250,7 +244,7 @@ fn k04_every_short_program() {
                     assert!(caught.is_err());
                 }
                 6 => interrupt(|| {
-                    with::<NoPreemption, _>(|_| lazy_mmu::note_store::<NoPreemption>());
+                    with::<NoPreemption, _>(|_| note_store::<NoPreemption>());
                 }),
                 // Up.
                 _ => return,
@@ -287,7 +281,7 @@ fn k04_every_short_program() {
         check();
         assert_eq!(disabled(), 0, "{program:?}");
     }
-    sim::take_trace();
+    take_trace();
     assert!(cfg!(miri) || operations > 80_000, "{operations}");
 }
 
@@ -331,7 +325,7 @@ fn c15_backends_that_share_bits_have_the_same_hooks() {
     // `Sim` has the same bits and no hooks: it pauses the mode, and preemption stays disabled.
     with::<NoPreemption, _>(|_| {
         paused::<Sim, _>(|| {
-            assert!(!lazy_mmu::is_active::<NoPreemption>());
+            assert!(!is_active::<NoPreemption>());
             assert_eq!(disabled(), 1);
         });
     });

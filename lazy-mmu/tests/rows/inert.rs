@@ -1,12 +1,6 @@
 //! Row S28: an inert section whose cause ends inside it.
 
-use std::cell::Cell;
-use std::sync::atomic::AtomicU64;
-
-use crate::common::{KERNEL, slots, trace};
-use lazy_mmu::raw;
-use lazy_mmu::sim::{Flags, Sim, bits, interrupt, is_settled};
-use lazy_mmu::{Backend, Bits, LazyMmu, Outer, Task, join, lazy_mmu, try_visible, with, write};
+use lazy_mmu_testing::prelude::*;
 
 std::thread_local! {
     static SOFTIRQS_DISABLED: Cell<bool> = const { Cell::new(false) };
@@ -95,11 +89,9 @@ const FORMS: [Form; 9] = [
         assert!(result.is_err());
     }),
     ("bare token", |slot| {
-        // SAFETY: left below.
-        let state = unsafe { raw::enter::<Softirqs>() };
+        let state = enter::<Softirqs>();
         enable_and_store(slot);
-        // SAFETY: the matching leave.
-        unsafe { raw::leave::<Softirqs>(state) };
+        leave::<Softirqs>(state);
     }),
 ];
 
@@ -165,7 +157,6 @@ fn c06_an_inert_section_whose_interrupt_has_ended() {
         });
         assert_eq!(bits::<Sim>(), Bits::ACTIVE);
     });
-    trace();
 }
 
 /// While the cause lasts, what is pending may be the interrupted thread's.
@@ -195,8 +186,7 @@ fn s28_a_handles_section_from_a_pause_settles_with_softirqs_disabled() {
     for leave in leaves {
         let [slot] = slots();
         with::<Softirqs, _>(|outer| {
-            // SAFETY: the only handle of this thread.
-            let mut task = unsafe { Task::<Softirqs>::current() };
+            let mut task = task::<Softirqs>();
             let mut section = outer.paused(|| task.enter());
             SOFTIRQS_DISABLED.set(true);
             section.write(&slot, KERNEL);
@@ -206,7 +196,6 @@ fn s28_a_handles_section_from_a_pause_settles_with_softirqs_disabled() {
             assert!(is_settled(&slot));
             SOFTIRQS_DISABLED.set(false);
         });
-        trace();
     }
 }
 
@@ -220,7 +209,7 @@ fn paused_attributed(slot: &AtomicU64) {
 fn s28_an_inert_pause_whose_interrupt_ends_settles_when_it_ends() {
     let forms: [Form; 4] = [
         ("closure", |slot| {
-            lazy_mmu::paused::<Softirqs, _>(|| enable_and_store(slot));
+            paused::<Softirqs, _>(|| enable_and_store(slot));
         }),
         ("attribute", paused_attributed),
         ("of an inert section", |slot| {
@@ -239,6 +228,5 @@ fn s28_an_inert_pause_whose_interrupt_ends_settles_when_it_ends() {
     ];
     for form in forms {
         settles_inside_a_section(form);
-        trace();
     }
 }

@@ -1,17 +1,7 @@
 //! Row S27: a section that joins the one that is open.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicU64;
-
-use lazy_mmu::raw::Kind;
-use lazy_mmu::sim::{Sim, bits, interrupt, is_pending, is_settled};
-use lazy_mmu::{
-    Backend, Bits, Eager, Event, Global, Machine as _, Task, Wrapped, Wrapper, flush, join,
-    lazy_mmu, paused, with, write,
-};
-
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
+use lazy_mmu::Event;
+use lazy_mmu_testing::prelude::*;
 
 /// A function that stores once, in a section that joins.
 type Form = (&'static str, fn(&AtomicU64));
@@ -45,8 +35,7 @@ for_both_storages! {
             });
             assert_eq!(trace(), "DI)", "{form}: the caller's leave emits");
             // Under a bare guard too.
-            // SAFETY: the only handle of this task.
-            let mut task = unsafe { Task::<B>::current() };
+            let mut task = task::<B>();
             let section = task.enter();
             run(&slot);
             assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::OWNED).union(Bits::PENDING));
@@ -54,9 +43,7 @@ for_both_storages! {
             assert_eq!(trace(), "(SDI)", "{form}");
         }
     }
-}
 
-for_both_storages! {
     fn s27_outside_a_section_it_opens_one_and_leaves_it<B>() {
         for (form, run) in forms::<B>() {
             let [slot] = slots();
@@ -68,9 +55,7 @@ for_both_storages! {
         join::<B, _>(|_| assert_eq!(bits::<B>(), Bits::ACTIVE));
         assert_eq!(trace(), "()", "nothing stored");
     }
-}
 
-for_both_storages! {
     fn s27_in_an_interrupt_and_while_paused_it_is_inert<B>() {
         for (form, run) in forms::<B>() {
             let [slot, of_thread] = slots();
@@ -88,9 +73,7 @@ for_both_storages! {
             assert_eq!(trace(), "|[SDI]/", "{form}, outside");
         }
     }
-}
 
-for_both_storages! {
     fn s27_joined_sections_join_each_other<B>() {
         let [slot] = slots();
         for (form, run) in forms::<B>() {
@@ -108,9 +91,7 @@ for_both_storages! {
             assert_eq!(trace(), "(SSSSDI)", "{form}: none of them does");
         }
     }
-}
 
-for_both_storages! {
     fn s27_inside_a_nested_section_it_defers_to_that_ones_leave<B>() {
         for (form, run) in forms::<B>() {
             let [slot] = slots();
@@ -135,9 +116,7 @@ for_both_storages! {
             assert_eq!(trace(), "(S<SDI>SDI)");
         }
     }
-}
 
-for_both_storages! {
     fn s27_a_flush_or_a_pause_inside_covers_the_callers_stores<B>() {
         let [caller, own] = slots();
         with::<B, _>(|outer| {
@@ -157,13 +136,10 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(SSDISDISDI|/)");
     }
-}
 
-for_both_storages! {
     fn s27_the_section_that_it_has_joined_may_end_inside_it<B>() {
         let [early, late] = slots();
-        // SAFETY: the only handle of this task.
-        let mut task = unsafe { Task::<B>::current() };
+        let mut task = task::<B>();
         let guard = task.enter();
         join::<B, _>(|mmu| {
             mmu.write(&early, KERNEL);
@@ -190,13 +166,10 @@ for_both_storages! {
         });
         assert_eq!(trace(), "()(SDI)");
     }
-}
 
-for_both_storages! {
     fn s27_a_guard_that_a_joined_section_opens_may_outlive_it<B>() {
         let [slot] = slots();
-        // SAFETY: the only handle of this task.
-        let mut task = unsafe { Task::<B>::current() };
+        let mut task = task::<B>();
         with::<B, _>(|_| {
             let mut guard = join::<B, _>(|mmu| {
                 mmu.write(&slot, KERNEL);
@@ -209,9 +182,7 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(S<SDI>)");
     }
-}
 
-for_both_storages! {
     fn s27_a_loop_of_calls_under_one_section_gives_one_pair<B>() {
         let number = if cfg!(miri) { 8 } else { 512 };
         for (form, run) in forms::<B>() {
@@ -223,9 +194,7 @@ for_both_storages! {
             assert_eq!(trace(), "(SDI)".repeat(number), "{form}, without the section");
         }
     }
-}
 
-for_both_storages! {
     fn s27_every_way_out_keeps_the_stores_for_the_caller<B>() {
         #[lazy_mmu(backend = B, join)]
         fn early<B: Backend>(slot: &AtomicU64, early: bool) -> u8 {
@@ -257,7 +226,7 @@ for_both_storages! {
             mmu.write(&slot, KERNEL);
             panic!("provoked");
         });
-        let is_err = |f: &dyn Fn()| catch_unwind(AssertUnwindSafe(f)).is_err();
+        let is_err = |f: &dyn Fn()| unwinds(f);
         let ways: [(&dyn Fn() -> bool, &str); 7] = [
             (&|| early::<B>(&slot, true) == 1, "S"),
             (&|| early::<B>(&slot, false) == 2, "SS"),
@@ -279,9 +248,7 @@ for_both_storages! {
             assert_eq!(trace(), "DI)", "way {number}");
         }
     }
-}
 
-for_both_storages! {
     fn s27_stores_that_need_no_pair_leave_nothing_pending<B>() {
         let [slot] = slots();
         with::<B, _>(|_| join::<B, _>(|mmu| mmu.write(&slot, USERS)));

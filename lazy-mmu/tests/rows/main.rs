@@ -1,10 +1,6 @@
 //! The rows of the project's list of behaviours that a host can show, on the backend `sim`. The name of each test
 //! begins with its row.
 
-mod common;
-#[path = "../letters/mod.rs"]
-mod letters;
-
 mod attack;
 mod attribute;
 mod backends;

@@ -1,21 +1,6 @@
 //! Rows S30 and B35: code of the user's that panics, or fails, leaves no store without its pair.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use lazy_mmu::Descriptor;
-use lazy_mmu::VirtualRange;
-use lazy_mmu::aarch64::Granule;
-use lazy_mmu::aarch64::contiguous::ContiguousGroup;
-use lazy_mmu::aarch64::descriptor::{
-    CONTIGUOUS, KERNEL_DATA, Leaf, LeafDescriptor, READ_ONLY, Table, VALID,
-};
-use lazy_mmu::aarch64::update;
-use lazy_mmu::sim::{self, is_settled};
-use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, note_stores, with, write};
-
-use crate::common::{for_both_storages, slots, trace};
+use lazy_mmu_testing::prelude::*;
 
 std::thread_local! {
     /// How many calls of a descriptor's methods, or of a closure, are left before one panics.
@@ -65,10 +50,6 @@ fn page(_: usize) -> Panicky {
     Panicky(PAGE)
 }
 
-fn range(level: u8) -> VirtualRange {
-    Granule::Kib4.entry(level, 0xffff_8000_0000_0000).unwrap()
-}
-
 type Operation<B> = (
     &'static str,
     u64,
@@ -110,7 +91,7 @@ impl<L: Nesting, B: Backend> Section<B> for LazyMmu<'_, L, B> {
     }
 
     fn break_before_make(&mut self, slot: &AtomicU64) {
-        self.break_before_make(slot, range(3), |_| page(0));
+        self.break_before_make(slot, entry_at(3, 0), |_| page(0));
     }
 
     fn link_table(&mut self, slots: &[AtomicU64]) {
@@ -130,8 +111,8 @@ impl<L: Nesting, B: Backend> Section<B> for LazyMmu<'_, L, B> {
 /// Another crate's mapper, which may fail after its store.
 fn foreign(slot: &AtomicU64) {
     called();
-    slot.store(PAGE, Ordering::Relaxed);
-    sim::execute(sim::Event::Store {
+    slot.put(PAGE);
+    execute(Event::Store {
         slot: core::ptr::from_ref(slot) as usize,
         value: PAGE,
     });
@@ -160,7 +141,7 @@ fn operations<B: Backend>() -> Vec<Operation<B>> {
     let without: [Operation<B>; 6] = [
         ("write()", 0, |t, _| write::<B, _>(&t[0], Panicky(PAGE))),
         ("write_sync()", 0, |t, _| {
-            lazy_mmu::write_sync::<B, _>(&t[0], Panicky(PAGE));
+            write_sync::<B, _>(&t[0], Panicky(PAGE));
         }),
         ("set_access_flags()", READ_ONLY_PAGE, |t, _| {
             update::set_access_flags::<B, _>(&t[0], Panicky(PAGE), 0);
@@ -197,7 +178,7 @@ for_both_storages! {
                 with::<B, _>(|mmu| (op.2)(table, Some(&mut mmu.nest())));
             }),
             ("in an interrupt", |table, op| {
-                sim::interrupt(|| with::<B, _>(|mmu| (op.2)(table, Some(mmu))));
+                interrupt(|| with::<B, _>(|mmu| (op.2)(table, Some(mmu))));
             }),
             ("outside", |table, op| {
                 if op.0.contains(' ') || op.0.contains('(') {
@@ -209,9 +190,7 @@ for_both_storages! {
             for (place, run) in &around {
                 for panics_at in (0..).step_by(STEP) {
                     let table = slots::<16>();
-                    for slot in &table {
-                        slot.store(op.1, Ordering::Relaxed);
-                    }
+                    fill(&table, op.1);
                     LEFT.set(panics_at);
                     let result = catch_unwind(AssertUnwindSafe(|| run(&table, &op)));
                     LEFT.set(usize::MAX);
@@ -219,10 +198,10 @@ for_both_storages! {
                     for slot in &table {
                         // (A descriptor that was cleared needs no pair; a block's children are in
                         // no walker's reach.)
-                        let valid = slot.load(Ordering::Relaxed) & VALID != 0;
+                        let valid = slot.get() & VALID != 0;
                         assert!(!valid || is_settled(slot), "{what}");
                     }
-                    assert_eq!(sim::bits::<B>(), Bits::EMPTY, "{what}");
+                    assert_eq!(bits::<B>(), Bits::EMPTY, "{what}");
                     trace();
                     if result.is_ok() {
                         break;
@@ -232,9 +211,7 @@ for_both_storages! {
             }
         }
     }
-}
 
-for_both_storages! {
     fn b35_a_foreign_store_is_noted_on_every_way_out<B>() {
         let [slot] = slots::<1>();
         let fails = || -> Result<(), u8> {
@@ -248,16 +225,16 @@ for_both_storages! {
             assert_eq!(note_stores::<B, _>(fails), Err(7));
         });
         assert_eq!(trace(), "(SSDI)");
-        sim::interrupt(|| note_stores::<B, _>(fails).unwrap_err());
+        interrupt(|| note_stores::<B, _>(fails).unwrap_err());
         assert_eq!(trace(), "{SDI}");
         for panics_at in 0..2 {
             LEFT.set(panics_at);
             let panics = || with::<B, _>(|mmu| mmu.note_stores(|| foreign(&slot)));
-            assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+            assert!(unwinds(panics));
             assert_eq!(trace(), ["(DI)", "(SDI)"][panics_at]);
             LEFT.set(panics_at);
             let panics = || note_stores::<B, _>(|| foreign(&slot));
-            assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+            assert!(unwinds(panics));
             assert_eq!(trace(), ["DI", "SDI"][panics_at]);
         }
         LEFT.set(usize::MAX);

@@ -1,47 +1,21 @@
 //! Rows S: the state machine, through the bare token, the guards and the closure form.
 
 use std::cell::RefCell;
-use std::mem;
-use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::AtomicU64;
+use std::panic;
 use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::{mem, thread};
 
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
-use lazy_mmu::raw::{self, Kind, State};
-use lazy_mmu::sim::{self, Sim, SimOwnByte, bits};
-use lazy_mmu::{
-    Backend, Bits, Eager, Machine as _, Task, Wrapped, Wrapper, check_idle, is_active, paused,
-    with, write,
-};
-
-/// A bare enter; the tests here pass every state to `leave`, in order.
-fn enter<B: Backend>() -> State {
-    // SAFETY: as above.
-    unsafe { raw::enter::<B>() }
-}
-
-fn leave<B: Backend>(state: State) {
-    // SAFETY: as above.
-    unsafe { raw::leave::<B>(state) }
-}
-
-fn task<B: Backend>() -> Task<B> {
-    // SAFETY: each test makes one handle for its thread and backend at a time, and forgets none.
-    unsafe { Task::current() }
-}
+use lazy_mmu_testing::prelude::*;
 
 for_both_storages! {
     fn s01_a_fresh_thread_is_inactive<B>() {
         assert!(!is_active::<B>());
         assert_eq!(bits::<B>(), Bits::EMPTY);
         // Nothing is pending, so a flush emits nothing.
-        lazy_mmu::flush::<B>();
+        flush::<B>();
         assert_eq!(trace(), "");
     }
-}
 
-for_both_storages! {
     fn s02_the_first_enter_is_outer_and_activates<B>() {
         let state = enter::<B>();
         assert_eq!(state.kind(), Kind::Outermost);
@@ -50,9 +24,7 @@ for_both_storages! {
         leave::<B>(state);
         assert_eq!(trace(), "()");
     }
-}
 
-for_both_storages! {
     fn s03_enter_inside_a_section_is_nested<B>() {
         let [slot] = slots();
         let outer = enter::<B>();
@@ -64,9 +36,7 @@ for_both_storages! {
         leave::<B>(inner);
         leave::<B>(outer);
     }
-}
 
-for_both_storages! {
     fn s04_nested_leave_flushes_once_and_stays_active<B>() {
         let [one, two] = slots();
         let outer = enter::<B>();
@@ -79,9 +49,7 @@ for_both_storages! {
         assert_eq!(bits::<B>(), Bits::ACTIVE);
         leave::<B>(outer);
     }
-}
 
-for_both_storages! {
     fn s05_nested_leave_with_nothing_pending_emits_nothing<B>() {
         let outer = enter::<B>();
         let inner = enter::<B>();
@@ -90,9 +58,7 @@ for_both_storages! {
         assert_eq!(trace(), "(<>");
         leave::<B>(outer);
     }
-}
 
-for_both_storages! {
     fn s06_outer_leave_flushes_once_and_ends_the_mode<B>() {
         let [one, two] = slots();
         let outer = enter::<B>();
@@ -101,11 +67,8 @@ for_both_storages! {
         leave::<B>(outer);
         assert_eq!(trace(), "(SSDI)");
         assert!(!is_active::<B>());
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
-}
 
-for_both_storages! {
     fn s07_outer_leave_with_nothing_pending_emits_nothing<B>() {
         let [slot] = slots();
         let outer = enter::<B>();
@@ -113,11 +76,8 @@ for_both_storages! {
         leave::<B>(outer);
         assert_eq!(trace(), "(S)");
         assert!(!is_active::<B>());
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
-}
 
-for_both_storages! {
     fn s08_a_thousand_levels<B>() {
         let [slot] = slots();
         let mut states = Vec::new();
@@ -167,9 +127,7 @@ for_both_storages! {
         leave::<B>(outer);
         assert_eq!(trace(), "DI)");
     }
-}
 
-for_both_storages! {
     fn s02_to_s09_with_guards<B>() {
         let [slot] = slots();
         let mut task = task::<B>();
@@ -198,7 +156,6 @@ for_both_storages! {
 
 #[test]
 fn s19_the_pair_first_then_the_mode_is_cleared() {
-    use std::cell::Cell;
     thread_local!(static AT_BARRIER: Cell<Option<Bits>> = const { Cell::new(None) });
 
     /// Looks at the bits at the moment of the barrier.
@@ -253,9 +210,7 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(<SDI)");
     }
-}
 
-for_both_storages! {
     fn s21_a_forgotten_outermost_guard_is_healed<B>() {
         let [slot] = slots();
         let mut handle = task::<B>();
@@ -281,11 +236,8 @@ for_both_storages! {
         mem::forget(section);
         drop(handle);
         assert_eq!(trace(), "(SDI)");
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
-}
 
-for_both_storages! {
     fn s21_a_forgotten_guard_below_another_section_is_healed<B>() {
         let [slot] = slots();
         let mut handle = task::<B>();
@@ -296,7 +248,7 @@ for_both_storages! {
         section.write(&slot, KERNEL);
         section.leave();
         assert_eq!(trace(), "(<)(SDI)");
-        lazy_mmu::paused::<B, _>(|| mem::forget(handle.enter()));
+        paused::<B, _>(|| mem::forget(handle.enter()));
         handle.enter().leave();
         assert_eq!(trace(), "|[/()");
         // Or it is still there.
@@ -307,9 +259,7 @@ for_both_storages! {
         assert_eq!(trace(), "(<<SDI>)");
         assert_eq!(handle.check_idle(), Ok(()));
     }
-}
 
-for_both_storages! {
     fn s23_a_panic_inside_a_section_leaves_it<B>() {
         let table = slots::<4>();
         let result = panic::catch_unwind(AssertUnwindSafe(|| {
@@ -323,11 +273,8 @@ for_both_storages! {
         }));
         assert!(result.is_err());
         assert_eq!(trace(), "(<SSDI>)", "what was stored before the panic has its pair");
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
-}
 
-for_both_storages! {
     fn s25_eager_has_the_same_api_and_defers_nothing<B>() {
         let [slot] = slots();
         let mut task = task::<Eager<B::Machine>>();
@@ -347,7 +294,7 @@ for_both_storages! {
         assert_eq!(bits::<B>(), Bits::EMPTY);
 
         // Nor does an interrupt make a difference.
-        sim::interrupt(|| assert!(!Eager::<B::Machine>::in_interrupt()));
+        interrupt(|| assert!(!Eager::<B::Machine>::in_interrupt()));
         trace();
 
         // Nothing at all: no bits, no size.
@@ -358,11 +305,11 @@ for_both_storages! {
 #[test]
 fn s01_each_simulated_task_starts_fresh() {
     let state = enter::<Sim>();
-    let other = sim::spawn();
-    sim::switch_to(other);
+    let other = spawn();
+    switch_to(other);
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
     assert!(!is_active::<Sim>());
-    sim::switch_to(sim::TaskId::FIRST);
+    switch_to(TaskId::FIRST);
     assert!(is_active::<Sim>());
     leave::<Sim>(state);
 }
@@ -374,12 +321,12 @@ fn s24_the_mode_works_until_the_host_threads_very_end() {
     impl Drop for AtTheEnd {
         fn drop(&mut self) {
             // The trace is of no use any more.
-            let gone = panic::catch_unwind(sim::take_trace).is_err();
+            let gone = panic::catch_unwind(take_trace).is_err();
             let [slot] = slots();
             let uses_it = || {
                 uses_the_mode::<Sim>(&slot);
                 uses_the_mode::<SimOwnByte>(&slot);
-                sim::interrupt(|| assert!(Sim::in_interrupt()));
+                interrupt(|| assert!(Sim::in_interrupt()));
             };
             let result = panic::catch_unwind(AssertUnwindSafe(uses_it));
             self.0.send(gone && result.is_ok()).unwrap();

@@ -1,41 +1,23 @@
 //! Rows B14 to B16, B20, B21, B23 and B24: the writes that are not plain stores, and TLB invalidation.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use lazy_mmu::VirtualRange;
-use lazy_mmu::aarch64::Granule;
-use lazy_mmu::aarch64::descriptor::{
-    ACCESSED, DBM, KERNEL_DATA, KERNEL_READ_ONLY, Leaf, READ_ONLY, TABLE_OR_PAGE, Table, TopLevel,
-    VALID,
-};
-use lazy_mmu::aarch64::update;
-use lazy_mmu::sim::{Event, Sim, bits, interrupt, is_settled, take_trace};
-use lazy_mmu::{Bits, with, write};
-
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
-
-const BASE: u64 = 0xffff_8000_0000_0000;
-
-fn range(pages: u64) -> VirtualRange {
-    Granule::Kib4.range(BASE, pages).unwrap()
-}
+use lazy_mmu_testing::prelude::*;
 
 /// A valid kernel leaf, writable and dirty by the hardware's bits.
 const DIRTY: u64 = Leaf::page(0x4000_0000, KERNEL_DATA | DBM).0;
-/// A block of 2 MiB.
-const BLOCK: u64 = 0x4000_0000 | KERNEL_DATA | VALID;
 /// The software's dirty bit, as Linux has it.
 const SOFTWARE_DIRTY: u64 = 1 << 55;
 
 #[test]
 fn b14_write_sync_is_never_deferred() {
     let [root, other] = slots::<2>();
-    lazy_mmu::write_sync::<Sim, _>(&root, TopLevel::INVALID);
+    write_sync::<Sim, _>(&root, TopLevel::INVALID);
     assert_eq!(trace(), "SDI");
     with::<Sim, _>(|mmu| {
         mmu.write(&other, KERNEL);
-        lazy_mmu::write_sync::<Sim, _>(&root, TopLevel::INVALID);
+        write_sync::<Sim, _>(&root, TopLevel::INVALID);
         assert!(is_settled(&root) && is_settled(&other));
         assert_eq!(bits::<Sim>(), Bits::ACTIVE);
         mmu.write(&other, KERNEL);
@@ -50,7 +32,7 @@ fn b14_in_an_interrupt_the_threads_pair_stays_pending() {
     let [root, other] = slots::<2>();
     with::<Sim, _>(|mmu| {
         mmu.write(&other, KERNEL);
-        interrupt(|| lazy_mmu::write_sync::<Sim, _>(&root, TopLevel::INVALID));
+        interrupt(|| write_sync::<Sim, _>(&root, TopLevel::INVALID));
         interrupt(|| {
             with::<Sim, _>(|inner| {
                 inner.write_sync(&root, TopLevel::INVALID);
@@ -65,27 +47,27 @@ fn b14_in_an_interrupt_the_threads_pair_stays_pending() {
 fn b15_what_takes_away_needs_no_pair() {
     let [slot] = slots::<1>();
     with::<Sim, _>(|_| {
-        slot.store(DIRTY, Ordering::Relaxed);
+        slot.put(DIRTY);
         assert_eq!(update::test_and_clear_young::<Sim>(&slot), DIRTY);
         assert_eq!(
             update::test_and_clear_young::<Sim>(&slot),
             DIRTY & !ACCESSED
         );
 
-        slot.store(DIRTY, Ordering::Relaxed);
+        slot.put(DIRTY);
         assert_eq!(update::set_wrprotect::<Sim>(&slot, SOFTWARE_DIRTY), DIRTY);
         let protected = (DIRTY | READ_ONLY | SOFTWARE_DIRTY) & !DBM;
-        assert_eq!(slot.load(Ordering::Relaxed), protected);
+        assert_eq!(slot.get(), protected);
         // Clean: the hardware may make it writable, and has not.
-        slot.store(DIRTY | READ_ONLY, Ordering::Relaxed);
+        slot.put(DIRTY | READ_ONLY);
         update::set_wrprotect::<Sim>(&slot, SOFTWARE_DIRTY);
-        assert_eq!(slot.load(Ordering::Relaxed), (DIRTY | READ_ONLY) & !DBM);
+        assert_eq!(slot.get(), (DIRTY | READ_ONLY) & !DBM);
 
         assert_eq!(
             update::get_and_clear::<Sim>(&slot),
             (DIRTY | READ_ONLY) & !DBM
         );
-        assert_eq!(slot.load(Ordering::Relaxed), 0);
+        assert_eq!(slot.get(), 0);
         assert_eq!(bits::<Sim>(), Bits::ACTIVE, "nothing is pending");
     });
     assert_eq!(trace(), "(SSSSS)");
@@ -95,20 +77,16 @@ fn b15_what_takes_away_needs_no_pair() {
 fn b15_what_adds_goes_by_the_rule() {
     let [slot] = slots::<1>();
     let old = Leaf::page(0x4000_0000, KERNEL_READ_ONLY & !ACCESSED);
-    slot.store(old.0, Ordering::Relaxed);
+    slot.put(old.0);
     with::<Sim, _>(|mmu| {
         assert!(mmu.set_access_flags(&slot, Leaf(old.0 | ACCESSED), SOFTWARE_DIRTY));
-        assert_eq!(
-            slot.load(Ordering::Relaxed),
-            old.0 | ACCESSED,
-            "still read-only"
-        );
+        assert_eq!(slot.get(), old.0 | ACCESSED, "still read-only");
         assert!(
             !mmu.set_access_flags(&slot, Leaf(old.0), SOFTWARE_DIRTY),
             "nothing is taken"
         );
         assert!(mmu.set_access_flags(&slot, Leaf(DIRTY | SOFTWARE_DIRTY), SOFTWARE_DIRTY));
-        assert_eq!(slot.load(Ordering::Relaxed), DIRTY | SOFTWARE_DIRTY);
+        assert_eq!(slot.get(), DIRTY | SOFTWARE_DIRTY);
     });
     // (One that changes nothing stores the same.)
     assert_eq!(trace(), "(SSSDI)");
@@ -119,7 +97,7 @@ fn b15_what_adds_goes_by_the_rule() {
     ));
     assert_eq!(trace(), "SDI", "without a section");
 
-    let now = Leaf(slot.load(Ordering::Relaxed));
+    let now = Leaf(slot.get());
     with::<Sim, _>(|mmu| {
         assert_eq!(mmu.compare_exchange(&slot, Leaf(7), KERNEL), Err(now.0));
         assert_eq!(bits::<Sim>(), Bits::ACTIVE);
@@ -147,29 +125,28 @@ fn b15_the_type_of_an_entry_is_none_of_softwares_bits() {
 fn b15_what_is_set_already_stays_set() {
     let [slot] = slots::<1>();
     // Dirty by the hardware's bits and by the software's too.
-    slot.store(DIRTY | SOFTWARE_DIRTY, Ordering::Relaxed);
+    slot.put(DIRTY | SOFTWARE_DIRTY);
     update::set_wrprotect::<Sim>(&slot, SOFTWARE_DIRTY);
     let protected = (DIRTY | READ_ONLY | SOFTWARE_DIRTY) & !DBM;
-    assert_eq!(slot.load(Ordering::Relaxed), protected);
+    assert_eq!(slot.get(), protected);
 
     let page = Leaf::page(0x4000_0000, KERNEL_DATA).0;
-    slot.store(page, Ordering::Relaxed);
+    slot.put(page);
     let wanted = Leaf(ACCESSED | DBM);
     assert!(update::set_access_flags::<Sim, _>(&slot, wanted, 0));
     let old = page | DBM;
-    assert_eq!(slot.load(Ordering::Relaxed), old);
+    assert_eq!(slot.get(), old);
     // The software's bits may be among the hardware's.
-    slot.store(page & !ACCESSED, Ordering::Relaxed);
+    slot.put(page & !ACCESSED);
     assert!(update::set_access_flags::<Sim, _>(&slot, wanted, DBM));
-    assert_eq!(slot.load(Ordering::Relaxed), old);
-    trace();
+    assert_eq!(slot.get(), old);
 }
 
 #[test]
 fn b15_a_change_that_needs_no_pair_and_a_pair_without_a_change() {
     let [kernel, user] = slots::<2>();
-    kernel.store(KERNEL.0 | ACCESSED, Ordering::Relaxed);
-    user.store(USERS.0, Ordering::Relaxed);
+    kernel.put(KERNEL.0 | ACCESSED);
+    user.put(USERS.0);
     with::<Sim, _>(|mmu| {
         assert!(!mmu.set_access_flags(&kernel, Leaf(ACCESSED), 0));
         assert!(mmu.set_access_flags(&user, Leaf(DBM), 0));
@@ -180,7 +157,7 @@ fn b15_a_change_that_needs_no_pair_and_a_pair_without_a_change() {
         Leaf(ACCESSED),
         0
     ));
-    user.store(USERS.0, Ordering::Relaxed);
+    user.put(USERS.0);
     assert!(update::set_access_flags::<Sim, _>(&user, Leaf(DBM), 0));
     assert_eq!(trace(), "(SS)SS");
 }
@@ -202,7 +179,7 @@ fn b15_hardware_updates_that_race_are_not_lost() {
 
     let [slot] = slots::<1>();
     let clean = (DIRTY | READ_ONLY) & !ACCESSED;
-    slot.store(clean, Ordering::Relaxed);
+    slot.put(clean);
     let done = AtomicBool::new(false);
     // What the walkers have set, and this thread has taken away.
     let counts = [const { AtomicU64::new(0) }; 2];
@@ -263,21 +240,20 @@ fn b15_hardware_updates_that_race_are_not_lost() {
         }
     });
     // What is set still, and was not taken.
-    let last = slot.load(Ordering::Relaxed);
+    let last = slot.get();
     taken[0] += u64::from(last & ACCESSED != 0);
     taken[1] += u64::from(last & (DBM | READ_ONLY) == DBM);
     assert_eq!(taken, counts.map(AtomicU64::into_inner));
-    trace();
 }
 
 #[test]
 fn b16_write_nosync_has_no_synchronisation() {
     let [slot] = slots::<1>();
     // SAFETY: nothing walks it.
-    unsafe { lazy_mmu::write_nosync::<Sim, _>(&slot, KERNEL) };
+    unsafe { write_nosync::<Sim, _>(&slot, KERNEL) };
     with::<Sim, _>(|_| {
         // SAFETY: nothing walks it.
-        unsafe { lazy_mmu::write_nosync::<Sim, _>(&slot, KERNEL) };
+        unsafe { write_nosync::<Sim, _>(&slot, KERNEL) };
         assert_eq!(bits::<Sim>(), Bits::ACTIVE);
     });
     assert_eq!(trace(), "S(S)");
@@ -289,11 +265,11 @@ for_both_storages! {
             mmu.flush_tlb_kernel_range(range(3));
             mmu.flush_tlb_kernel_pgtable(range(1));
             mmu.flush_tlb_all();
-            lazy_mmu::flush_tlb_kernel_range::<B>(range(1));
+            flush_tlb_kernel_range::<B>(range(1));
             mmu.flush_tlb_kernel_range(range(513));
         });
-        lazy_mmu::flush_tlb_kernel_pgtable::<B>(range(2));
-        lazy_mmu::flush_tlb_all::<B>();
+        flush_tlb_kernel_pgtable::<B>(range(2));
+        flush_tlb_all::<B>();
         assert_eq!(trace(), "(DTTTdRdIDtdRdIDAdRdIDTdRdIDAdRdI)DttdRdIDAdRdI");
     }
 }
@@ -302,9 +278,9 @@ for_both_storages! {
 fn b21_it_settles_what_is_pending() {
     type Invalidate = fn();
     let ways: [Invalidate; 4] = [
-        || lazy_mmu::flush_tlb_kernel_range::<Sim>(range(1)),
-        || lazy_mmu::flush_tlb_kernel_pgtable::<Sim>(range(1)),
-        lazy_mmu::flush_tlb_all::<Sim>,
+        || flush_tlb_kernel_range::<Sim>(range(1)),
+        || flush_tlb_kernel_pgtable::<Sim>(range(1)),
+        flush_tlb_all::<Sim>,
         || {
             with::<Sim, _>(|mmu| {
                 mmu.flush_tlb_kernel_range(range(1));
@@ -339,7 +315,7 @@ fn b21_in_an_interrupt_the_threads_pair_stays_pending() {
     with::<Sim, _>(|mmu| {
         mmu.write(&slot, KERNEL);
         interrupt(|| {
-            lazy_mmu::flush_tlb_all::<Sim>();
+            flush_tlb_all::<Sim>();
             with::<Sim, _>(|inner| {
                 inner.flush_tlb_all();
             });
@@ -360,13 +336,13 @@ fn what_was_unmapped_is_had_back_after_its_invalidation() {
     }
     impl Drop for Buffer {
         fn drop(&mut self) {
-            lazy_mmu::sim::execute(lazy_mmu::sim::Event::Interrupt);
+            execute(Event::Interrupt);
         }
     }
 
     let [one, two] = slots::<2>();
-    one.store(DIRTY, Ordering::Relaxed);
-    two.store(DIRTY + 0x1000, Ordering::Relaxed);
+    one.put(DIRTY);
+    two.put(DIRTY + 0x1000);
     with::<Sim, _>(|mmu| {
         let first = mmu.unmap(&one, range(1));
         let second = Granule::Kib4.range(BASE + 0x1000, 1).unwrap();
@@ -381,22 +357,18 @@ fn what_was_unmapped_is_had_back_after_its_invalidation() {
 
     // Dropped, it is invalidated before its value is dropped.
     let table = slots::<4>();
-    table[2].store(DIRTY, Ordering::Relaxed);
+    table[2].put(DIRTY);
     with::<Sim, _>(|mmu| {
         let buffer = Buffer([1; 4]);
         drop(mmu.unmap_range_into(&table, range(4), buffer));
     });
-    let order: Vec<_> = lazy_mmu::sim::take_trace();
-    let freed = order
-        .iter()
-        .position(|it| *it == lazy_mmu::sim::Event::Interrupt);
-    let completed = order
-        .iter()
-        .position(|it| *it == lazy_mmu::sim::Event::DsbIsh);
+    let order: Vec<_> = take_trace();
+    let freed = order.iter().position(|it| *it == Event::Interrupt);
+    let completed = order.iter().position(|it| *it == Event::DsbIsh);
     assert!(completed < freed && completed.is_some(), "{order:?}");
 
     // Many at once, with their entries and without; and a table, whose walks are forgotten too.
-    table[2].store(DIRTY, Ordering::Relaxed);
+    table[2].put(DIRTY);
     with::<Sim, _>(|mmu| {
         let entries = mmu
             .unmap_range_into(&table, range(4), [1; 4])
@@ -427,18 +399,16 @@ fn what_was_unmapped_and_forgotten_is_not_to_be_had() {
             panic!("provoked");
         });
     };
-    assert!(std::panic::catch_unwind(panics).is_err());
+    assert!(unwinds(panics));
     assert_eq!(trace(), "(SDtdRdI)");
 }
 
 #[test]
 fn a_panic_of_a_descriptor_loses_no_pair() {
-    use std::cell::Cell;
-
     /// Panics when it is asked for its bits once more.
     #[derive(Clone, Copy)]
     struct Once<'c>(&'c Cell<u32>);
-    impl lazy_mmu::Descriptor for Once<'_> {
+    impl Descriptor for Once<'_> {
         fn bits(self) -> u64 {
             self.0.set(self.0.get() - 1);
             KERNEL.0
@@ -451,7 +421,7 @@ fn a_panic_of_a_descriptor_loses_no_pair() {
         }
     }
     let [slot] = slots::<1>();
-    slot.store(KERNEL.0, Ordering::Relaxed);
+    slot.put(KERNEL.0);
     // Each is asked once, of the current and of the new one.
     let asked = Cell::new(2);
     assert!(update::compare_exchange::<Sim, _>(&slot, Once(&asked), Once(&asked)).is_ok());
@@ -467,14 +437,12 @@ fn a_panic_of_a_descriptor_loses_no_pair() {
 /// In the EL2 regime the bit of AP[1] is set in every leaf: by the rule of EL1 it would be a user's.
 #[test]
 fn the_regime_of_a_leaf_decides() {
-    use lazy_mmu::aarch64::descriptor::{EL2_DATA, El2Leaf};
-
     let [slot] = slots::<1>();
     let leaf = El2Leaf::page(0x4000_0000, EL2_DATA & !ACCESSED);
-    slot.store(leaf.0, Ordering::Relaxed);
+    slot.put(leaf.0);
     with::<Sim, _>(|mmu| assert!(mmu.set_access_flags(&slot, El2Leaf(ACCESSED), 0)));
     assert_eq!(trace(), "(SDI)");
-    slot.store(leaf.0 & !VALID, Ordering::Relaxed);
+    slot.put(leaf.0 & !VALID);
     with::<Sim, _>(|mmu| mmu.set_memory_valid(std::slice::from_ref(&slot), range(1), true));
     assert!(is_settled(&slot));
     assert_eq!(trace(), "(SDI)");
@@ -485,7 +453,7 @@ fn invalid_entries_are_left_alone() {
     let [slot] = slots::<1>();
     // What software keeps in an invalid entry.
     let swap = 0x0123_4567_89ab_0c00;
-    slot.store(swap, Ordering::Relaxed);
+    slot.put(swap);
     assert_eq!(update::set_wrprotect::<Sim>(&slot, SOFTWARE_DIRTY), swap);
     assert_eq!(update::test_and_clear_young::<Sim>(&slot), swap);
     assert!(!update::set_access_flags::<Sim, _>(
@@ -493,20 +461,18 @@ fn invalid_entries_are_left_alone() {
         Leaf(DIRTY),
         SOFTWARE_DIRTY
     ));
-    assert_eq!(slot.load(Ordering::Relaxed), swap);
+    assert_eq!(slot.get(), swap);
     assert_eq!(trace(), "");
 }
 
 #[test]
 fn an_eager_backend_invalidates_and_splits_as_the_other() {
-    use lazy_mmu::Eager;
-
     let [parent] = slots::<1>();
     let children = slots::<2>();
     with::<Eager<Sim>, _>(|mmu| {
         mmu.flush_tlb_kernel_range(range(2));
         mmu.unmap_table(&parent, range(1)).invalidate(mmu);
-        parent.store(BLOCK, Ordering::Relaxed);
+        parent.put(BLOCK);
         // SAFETY: nothing walks them.
         let old =
             unsafe { mmu.split_block(&parent, &children, Table::at(0x4800_0000), |_, _| KERNEL) };
@@ -520,17 +486,17 @@ fn an_eager_backend_invalidates_and_splits_as_the_other() {
 #[test]
 fn break_before_make_is_in_order() {
     let [slot] = slots::<1>();
-    slot.store(DIRTY, Ordering::Relaxed);
+    slot.put(DIRTY);
     with::<Sim, _>(|mmu| {
         let old = mmu.break_before_make(&slot, range(1), |old| {
-            assert_eq!(slot.load(Ordering::Relaxed), 0, "broken");
+            assert_eq!(slot.get(), 0, "broken");
             assert_eq!(trace(), "(SDTdRdI");
             Leaf(old ^ 0x1000)
         });
         assert_eq!(old, DIRTY);
     });
     assert_eq!(trace(), "SDI)");
-    assert_eq!(slot.load(Ordering::Relaxed), DIRTY ^ 0x1000);
+    assert_eq!(slot.get(), DIRTY ^ 0x1000);
 }
 
 #[test]
@@ -549,27 +515,21 @@ fn b23_a_block_is_split_children_first() {
         assert_eq!(trace(), "(SSSSSSSSDS");
     });
     assert_eq!(trace(), "DI)");
-    assert_eq!(children[7].load(Ordering::Relaxed), KERNEL.0 + 0x7000);
+    assert_eq!(children[7].get(), KERNEL.0 + 0x7000);
 }
 
 #[test]
 fn b24_valid_needs_the_pair_only_and_invalid_an_invalidation() {
     let table = slots::<3>();
-    for slot in &table {
-        slot.store(DIRTY & !VALID, Ordering::Relaxed);
-    }
+    fill(&table, DIRTY & !VALID);
     with::<Sim, _>(|mmu| {
         mmu.set_memory_valid(&table, range(3), true);
-        assert!(table.iter().all(|it| it.load(Ordering::Relaxed) == DIRTY));
+        assert!(table.iter().all(|it| it.get() == DIRTY));
     });
     assert_eq!(trace(), "(SSSDI)");
     with::<Sim, _>(|mmu| {
         mmu.set_memory_valid(&table, range(3), false);
-        assert!(
-            table
-                .iter()
-                .all(|it| it.load(Ordering::Relaxed) == DIRTY & !VALID)
-        );
+        assert!(table.iter().all(|it| it.get() == DIRTY & !VALID));
     });
     assert_eq!(trace(), "(SSSDTTTdRdI)");
 }
@@ -585,11 +545,11 @@ fn b24_what_is_observed_is_what_is_stored() {
             (DIRTY & !VALID, true),
             (DIRTY & !VALID, false),
         ] {
-            slot.store(old, Ordering::Relaxed);
+            slot.put(old);
             take_trace();
             mmu.set_memory_valid(std::slice::from_ref(&slot), range(1), valid);
             let value = if valid { DIRTY } else { DIRTY & !VALID };
-            assert_eq!(slot.load(Ordering::Relaxed), value);
+            assert_eq!(slot.get(), value);
             let slot = &raw const slot as usize;
             assert_eq!(take_trace()[0], Event::Store { slot, value });
         }

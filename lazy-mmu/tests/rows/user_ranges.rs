@@ -1,13 +1,7 @@
 //! Row B36: user ranges, by their ASID, on all CPUs or on one.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, USER_DATA, VALID};
-use lazy_mmu::aarch64::{self, Form, Granule, Tlbi};
-use lazy_mmu::sim::{Event, Sim, is_settled, take_trace};
-use lazy_mmu::{Backend, Scope, VirtualRange, gather, invalidate, with};
-
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
+use lazy_mmu::aarch64::{Form, Tlbi};
+use lazy_mmu_testing::prelude::*;
 
 const START: u64 = 0x0000_7fff_1234_5000;
 /// All bits of an ASID, and none of the highest, so that a shift by one is seen.
@@ -41,7 +35,7 @@ fn sequence() -> (Vec<Event>, String) {
     let is_tlbi = |it: &Event| matches!(it, Event::TlbiForm(_) | Event::TlbiAll | Event::Tlbi(_));
     let tlbis = trace.iter().copied().filter(is_tlbi).collect();
     trace.retain(|it| !is_tlbi(it));
-    (tlbis, crate::letters::letters(&trace))
+    (tlbis, letters(&trace))
 }
 
 const BROADCAST: &str = "DdRdI";
@@ -98,13 +92,13 @@ for_both_storages! {
             run(&slot, range(1));
             let expected = (vec![page(0, false, false)], BROADCAST.to_owned());
             assert_eq!(sequence(), expected, "{way}, on all CPUs");
-            slot.store(USERS.0, Ordering::Relaxed);
+            slot.put(USERS.0);
             run(&slot, here(range(1)));
             let expected = (vec![page(0, false, true)], LOCAL.to_owned());
             assert_eq!(sequence(), expected, "{way}, on this CPU");
             // The same addresses of every address space.
             let all = Granule::Kib4.range(START, 1).unwrap();
-            slot.store(USERS.0, Ordering::Relaxed);
+            slot.put(USERS.0);
             run(&slot, all);
             assert_eq!(sequence(), (vec![Event::Tlbi(START)], BROADCAST.to_owned()), "{way}");
         }
@@ -243,7 +237,7 @@ fn b36_local_and_broadcast_in_one_gather_are_broadcast() {
 #[test]
 fn b36_a_local_invalidation_settles_what_is_pending() {
     let [kernel, user] = slots();
-    user.store(USERS.0, Ordering::Relaxed);
+    user.put(USERS.0);
     with::<Sim, _>(|mmu| {
         mmu.write(&kernel, KERNEL);
         mmu.unmap(&user, here(range(1))).invalidate(mmu);

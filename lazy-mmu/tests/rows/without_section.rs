@@ -1,22 +1,6 @@
 //! Rows P10 and P11: sections without their level, and code that has no section in hand.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table};
-use lazy_mmu::aarch64::{self, Granule};
-use lazy_mmu::sim::{bits, interrupt, is_pending, is_settled};
-use lazy_mmu::{
-    Backend, Bits, Dynamic, LazyMmu, Nesting, Task, View, VirtualRange, link_table, paused, with,
-    write, write_range,
-};
-
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
-
-const LINK: Table = Table::at(0x4800_0000);
-
-fn range(pages: u64) -> VirtualRange {
-    Granule::Kib4.range(0xffff_8000_0000_0000, pages).unwrap()
-}
+use lazy_mmu_testing::prelude::*;
 
 /// A walk in progress, as a kernel has it: with the section in it, and where it is.
 struct Walk<'w, 's, B: Backend> {
@@ -67,8 +51,7 @@ fn hand_on<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, table: &[AtomicU
 for_both_storages! {
     fn p10_a_section_is_handed_on_without_its_level<B>() {
         let table = slots::<4>();
-        // SAFETY: the only handle of this task.
-        let mut task = unsafe { Task::<B>::current() };
+        let mut task = task::<B>();
         let mut outer = task.enter();
         hand_on(&mut outer, &table);
         assert!(is_pending::<B>(), "deferred into the section");
@@ -88,15 +71,11 @@ for_both_storages! {
         assert_eq!(trace(), "{[SDISDISDISDI]}");
         with::<B, _>(|_| interrupt(|| with::<B, _>(|mmu| hand_on(mmu, &table))));
         assert_eq!(trace(), "({[SDISDISDISDI]})", "on top of a section too");
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
-}
 
-for_both_storages! {
     fn p10_what_is_done_through_it_is_done_in_the_section<B>() {
         let [one, two] = slots();
-        // SAFETY: the only handle of this task.
-        let mut task = unsafe { Task::<B>::current() };
+        let mut task = task::<B>();
         let mut outer = task.enter();
         outer.write(&one, KERNEL);
         let mut erased = outer.erase();
@@ -111,7 +90,6 @@ for_both_storages! {
         assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::OWNED).union(Bits::PENDING));
         drop(outer);
         assert_eq!(trace(), "(SDISDI<SDI>|SDI/SDI)");
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
 }
 
@@ -124,9 +102,6 @@ type Function = (
 );
 
 fn functions<B: Backend>() -> [Function; 8] {
-    fn page(i: usize) -> Leaf {
-        Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA)
-    }
     [
         (
             "unmap",
@@ -166,7 +141,7 @@ fn functions<B: Backend>() -> [Function; 8] {
                 let old =
                     aarch64::break_before_make::<B, _>(&t[0], range(1), |old| Leaf(old ^ 4096));
                 assert_eq!(old, KERNEL.0);
-                assert_eq!(t[0].load(Ordering::Relaxed), KERNEL.0 ^ 4096);
+                assert_eq!(t[0].get(), KERNEL.0 ^ 4096);
             },
             "SDTdRdISDI",
             "SDTdRdIS",
@@ -175,7 +150,7 @@ fn functions<B: Backend>() -> [Function; 8] {
             "link_table",
             |t| {
                 link_table::<B, _>(&t[0], LINK, &t[1..], |_| USERS);
-                assert_eq!(t[0].load(Ordering::Relaxed), LINK.0);
+                assert_eq!(t[0].get(), LINK.0);
             },
             "SSSDSDI",
             "SSSDS",
@@ -201,9 +176,7 @@ for_both_storages! {
             let table = slots::<4>();
             let [of_thread] = slots();
             let filled = || {
-                for slot in &table {
-                    slot.store(KERNEL.0, Ordering::Relaxed);
-                }
+                fill(&table, KERNEL.0);
             };
             filled();
             run(&table);

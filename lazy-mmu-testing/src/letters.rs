@@ -6,7 +6,7 @@ use lazy_mmu::sim::Event;
 /// `S` store, `D` `dsb ishst`, `I` `isb`, `T` TLBI by address, `t` with the tables, `A` of
 /// everything, `d` `dsb ish`, `(` `<` `[` enter Outermost, Nested, Inert, `)` `>` `]` the leaves,
 /// `|` an outermost pause, `/` its resume, `-` a pause that changes nothing, `{` `}` an interrupt.
-pub(crate) fn letters(events: &[Event]) -> String {
+pub fn letters(events: &[Event]) -> String {
     events
         .iter()
         .map(|event| match event {

@@ -4,16 +4,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::program::{End, Op};
+use lazy_mmu::raw::Kind;
 
-/// What is open, from the outside in.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Open {
-    /// A section that took effect. Forgotten ones stay until a section around them is left.
-    Section,
-    /// A pause that took effect.
-    Pause,
-}
+use crate::program::{End, Op, Scope};
 
 /// What is in hand.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,8 +29,9 @@ struct InHand {
 
 #[derive(Default)]
 struct Model {
-    /// Numbered in the order in which it was opened.
-    open: BTreeMap<usize, Open>,
+    /// The sections and pauses that took effect, numbered in the order in which they were opened.
+    /// A forgotten section stays until a section around it is left.
+    open: BTreeMap<usize, Scope>,
     next: usize,
     /// A store awaits its pair.
     pending: bool,
@@ -56,15 +50,8 @@ struct Left {
     by_bits: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
-    Outermost,
-    Nested,
-    Inert,
-}
-
 /// The trace of `program`.
-pub(crate) fn run(program: &[Op]) -> String {
+pub fn run(program: &[Op]) -> String {
     let mut model = Model::default();
     model.ops(Hand::Handle, program);
     model.heal();
@@ -74,11 +61,11 @@ pub(crate) fn run(program: &[Op]) -> String {
 
 impl Model {
     fn paused(&self) -> bool {
-        self.open.values().any(|it| *it == Open::Pause)
+        self.open.values().any(|it| *it == Scope::Pause)
     }
 
     fn in_section(&self) -> bool {
-        self.open.values().any(|it| *it == Open::Section)
+        self.open.values().any(|it| *it == Scope::Section)
     }
 
     /// S01 to S03, S14, C01.
@@ -86,7 +73,7 @@ impl Model {
         self.interrupts == 0 && self.in_section() && !self.paused()
     }
 
-    fn open(&mut self, what: Open) {
+    fn open(&mut self, what: Scope) {
         self.open.insert(self.next, what);
         self.next += 1;
     }
@@ -108,11 +95,13 @@ impl Model {
             match op {
                 Op::Store(needs_pair) => self.store(hand, *needs_pair),
                 Op::Flush => self.flush(),
-                Op::Section(ops, end) => self.section(hand, ops, *end),
-                Op::Unknowing(ops, _) => self.section(Hand::Nothing, ops, End::Leave),
-                Op::Join(ops, _) => self.join(ops),
-                Op::Pause(ops, _) => self.pause(hand, ops),
-                Op::Interrupt(ops) => {
+                Op::Scope(Scope::Section, ops, end) => self.section(hand, ops, *end),
+                Op::Scope(Scope::Unknowing, ops, _) => {
+                    self.section(Hand::Nothing, ops, End::Leave);
+                }
+                Op::Scope(Scope::Join, ops, _) => self.join(ops),
+                Op::Scope(Scope::Pause, ops, _) => self.pause(hand, ops),
+                Op::Scope(Scope::Interrupt, ops, _) => {
                     self.trace.push('{');
                     self.interrupts += 1;
                     self.ops(Hand::Nothing, ops);
@@ -165,7 +154,7 @@ impl Model {
         let first = self.next;
         // While the mode is paused nothing is opened.
         if kind != Kind::Inert && !self.paused() {
-            self.open(Open::Section);
+            self.open(Scope::Section);
         }
         let in_hand = InHand {
             inert: kind == Kind::Inert,
@@ -205,7 +194,7 @@ impl Model {
         }
         // S20: with the forgotten ones inside. A pause around the heal stays.
         self.open
-            .retain(|number, what| *what == Open::Pause || !inside.contains(number));
+            .retain(|number, what| *what == Scope::Pause || !inside.contains(number));
         self.settle();
         self.trace.push(match kind {
             Kind::Outermost => ')',
@@ -234,7 +223,7 @@ impl Model {
         if effective {
             self.settle();
             self.trace.push('|');
-            self.open(Open::Pause);
+            self.open(Scope::Pause);
         } else {
             self.trace.push('-');
         }
