@@ -7,8 +7,10 @@
     reason = "a test panics where something is wrong"
 )]
 
+mod changed;
 mod hosted;
 mod letters;
+mod panicky;
 pub mod prelude;
 pub mod program;
 pub mod reference;

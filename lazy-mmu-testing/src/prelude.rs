@@ -13,6 +13,8 @@ pub use lazy_mmu::sim::Event;
 pub use lazy_mmu::sim::{self, *};
 pub use lazy_mmu::*;
 
+pub use crate::changed::*;
 pub use crate::for_both_storages;
 pub use crate::hosted::*;
 pub use crate::letters::letters;
+pub use crate::panicky::*;

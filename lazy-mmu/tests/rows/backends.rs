@@ -75,17 +75,11 @@ unsafe impl Machine for Interprocessor {
 
 #[test]
 fn k08_a_kernel_that_shoots_down_by_interrupt_is_given_ranges_and_names_no_instruction() {
-    struct Kernel;
-    // SAFETY: as for `Mine`.
-    unsafe impl Backend for Kernel {
-        type Storage = OwnByte;
+    struct ByInterrupt;
+    type Kernel = Changed<ByInterrupt>;
+    impl Change for ByInterrupt {
+        type Inner = Mine;
         type Machine = Interprocessor;
-        fn current() -> OwnByte {
-            Mine::current()
-        }
-        fn in_interrupt() -> bool {
-            false
-        }
     }
 
     let [page, table, far] = slots::<3>();
@@ -149,19 +143,11 @@ mod before_the_first_task {
     }
 
     /// `Aarch64<Checked>` with the barriers of the simulated machine.
-    struct Hosted;
-    // SAFETY: the bits and the interrupt test are `Checked`'s, the rest is `Sim`'s.
-    unsafe impl Backend for Hosted {
-        type Storage = <Aarch64<Checked> as Backend>::Storage;
+    struct OnHost;
+    type Hosted = Changed<OnHost>;
+    impl Change for OnHost {
+        type Inner = Aarch64<Checked>;
         type Machine = Sim;
-
-        fn current() -> Self::Storage {
-            Aarch64::<Checked>::current()
-        }
-
-        fn in_interrupt() -> bool {
-            Aarch64::<Checked>::in_interrupt()
-        }
     }
 
     #[lazy_mmu(backend = Hosted, mmu)]

@@ -24,10 +24,6 @@ fn point() {
     }
 }
 
-/// Bits with such points around each access.
-#[derive(Clone, Copy, PartialEq)]
-struct Accessed<S>(S);
-
 fn around<R>(access: impl FnOnce() -> R) -> R {
     point();
     let result = access();
@@ -35,40 +31,25 @@ fn around<R>(access: impl FnOnce() -> R) -> R {
     result
 }
 
-impl<S: Storage> Storage for Accessed<S> {
-    fn inert() -> Self {
-        Self(S::inert())
+/// The backend `B` with such points around each access of the bits, and each barrier.
+struct Points<B>(PhantomData<B>);
+type Excepted<B> = Changed<Points<B>>;
+
+impl<B: Backend> Change for Points<B> {
+    type Inner = B;
+    type Machine = Wrapped<Self>;
+
+    fn look(look: impl FnOnce() -> Bits) -> Bits {
+        around(look)
     }
-    fn load(self) -> Bits {
-        around(|| self.0.load())
-    }
-    unsafe fn set(self, seen: Bits, bits: Bits) {
-        // SAFETY: passed on.
-        around(|| unsafe { self.0.set(seen, bits) });
-    }
-    unsafe fn clear(self, seen: Bits, bits: Bits) {
-        // SAFETY: passed on.
-        around(|| unsafe { self.0.clear(seen, bits) });
+
+    fn change(change: impl FnOnce()) {
+        around(change);
     }
 }
-
-/// The backend `B` with such points.
-struct Excepted<B>(PhantomData<B>);
 
 // SAFETY: all that it does is `B`'s.
-unsafe impl<B: Backend> Backend for Excepted<B> {
-    type Storage = Accessed<B::Storage>;
-    type Machine = Wrapped<Self>;
-    fn current() -> Self::Storage {
-        Accessed(B::current())
-    }
-    fn in_interrupt() -> bool {
-        B::in_interrupt()
-    }
-}
-
-// SAFETY: as above.
-unsafe impl<B: Backend> Wrapper for Excepted<B> {
+unsafe impl<B: Backend> Wrapper for Points<B> {
     type Inner = B;
     fn barrier() {
         around(B::Machine::barrier);

@@ -8,20 +8,12 @@ thread_local! {
 }
 
 /// `Sim`, with preemption disabled while stores are deferred.
-struct NoPreemption;
+struct Hooks;
+type NoPreemption = Changed<Hooks>;
 
-// SAFETY: everything is `Sim`'s but the hooks, which touch no bits.
-unsafe impl Backend for NoPreemption {
-    type Storage = Flags;
+impl Change for Hooks {
+    type Inner = Sim;
     type Machine = Sim;
-
-    fn current() -> Flags {
-        Sim::current()
-    }
-
-    fn in_interrupt() -> bool {
-        Sim::in_interrupt()
-    }
 
     const HAS_HOOKS: bool = true;
 
@@ -31,7 +23,7 @@ unsafe impl Backend for NoPreemption {
 
     fn mode_ends() {
         // What was pending has had its pair; and below zero this would panic.
-        assert!(!Sim::current().load().contains(Bits::PENDING));
+        assert!(!is_pending::<Sim>());
         DISABLED.set(DISABLED.get() - 1);
     }
 }
@@ -119,51 +111,29 @@ fn k04_exceptions_where_the_mode_changes() {
         static DEPTH: Cell<u32> = const { Cell::new(0) };
     }
 
-    /// The bits, with an exception behind each change.
-    #[derive(Clone, Copy, PartialEq)]
-    struct Interrupted(Flags);
+    /// `Sim`, with an exception behind each change of the bits.
+    struct Exceptions;
+    type Faulting = Changed<Exceptions>;
 
-    impl Storage for Interrupted {
-        fn inert() -> Self {
-            Self(Storage::inert())
-        }
-        fn load(self) -> Bits {
-            self.0.load()
-        }
-        unsafe fn set(self, seen: Bits, bits: Bits) {
-            // SAFETY: passed on.
-            unsafe { self.0.set(seen, bits) };
-            if let Some(handler) = HANDLER.take() {
-                handler();
-            }
-        }
-        unsafe fn clear(self, seen: Bits, bits: Bits) {
-            // SAFETY: passed on.
-            unsafe { self.0.clear(seen, bits) };
-            if let Some(handler) = HANDLER.take() {
-                handler();
-            }
-        }
-    }
-
-    struct Faulting;
-
-    // SAFETY: as for `NoPreemption`.
-    unsafe impl Backend for Faulting {
-        type Storage = Interrupted;
+    impl Change for Exceptions {
+        type Inner = Sim;
         type Machine = Sim;
-        fn current() -> Interrupted {
-            Interrupted(Sim::current())
-        }
-        fn in_interrupt() -> bool {
-            Sim::in_interrupt()
-        }
+
         const HAS_HOOKS: bool = true;
+
         fn mode_begins() {
             DEPTH.set(DEPTH.get() + 1);
         }
+
         fn mode_ends() {
             DEPTH.set(DEPTH.get().checked_sub(1).expect("it has begun before"));
+        }
+
+        fn change(change: impl FnOnce()) {
+            change();
+            if let Some(handler) = HANDLER.take() {
+                handler();
+            }
         }
     }
 
@@ -289,29 +259,12 @@ fn k04_every_short_program() {
 #[test]
 fn c15_backends_that_share_bits_have_the_same_hooks() {
     /// Another backend for the bits of `NoPreemption`, with its hooks.
-    struct Twin;
-    // SAFETY: everything is `NoPreemption`'s.
-    unsafe impl Backend for Twin {
-        type Storage = Flags;
+    struct Same;
+    type Twin = Changed<Same>;
+
+    impl Change for Same {
+        type Inner = NoPreemption;
         type Machine = Sim;
-
-        fn current() -> Flags {
-            NoPreemption::current()
-        }
-
-        fn in_interrupt() -> bool {
-            NoPreemption::in_interrupt()
-        }
-
-        const HAS_HOOKS: bool = NoPreemption::HAS_HOOKS;
-
-        fn mode_begins() {
-            NoPreemption::mode_begins();
-        }
-
-        fn mode_ends() {
-            NoPreemption::mode_ends();
-        }
     }
 
     with::<NoPreemption, _>(|_| {

@@ -7,16 +7,12 @@ std::thread_local! {
 }
 
 /// A kernel in which disabled softirqs count as an interrupt. A task enables them where it likes.
-struct Softirqs;
+struct DisabledSoftirqs;
+type Softirqs = Changed<DisabledSoftirqs>;
 
-// SAFETY: everything is `Sim`'s, and the test is true in more contexts than interrupts.
-unsafe impl Backend for Softirqs {
-    type Storage = Flags;
+impl Change for DisabledSoftirqs {
+    type Inner = Sim;
     type Machine = Sim;
-
-    fn current() -> Flags {
-        Sim::current()
-    }
 
     fn in_interrupt() -> bool {
         SOFTIRQS_DISABLED.get() || Sim::in_interrupt()

@@ -1,6 +1,5 @@
 //! Row S27: a section that joins the one that is open.
 
-use lazy_mmu::Event;
 use lazy_mmu_testing::prelude::*;
 
 /// A function that stores once, in a section that joins.
@@ -287,16 +286,12 @@ thread_local! {
 }
 
 /// `Sim`, in a context that may count as an interrupt; it counts the sections that are entered.
-struct Softirqs;
+struct Counting;
+type Softirqs = Changed<Counting>;
 
-// SAFETY: everything is `Sim`'s, and the test is true in more contexts than interrupts.
-unsafe impl Backend for Softirqs {
-    type Storage = <Sim as Backend>::Storage;
+impl Change for Counting {
+    type Inner = Sim;
     type Machine = Wrapped<Self>;
-
-    fn current() -> Self::Storage {
-        Sim::current()
-    }
 
     fn in_interrupt() -> bool {
         CONTEXT_IS_INERT.get() || Sim::in_interrupt()
@@ -304,11 +299,11 @@ unsafe impl Backend for Softirqs {
 }
 
 // SAFETY: the machine is `Sim`'s.
-unsafe impl Wrapper for Softirqs {
+unsafe impl Wrapper for Counting {
     type Inner = Sim;
 
-    fn observe(event: Event) {
-        if let Event::Enter(Kind::Outermost | Kind::Nested | Kind::Inert) = event {
+    fn observe(event: lazy_mmu::Event) {
+        if let lazy_mmu::Event::Enter(_) = event {
             ENTERED.set(ENTERED.get() + 1);
         }
         Sim::observe(event);

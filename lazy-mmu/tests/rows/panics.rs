@@ -2,46 +2,6 @@
 
 use lazy_mmu_testing::prelude::*;
 
-std::thread_local! {
-    /// How many calls of a descriptor's methods, or of a closure, are left before one panics.
-    static LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
-}
-
-/// A call of the user's code.
-fn called() {
-    let left = LEFT.get();
-    assert_ne!(left, 0, "provoked");
-    LEFT.set(left - 1);
-}
-
-/// A valid kernel leaf, or whatever else its bits are, each of whose methods may panic.
-#[derive(Clone, Copy)]
-struct Panicky(u64);
-
-impl Descriptor for Panicky {
-    fn bits(self) -> u64 {
-        called();
-        self.0
-    }
-
-    fn needs_barrier(self) -> bool {
-        called();
-        self.0 & VALID != 0
-    }
-
-    fn points_to_table(self) -> bool {
-        called();
-        false
-    }
-}
-
-impl LeafDescriptor for Panicky {
-    fn leaf(bits: u64) -> Self {
-        called();
-        Self(bits)
-    }
-}
-
 const PAGE: u64 = Leaf::page(0x4000_0000, KERNEL_DATA).0;
 const READ_ONLY_PAGE: u64 = PAGE | READ_ONLY;
 
@@ -191,9 +151,7 @@ for_both_storages! {
                 for panics_at in (0..).step_by(STEP) {
                     let table = slots::<16>();
                     fill(&table, op.1);
-                    LEFT.set(panics_at);
-                    let result = catch_unwind(AssertUnwindSafe(|| run(&table, &op)));
-                    LEFT.set(usize::MAX);
+                    let panicked = panics_after(panics_at, || run(&table, &op));
                     let what = format!("{} {place}, panic at call {panics_at}", op.0);
                     for slot in &table {
                         // (A descriptor that was cleared needs no pair; a block's children are in
@@ -203,7 +161,7 @@ for_both_storages! {
                     }
                     assert_eq!(bits::<B>(), Bits::EMPTY, "{what}");
                     trace();
-                    if result.is_ok() {
+                    if !panicked {
                         break;
                     }
                     assert!(panics_at < 200, "{what}: it does not end");
@@ -228,15 +186,12 @@ for_both_storages! {
         interrupt(|| note_stores::<B, _>(fails).unwrap_err());
         assert_eq!(trace(), "{SDI}");
         for panics_at in 0..2 {
-            LEFT.set(panics_at);
-            let panics = || with::<B, _>(|mmu| mmu.note_stores(|| foreign(&slot)));
-            assert!(unwinds(panics));
+            let noted = || with::<B, _>(|mmu| mmu.note_stores(|| foreign(&slot)));
+            assert!(panics_after(panics_at, noted));
             assert_eq!(trace(), ["(DI)", "(SDI)"][panics_at]);
-            LEFT.set(panics_at);
-            let panics = || note_stores::<B, _>(|| foreign(&slot));
-            assert!(unwinds(panics));
+            let noted = || note_stores::<B, _>(|| foreign(&slot));
+            assert!(panics_after(panics_at, noted));
             assert_eq!(trace(), ["DI", "SDI"][panics_at]);
         }
-        LEFT.set(usize::MAX);
     }
 }

@@ -165,40 +165,17 @@ for_both_storages! {
 
 thread_local!(static CHANGES: Cell<usize> = const { Cell::new(0) });
 
-/// `Sim`'s bits, with the read-modify-writes counted.
-#[derive(Clone, Copy, PartialEq)]
-struct Counted(<Sim as Backend>::Storage);
+/// `Sim`, with the read-modify-writes of the bits counted.
+struct Counting;
+type CountingSim = Changed<Counting>;
 
-impl Storage for Counted {
-    fn inert() -> Self {
-        Self(Storage::inert())
-    }
-    fn load(self) -> Bits {
-        self.0.load()
-    }
-    unsafe fn set(self, seen: Bits, bits: Bits) {
-        CHANGES.set(CHANGES.get() + 1);
-        // SAFETY: passed on.
-        unsafe { self.0.set(seen, bits) };
-    }
-    unsafe fn clear(self, seen: Bits, bits: Bits) {
-        CHANGES.set(CHANGES.get() + 1);
-        // SAFETY: passed on.
-        unsafe { self.0.clear(seen, bits) };
-    }
-}
-
-struct CountingSim;
-
-// SAFETY: all but the count is `Sim`'s.
-unsafe impl Backend for CountingSim {
-    type Storage = Counted;
+impl Change for Counting {
+    type Inner = Sim;
     type Machine = Sim;
-    fn current() -> Counted {
-        Counted(Sim::current())
-    }
-    fn in_interrupt() -> bool {
-        Sim::in_interrupt()
+
+    fn change(change: impl FnOnce()) {
+        CHANGES.set(CHANGES.get() + 1);
+        change();
     }
 }
 
@@ -259,38 +236,25 @@ fn b02_stores_by_address_are_the_same() {
     assert_eq!(word, USERS.0);
 }
 
-/// A descriptor that panics when it is asked for its rule.
-#[derive(Clone, Copy)]
-struct Panics;
-
-impl Descriptor for Panics {
-    fn bits(self) -> u64 {
-        KERNEL.0
-    }
-
-    fn needs_barrier(self) -> bool {
-        panic!("provoked")
-    }
-
-    fn points_to_table(self) -> bool {
-        false
-    }
-}
-
 for_both_storages! {
     fn b01_a_descriptor_that_panics_is_not_stored<B>() {
         let table = slots::<1>();
-        let attempts: [&dyn Fn(); 3] = [
-            &|| with::<B, _>(|mmu| mmu.write(&table[0], Panics)),
-            &|| with::<B, _>(|mmu| mmu.write_range(&table, |_| Panics)),
-            &|| write::<B, _>(&table[0], Panics),
+        let leaf = Panicky(KERNEL.0);
+        let attempts: [(&dyn Fn(), &str); 3] = [
+            (&|| with::<B, _>(|mmu| mmu.write(&table[0], leaf)), "()"),
+            (&|| with::<B, _>(|mmu| mmu.write_range(&table, |_| leaf)), "()"),
+            (&|| write::<B, _>(&table[0], leaf), ""),
         ];
-        for attempt in attempts {
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt));
-            assert!(result.is_err());
-            assert_eq!(table[0].get(), 0);
+        for (attempt, expected) in attempts {
+            // It is asked for its bits, for its rule, and whether it links a table.
+            for calls in 0..3 {
+                assert!(panics_after(calls, attempt));
+                assert_eq!((table[0].get(), &*trace()), (0, expected), "{calls} calls");
+            }
+            assert!(!panics_after(3, attempt));
+            assert_eq!(table[0].swap(0, Ordering::Relaxed), KERNEL.0);
+            trace();
         }
-        assert_eq!(trace(), "()()");
     }
 
     fn b09_entries_of_a_range_count_when_it_is_done<B>() {

@@ -1,6 +1,5 @@
 //! A backend that changes one method of another, and what the hosted backend tells of the bits.
 
-use lazy_mmu::Event;
 use lazy_mmu_testing::prelude::*;
 
 thread_local! {
@@ -31,7 +30,7 @@ changes!(ChangesBarrier, barrier());
 changes!(ChangesTableBarrier, table_barrier());
 changes!(ChangesInvalidate, invalidate(&[Invalidation]));
 changes!(ChangesInvalidateAll, invalidate_all());
-changes!(ChangesObserve, observe(Event));
+changes!(ChangesObserve, observe(lazy_mmu::Event));
 
 struct ChangesNothing;
 // SAFETY: everything is `Sim`'s.
@@ -94,16 +93,12 @@ thread_local! {
 }
 
 /// A backend with hooks, and a context of its own.
-struct Hooked;
+struct Hooks;
+type Hooked = Changed<Hooks>;
 
-// SAFETY: the bits are `Sim`'s; the hooks count; the test is true in more contexts.
-unsafe impl Backend for Hooked {
-    type Storage = <Sim as Backend>::Storage;
+impl Change for Hooks {
+    type Inner = Sim;
     type Machine = Sim;
-
-    fn current() -> Self::Storage {
-        Sim::current()
-    }
 
     fn in_interrupt() -> bool {
         CALLS.get() == usize::MAX || Sim::in_interrupt()
