@@ -36,6 +36,14 @@ pub fn page(i: usize) -> Leaf {
     Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA)
 }
 
+/// Those of `bits` that have a 1 at their place in `combination`.
+pub fn chosen<const N: usize>(combination: u32, bits: [u64; N]) -> u64 {
+    let places = bits.iter().zip(0..);
+    places.fold(0, |chosen, (bit, i)| {
+        chosen | (bit * u64::from(combination >> i & 1))
+    })
+}
+
 /// `N` entries of a table.
 pub fn slots<const N: usize>() -> [AtomicU64; N] {
     holding(0)

@@ -48,12 +48,7 @@ for_both_storages! {
 
     fn b04_a_leaf_needs_the_pair_iff_valid_and_not_user<B>() {
         for combination in 0..16 {
-            let rule = [VALID, USER, UXN, PXN];
-            let leaf = rule
-                .iter()
-                .enumerate()
-                .filter(|(i, _)| combination >> i & 1 != 0)
-                .fold(0, |bits, (_, bit)| bits | bit);
+            let leaf = chosen(combination, [VALID, USER, UXN, PXN]);
             let valid_kernel = leaf & VALID != 0 && leaf & USER == 0;
             let by_linux = valid_kernel && leaf & UXN != 0;
             // All other bits must not matter.
@@ -193,17 +188,11 @@ fn b18_once_pending_further_stores_do_no_read_modify_write() {
         }
         assert_eq!(CHANGES.replace(0), 0);
     });
-    assert_eq!(
-        CHANGES.replace(0),
-        1,
-        "leave clears PENDING and ACTIVE, at once"
-    );
+    // Leave clears PENDING and ACTIVE, at once.
+    assert_eq!(CHANGES.replace(0), 1);
     with::<CountingSim, _>(|_| {});
-    assert_eq!(
-        CHANGES.replace(0),
-        2,
-        "nothing stored: ACTIVE set, ACTIVE cleared"
-    );
+    // Nothing was stored: ACTIVE is set, and cleared.
+    assert_eq!(CHANGES.replace(0), 2);
 }
 
 for_both_storages! {
