@@ -118,11 +118,8 @@ fn s22_taking_the_attributes_section_changes_nothing() {
     ] {
         with::<Sim, _>(|mmu| {
             attack(mmu);
-            assert_eq!(
-                bits::<Sim>(),
-                Bits::ACTIVE,
-                "the function's own leave has flushed"
-            );
+            // The function's own leave has flushed.
+            assert_eq!(bits::<Sim>(), Bits::ACTIVE);
         });
         assert_eq!(bits::<Sim>(), Bits::EMPTY);
         // The same where the function's section is the outermost when it is left.

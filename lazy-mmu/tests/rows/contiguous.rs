@@ -129,11 +129,8 @@ fn b32_whole_groups_are_one_operation() {
 
     trace();
     assert!(!groups[0].set_access_flags::<Sim, _>(Leaf(ACCESSED | DBM), 0));
-    assert_eq!(
-        trace(),
-        "S".repeat(16),
-        "nothing is changed, so no pair is due"
-    );
+    // Nothing is changed, so no pair is due.
+    assert_eq!(trace(), "S".repeat(16));
 
     let old = groups[1].get_and_clear::<Sim>();
     assert_eq!(old, leaf(16, MEMBER).0 & !ACCESSED | READ_ONLY);
@@ -142,25 +139,20 @@ fn b32_whole_groups_are_one_operation() {
     // By range: the group, and entries that are in none.
     with::<Sim, _>(|mmu| mmu.unmap_range(&table, pages(0, 32)).invalidate(mmu));
     assert_eq!(values(&table), [0; 32]);
-    assert_eq!(
-        trace(),
-        format!("({}D{}dRdI)", "S".repeat(32), "T".repeat(32))
-    );
+    let (stores, tlbis) = ("S".repeat(32), "T".repeat(32));
+    assert_eq!(trace(), format!("({stores}D{tlbis}dRdI)"));
 }
 
 /// Neither invalid entries nor tables are members, whatever bit 52 is in them.
 #[test]
 fn b32_what_is_in_no_group_changes_alone() {
     let [slot] = slots::<1>();
-    slot.put(CONTIGUOUS | 0x1234_0000);
-    assert_eq!(
-        update::get_and_clear::<Sim>(&slot),
-        CONTIGUOUS | 0x1234_0000
-    );
+    let bits = CONTIGUOUS | 0x1234_0000;
+    slot.put(bits);
+    assert_eq!(update::get_and_clear::<Sim>(&slot), bits);
     // Software's bit of a table descriptor.
     slot.put(0x4000_0003 | CONTIGUOUS);
-    let table = Granule::Kib4.entry(2, BASE).unwrap();
-    with::<Sim, _>(|mmu| mmu.unmap(&slot, table).invalidate(mmu));
+    with::<Sim, _>(|mmu| mmu.unmap(&slot, entry_at(2, 0)).invalidate(mmu));
     slot.put(leaf(0, KERNEL_DATA).0);
     with::<Sim, _>(|mmu| mmu.unmap(&slot, pages(0, 1)).invalidate(mmu));
 }
@@ -174,20 +166,10 @@ fn b32_what_is_no_group_is_refused() {
     assert_eq!(group(0, 16), Ok(16));
     assert_eq!(group(16, 16), Ok(16));
     let expected = Some(16);
-    assert_eq!(
-        group(0, 15),
-        Err(NotAGroup::Length {
-            entries: 15,
-            expected
-        })
-    );
-    assert_eq!(
-        group(0, 32),
-        Err(NotAGroup::Length {
-            entries: 32,
-            expected
-        })
-    );
+    for entries in [15, 32] {
+        let error = NotAGroup::Length { entries, expected };
+        assert_eq!(group(0, entries), Err(error));
+    }
     // Halves of two groups: the address tells.
     let bits = leaf(8, MEMBER).0;
     assert_eq!(group(8, 16), Err(NotAGroup::Entry { index: 0, bits }));

@@ -36,6 +36,23 @@ fn gathered<const N: usize, T>(f: impl FnOnce(&mut Gather<'_, T, Sim>)) -> [Opti
     storage
 }
 
+/// The same where `f` panics.
+fn gathered_until_panic(f: impl FnOnce(&mut Gather<'_, Frame, Sim>)) -> [Option<Frame>; 4] {
+    let mut storage = [const { None }; 4];
+    assert!(unwinds(|| gather::<Sim, _, _>(&mut storage, f)));
+    storage
+}
+
+/// Gathers a kernel's page for each of `ranges`.
+fn unmap_each(ranges: impl IntoIterator<Item = VirtualRange>) {
+    gathered::<40, _>(|gather| {
+        for range in ranges {
+            let slot = AtomicU64::new(KERNEL.0);
+            gather.unmap(&slot, range, drop).unwrap();
+        }
+    });
+}
+
 for_both_storages! {
     fn b34_entries_tables_and_kept_values_are_had_back_after_one_invalidation<B>() {
         let [leaf, block, other] = [KERNEL.0, BLOCK, KERNEL.0].map(AtomicU64::new);
@@ -72,21 +89,15 @@ fn b34_a_full_gather_refuses_before_an_entry_is_cleared() {
         let never = |_| unreachable!("no value is made");
         assert!(gather.unmap(&table[1], page(1), never).is_err());
         let full: Full = gather.unmap_table(&table[2], page(2), never).unwrap_err();
-        assert_eq!(
-            full.to_string(),
-            "the gather is full: flush it before more is taken away"
-        );
-        assert_eq!(
-            gather.withhold(Frame(1), page(3), Scope::PAGES),
-            Err(Frame(1))
-        );
+        let text = "the gather is full: flush it before more is taken away";
+        assert_eq!(full.to_string(), text);
+        let withheld = gather.withhold(Frame(1), page(3), Scope::PAGES);
+        assert_eq!(withheld, Err(Frame(1)));
+        drop(withheld);
         assert_eq!(gather.keep(Frame(2)), Err(Frame(2)));
         assert_eq!(trace(), "");
-        assert_eq!(
-            dropped(),
-            [1, 1, 2, 2],
-            "the caller has them back; and the expected ones"
-        );
+        // The caller has them back; and the expected ones.
+        assert_eq!(dropped(), [1, 1, 2, 2]);
         // What is given back is invalidated when it is dropped, and not before.
         let back = gather.add(added()).unwrap_err();
         assert_eq!((trace().as_str(), dropped().len()), ("", 0));
@@ -158,16 +169,12 @@ fn b34_values_are_dropped_after_the_invalidation() {
 
 #[test]
 fn b34_a_panic_of_the_closure_invalidates_and_loses_nothing() {
-    let table = holding::<2>(KERNEL.0);
-    let mut storage = [const { None }; 4];
-    let panics = || {
-        gather::<Sim, _, ()>(&mut storage, |gather| {
-            gather.unmap(&table[0], page(0), Frame).unwrap();
-            gather.keep(Frame(1)).unwrap();
-            panic!("provoked");
-        });
-    };
-    assert!(unwinds(panics));
+    let [slot] = holding(KERNEL.0);
+    let storage = gathered_until_panic(|gather| {
+        gather.unmap(&slot, page(0), Frame).unwrap();
+        gather.keep(Frame(1)).unwrap();
+        panic!("provoked");
+    });
     assert_eq!(trace(), "SDTdRdI");
     assert_eq!(dropped(), [], "the caller has the values");
     assert_eq!(storage, [Some(Frame(KERNEL.0)), Some(Frame(1)), None, None]);
@@ -176,30 +183,21 @@ fn b34_a_panic_of_the_closure_invalidates_and_loses_nothing() {
 #[test]
 fn b34_a_panic_of_the_function_that_makes_a_value_invalidates_its_entry_too() {
     let table = holding::<3>(KERNEL.0);
-    for with_table in [false, true] {
-        let mut storage = [const { None }; 4];
-        let panics = || {
-            gather::<Sim, _, ()>(&mut storage, |gather| {
-                gather.unmap(&table[0], page(0), Frame).unwrap();
-                let value = |_| panic!("provoked");
-                let _ = if with_table {
-                    gather.unmap_table(&table[1], page(8), value)
-                } else {
-                    gather.unmap(&table[1], page(8), value)
-                };
-            });
-        };
-        assert!(unwinds(panics));
-        let second = if with_table {
-            Event::TlbiTable
-        } else {
-            Event::Tlbi
-        };
-        assert_eq!(
-            invalidated(),
-            [Event::Tlbi(BASE), second(BASE + 8 * 4096)],
-            "the entry is cleared, so it is invalidated"
-        );
+    for (with_table, second) in [
+        (false, Event::Tlbi(BASE + 8 * 4096)),
+        (true, Event::TlbiTable(BASE + 8 * 4096)),
+    ] {
+        let storage = gathered_until_panic(|gather| {
+            gather.unmap(&table[0], page(0), Frame).unwrap();
+            let value = |_| panic!("provoked");
+            let _ = if with_table {
+                gather.unmap_table(&table[1], page(8), value)
+            } else {
+                gather.unmap(&table[1], page(8), value)
+            };
+        });
+        // The entry is cleared, so it is invalidated.
+        assert_eq!(invalidated(), [Event::Tlbi(BASE), second]);
         assert_eq!(table[1].get(), 0);
         assert!(storage[0].is_some() && storage[1].is_none());
     }
@@ -207,30 +205,19 @@ fn b34_a_panic_of_the_function_that_makes_a_value_invalidates_its_entry_too() {
 
 /// The TLBIs of the trace.
 fn invalidated() -> Vec<Event> {
-    let is_tlbi = |it: &Event| {
-        matches!(
-            it,
-            Event::Tlbi(_) | Event::TlbiTable(_) | Event::TlbiForm(_) | Event::TlbiAll
-        )
-    };
+    let is_tlbi = |it: &Event| "TtFA".contains(&letters(&[*it]));
     take_trace().into_iter().filter(is_tlbi).collect()
 }
 
 #[test]
 fn b34_a_panic_of_what_a_flush_calls_leaves_the_others_in_the_storage() {
     let table = holding::<4>(KERNEL.0);
-    let mut storage = [const { None }; 4];
-    let panics = || {
-        gather::<Sim, _, ()>(&mut storage, |gather| {
-            for (slot, number) in table.iter().zip(0..) {
-                gather.unmap(slot, page(number), |_| Frame(number)).unwrap();
-            }
-            gather.flush(|frame| {
-                assert_eq!(frame.0, 0, "provoked, at the second");
-            });
-        });
-    };
-    assert!(unwinds(panics));
+    let storage = gathered_until_panic(|gather| {
+        for (slot, number) in table.iter().zip(0..) {
+            gather.unmap(slot, page(number), |_| Frame(number)).unwrap();
+        }
+        gather.flush(|frame| assert_eq!(frame.0, 0, "provoked, at the second"));
+    });
     assert_eq!(trace(), "SSSSDTTTTdRdI", "once, before the first value");
     assert_eq!(dropped(), [0, 1], "those that the closure has had");
     assert_eq!(storage[2..], [Some(Frame(2)), Some(Frame(3))]);
@@ -239,18 +226,11 @@ fn b34_a_panic_of_what_a_flush_calls_leaves_the_others_in_the_storage() {
 #[test]
 fn b34_each_range_costs_what_its_entries_are() {
     let two = |offset| {
-        let table = holding::<2>(KERNEL.0);
-        gathered::<2, _>(|gather| {
-            gather.unmap(&table[0], range_at(0, 1), drop).unwrap();
-            gather.unmap(&table[1], range_at(offset, 1), drop).unwrap();
-        });
+        unmap_each([range(1), range_at(offset, 1)]);
         trace()
     };
-    assert_eq!(
-        two(MIB),
-        "SSDTTdRdI",
-        "not the 257 pages from one to the other"
-    );
+    // Not the 257 pages from one to the other.
+    assert_eq!(two(MIB), "SSDTTdRdI");
     assert_eq!(two(4096), "SSDTTdRdI", "one a page, though they adjoin");
     assert_eq!(two(0), "SSDTdRdI", "the same page");
     let one = |bits, level| {
@@ -269,11 +249,9 @@ fn b34_each_range_costs_what_its_entries_are() {
     // A block between two pages that adjoin it keeps its own unit.
     let [before, block, behind] = [KERNEL.0, BLOCK, KERNEL.0].map(AtomicU64::new);
     gathered::<3, _>(|gather| {
-        gather
-            .unmap(&before, range_at(2 * MIB - 4096, 1), drop)
-            .unwrap();
+        gather.unmap(&before, page(511), drop).unwrap();
         gather.unmap(&block, entry_at(2, 2 * MIB), drop).unwrap();
-        gather.unmap(&behind, range_at(4 * MIB, 1), drop).unwrap();
+        gather.unmap(&behind, page(1024), drop).unwrap();
     });
     assert_eq!(trace(), "SSSDTTTdRdI");
 }
@@ -282,28 +260,15 @@ fn b34_each_range_costs_what_its_entries_are() {
 fn b34_more_far_ranges_than_it_keeps_apart_are_all_invalidated() {
     // With one page between each two, so that those that are merged stay few.
     for number in [8, 9, 12, 40] {
-        let table = holding::<40>(KERNEL.0);
-        gathered::<40, _>(|gather| {
-            for (slot, i) in table.iter().zip(0..number) {
-                gather.unmap(slot, page(2 * i), drop).unwrap();
-            }
-        });
+        unmap_each((0..number).map(|i| page(2 * i)));
         let trace = take_trace();
+        // One sequence, the last of them merged.
         let merged = 2 * (number - 8) + 1;
-        let tlbis = trace
-            .iter()
-            .filter(|it| matches!(it, Event::Tlbi(_)))
-            .count() as u64;
-        assert_eq!(
-            tlbis,
-            7 + merged,
-            "{number}: one sequence, the last of them merged"
-        );
+        let tlbis = trace.iter().filter(|it| matches!(it, Event::Tlbi(_)));
+        assert_eq!(tlbis.count() as u64, 7 + merged, "{number}");
         for i in 0..number {
-            assert!(
-                trace.contains(&Event::Tlbi(page(2 * i).start())),
-                "{number}: {i}"
-            );
+            let tlbi = Event::Tlbi(page(2 * i).start());
+            assert!(trace.contains(&tlbi), "{number}: {i}");
         }
         assert_eq!(trace.iter().filter(|it| **it == Event::DsbIshst).count(), 1);
     }
@@ -316,12 +281,7 @@ fn b34_more_far_ranges_than_it_keeps_apart_are_all_invalidated() {
     });
     assert_eq!(invalidated(), [Event::Tlbi(0x1_0000), Event::Tlbi(0x2000)]);
     // Backwards, and far apart: everything.
-    let table = holding::<12>(KERNEL.0);
-    gathered::<12, _>(|gather| {
-        for (slot, i) in table.iter().zip((0..12).rev()) {
-            gather.unmap(slot, range_at(i << 30, 1), drop).unwrap();
-        }
-    });
+    unmap_each((0..12).rev().map(|i| range_at(i << 30, 1)));
     assert_eq!(trace(), format!("{}DAdRdI", "S".repeat(12)));
     // What is merged last keeps the widest of the scopes.
     let table = holding::<10>(KERNEL.0);
@@ -333,17 +293,11 @@ fn b34_more_far_ranges_than_it_keeps_apart_are_all_invalidated() {
         gather.unmap(&table[9], page(18), drop).unwrap();
     });
     let tlbis = invalidated();
-    for i in [14, 16, 18] {
-        assert!(
-            tlbis.contains(&Event::TlbiTable(page(i).start())),
-            "{i}: {tlbis:?}"
-        );
-    }
-    for i in 0..7 {
-        assert!(
-            tlbis.contains(&Event::Tlbi(page(2 * i).start())),
-            "{i}: {tlbis:?}"
-        );
+    let (merged, apart) = ([14, 16, 18].map(page), [0, 2, 4, 6, 8, 10, 12].map(page));
+    let merged = merged.iter().map(|it| Event::TlbiTable(it.start()));
+    let apart = apart.iter().map(|it| Event::Tlbi(it.start()));
+    for tlbi in merged.chain(apart) {
+        assert!(tlbis.contains(&tlbi), "{tlbi:?}: {tlbis:?}");
     }
 }
 
@@ -360,11 +314,8 @@ fn b34_more_pages_than_512_together_are_everything() {
     let each = format!("D{}dRdI", "T".repeat(512));
     assert_eq!(sum(&[range_at(0, 256), range_at(8 * MIB, 256)]), each);
     assert_eq!(sum(&[range_at(0, 256), range_at(8 * MIB, 257)]), "DAdRdI");
-    assert_eq!(
-        sum(&[range_at(0, 256), range_at(MIB, 257)]),
-        "DAdRdI",
-        "adjoining"
-    );
+    // Adjoining.
+    assert_eq!(sum(&[range_at(0, 256), range_at(MIB, 257)]), "DAdRdI");
     assert_eq!(sum(&[range_at(0, 256), range_at(MIB, 256)]), each);
 }
 
@@ -427,14 +378,10 @@ for_both_storages! {
 fn b34_an_entry_that_is_refused_leaves_the_others_to_be_invalidated() {
     let table = holding::<2>(KERNEL.0 | CONTIGUOUS);
     table[0].put(KERNEL.0);
-    let mut storage = [const { None }; 2];
-    let refused = || {
-        gather::<Sim, _, ()>(&mut storage, |gather| {
-            gather.unmap(&table[0], page(0), Frame).unwrap();
-            let _ = gather.unmap(&table[1], page(1), Frame);
-        });
-    };
-    assert!(unwinds(refused));
+    let storage = gathered_until_panic(|gather| {
+        gather.unmap(&table[0], page(0), Frame).unwrap();
+        let _ = gather.unmap(&table[1], page(1), Frame);
+    });
     assert_eq!(trace(), "SDTdRdI");
     assert_eq!(table[1].get(), KERNEL.0 | CONTIGUOUS);
     assert!(storage[0].is_some() && storage[1].is_none());
@@ -460,19 +407,16 @@ for_both_storages! {
             Unmapped::<_, B>::withhold(Frame(number), page(number), scope)
         };
         let [slot] = slots();
-        let frame = with::<B, _>(|mmu| {
+        with::<B, _>(|mmu| {
             mmu.write(&slot, KERNEL);
             let withheld = unmapped(1, Scope::PAGES);
             assert_eq!(withheld.range(), page(1));
             assert_eq!(trace(), "(S", "nothing yet");
             let frame = withheld.invalidate(mmu);
             assert!(is_settled(&slot) && !is_pending::<B>());
-            frame
+            assert_eq!((&*trace(), dropped().len(), frame.0), ("DTdRdI", 0, 1));
         });
-        assert_eq!((trace().as_str(), dropped().len()), ("DTdRdI)", 0));
-        assert_eq!(frame, Frame(1));
-        drop(frame);
-        dropped();
+        assert_eq!((&*trace(), dropped()), (")", vec![1]));
         // Without a section; a table.
         drop(unmapped(2, Scope::ALL_LEVELS).invalidate_now());
         assert_eq!((trace().as_str(), dropped()), ("DtdRdI", vec![2]));
@@ -506,10 +450,8 @@ fn b34_a_gather_shows_its_ranges_and_not_its_values() {
     gathered::<2, _>(|gather| {
         gather.withhold(Frame(1), page(0), Scope::PAGES).unwrap();
         let text = format!("{gather:?}");
-        assert!(
-            text.contains("len: 1") && text.contains("0xffff800000000000"),
-            "{text}"
-        );
+        assert!(text.contains("len: 1"), "{text}");
+        assert!(text.contains("0xffff800000000000"), "{text}");
         assert!(!text.contains("Frame"), "{text}");
     });
 }
