@@ -10,64 +10,6 @@ fn page(_: usize) -> Panicky {
     Panicky(PAGE)
 }
 
-type Operation<B> = (
-    &'static str,
-    u64,
-    fn(&[AtomicU64; 16], Option<&mut dyn Section<B>>),
-);
-
-/// The operations of a section, at any level.
-trait Section<B: Backend> {
-    fn write(&mut self, slot: &AtomicU64);
-    fn write_range(&mut self, slots: &[AtomicU64]);
-    fn write_sync(&mut self, slot: &AtomicU64);
-    fn set_access_flags(&mut self, slot: &AtomicU64);
-    fn compare_exchange(&mut self, slot: &AtomicU64);
-    fn break_before_make(&mut self, slot: &AtomicU64);
-    fn link_table(&mut self, slots: &[AtomicU64]);
-    fn split_block(&mut self, slots: &[AtomicU64]);
-    fn note_stores(&mut self, slot: &AtomicU64);
-}
-
-impl<L: Nesting, B: Backend> Section<B> for LazyMmu<'_, L, B> {
-    fn write(&mut self, slot: &AtomicU64) {
-        self.write(slot, Panicky(PAGE));
-    }
-
-    fn write_range(&mut self, slots: &[AtomicU64]) {
-        self.write_range(slots, page);
-    }
-
-    fn write_sync(&mut self, slot: &AtomicU64) {
-        self.write_sync(slot, Panicky(PAGE));
-    }
-
-    fn set_access_flags(&mut self, slot: &AtomicU64) {
-        self.set_access_flags(slot, Panicky(PAGE), 0);
-    }
-
-    fn compare_exchange(&mut self, slot: &AtomicU64) {
-        let _ = self.compare_exchange(slot, Panicky(0), Panicky(PAGE));
-    }
-
-    fn break_before_make(&mut self, slot: &AtomicU64) {
-        self.break_before_make(slot, entry_at(3, 0), |_| page(0));
-    }
-
-    fn link_table(&mut self, slots: &[AtomicU64]) {
-        self.link_table(&slots[0], Table::INVALID, &slots[1..], page);
-    }
-
-    fn split_block(&mut self, slots: &[AtomicU64]) {
-        // SAFETY: nothing walks them.
-        let _ = unsafe { self.split_block(&slots[0], &slots[1..1], Table(3), |_, i| page(i)) };
-    }
-
-    fn note_stores(&mut self, slot: &AtomicU64) {
-        self.note_stores(|| foreign(slot));
-    }
-}
-
 /// Another crate's mapper, which may fail after its store.
 fn foreign(slot: &AtomicU64) {
     called();
@@ -79,80 +21,104 @@ fn foreign(slot: &AtomicU64) {
     called();
 }
 
-/// Each operation that asks the user's code; what the entries hold before it.
-fn operations<B: Backend>() -> Vec<Operation<B>> {
-    let in_hand: [Operation<B>; 9] = [
-        ("write", 0, |t, m| m.unwrap().write(&t[0])),
-        ("write_range", 0, |t, m| m.unwrap().write_range(t)),
-        ("write_sync", 0, |t, m| m.unwrap().write_sync(&t[0])),
-        ("set_access_flags", READ_ONLY_PAGE, |t, m| {
-            m.unwrap().set_access_flags(&t[0]);
-        }),
-        ("compare_exchange", 0, |t, m| {
-            m.unwrap().compare_exchange(&t[0]);
-        }),
-        ("break_before_make", PAGE, |t, m| {
-            m.unwrap().break_before_make(&t[0]);
-        }),
-        ("link_table", 0, |t, m| m.unwrap().link_table(t)),
-        ("split_block", PAGE & !2, |t, m| m.unwrap().split_block(t)),
-        ("note_stores", 0, |t, m| m.unwrap().note_stores(&t[0])),
-    ];
-    let without: [Operation<B>; 6] = [
-        ("write()", 0, |t, _| write::<B, _>(&t[0], Panicky(PAGE))),
-        ("write_sync()", 0, |t, _| {
-            write_sync::<B, _>(&t[0], Panicky(PAGE));
-        }),
-        ("set_access_flags()", READ_ONLY_PAGE, |t, _| {
-            update::set_access_flags::<B, _>(&t[0], Panicky(PAGE), 0);
-        }),
-        ("compare_exchange()", 0, |t, _| {
-            let _ = update::compare_exchange::<B, _>(&t[0], Panicky(0), Panicky(PAGE));
-        }),
-        (
-            "the group's set_access_flags",
-            READ_ONLY_PAGE | CONTIGUOUS,
-            |t, _| {
-                for (slot, i) in t.iter().zip(0..) {
-                    slot.fetch_or(4096 * i, Ordering::Relaxed);
-                }
-                let group = ContiguousGroup::new(Granule::Kib4, 3, t).unwrap();
-                group.set_access_flags::<B, _>(Panicky(PAGE), 0);
-            },
-        ),
-        ("note_stores()", 0, |t, _| {
-            note_stores::<B, _>(|| foreign(&t[0]));
-        }),
-    ];
-    in_hand.into_iter().chain(without).collect()
+/// Each operation that asks the user's code, and what the entries hold before it. Those with `()`
+/// are for code without a section.
+const OPERATIONS: [(&str, u64); 15] = [
+    ("write", 0),
+    ("write_range", 0),
+    ("write_sync", 0),
+    ("set_access_flags", READ_ONLY_PAGE),
+    ("compare_exchange", 0),
+    ("break_before_make", PAGE),
+    ("link_table", 0),
+    ("split_block", PAGE & !2),
+    ("note_stores", 0),
+    ("write()", 0),
+    ("write_sync()", 0),
+    ("set_access_flags()", READ_ONLY_PAGE),
+    ("compare_exchange()", 0),
+    ("note_stores()", 0),
+    (
+        "the group's set_access_flags()",
+        READ_ONLY_PAGE | CONTIGUOUS,
+    ),
+];
+
+/// Runs an operation of a section.
+fn in_hand<L: Nesting, B: Backend>(
+    name: &str,
+    mmu: &mut LazyMmu<'_, L, B>,
+    slots: &[AtomicU64; 16],
+) {
+    let (slot, leaf) = (&slots[0], Panicky(PAGE));
+    match name {
+        "write" => mmu.write(slot, leaf),
+        "write_range" => mmu.write_range(slots, page),
+        "write_sync" => {
+            mmu.write_sync(slot, leaf);
+        }
+        "set_access_flags" => {
+            mmu.set_access_flags(slot, leaf, 0);
+        }
+        "compare_exchange" => {
+            let _ = mmu.compare_exchange(slot, Panicky(0), leaf);
+        }
+        "break_before_make" => {
+            mmu.break_before_make(slot, range(1), |_| page(0));
+        }
+        "link_table" => mmu.link_table(slot, Table::INVALID, &slots[1..], page),
+        "split_block" => {
+            // SAFETY: nothing walks them.
+            let _ = unsafe { mmu.split_block(slot, &slots[1..1], Table(3), |_, i| page(i)) };
+        }
+        "note_stores" => mmu.note_stores(|| foreign(slot)),
+        _ => without::<B>(name, slots),
+    }
+}
+
+/// Runs an operation for code without a section. Those of a section do nothing here.
+fn without<B: Backend>(name: &str, slots: &[AtomicU64; 16]) {
+    let (slot, leaf) = (&slots[0], Panicky(PAGE));
+    match name {
+        "write()" => write::<B, _>(slot, leaf),
+        "write_sync()" => write_sync::<B, _>(slot, leaf),
+        "set_access_flags()" => {
+            update::set_access_flags::<B, _>(slot, leaf, 0);
+        }
+        "compare_exchange()" => {
+            let _ = update::compare_exchange::<B, _>(slot, Panicky(0), leaf);
+        }
+        "note_stores()" => note_stores::<B, _>(|| foreign(slot)),
+        "the group's set_access_flags()" => {
+            for (slot, i) in slots.iter().zip(0..) {
+                slot.fetch_or(4096 * i, Ordering::Relaxed);
+            }
+            let group = ContiguousGroup::new(Granule::Kib4, 3, slots).unwrap();
+            group.set_access_flags::<B, _>(leaf, 0);
+        }
+        _ => assert!(!name.contains("()"), "no such operation: {name}"),
+    }
 }
 
 for_both_storages! {
     fn s30_a_panic_at_any_call_of_the_users_code_loses_no_pair<B>() {
         // Miri takes seconds for the unwinding of a few.
         const STEP: usize = if cfg!(miri) { 16 } else { 1 };
-        type Around<B> = (&'static str, fn(&[AtomicU64; 16], &Operation<B>));
-        let around: [Around<B>; 4] = [
-            ("in a section", |table, op| with::<B, _>(|mmu| (op.2)(table, Some(mmu)))),
-            ("nested", |table, op| {
-                with::<B, _>(|mmu| (op.2)(table, Some(&mut mmu.nest())));
+        type Around = (&'static str, fn(&str, &[AtomicU64; 16]));
+        let around: [Around; 4] = [
+            ("in a section", |op, table| with::<B, _>(|mmu| in_hand(op, mmu, table))),
+            ("nested", |op, table| with::<B, _>(|mmu| in_hand(op, &mut mmu.nest(), table))),
+            ("in an interrupt", |op, table| {
+                interrupt(|| with::<B, _>(|mmu| in_hand(op, mmu, table)));
             }),
-            ("in an interrupt", |table, op| {
-                interrupt(|| with::<B, _>(|mmu| (op.2)(table, Some(mmu))));
-            }),
-            ("outside", |table, op| {
-                if op.0.contains(' ') || op.0.contains('(') {
-                    (op.2)(table, None);
-                }
-            }),
+            ("outside", without::<B>),
         ];
-        for op in operations::<B>() {
+        for (op, before) in OPERATIONS {
             for (place, run) in &around {
                 for panics_at in (0..).step_by(STEP) {
-                    let table = slots::<16>();
-                    fill(&table, op.1);
-                    let panicked = panics_after(panics_at, || run(&table, &op));
-                    let what = format!("{} {place}, panic at call {panics_at}", op.0);
+                    let table = holding::<16>(before);
+                    let panicked = panics_after(panics_at, || run(op, &table));
+                    let what = format!("{op} {place}, panic at call {panics_at}");
                     for slot in &table {
                         // (A descriptor that was cleared needs no pair; a block's children are in
                         // no walker's reach.)
