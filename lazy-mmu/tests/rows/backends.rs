@@ -82,10 +82,7 @@ fn k08_a_kernel_that_shoots_down_by_interrupt_is_given_ranges_and_names_no_instr
         type Machine = Interprocessor;
     }
 
-    let [page, table, far] = slots::<3>();
-    page.put(KERNEL.0);
-    far.put(KERNEL.0);
-    table.put(Table::at(0x4000_0000).0);
+    let [page, far, table] = [KERNEL.0, KERNEL.0, LINK.0].map(AtomicU64::new);
     let block = entry_at(2, 0x20_0000);
     with::<Kernel, _>(|mmu| mmu.unmap(&page, range_at(0, 1)).invalidate(mmu));
     let expected = |range, scope| [Invalidation { range, scope }];
@@ -96,9 +93,8 @@ fn k08_a_kernel_that_shoots_down_by_interrupt_is_given_ranges_and_names_no_instr
     gather::<Kernel, _, _>(&mut values, |gather| {
         let user = range_at(0x100_0000, 1).of_asid(7);
         gather.unmap(&far, user, |old| old).unwrap();
-        gather
-            .withhold(1, range_at(0x1000, 2), Scope::PAGES)
-            .unwrap();
+        let other = range_at(0x1000, 2);
+        gather.withhold(1, other, Scope::PAGES).unwrap();
     });
     let told = TOLD.take();
     assert_eq!(told.len(), 2, "two ranges that are far apart: {told:?}");
@@ -166,9 +162,7 @@ mod before_the_first_task {
         let [slot] = slots::<1>();
         boot(&slot);
         assert!(check_idle::<Hosted>().is_ok());
-        // SAFETY: there is no task, and so no handle.
-        let handle = std::panic::catch_unwind(|| unsafe { Task::<Hosted>::current() });
-        assert!(handle.is_err());
+        assert!(unwinds(task::<Hosted>), "there is no task");
 
         let info = ThreadInfo(slots::<3>());
         with::<Hosted, _>(|_| {

@@ -10,8 +10,11 @@ thread_local! {
     /// How many points have been passed; at which one the exception comes; and what its handler does then.
     static PASSED: Cell<usize> = const { Cell::new(0) };
     static AT: Cell<usize> = const { Cell::new(0) };
-    static HANDLER: Cell<Option<fn()>> = const { Cell::new(None) };
+    static HANDLER: Cell<Option<Handler>> = const { Cell::new(None) };
 }
+
+/// What a handler does, with an entry of its own.
+type Handler = fn(&AtomicU64);
 
 /// A point at which an exception may come.
 fn point() {
@@ -19,7 +22,12 @@ fn point() {
     PASSED.set(passed + 1);
     if passed == AT.get() {
         if let Some(handler) = HANDLER.take() {
-            handler();
+            let [slot] = slots();
+            handler(&slot);
+            assert!(
+                is_settled(&slot),
+                "its section was left, or its pause has ended"
+            );
         }
     }
 }
@@ -78,47 +86,38 @@ fn map<B: Backend>(slot: &AtomicU64) {
 }
 
 /// What a handler may do: it keeps its duty, that is, it opens a section for its stores, or pauses.
-fn handlers<B: Backend>() -> [fn(); 6] {
+fn handlers<B: Backend>() -> [Handler; 6] {
     [
-        || {
-            let slot = AtomicU64::new(0);
-            map::<B>(&slot);
-            assert!(is_settled(&slot), "the section that stored it was left");
-        },
-        || {
-            let slot = AtomicU64::new(0);
+        map::<B>,
+        |slot| {
             with::<B, _>(|mmu| {
-                mmu.write(&slot, KERNEL);
+                mmu.write(slot, KERNEL);
                 mmu.flush();
-                assert!(is_settled(&slot), "flushed");
-                mmu.nest().write(&slot, KERNEL);
-                assert!(is_settled(&slot), "the nested section was left");
-                mmu.write(&slot, KERNEL);
+                assert!(is_settled(slot), "flushed");
+                mmu.nest().write(slot, KERNEL);
+                assert!(is_settled(slot), "the nested section was left");
+                mmu.write(slot, KERNEL);
             });
-            assert!(is_settled(&slot), "left");
         },
-        || {
-            let slot = AtomicU64::new(0);
+        |slot| {
             paused::<B, _>(|| {
-                write::<B, _>(&slot, KERNEL);
-                assert!(is_settled(&slot), "paused");
-                map::<B>(&slot);
-                assert!(is_settled(&slot), "paused");
+                write::<B, _>(slot, KERNEL);
+                assert!(is_settled(slot), "paused");
+                map::<B>(slot);
+                assert!(is_settled(slot), "paused");
             });
         },
-        || {
-            let slot = AtomicU64::new(0);
+        |slot| {
             with::<B, _>(|mmu| {
-                mmu.write(&slot, KERNEL);
+                mmu.write(slot, KERNEL);
                 mmu.paused(|| {
-                    write::<B, _>(&slot, KERNEL);
-                    assert!(is_settled(&slot), "paused");
+                    write::<B, _>(slot, KERNEL);
+                    assert!(is_settled(slot), "paused");
                 });
             });
-            assert!(is_settled(&slot));
         },
-        || flush_tlb_all::<B>(),
-        || flush::<B>(),
+        |_| flush_tlb_all::<B>(),
+        |_| flush::<B>(),
     ]
 }
 
@@ -198,8 +197,8 @@ fn programs<B: Backend>() -> [fn(&Slots); 7] {
 }
 
 /// How many points a program has with its exception at point `at`.
-fn run<B: Backend>(program: fn(&Slots), at: usize, handler: Option<fn()>) -> usize {
-    let slots: Slots = [const { AtomicU64::new(0) }; 4];
+fn run<B: Backend>(program: fn(&Slots), at: usize, handler: Option<Handler>) -> usize {
+    let slots: Slots = slots();
     PASSED.set(0);
     AT.set(at);
     HANDLER.set(handler);

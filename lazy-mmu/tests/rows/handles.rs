@@ -29,11 +29,10 @@ for_both_storages! {
         for _ in 0..3 {
             drop(task::<B>());
         }
-        let again = catch_unwind(AssertUnwindSafe(|| {
+        assert!(unwinds(|| {
             let _unwound = task::<B>();
             panic!("provoked");
         }));
-        assert!(again.is_err());
         task::<B>().enter().write(&slot, KERNEL);
         assert_eq!(trace(), "(SDI)", "nothing is recorded of the handles themselves");
     }

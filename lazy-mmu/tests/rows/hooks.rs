@@ -207,11 +207,9 @@ fn k04_every_short_program() {
                 }),
                 4 => mmu.paused(|| ()),
                 5 => {
-                    let caught = catch_unwind(AssertUnwindSafe(|| {
-                        // A panic without a message.
-                        with::<NoPreemption, _>(|_| std::panic::resume_unwind(Box::new(())));
-                    }));
-                    assert!(caught.is_err());
+                    // A panic without a message.
+                    let panic = || std::panic::resume_unwind(Box::new(()));
+                    assert!(unwinds(|| with::<NoPreemption, _>(|_| panic())));
                 }
                 6 => interrupt(|| {
                     with::<NoPreemption, _>(|_| note_store::<NoPreemption>());

@@ -81,8 +81,7 @@ const FORMS: [Form; 9] = [
                 panic!("provoked");
             });
         };
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics));
-        assert!(result.is_err());
+        assert!(unwinds(panics));
     }),
     ("bare token", |slot| {
         let state = enter::<Softirqs>();

@@ -154,11 +154,9 @@ for_both_storages! {
     fn s23_a_panic_inside_a_pause_resumes<B>() {
         let [slot] = slots();
         with::<B, _>(|mmu| {
-            let panics = catch_unwind(AssertUnwindSafe(|| mmu.paused(|| panic!("provoked"))));
-            assert!(panics.is_err());
+            assert!(unwinds(|| mmu.paused(|| panic!("provoked"))));
             assert!(is_active::<B>());
-            let panics = catch_unwind(|| paused::<B, _>(|| with::<B, _>(|_| panic!("provoked"))));
-            assert!(panics.is_err());
+            assert!(unwinds(|| paused::<B, _>(|| with::<B, _>(|_| panic!("provoked")))));
             assert!(is_active::<B>());
             mmu.write(&slot, KERNEL);
         });
@@ -174,17 +172,13 @@ for_both_storages! {
             not_idle(Bits::ACTIVE);
             mmu.write(&slot, KERNEL);
             not_idle(Bits::ACTIVE.union(Bits::PENDING));
-            assert_eq!(
-                check_idle::<B>().unwrap_err().to_string(),
-                "the thread is not idle: a section is open, a barrier pair is pending"
-            );
+            let text = "the thread is not idle: a section is open, a barrier pair is pending";
+            assert_eq!(check_idle::<B>().unwrap_err().to_string(), text);
             mmu.paused(|| not_idle(Bits::ACTIVE.union(Bits::PAUSED)));
         });
         paused::<B, _>(|| {
-            assert_eq!(
-                handle.check_idle().unwrap_err().to_string(),
-                "the thread is not idle: the mode is paused"
-            );
+            let text = "the thread is not idle: the mode is paused";
+            assert_eq!(handle.check_idle().unwrap_err().to_string(), text);
         });
         // A forgotten guard of the handle is left first.
         let mut section = handle.enter();

@@ -143,10 +143,8 @@ fn b33_what_the_hardware_notes_while_children_are_filled_is_not_lost() {
                 16 => drop(parent.fetch_and(!READ_ONLY, Ordering::Relaxed)),
                 _ => {}
             }
-            Leaf::page(
-                0x4000_0000 + 4096 * i as u64,
-                block & (KERNEL_DATA | DBM | READ_ONLY),
-            )
+            let attributes = block & (KERNEL_DATA | DBM | READ_ONLY);
+            Leaf::page(0x4000_0000 + 4096 * i as u64, attributes)
         };
         // SAFETY: nothing walks them.
         let old = unsafe { mmu.split_block(&parent, &children, LINK, child) };
