@@ -5,8 +5,9 @@
 //! cargo +nightly fuzz run expand --sanitizer none -- -dict=fuzz/expand.dict
 //! ```
 //!
-//! The first byte of an input says how the rest is read: as the text of the arguments and, behind a zero byte, of the
-//! item; or as the code of a small machine that builds token trees, invisible delimiters too, which no text has.
+//! The first byte of an input says how the rest is read: as the text of the arguments and, behind a
+//! zero byte, of the item; or as the code of a small machine that builds token trees, invisible
+//! delimiters too, which no text has.
 
 #![no_main]
 
@@ -38,14 +39,24 @@ fn texts(data: &[u8]) -> Option<(TokenStream, TokenStream)> {
     Some((args.parse().ok()?, item.parse().ok()?))
 }
 
-/// Each byte is a token, or opens or closes a group; where the arguments end, a group at the outermost level does.
+/// A group that is open, and what is in it so far.
+type Open = (Delimiter, Vec<TokenTree>);
+
+/// Each byte is a token, or opens or closes a group; where the arguments end, a group at the
+/// outermost level does.
 fn built(data: &[u8]) -> Option<(TokenStream, TokenStream)> {
     let mut streams = Vec::new();
-    let mut stack: Vec<(Delimiter, Vec<TokenTree>)> = vec![(Delimiter::None, Vec::new())];
+    let mut stack: Vec<Open> = vec![(Delimiter::None, Vec::new())];
     for &byte in data {
         let tree: TokenTree = match byte {
-            0..48 => Ident::new(WORDS.split_whitespace().nth(byte.into())?, Span::call_site()).into(),
-            48..52 => Ident::new_raw(["fn", "type", "match", "x"][usize::from(byte) - 48], Span::call_site()).into(),
+            0..48 => {
+                let word = WORDS.split_whitespace().nth(byte.into())?;
+                Ident::new(word, Span::call_site()).into()
+            }
+            48..52 => {
+                let word = ["fn", "type", "match", "x"][usize::from(byte) - 48];
+                Ident::new_raw(word, Span::call_site()).into()
+            }
             64..128 => {
                 let spacing = if byte % 2 == 0 { Spacing::Alone } else { Spacing::Joint };
                 let number = usize::from(byte - 64) / 2 % PUNCTUATION.len();
@@ -81,7 +92,7 @@ fn built(data: &[u8]) -> Option<(TokenStream, TokenStream)> {
 }
 
 /// Closes the innermost group. What is at the outermost level becomes a stream.
-fn close(stack: &mut Vec<(Delimiter, Vec<TokenTree>)>, streams: &mut Vec<TokenStream>) -> Option<()> {
+fn close(stack: &mut Vec<Open>, streams: &mut Vec<TokenStream>) -> Option<()> {
     let (delimiter, trees) = stack.pop()?;
     let stream = trees.into_iter().collect();
     match stack.last_mut() {

@@ -1,4 +1,5 @@
-//! A trace as a word, one letter an event, so that a test shows it whole. Shared by the test programs.
+//! A trace as a word, one letter an event, so that a test shows it whole. Shared by the test
+//! programs.
 
 use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::Event;

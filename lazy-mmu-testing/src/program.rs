@@ -140,24 +140,20 @@ pub fn samples(count: usize) -> impl Iterator<Item = Vec<Op>> {
 /// pause, leave, resume, forget, and an interrupt whose handler opens a section, stores and leaves.
 /// What is open at the end is left.
 pub fn all(operations: usize, check: &mut dyn FnMut(&[Op])) {
-    let scopes = [Scope::Section, Scope::Unknowing, Scope::Pause];
-    extend(&mut vec![TOP], operations, &scopes, check);
+    extend(&mut vec![TOP], operations, &SCOPES[..3], check);
 }
 
 /// [`all`], with join among the operations: the programs that have one.
 pub fn all_with_join(operations: usize, check: &mut dyn FnMut(&[Op])) {
-    fn has_join(ops: &[Op]) -> bool {
-        let is_join = |op: &Op| matches!(op, Op::Scope(Scope::Join, ..));
-        ops.iter()
-            .any(|op| is_join(op) || inside(op).is_some_and(has_join))
-    }
-    let scopes = [Scope::Section, Scope::Unknowing, Scope::Pause, Scope::Join];
-    extend(&mut vec![TOP], operations, &scopes, &mut |ops| {
-        if has_join(ops) {
+    extend(&mut vec![TOP], operations, &SCOPES, &mut |ops| {
+        if word(ops).contains('[') {
             check(ops);
         }
     });
 }
+
+/// What a program opens.
+const SCOPES: [Scope; 4] = [Scope::Section, Scope::Unknowing, Scope::Pause, Scope::Join];
 
 /// What is open, and what was done in it so far.
 type Frame = (Scope, Vec<Op>);

@@ -1,5 +1,5 @@
-//! The reference model: what each program must do, written from the list of behaviours, with an explicit stack where the
-//! crate has four bits.
+//! The reference model: what each program must do, written from the list of behaviours, with an
+//! explicit stack where the crate has four bits.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -23,7 +23,8 @@ enum Hand {
 struct InHand {
     /// Its token says that it took no effect (S14, C01).
     inert: bool,
-    /// It descends from the handle's section: `nest` is then Nested by its type, whatever the token says.
+    /// It descends from the handle's section: `nest` is then Nested by its type, whatever the token
+    /// says.
     of_handle: bool,
 }
 
@@ -173,7 +174,8 @@ impl Model {
         match (hand, end) {
             // The closure form cannot be forgotten.
             (Hand::Nothing, _) | (_, End::Leave | End::Panic) => self.leave(section),
-            // S20: it stays open until something around it is left. S21: the handle remembers its section.
+            // S20: it stays open until something around it is left. S21: the handle remembers its
+            // section.
             (Hand::Handle, End::Forget) if kind == Kind::Outermost => {
                 self.forgotten = Some(section);
             }

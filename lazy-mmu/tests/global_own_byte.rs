@@ -1,4 +1,5 @@
-//! Row K06: a program whose one backend has a byte of its own. A test binary of its own, because there is one a program.
+//! Row K06: a program whose one backend has a byte of its own. A test binary of its own, because
+//! there is one a program.
 
 use lazy_mmu_testing::prelude::*;
 

@@ -1,6 +1,6 @@
-//! Rows S18 and S27: well-nested programs of enter, join, store, flush, pause, resume, leave, forget
-//! and interrupt, run on the crate and on a reference model that was written apart from it; the
-//! traces must be the same, no pair may be lost, and the mode must be off at the end.
+//! Rows S18 and S27: well-nested programs of enter, join, store, flush, pause, resume, leave,
+//! forget and interrupt, run on the crate and on a reference model that was written apart from it;
+//! the traces must be the same, no pair may be lost, and the mode must be off at the end.
 //!
 //! `program` says what a program is, `machine` runs it on the crate, `reference` on the model.
 #![cfg(not(miri))]

@@ -1,11 +1,12 @@
-//! Attacks in safe code: proofs and guards of sections that the borrow checker cannot tell apart. Each got through once, or
-//! would have; the comment says what stops it.
+//! Attacks in safe code: proofs and guards of sections that the borrow checker cannot tell apart.
+//! Each got through once, or would have; the comment says what stops it.
 
 use std::mem::{forget, replace, swap};
 
 use lazy_mmu_testing::prelude::*;
 
-// The brands of two nested sections are borrows, which may be equally long: redeeming looks at the bits.
+// The brands of two nested sections are borrows, which may be equally long: redeeming looks at the
+// bits.
 for_both_storages! {
     fn b28_an_older_proof_of_another_lineage_redeems_nothing_early<B>() {
         let table = slots::<3>();
@@ -135,7 +136,8 @@ fn s22_taking_the_attributes_section_changes_nothing() {
     }
 }
 
-// The pair of what was stored before a panic is emitted by the guards that the panic unwinds through.
+// The pair of what was stored before a panic is emitted by the guards that the panic unwinds
+// through.
 for_both_storages! {
     fn s23_drops_that_open_sections_while_unwinding<B>() {
         struct OpensSections<'s, B: Backend>(&'s AtomicU64, std::marker::PhantomData<B>);

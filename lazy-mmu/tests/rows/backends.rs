@@ -14,7 +14,8 @@ thread_local! {
 // K01: from here ..
 struct Mine;
 
-// SAFETY: each thread has a byte of its own, as long as it lives; there are no interrupts; no MMU to wait for.
+// SAFETY: each thread has a byte of its own, as long as it lives; there are no interrupts; no MMU
+// to wait for.
 unsafe impl Backend for Mine {
     type Storage = OwnByte;
     type Machine = Sim;

@@ -1,4 +1,5 @@
-//! Rows B04 and B10 to B13: the rule of each kind, in each granule and regime; and what is no descriptor of the kind.
+//! Rows B04 and B10 to B13: the rule of each kind, in each granule and regime; and what is no
+//! descriptor of the kind.
 
 use Granule::{Kib4, Kib4Lpa2, Kib16, Kib16Lpa2, Kib64};
 use lazy_mmu::aarch64::PAGE_LEVEL;
@@ -282,8 +283,8 @@ fn b32_the_sizes_of_contiguous_groups_are_those_of_the_manual() {
     }
 }
 
-/// The bits by their numbers in the manual's figures. (That each does what its name says is shown on
-/// live tables, by the program `descriptors` in QEMU.)
+/// The bits by their numbers in the manual's figures. (That each does what its name says is shown
+/// on live tables, by the program `descriptors` in QEMU.)
 #[test]
 fn the_attributes_are_the_manuals_bits() {
     for (attribute, bits) in [

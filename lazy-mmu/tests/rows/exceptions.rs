@@ -1,5 +1,6 @@
-//! Synchronous exceptions, on behalf of the thread, before and after each look at its bits, each change of them and each
-//! barrier. (The QEMU programs have them at each instruction; here each store that a handler makes is followed to its pair.)
+//! Synchronous exceptions, on behalf of the thread, before and after each look at its bits, each
+//! change of them and each barrier. (The QEMU programs have them at each instruction; here each
+//! store that a handler makes is followed to its pair.)
 
 use std::marker::PhantomData;
 use std::mem;
@@ -7,7 +8,8 @@ use std::mem;
 use lazy_mmu_testing::prelude::*;
 
 thread_local! {
-    /// How many points have been passed; at which one the exception comes; and what its handler does then.
+    /// How many points have been passed; at which one the exception comes; and what its handler
+    /// does then.
     static PASSED: Cell<usize> = const { Cell::new(0) };
     static AT: Cell<usize> = const { Cell::new(0) };
     static HANDLER: Cell<Option<Handler>> = const { Cell::new(None) };

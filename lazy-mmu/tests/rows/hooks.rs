@@ -102,11 +102,13 @@ fn k04_left_inside_a_pause() {
     assert_eq!(disabled(), 0, "nothing is open");
 }
 
-/// Synchronous exceptions just where the mode begins and ends: their handler's sections and pauses nest in between.
+/// Synchronous exceptions just where the mode begins and ends: their handler's sections and pauses
+/// nest in between.
 #[test]
 fn k04_exceptions_where_the_mode_changes() {
     thread_local! {
-        /// What the handler does at the next change of a bit; and how deep the hooks are, which must not be below 0.
+        /// What the handler does at the next change of a bit; and how deep the hooks are, which
+        /// must not be below 0.
         static HANDLER: Cell<Option<fn()>> = const { Cell::new(None) };
         static DEPTH: Cell<u32> = const { Cell::new(0) };
     }
@@ -189,18 +191,14 @@ fn k04_forgotten_guards_and_pauses() {
 #[test]
 fn k04_every_short_program() {
     /// What the program does next: enter and leave at this depth, pause and resume.
-    fn run<L: Nesting>(
-        mmu: &mut LazyMmu<'_, L, NoPreemption>,
-        program: &mut &[u8],
-        count: &mut usize,
-    ) {
+    fn run(mmu: &mut LazyMmu<'_, Dynamic, NoPreemption>, program: &mut &[u8], count: &mut usize) {
         while let [operation, rest @ ..] = *program {
             *program = rest;
             *count += 1;
             check();
             match operation {
                 0 => with::<NoPreemption, _>(|inner| run(inner, program, count)),
-                1 => run_without_nesting(&mut mmu.nest(), program, count),
+                1 => run(&mut mmu.nest().erase(), program, count),
                 2 => mmu.paused(|| with::<NoPreemption, _>(|inner| run(inner, program, count))),
                 3 => paused::<NoPreemption, _>(|| {
                     with::<NoPreemption, _>(|inner| run(inner, program, count));
@@ -219,24 +217,6 @@ fn k04_every_short_program() {
             }
             check();
         }
-    }
-
-    /// The levels below `nest` are a type each: so far and no further.
-    fn run_without_nesting<L: Nesting>(
-        mmu: &mut LazyMmu<'_, L, NoPreemption>,
-        program: &mut &[u8],
-        count: &mut usize,
-    ) {
-        if let [operation, rest @ ..] = *program {
-            *program = rest;
-            *count += 1;
-            match operation {
-                0 => with::<NoPreemption, _>(|inner| run(inner, program, count)),
-                4 => mmu.paused(|| ()),
-                _ => mmu.note_store(),
-            }
-        }
-        check();
     }
 
     const LENGTH: u32 = if cfg!(miri) { 2 } else { 5 };

@@ -1,5 +1,5 @@
-//! The rows of the project's list of behaviours that a host can show, on the backend `sim`. The name of each test
-//! begins with its row.
+//! The rows of the project's list of behaviours that a host can show, on the backend `sim`. The
+//! name of each test begins with its row.
 
 mod attack;
 mod attribute;

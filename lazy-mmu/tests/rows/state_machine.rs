@@ -205,7 +205,8 @@ for_both_storages! {
         assert_eq!(trace(), "(SDI)()");
         assert!(!is_active::<B>());
 
-        // Used while somebody else has paused the mode, the handle leaves, and enters as anybody does then.
+        // Used while somebody else has paused the mode, the handle leaves, and enters as anybody
+        // does then.
         mem::forget(handle.enter());
         paused::<B, _>(|| {
             handle.enter().leave();

@@ -1,4 +1,5 @@
-//! Rows B14 to B16, B20, B21, B23 and B24: the writes that are not plain stores, and TLB invalidation.
+//! Rows B14 to B16, B20, B21, B23 and B24: the writes that are not plain stores, and TLB
+//! invalidation.
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -148,8 +149,8 @@ fn b15_a_change_that_needs_no_pair_and_a_pair_without_a_change() {
     assert_eq!(trace(), "(SS)SS");
 }
 
-/// Threads that set the access flag and make the leaf dirty, as the hardware does, while this one takes both away: what
-/// they set is seen once, none is lost.
+/// Threads that set the access flag and make the leaf dirty, as the hardware does, while this one
+/// takes both away: what they set is seen once, none is lost.
 #[test]
 fn b15_hardware_updates_that_race_are_not_lost() {
     const ROUNDS: u64 = if cfg!(miri) { 50 } else { 20_000 };
@@ -175,7 +176,8 @@ fn b15_hardware_updates_that_race_are_not_lost() {
             let (slot, done) = (&slot, &done);
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    // The hardware changes a valid entry only, and makes only one with DBM writable.
+                    // The hardware changes a valid entry only, and makes only one with DBM
+                    // writable.
                     let changed = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| {
                         let may = old & VALID != 0 && (set || old & DBM != 0);
                         let new = if set { old | flag } else { old & !flag };
@@ -398,7 +400,8 @@ fn a_panic_of_a_descriptor_loses_no_pair() {
     assert_eq!((asked.get(), trace().as_str()), (0, "(SDI)"));
 }
 
-/// In the EL2 regime the bit of AP[1] is set in every leaf: by the rule of EL1 it would be a user's.
+/// In the EL2 regime the bit of AP[1] is set in every leaf: by the rule of EL1 it would be a
+/// user's.
 #[test]
 fn the_regime_of_a_leaf_decides() {
     let [slot] = slots::<1>();

@@ -11,13 +11,15 @@ use syn::visit_mut::VisitMut;
 use super::check::{PUNCTUATION, WORDS};
 
 fn leaf() -> impl Strategy<Value = TokenTree> {
+    let words: Vec<_> = WORDS.split_whitespace().collect();
+    let punctuation: Vec<_> = PUNCTUATION.chars().collect();
     prop_oneof![
-        6 => prop::sample::select(WORDS.split_whitespace().collect::<Vec<_>>())
+        6 => prop::sample::select(words)
             .prop_map(|word| TokenTree::from(Ident::new(word, Span::call_site()))),
         1 => prop::sample::select(vec!["r#fn", "r#type"]).prop_map(|word| {
             TokenTree::from(Ident::new_raw(&word[2..], Span::call_site()))
         }),
-        6 => (prop::sample::select(PUNCTUATION.chars().collect::<Vec<_>>()), any::<bool>()).prop_map(|(punct, joint)| {
+        6 => (prop::sample::select(punctuation), any::<bool>()).prop_map(|(punct, joint)| {
             let spacing = if joint { Spacing::Joint } else { Spacing::Alone };
             TokenTree::from(Punct::new(punct, spacing))
         }),
