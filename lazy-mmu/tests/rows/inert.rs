@@ -169,15 +169,7 @@ fn s28_an_inert_section_whose_cause_lasts_settles_nothing() {
 /// The handle's section is never in an interrupt, whatever the context says at its end.
 #[test]
 fn s28_a_handles_section_from_a_pause_settles_with_softirqs_disabled() {
-    type Leave = fn(LazyMmu<'_, Outer, Softirqs>);
-    let leaves: [Leave; 2] = [
-        |section| {
-            section.leave();
-        },
-        |section| {
-            let _dropped = section;
-        },
-    ];
+    let leaves: [fn(LazyMmu<'_, Outer, Softirqs>); 2] = [|it| _ = it.leave(), |it| drop(it)];
     for leave in leaves {
         let [slot] = slots();
         with::<Softirqs, _>(|outer| {

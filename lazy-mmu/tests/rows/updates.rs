@@ -171,6 +171,8 @@ fn b15_hardware_updates_that_race_are_not_lost() {
     // What the walkers have set, and this thread has taken away.
     let counts = slots::<2>();
     let mut taken = [0; 2];
+    let accessed = |old: u64| u64::from(old & ACCESSED != 0);
+    let dirty = |old: u64| u64::from(old & (DBM | READ_ONLY) == DBM);
     std::thread::scope(|scope| {
         for (flag, set, seen) in [(ACCESSED, true, &counts[0]), (READ_ONLY, false, &counts[1])] {
             let (slot, done) = (&slot, &done);
@@ -188,10 +190,6 @@ fn b15_hardware_updates_that_race_are_not_lost() {
                 }
             });
         }
-        let count = |old: u64, taken: &mut [u64; 2]| {
-            taken[0] += u64::from(old & ACCESSED != 0);
-            taken[1] += u64::from(old & (DBM | READ_ONLY) == DBM);
-        };
         let _stop = Stop(&done);
         let start = Instant::now();
         let mut round = 0;
@@ -206,25 +204,22 @@ fn b15_hardware_updates_that_race_are_not_lost() {
             match round % 3 {
                 0 => {
                     let old = update::get_and_clear::<Sim>(&slot);
-                    count(old, &mut taken);
+                    taken = [taken[0] + accessed(old), taken[1] + dirty(old)];
                     write::<Sim, _>(&slot, Leaf(clean));
                 }
-                1 => {
-                    let old = update::test_and_clear_young::<Sim>(&slot);
-                    taken[0] += u64::from(old & ACCESSED != 0);
-                }
+                1 => taken[0] += accessed(update::test_and_clear_young::<Sim>(&slot)),
                 _ => {
-                    let old = update::set_wrprotect::<Sim>(&slot, 0);
-                    taken[1] += u64::from(old & (DBM | READ_ONLY) == DBM);
+                    taken[1] += dirty(update::set_wrprotect::<Sim>(&slot, 0));
                     update::set_access_flags::<Sim, _>(&slot, Leaf(READ_ONLY | DBM), 0);
                 }
             }
         }
     });
     // What is set still, and was not taken.
-    let last = slot.get();
-    taken[0] += u64::from(last & ACCESSED != 0);
-    taken[1] += u64::from(last & (DBM | READ_ONLY) == DBM);
+    taken = [
+        taken[0] + accessed(slot.get()),
+        taken[1] + dirty(slot.get()),
+    ];
     assert_eq!(taken, counts.map(AtomicU64::into_inner));
 }
 
