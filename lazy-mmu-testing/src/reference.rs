@@ -14,18 +14,15 @@ enum Hand {
     /// The task's handle.
     Handle,
     /// A section.
-    Section(InHand),
+    Section {
+        /// Its token says that it took no effect (S14, C01).
+        inert: bool,
+        /// It descends from the handle's section: `nest` is then Nested by its type, whatever the
+        /// token says.
+        of_handle: bool,
+    },
     /// Nothing.
     Nothing,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct InHand {
-    /// Its token says that it took no effect (S14, C01).
-    inert: bool,
-    /// It descends from the handle's section: `nest` is then Nested by its type, whatever the token
-    /// says.
-    of_handle: bool,
 }
 
 #[derive(Default)]
@@ -119,8 +116,7 @@ impl Model {
         if !needs_pair {
             return;
         }
-        let inert = matches!(hand, Hand::Section(it) if it.inert);
-        if self.active() && !inert {
+        if self.active() && !matches!(hand, Hand::Section { inert: true, .. }) {
             self.pending = true;
         } else {
             self.pair();
@@ -140,8 +136,11 @@ impl Model {
         }
         let kind = match hand {
             // `nest` asks nobody: it is what its parent is.
-            Hand::Section(it) if it.inert && !it.of_handle => Kind::Inert,
-            Hand::Section(_) => Kind::Nested,
+            Hand::Section {
+                inert: true,
+                of_handle: false,
+            } => Kind::Inert,
+            Hand::Section { .. } => Kind::Nested,
             // The handle's section is not entered in an interrupt; programs have none around it.
             _ if self.interrupts > 0 || self.paused() => Kind::Inert,
             _ if self.in_section() => Kind::Nested,
@@ -157,15 +156,13 @@ impl Model {
         if kind != Kind::Inert && !self.paused() {
             self.open(Scope::Section);
         }
-        let in_hand = InHand {
-            inert: kind == Kind::Inert,
-            of_handle: match hand {
-                Hand::Handle => true,
-                Hand::Section(parent) => parent.of_handle,
-                Hand::Nothing => false,
-            },
+        let inert = kind == Kind::Inert;
+        let of_handle = match hand {
+            Hand::Handle => true,
+            Hand::Section { of_handle, .. } => of_handle,
+            Hand::Nothing => false,
         };
-        self.ops(Hand::Section(in_hand), ops);
+        self.ops(Hand::Section { inert, of_handle }, ops);
         let section = Left {
             inside: first..self.next,
             kind,
@@ -185,11 +182,7 @@ impl Model {
 
     /// S04 to S07, S19; S26: pauses end with the outermost.
     fn leave(&mut self, section: Left) {
-        let Left {
-            inside,
-            kind,
-            by_bits,
-        } = section;
+        let (inside, kind, by_bits) = (section.inside, section.kind, section.by_bits);
         if kind == Kind::Inert && !by_bits {
             self.trace.push(']');
             return;
@@ -208,11 +201,8 @@ impl Model {
     /// S27.
     fn join(&mut self, ops: &[Op]) {
         if self.active() {
-            let joined = InHand {
-                inert: false,
-                of_handle: false,
-            };
-            self.ops(Hand::Section(joined), ops);
+            let (inert, of_handle) = (false, false);
+            self.ops(Hand::Section { inert, of_handle }, ops);
         } else {
             self.section(Hand::Nothing, ops, End::Leave);
         }
@@ -229,12 +219,10 @@ impl Model {
         } else {
             self.trace.push('-');
         }
-        let hand_inside = if hand == Hand::Handle {
-            Hand::Handle
-        } else {
-            Hand::Nothing
-        };
-        self.ops(hand_inside, ops);
+        match hand {
+            Hand::Handle => self.ops(hand, ops),
+            _ => self.ops(Hand::Nothing, ops),
+        }
         if effective {
             self.open.remove(&number);
             self.trace.push('/');
