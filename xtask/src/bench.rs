@@ -1,255 +1,222 @@
-//! `cargo xtask bench macro`: what the attribute costs the one who compiles.
-//!
-//! Ratios of medians, measured alternating on the same machine; no test depends on them.
+//! `cargo xtask bench`: the crate, the same protocol in C, and assembly written by hand, counted
+//! side by side on the emulated CPU. It prints the counts and draws `docs/performance.svg`.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::str::FromStr;
 
-use anyhow::{Context, Result};
-use clap::Subcommand;
-use xshell::{Shell, cmd};
+use anyhow::{Context, Result, anyhow, bail};
+use plotters::prelude::*;
+use xshell::Shell;
 
-use crate::{setup, table};
+use crate::{qemu, setup};
 
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    what: Option<Bench>,
+/// What one form of an operation executed.
+#[derive(Clone, Copy)]
+struct Count {
+    instructions: u32,
+    pairs: u32,
 }
 
-#[derive(Subcommand)]
-enum Bench {
-    /// Compile 5,000 functions with and without the attribute, and the macro crate beside `tracing-attributes`
-    Macro {
-        /// How often each is built.
-        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(5..))]
-        rounds: u32,
-    },
+/// A line that the program `comparison` prints.
+struct Line {
+    operation: String,
+    bits: String,
+    pages: u32,
+    ours: Count,
+    c: Count,
+    limit: Count,
 }
 
-pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
-    match &args.what {
-        None => {
-            setup::qemu_parts(shell)?;
-            table::run(shell)
-        }
-        Some(Bench::Macro { rounds }) => {
-            functions(shell, *rounds)?;
-            cold_builds(shell, *rounds)
-        }
+impl FromStr for Line {
+    type Err = anyhow::Error;
+
+    fn from_str(line: &str) -> Result<Self> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [operation, bits, numbers @ ..] = &words[..] else {
+            bail!("no line of the comparison: {line}");
+        };
+        let numbers = numbers
+            .iter()
+            .map(|it| it.parse())
+            .collect::<Result<Vec<u32>, _>>()
+            .with_context(|| format!("no line of the comparison: {line}"))?;
+        let [pages, counts @ ..] = &numbers[..] else {
+            bail!("no line of the comparison: {line}");
+        };
+        let mut counts = counts
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&[instructions, _atomics, pairs]| Count {
+                instructions,
+                pairs,
+            });
+        let mut next = || counts.next().ok_or_else(|| anyhow!("too short: {line}"));
+        Ok(Self {
+            operation: (*operation).into(),
+            bits: (*bits).into(),
+            pages: *pages,
+            ours: next()?,
+            c: next()?,
+            limit: next()?,
+        })
     }
 }
 
-/// How many functions the generated crates have.
-const FUNCTIONS: usize = 5_000;
+pub(crate) fn run(shell: &Shell) -> Result<()> {
+    setup::qemu_parts(shell)?;
+    let [output, scale] = qemu::comparison(shell)?;
+    println!("{output}\n{scale}");
+    let lines = output
+        .lines()
+        .skip(1)
+        .map(str::parse)
+        .collect::<Result<Vec<Line>>>()?;
+    let behind: Vec<_> = lines
+        .iter()
+        .filter(|it| it.ours.instructions > it.c.instructions)
+        .map(|it| format!("{} ({}, {} pages)", it.operation, it.bits, it.pages))
+        .collect();
+    println!("more instructions than C: {}", behind.join(", "));
+    let file = crate::workspace()?.join("docs/performance.svg");
+    picture(&lines, &file).with_context(|| format!("cannot draw {}", file.display()))?;
+    println!("wrote {}", file.display());
+    Ok(())
+}
 
-/// A generated crate: its name, what stands above each function, and what is its first statement.
-const VARIANTS: [(&str, &str, &str); 3] = [
-    ("plain", "", ""),
+/// A line of the picture: its name, the operation, and which of its forms.
+type Series = (&'static str, &'static str, fn(&Line) -> Count, RGBColor);
+
+const SERIES: [Series; 8] = [
     (
-        "let-by-hand",
-        "",
-        "let _section = lazy_mmu::__private::section::<lazy_mmu::Global>();\n    ",
+        "per store, C",
+        "per_store_pagealloc",
+        |it| it.c,
+        RGBColor(150, 150, 150),
     ),
-    ("attribute", "#[lazy_mmu::lazy_mmu]\n", ""),
+    (
+        "per store, this crate",
+        "per_store_pagealloc",
+        |it| it.ours,
+        RGBColor(60, 60, 60),
+    ),
+    (
+        "tolerant nesting, C",
+        "tolerant_pagealloc",
+        |it| it.c,
+        RGBColor(230, 170, 60),
+    ),
+    (
+        "tolerant nesting, this crate",
+        "tolerant_pagealloc",
+        |it| it.ours,
+        RGBColor(190, 90, 20),
+    ),
+    (
+        "nested sections, C",
+        "map_pagealloc",
+        |it| it.c,
+        RGBColor(110, 170, 230),
+    ),
+    (
+        "nested sections, this crate",
+        "map_pagealloc",
+        |it| it.ours,
+        RGBColor(20, 80, 170),
+    ),
+    (
+        "by hand, no mode",
+        "map_pagealloc",
+        |it| it.limit,
+        RGBColor(60, 150, 70),
+    ),
+    (
+        "range write, no DEBUG_PAGEALLOC",
+        "range",
+        |it| it.ours,
+        RGBColor(150, 40, 140),
+    ),
 ];
 
-/// Builds the generated crates with `cargo build`, alternating, and prints the ratios to the plain one.
-fn functions(shell: &Shell, rounds: u32) -> Result<()> {
-    println!(
-        "{FUNCTIONS} functions of 20 lines, `cargo build` of their crate alone, {rounds} rounds:\n"
-    );
-    for (about, profile) in [
-        (
-            "panic = \"abort\", as kernels have it",
-            "[profile.dev]\npanic = \"abort\"\n",
-        ),
-        ("panic = \"unwind\"", ""),
-    ] {
-        let folder = fresh_folder(shell, "bench-macro")?;
-        for (name, attribute, statement) in VARIANTS {
-            let dependency = format!(
-                "lazy-mmu = {{ path = '{}' }}",
-                shell.current_dir().join("lazy-mmu").display()
-            );
-            package(
-                shell,
-                &folder.join(name),
-                name,
-                &dependency,
-                profile,
-                &source(attribute, statement),
-            )?;
-        }
-        let mut times: [Vec<Duration>; VARIANTS.len()] = Default::default();
-        // The first round builds what they depend on, and does not count.
-        for round in 0..=rounds {
-            for ((name, ..), times) in VARIANTS.iter().zip(&mut times) {
-                let _dir = shell.push_dir(folder.join(name));
-                let target = folder.join("target");
-                cmd!(
-                    shell,
-                    "cargo clean --quiet --package {name} --target-dir {target}"
-                )
-                .quiet()
-                .run()?;
-                let time = timed(|| {
-                    Ok(cmd!(shell, "cargo build --quiet --target-dir {target}")
-                        .quiet()
-                        .run()?)
-                })?;
-                if round > 0 {
-                    times.push(time);
-                }
-            }
-        }
-        println!("{about}");
-        table(VARIANTS.map(|(name, ..)| name).as_slice(), &mut times);
-    }
-    println!(
-        "`let-by-hand` is the same statement, written into each function: what it costs is the compiler's work on a \
-         variable with a destructor. What `attribute` adds to it is the macro.\n"
-    );
+/// Draws the instructions for each page and the barrier pairs over the number of pages. Both axes
+/// are logarithmic.
+fn picture(lines: &[Line], file: &Path) -> Result<()> {
+    let root = SVGBackend::new(file, (1080, 620)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let title = "Mapping n pages with DEBUG_PAGEALLOC; the bits in a byte of the task's own";
+    let root = root.titled(title, ("sans-serif", 22))?;
+    let (left, right) = root.split_horizontally(540);
+    let instructions = Panel {
+        what: "instructions for each page",
+        range: 3.0..250.0,
+        value: |count, pages| f64::from(count.instructions) / f64::from(pages),
+        legend: true,
+    };
+    let pairs = Panel {
+        what: "barrier pairs (dsb ishst; isb) in all",
+        range: 0.8..2_000.0,
+        value: |count, _| f64::from(count.pairs),
+        legend: false,
+    };
+    instructions.draw(&left, lines)?;
+    pairs.draw(&right, lines)?;
+    root.present()?;
     Ok(())
 }
 
-/// The generated crate.
-fn source(attribute: &str, statement: &str) -> String {
-    let mut source = String::from("use core::sync::atomic::{AtomicU64, Ordering};\n");
-    for number in 0..FUNCTIONS {
-        let bits = number * 4096 + 3;
-        write!(
-            source,
-            "
-{attribute}pub fn map_{number}(table: &[AtomicU64], first: usize, count: usize, frame: u64) -> Result<u64, usize> {{
-    {statement}let mut mapped = 0;
-    let mut descriptor = frame | {bits};
-    for index in first..first + count {{
-        let Some(slot) = table.get(index) else {{
-            return Err(index);
-        }};
-        let before = slot.load(Ordering::Relaxed);
-        if before & 1 != 0 {{
-            if before != descriptor {{
-                return Err(index);
-            }}
-            continue;
-        }}
-        slot.store(descriptor, Ordering::Relaxed);
-        descriptor += 4096;
-        mapped += 1;
-    }}
-    Ok(mapped)
-}}
-"
-        )
-        .expect("a string takes everything");
-    }
-    source
+/// Half of the picture.
+struct Panel {
+    what: &'static str,
+    range: std::ops::Range<f64>,
+    value: fn(Count, u32) -> f64,
+    legend: bool,
 }
 
-/// Builds the macro crate with all it depends on, and `tracing-attributes`, each from nothing.
-fn cold_builds(shell: &Shell, rounds: u32) -> Result<()> {
-    println!(
-        "a macro crate and all that it depends on, `cargo build` from nothing, {rounds} rounds:\n"
-    );
-    let folder = fresh_folder(shell, "bench-macro-cold")?;
-    let ours = format!(
-        "lazy-mmu-macros = {{ path = '{}' }}",
-        shell.current_dir().join("lazy-mmu-macros").display()
-    );
-    let dependencies = [
-        ("tracing-attributes", "tracing-attributes = \"0.1\""),
-        ("lazy-mmu-macros", &ours),
-    ];
-    for (name, dependency) in dependencies {
-        package(
-            shell,
-            &folder.join(name),
-            &format!("uses-{name}"),
-            dependency,
-            "",
-            "",
-        )?;
-        let _dir = shell.push_dir(folder.join(name));
-        // So that no download is in the time.
-        cmd!(shell, "cargo fetch --quiet").quiet().run()?;
-    }
-    let mut times: [Vec<Duration>; 2] = Default::default();
-    for _ in 0..rounds {
-        for ((name, _), times) in dependencies.iter().zip(&mut times) {
-            let _dir = shell.push_dir(folder.join(name));
-            let target = folder.join(name).join("target");
-            shell.remove_path(&target)?;
-            times.push(timed(|| {
-                Ok(cmd!(shell, "cargo build --quiet --target-dir {target}")
-                    .quiet()
-                    .run()?)
-            })?);
+impl Panel {
+    fn draw(
+        self,
+        area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+        lines: &[Line],
+    ) -> Result<()> {
+        let mut chart = ChartBuilder::on(area)
+            .caption(self.what, ("sans-serif", 18))
+            .margin(12)
+            .x_label_area_size(42)
+            .y_label_area_size(62)
+            .build_cartesian_2d((0.9f64..600.0).log_scale(), self.range.log_scale())?;
+        chart
+            .configure_mesh()
+            .x_desc("pages")
+            .light_line_style(TRANSPARENT)
+            .x_label_formatter(&|it| format!("{it:.0}"))
+            .y_label_formatter(&|it| format!("{it:.0}"))
+            .draw()?;
+        for (name, operation, form, color) in SERIES {
+            let points: Vec<(f64, f64)> = lines
+                .iter()
+                .filter(|it| it.operation == operation && it.bits == "byte")
+                .map(|it| (f64::from(it.pages), (self.value)(form(it), it.pages)))
+                .collect();
+            chart
+                .draw_series(LineSeries::new(
+                    points.iter().copied(),
+                    color.stroke_width(2),
+                ))?
+                .label(name)
+                .legend(move |(x, y)| {
+                    PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(3))
+                });
+            chart.draw_series(points.iter().map(|&it| Circle::new(it, 3, color.filled())))?;
         }
+        if self.legend {
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::UpperRight)
+                .background_style(WHITE.mix(0.85))
+                .border_style(BLACK.mix(0.3))
+                .label_font(("sans-serif", 13))
+                .draw()?;
+        }
+        Ok(())
     }
-    table(&dependencies.map(|(name, _)| name), &mut times);
-    Ok(())
-}
-
-fn timed(f: impl FnOnce() -> Result<()>) -> Result<Duration> {
-    let start = Instant::now();
-    f()?;
-    Ok(start.elapsed())
-}
-
-/// Prints the medians, the extremes, and the ratio of each median to the first.
-fn table(names: &[&str], times: &mut [Vec<Duration>]) {
-    println!(
-        "  {:<20} {:>9} {:>9} {:>9} {:>7}",
-        "", "median", "least", "most", "ratio"
-    );
-    let mut first = None;
-    for (name, times) in names.iter().zip(times) {
-        times.sort_unstable();
-        let median = times[times.len() / 2].as_secs_f64();
-        let first = *first.get_or_insert(median);
-        println!(
-            "  {name:<20} {median:>7.2} s {:>7.2} s {:>7.2} s {:>7.2}",
-            times[0].as_secs_f64(),
-            times[times.len() - 1].as_secs_f64(),
-            median / first
-        );
-    }
-    println!();
-}
-
-/// An empty folder among the build's.
-fn fresh_folder(shell: &Shell, name: &str) -> Result<PathBuf> {
-    let folder = shell.current_dir().join("target").join(name);
-    shell.remove_path(&folder)?;
-    shell.create_dir(&folder)?;
-    Ok(folder)
-}
-
-/// Writes a package with one dependency, outside the workspace, but with its versions and compiler.
-fn package(
-    shell: &Shell,
-    folder: &Path,
-    name: &str,
-    dependency: &str,
-    profile: &str,
-    source: &str,
-) -> Result<()> {
-    shell.write_file(
-        folder.join("Cargo.toml"),
-        format!(
-            "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
-             [dependencies]\n{dependency}\n\n{profile}\n[workspace]\n"
-        ),
-    )?;
-    shell.write_file(folder.join("src/lib.rs"), source)?;
-    fs::copy(
-        shell.current_dir().join("Cargo.lock"),
-        folder.join("Cargo.lock"),
-    )
-    .map(drop)
-    .context("the workspace has a Cargo.lock")
 }

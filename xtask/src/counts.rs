@@ -1,4 +1,4 @@
-//! Numbers out of what programs print.
+//! Numbers in the output of programs.
 
 use anyhow::{Context, Result, ensure};
 
@@ -17,15 +17,28 @@ pub(crate) fn before(line: &str, word: &str) -> Result<usize> {
 }
 
 /// The sum of the numbers right before `word` in each line that has it; an error if none has.
-pub(crate) fn sum_before(text: &str, word: &str) -> Result<usize> {
+fn sum_before(text: &str, word: &str) -> Result<usize> {
     let lines: Vec<_> = text.lines().filter(|it| it.contains(word)).collect();
     ensure!(!lines.is_empty(), "no line with `{word}`");
     lines.into_iter().map(|line| before(line, word)).sum()
 }
 
-/// How many tests `cargo test` says to have passed, in all its programs.
-pub(crate) fn passed_tests(output: &str) -> Result<usize> {
-    sum_before(output, " passed;")
+/// A sum for each of the `words`, as "12 interleavings, 3 threads". A sum of 0 is an error: then
+/// nothing ran.
+pub(crate) fn figures(text: &str, words: &[&str]) -> Result<String> {
+    let mut figures = Vec::new();
+    for word in words {
+        let sum = sum_before(text, &format!(" {word}"))?;
+        ensure!(sum > 0, "0 {word}");
+        figures.push(format!("{sum} {word}"));
+    }
+    Ok(figures.join(", "))
+}
+
+/// How many tests passed, in all programs that `cargo test` ran.
+pub(crate) fn passed_tests(output: &str) -> Result<String> {
+    let output = output.replace(" passed;", " tests passed;");
+    figures(&output, &["tests passed"])
 }
 
 #[cfg(test)]
@@ -46,7 +59,8 @@ mod tests {
     fn tests_of_all_programs_count() {
         let output =
             "test result: ok. 3 passed; 0 failed\nother\ntest result: ok. 14 passed; 0 failed";
-        assert_eq!(passed_tests(output).unwrap(), 17);
+        assert_eq!(passed_tests(output).unwrap(), "17 tests passed");
         assert!(passed_tests("nothing was run").is_err());
+        assert!(passed_tests("test result: ok. 0 passed; 0 failed").is_err());
     }
 }

@@ -18,7 +18,6 @@ mod programs;
 mod qemu;
 mod setup;
 mod size;
-mod table;
 mod test;
 mod verify;
 
@@ -39,24 +38,17 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Run every test, on the host and on the emulated CPU; add what is missing (rustup components, QEMU)
-    Test {
-        /// Only the parts whose names contain one of these words
-        parts: Vec<String>,
-    },
+    Test(test::Args),
     /// Build the kernels, run them in QEMU, and compare their counts with the hosted machine's
     Qemu(qemu::Args),
-    /// Run the long forms of the tests: more programs, more interrupts, more sections; and Miri and AddressSanitizer
+    /// Run the long forms of the tests: more programs, more interrupts, more sections
     Verify(verify::Args),
-    /// Run the library's tests under Miri
-    Miri,
-    /// Run the host's tests under AddressSanitizer
-    Asan,
     /// Let herd7, which must be installed, judge the litmus tests, and compare its verdicts with theirs
     Litmus,
     /// Change the library one place at a time: a test must fail, or `xtask/mutants.txt` says why none can (an hour)
     Mutants(mutants::Args),
-    /// Count the crate beside C and hand-written assembly: print the table, and write the picture
-    Bench(bench::Args),
+    /// Count the crate beside C and hand-written assembly, and draw docs/performance.svg
+    Bench,
     /// Compare the golden assembly with what the compiler makes
     Asm {
         /// Write it instead
@@ -80,13 +72,11 @@ fn run(args: &Args) -> Result<()> {
     let shell = Shell::new()?;
     shell.change_dir(workspace()?);
     match &args.command {
-        Command::Test { parts } => test::run(&shell, parts),
+        Command::Test(args) => test::run(&shell, args),
         Command::Verify(args) => verify::run(&shell, args),
-        Command::Miri => nightly::miri(&shell).map(drop),
-        Command::Asan => nightly::address_sanitizer(&shell).map(drop),
         Command::Litmus => litmus::run(&shell),
         Command::Mutants(args) => mutants::run(&shell, args).map(drop),
-        Command::Bench(args) => bench::run(&shell, args),
+        Command::Bench => bench::run(&shell),
         Command::Asm { bless } => {
             setup::qemu_parts(&shell)?;
             qemu::assembly(&shell, *bless)

@@ -15,13 +15,8 @@ use xshell::Shell;
 
 use crate::setup;
 
-/// The packages, and how many mutants there are at least of each.
-const PACKAGES: [(&str, usize); 2] = [("lazy-mmu", 750), ("lazy-mmu-macros", 113)];
-
-/// How many there are at least of all packages.
-pub(crate) fn promised() -> usize {
-    PACKAGES.iter().map(|(_, promised)| promised).sum()
-}
+/// The packages that have mutants.
+const PACKAGES: [&str; 2] = ["lazy-mmu", "lazy-mmu-macros"];
 
 /// The list of those that no test sees.
 const LIST: &str = "xtask/mutants.txt";
@@ -122,7 +117,7 @@ impl Mutant {
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// Only the mutants of this package
-    #[arg(long, value_parser = PACKAGES.map(|it| it.0))]
+    #[arg(long, value_parser = PACKAGES)]
     package: Option<String>,
 }
 
@@ -132,21 +127,17 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<String> {
     let mut listed = read_list(&fs::read_to_string(shell.current_dir().join(LIST))?)?;
     listed.retain(|it| it.split('/').next().is_some_and(of_package));
     setup::qemu_parts(shell)?;
-    setup::cargo_mutants(shell)?;
+    setup::subcommand(shell, "mutants")?;
 
     let start = Instant::now();
     let mut mutants: BTreeMap<String, Mutant> = BTreeMap::new();
-    for (package, promised) in PACKAGES.iter().filter(|it| of_package(it.0)) {
+    for package in PACKAGES.into_iter().filter(|it| of_package(it)) {
         let before = mutants.len();
-        for (number, stage) in (0..).zip(STAGES.iter().filter(|it| it.package == *package)) {
+        for (number, stage) in (0..).zip(STAGES.iter().filter(|it| it.package == package)) {
             println!("\n==> mutants of {package}: {}", stage.name);
             mutants.extend(run_stage(shell, stage, number == 0)?);
         }
-        let generated = mutants.len() - before;
-        ensure!(
-            generated >= *promised,
-            "{generated} mutants of {package}, and {promised} are promised"
-        );
+        ensure!(mutants.len() > before, "{package} has no mutants");
     }
 
     let count = |outcome| mutants.values().filter(|it| it.outcome == outcome).count();

@@ -1,51 +1,33 @@
-//! What needs a nightly compiler: Miri, and the host's tests under AddressSanitizer.
+//! The tests that need a nightly compiler: Miri and AddressSanitizer.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::counts;
-use crate::setup;
 
-/// What Miri is told, besides its rule that all code be free of undefined behaviour.
-const MODELS: [(&str, &str); 2] = [
-    (
-        "Stacked Borrows, strict provenance",
-        "-Zmiri-strict-provenance",
-    ),
-    ("Tree Borrows", "-Zmiri-tree-borrows"),
-];
-
-/// The least number of tests that Miri runs, for each model, and that run under AddressSanitizer.
-pub(crate) const MIRI_TESTS: usize = 150;
-pub(crate) const ASAN_TESTS: usize = 190;
-
-/// The library's tests under Miri: guards, tokens, and both storages of the bits. Returns the number of tests for each model.
-pub(crate) fn miri(shell: &Shell) -> Result<Vec<(&'static str, usize)>> {
-    setup::nightly(shell, &["miri", "rust-src"])?;
-    let mut passed = Vec::new();
-    for (name, flags) in MODELS {
-        let output = cmd!(
-            shell,
-            "cargo +nightly miri test --locked -p lazy-mmu --lib --tests --target-dir target/miri"
-        )
-        .env("MIRIFLAGS", flags)
-        .read()?;
-        println!("{output}");
-        let tests = counts::passed_tests(&output)?;
-        println!("Miri, {name}: {tests} tests");
-        ensure!(
-            tests >= MIRI_TESTS,
-            "{MIRI_TESTS} tests are promised, and Miri ran {tests}"
-        );
-        passed.push((name, tests));
-    }
-    Ok(passed)
+pub(crate) fn miri_stacked_borrows(shell: &Shell) -> Result<()> {
+    miri(shell, "-Zmiri-strict-provenance")
 }
 
-/// The tests of the library and of the memory manager under AddressSanitizer, documentation's examples included; but for row
-/// S18's, whose unwinding takes minutes there. Returns their number.
-pub(crate) fn address_sanitizer(shell: &Shell) -> Result<usize> {
-    setup::nightly(shell, &[])?;
+pub(crate) fn miri_tree_borrows(shell: &Shell) -> Result<()> {
+    miri(shell, "-Zmiri-tree-borrows")
+}
+
+/// The library's tests under Miri.
+fn miri(shell: &Shell, flags: &str) -> Result<()> {
+    let output = cmd!(
+        shell,
+        "cargo +nightly miri test --locked -p lazy-mmu --lib --tests --target-dir target/miri"
+    )
+    .env("MIRIFLAGS", flags)
+    .read()?;
+    println!("{output}\nMiri: {}", counts::passed_tests(&output)?);
+    Ok(())
+}
+
+/// The tests and the documentation's examples of the library and of the memory manager under
+/// AddressSanitizer. Row S18 is left out: its unwinding takes minutes there.
+pub(crate) fn address_sanitizer(shell: &Shell) -> Result<()> {
     let version = cmd!(shell, "rustc +nightly --version --verbose").read()?;
     let host = version
         .lines()
@@ -61,12 +43,9 @@ pub(crate) fn address_sanitizer(shell: &Shell) -> Result<usize> {
     .env("RUSTDOCFLAGS", "-Zsanitizer=address")
     .env_remove("CARGO_ENCODED_RUSTFLAGS")
     .read()?;
-    println!("{output}");
-    let tests = counts::passed_tests(&output)?;
-    println!("AddressSanitizer: {tests} tests");
-    ensure!(
-        tests >= ASAN_TESTS,
-        "{ASAN_TESTS} tests are promised, and {tests} ran"
+    println!(
+        "{output}\nAddressSanitizer: {}",
+        counts::passed_tests(&output)?
     );
-    Ok(tests)
+    Ok(())
 }

@@ -1,10 +1,13 @@
 //! What the tests need on the machine, added where that is possible, named where it is not. Nothing is skipped.
 
 use anyhow::{Context, Result, bail};
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 /// The bare-metal target of the kernels.
 pub(crate) const TARGET: &str = "aarch64-unknown-none";
+
+/// The oldest compiler that the library crates build with.
+pub(crate) const MSRV: &str = "1.85.0";
 
 /// Everything for `cargo xtask test`.
 pub(crate) fn everything(shell: &Shell) -> Result<()> {
@@ -12,7 +15,14 @@ pub(crate) fn everything(shell: &Shell) -> Result<()> {
     component(shell, "clippy")?;
     // As `rust-toolchain.toml` lists it, for those who read on into the standard library from here.
     component(shell, "rust-src")?;
+    subcommand(shell, "hack")?;
     qemu_parts(shell)
+}
+
+/// Everything for the parts that `cargo xtask test --all` runs in addition.
+pub(crate) fn toolchains(shell: &Shell) -> Result<()> {
+    toolchain(shell, MSRV, &[])?;
+    toolchain(shell, "nightly", &["miri", "rust-src"])
 }
 
 /// What the programs need that the C form is not linked with.
@@ -28,21 +38,15 @@ pub(crate) fn qemu_parts(shell: &Shell) -> Result<()> {
     package(shell, "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu")
 }
 
-/// What `cargo xtask mutants` needs beside that.
-pub(crate) fn cargo_mutants(shell: &Shell) -> Result<()> {
-    if cmd!(shell, "cargo mutants --version")
-        .quiet()
-        .ignore_stdout()
-        .ignore_stderr()
-        .run()
-        .is_ok()
-    {
+/// A subcommand of cargo, from its package `cargo-NAME`.
+pub(crate) fn subcommand(shell: &Shell, name: &str) -> Result<()> {
+    if runs(cmd!(shell, "cargo {name} --version")) {
         return Ok(());
     }
-    println!("`cargo mutants` is missing: `cargo install cargo-mutants --locked`");
-    cmd!(shell, "cargo install cargo-mutants --locked")
+    println!("`cargo {name}` is missing: `cargo install cargo-{name} --locked`");
+    cmd!(shell, "cargo install cargo-{name} --locked")
         .run()
-        .context("install it by hand: `cargo install cargo-mutants --locked`")
+        .with_context(|| format!("install it by hand: `cargo install cargo-{name} --locked`"))
 }
 
 /// Adds a component of the workspace's toolchain. `rust-toolchain.toml` lists them too, but rustup adds those only where
@@ -73,33 +77,19 @@ fn target(shell: &Shell, name: &str) -> Result<()> {
         .with_context(|| format!("add it by hand: `rustup target add {name}`"))
 }
 
-/// Adds the nightly toolchain, and components of it.
-pub(crate) fn nightly(shell: &Shell, components: &[&str]) -> Result<()> {
-    let works = cmd!(shell, "rustup run nightly rustc --version")
-        .quiet()
-        .ignore_stdout()
-        .ignore_stderr()
-        .run();
-    if works.is_err() {
-        println!(
-            "a nightly toolchain is missing: `rustup toolchain install nightly --profile minimal`"
-        );
-        cmd!(shell, "rustup toolchain install nightly --profile minimal")
+/// Adds a toolchain, and components of it.
+pub(crate) fn toolchain(shell: &Shell, name: &str, components: &[&str]) -> Result<()> {
+    if !runs(cmd!(shell, "rustup run {name} rustc --version")) {
+        let install = format!("rustup toolchain install {name} --profile minimal");
+        println!("the Rust toolchain {name} is missing: `{install}`");
+        cmd!(shell, "rustup toolchain install {name} --profile minimal")
             .run()
-            .context("add it by hand: `rustup toolchain install nightly --profile minimal`")?;
+            .with_context(|| format!("add it by hand: `{install}`"))?;
     }
-    if !components.is_empty() {
-        cmd!(
-            shell,
-            "rustup component add --toolchain nightly {components...}"
-        )
-        .run()
-        .with_context(|| {
-            let components = components.join(" ");
-            format!(
-                "add them by hand: `rustup component add --toolchain nightly {components}`; not every nightly has them"
-            )
-        })?;
+    for component in components {
+        cmd!(shell, "rustup component add --toolchain {name} {component}")
+            .run()
+            .with_context(|| format!("the toolchain {name} has no `{component}`; try another"))?;
     }
     Ok(())
 }
@@ -144,10 +134,11 @@ fn package(shell: &Shell, program: &str, package: &str) -> Result<()> {
 
 /// Whether a program can be found.
 fn has(shell: &Shell, program: &str) -> bool {
-    cmd!(shell, "{program} --version")
-        .quiet()
-        .ignore_stdout()
-        .ignore_stderr()
-        .run()
-        .is_ok()
+    runs(cmd!(shell, "{program} --version"))
+}
+
+/// Whether a command succeeds.
+fn runs(command: Cmd<'_>) -> bool {
+    let command = command.quiet();
+    command.ignore_stdout().ignore_stderr().run().is_ok()
 }

@@ -1,51 +1,178 @@
-//! `cargo xtask test`: each part, in order, and a line for each at the end.
+//! `cargo xtask test`: the parts side by side, a line for each, and the slowest at the end.
 
-use std::time::Instant;
+use std::env;
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-use crate::setup::{self, TARGET};
-use crate::{layers, litmus, qemu};
+use crate::setup::{self, MSRV, TARGET};
+use crate::{layers, litmus, nightly, qemu};
 
-/// A part's name, and what it does.
-type Part = (&'static str, fn(&Shell) -> Result<()>);
+#[derive(Clone, Copy)]
+struct Part {
+    name: &'static str,
+    run: fn(&Shell) -> Result<()>,
+    /// Whether it needs a compiler other than the workspace's. Only `--all` includes it then.
+    toolchain: bool,
+}
 
-const PARTS: [Part; 9] = [
-    ("formatting", formatting),
-    ("layers", layers::check),
-    ("lints on the host", lints_on_the_host),
-    ("lints on aarch64", lints_on_aarch64),
-    ("documentation", documentation),
-    ("tests on the host", tests_on_the_host),
-    ("features", features),
-    ("litmus tests", litmus::check),
-    ("programs on the emulated CPU", programs_in_qemu),
+const fn part(name: &'static str, run: fn(&Shell) -> Result<()>) -> Part {
+    let toolchain = false;
+    Part {
+        name,
+        run,
+        toolchain,
+    }
+}
+
+const fn with_toolchain(name: &'static str, run: fn(&Shell) -> Result<()>) -> Part {
+    let toolchain = true;
+    Part {
+        name,
+        run,
+        toolchain,
+    }
+}
+
+/// The workers take the parts in this order. Two parts that build into the same target folder wait
+/// for each other, so a part of the host alternates with one of the kernels.
+const PARTS: [Part; 13] = [
+    part("formatting", formatting),
+    part("layers", layers::check),
+    part("litmus tests", litmus::check),
+    part("programs on the emulated CPU", qemu::test),
+    part("tests on the host", tests_on_the_host),
+    part("lints on aarch64", lints_on_aarch64),
+    part("lints on the host", lints_on_the_host),
+    part("documentation", documentation),
+    part("features", features),
+    with_toolchain("Miri with Stacked Borrows", nightly::miri_stacked_borrows),
+    with_toolchain("Miri with Tree Borrows", nightly::miri_tree_borrows),
+    with_toolchain("AddressSanitizer", nightly::address_sanitizer),
+    with_toolchain("minimum supported Rust version", minimum_version),
 ];
 
-/// Runs the parts whose names contain one of `words`; all, if there are none.
-pub(crate) fn run(shell: &Shell, words: &[String]) -> Result<()> {
-    let parts: Vec<_> = PARTS
-        .iter()
-        .filter(|(name, _)| words.is_empty() || words.iter().any(|it| name.contains(it)))
-        .collect();
-    ensure!(
-        !parts.is_empty(),
-        "no part has such a name: the parts are {}",
-        PARTS.map(|(name, _)| name).join(", ")
-    );
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only the parts whose names contain one of these words
+    parts: Vec<String>,
+
+    /// Miri, AddressSanitizer and the oldest compiler too: everything that must hold
+    #[arg(long)]
+    all: bool,
+
+    /// Write the files with expected outputs, instead of comparing with them
+    #[arg(long)]
+    bless: bool,
+}
+
+/// A part that has ended.
+struct Done {
+    name: &'static str,
+    time: Duration,
+    passed: bool,
+}
+
+/// Runs the parts. A single part runs here and shows its output. Several run as processes, each with
+/// a file for its output.
+pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
+    let matches = |it: &Part| args.parts.iter().any(|word| it.name.contains(word));
+    let mut parts = Vec::from(PARTS);
+    parts.retain(|it| {
+        if args.parts.is_empty() {
+            args.all || !it.toolchain
+        } else {
+            matches(it)
+        }
+    });
     setup::everything(shell)?;
-    let mut done = Vec::new();
-    for (name, part) in parts {
-        println!("\n==> {name}");
-        let start = Instant::now();
-        part(shell).with_context(|| format!("the part that failed: {name}"))?;
-        done.push((name, start.elapsed().as_secs()));
+    if parts.iter().any(|it| it.toolchain) {
+        setup::toolchains(shell)?;
     }
-    println!();
-    for (name, seconds) in done {
-        println!("ok  {name} ({seconds} s)");
+    match parts[..] {
+        [] => bail!(
+            "no part has such a name; the parts are {}",
+            PARTS.map(|it| it.name).join(", ")
+        ),
+        [part] if !args.bless => {
+            (part.run)(shell).with_context(|| format!("the part that failed: {}", part.name))?;
+            println!("\nok  {}", part.name);
+            Ok(())
+        }
+        _ => side_by_side(shell, &parts, args.bless),
     }
+}
+
+/// The variables by which `expect-test` and `trybuild` write their files.
+const BLESS: [(&str, &str); 2] = [("UPDATE_EXPECT", "1"), ("TRYBUILD", "overwrite")];
+
+/// Runs as many parts at a time as there are CPUs.
+fn side_by_side(shell: &Shell, parts: &[Part], bless: bool) -> Result<()> {
+    let logs = shell.current_dir().join("target/test-logs");
+    fs::create_dir_all(&logs)?;
+    let start = Instant::now();
+    let next = Mutex::new(parts.iter());
+    let done = Mutex::new(Vec::new());
+    let work = || -> Result<()> {
+        loop {
+            // The lock is released before the part begins.
+            let part = next.lock().expect("no worker panics").next();
+            let Some(&Part { name, .. }) = part else {
+                return Ok(());
+            };
+            let log = logs.join(format!("{}.txt", name.replace(' ', "-")));
+            println!("...  {name}");
+            let output = File::create(&log)?;
+            let start = Instant::now();
+            let status = Command::new(env::current_exe()?)
+                .args(["test", name])
+                .envs(BLESS.into_iter().filter(|_| bless))
+                .stdin(Stdio::null())
+                .stdout(output.try_clone()?)
+                .stderr(output)
+                .status()?;
+            let time = start.elapsed();
+            let passed = status.success();
+            let word = if passed { "ok" } else { "FAILED" };
+            let mut done = done.lock().expect("no worker panics");
+            done.push(Done { name, time, passed });
+            println!(
+                "{word:<4} {name} ({} s; {} of {} parts)",
+                time.as_secs(),
+                done.len(),
+                parts.len()
+            );
+            if !passed {
+                println!("{}", fs::read_to_string(&log)?);
+            }
+        }
+    };
+    let workers = thread::available_parallelism()?.get();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let ended = workers.into_iter().map(|it| it.join().expect("no panic"));
+        ended.collect::<Result<()>>()
+    })?;
+    let mut done = done.into_inner().expect("no worker panics");
+    done.sort_by_key(|it| std::cmp::Reverse(it.time));
+    let slowest: Vec<_> = done.iter().take(3).collect();
+    println!("\n{} s; the slowest parts:", start.elapsed().as_secs());
+    for part in slowest {
+        println!("  {:>4} s  {}", part.time.as_secs(), part.name);
+    }
+    println!("the output of each part is in {}", logs.display());
+    let failed: Vec<_> = done.iter().filter(|it| !it.passed).collect();
+    let names: Vec<_> = failed.iter().map(|it| it.name).collect();
+    ensure!(
+        failed.is_empty(),
+        "the parts that failed: {}",
+        names.join(", ")
+    );
     Ok(())
 }
 
@@ -102,25 +229,35 @@ fn tests_on_the_host(shell: &Shell) -> Result<()> {
     Ok(cmd!(shell, "cargo test --locked --workspace").run()?)
 }
 
-/// The crate alone, as its users build it: with each set of features, for the target it is made for.
+/// The crate alone, as its users build it: with each set of features, on a host and for its target.
 fn features(shell: &Shell) -> Result<()> {
-    for features in ["", "macros"] {
-        cmd!(
-            shell,
-            "cargo build --locked -p lazy-mmu --no-default-features --features={features} --target {TARGET}"
-        )
-        .run()?;
-    }
-    for features in ["", "macros", "sim", "macros,sim"] {
-        cmd!(
-            shell,
-            "cargo check --locked -p lazy-mmu --no-default-features --features={features}"
-        )
-        .run()?;
-    }
-    Ok(())
+    let check = [
+        "hack",
+        "check",
+        "--locked",
+        "-p",
+        "lazy-mmu",
+        "--feature-powerset",
+    ];
+    cmd!(shell, "cargo {check...}").run()?;
+    Ok(cmd!(
+        shell,
+        "cargo {check...} --exclude-features sim --target {TARGET}"
+    )
+    .run()?)
 }
 
-fn programs_in_qemu(shell: &Shell) -> Result<()> {
-    qemu::test(shell)
+/// The library crates alone.
+fn minimum_version(shell: &Shell) -> Result<()> {
+    let check = [
+        &format!("+{MSRV}"),
+        "check",
+        "--locked",
+        "-p",
+        "lazy-mmu",
+        "--target-dir",
+        "target/msrv",
+    ];
+    cmd!(shell, "cargo {check...} --all-features").run()?;
+    Ok(cmd!(shell, "cargo {check...} --no-default-features").run()?)
 }

@@ -89,7 +89,7 @@ pub(crate) fn real_functions() -> Vec<TokenStream> {
         "lazy-mmu/src",
         "lazy-mmu/tests/rows",
         "xtask/src",
-        "ui-tests/forms/src/forms",
+        "ui-tests/tests/forms",
     ] {
         for file in fs::read_dir(workspace.join(folder)).expect("the folder is there") {
             let path = file.expect("it can be listed").path();
