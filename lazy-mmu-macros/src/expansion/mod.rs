@@ -1,7 +1,9 @@
-//! The expansion, which the fuzz target has as a module of its own.
+//! The expansion of the attribute. The fuzz target includes this module.
 //!
-//! `args` reads what stands in the attribute's parentheses, `item` takes the function apart as far
-//! as the attribute must know it, and `expand` puts both together. `errors` collects what is wrong.
+//! * `args` parses the arguments of the attribute.
+//! * `item` splits the function into its head and its body.
+//! * `expand` combines the two.
+//! * `errors` collects all errors of one use of the attribute.
 
 mod args;
 mod errors;
