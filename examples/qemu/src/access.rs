@@ -4,9 +4,7 @@ use core::arch::asm;
 
 use lazy_mmu_examples::machine::{Fault, FaultReason};
 
-#[cfg(not(feature = "el2"))]
-use crate::exceptions::come_back_here;
-use crate::exceptions::{RESUME, may_fault};
+use crate::exceptions::{RESUME, come_back_here, may_fault};
 
 /// Reads the 64-bit word at the virtual address `address`, a multiple of 8, as the MMU translates it.
 ///
@@ -96,7 +94,6 @@ pub unsafe fn execute(address: u64) -> Result<(), Fault> {
 /// # Safety
 ///
 /// The code is a supervisor call, `svc`.
-#[cfg(not(feature = "el2"))]
 pub unsafe fn execute_at_el0(address: u64) -> Result<(), Fault> {
     /// SPSR_EL1 of AArch64 state at EL0, with interrupts masked.
     const EL0: u64 = 0b1111 << 6;

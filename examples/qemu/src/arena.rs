@@ -1,20 +1,17 @@
 //! What the programs that interrupt, preempt and migrate sections work on: a memory manager, the entries of one of its
 //! tables, and frames to map there.
 
-use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::Backend;
 use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::page::VMALLOC_BASE;
-use lazy_mmu_examples::scenario::MEMORY_BASE;
 use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
 
 use crate::access;
-use crate::virt::Virt;
+use crate::virt::{Virt, entries};
 
 const FRAMES: usize = 2048;
-static USES: [AtomicU8; FRAMES] = [const { AtomicU8::new(0) }; FRAMES];
 
 /// What the first word of a frame is; the number of the frame is added.
 pub const WORD: u64 = 0x00c0_5c05;
@@ -41,25 +38,15 @@ impl Arena {
         frames: usize,
         debug_pagealloc: bool,
     ) -> Result<(MemoryManager<'static, Virt<B>>, Self), Error> {
-        for used in &USES {
-            used.store(0, Ordering::Relaxed);
-        }
-        let map = MemoryMap::new(MEMORY_BASE, &USES);
-        // SAFETY: the RAM there is the frames', and in the identity map; memory managers are used one after another.
-        let machine = unsafe { Virt::new(map) };
-        let mut mm = MemoryManager::boot(machine, map, debug_pagealloc)?;
+        let mut mm = Virt::<B>::boot(FRAMES, debug_pagealloc)?;
         let range = PageRange::new(VMALLOC_BASE, pages)?;
         mm.build_tables(range)?;
-        let (table, index) = mm.leaf(range.start()).ok_or(Error::NotMapped {
-            address: range.start(),
-        })?;
+        let slots = &entries(&mm, range.start(), 3)?[..pages];
         let first = mm.allocate(frames)?;
         for number in 0..frames {
-            machine.write(first.add(number).linear(), WORD + number as u64)?;
+            let word = WORD + number as u64;
+            mm.machine().write(first.add(number).linear(), word)?;
         }
-        let slots = &machine.table(table)[index..][..pages];
-        // SAFETY: the table is live until the next memory manager is booted, and then nobody uses these any more.
-        let slots = unsafe { &*core::ptr::from_ref(slots) };
         let arena = Self {
             slots,
             range,

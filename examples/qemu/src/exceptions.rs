@@ -3,14 +3,12 @@
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use aarch64_cpu::registers::Readable;
-#[cfg(not(feature = "el2"))]
-use aarch64_cpu::registers::{CurrentEL, DAIF};
+use aarch64_cpu::registers::{CurrentEL, DAIF, Readable};
 #[cfg(not(feature = "el2"))]
 use aarch64_cpu::registers::{ESR_EL1 as ESR, FAR_EL1 as FAR};
 #[cfg(feature = "el2")]
 use aarch64_cpu::registers::{ESR_EL2 as ESR, FAR_EL2 as FAR};
-use aarch64_rt::{ExceptionHandlers, RegisterStateRef, exception_handlers};
+use aarch64_rt::{ExceptionHandlers, RegisterStateRef};
 use lazy_mmu_examples::machine::{Fault, FaultReason};
 
 use crate::{interrupts, step};
@@ -46,63 +44,46 @@ static STATE: AtomicU64 = AtomicU64::new(0);
 macro_rules! save_and_call {
     ($handler:ident) => {
         naked_asm!(
+            ".macro frame instruction, one",
+            "\\instruction x19, x20, [sp, #0]",
+            "\\instruction x21, x22, [sp, #16]",
+            "\\instruction x23, x24, [sp, #32]",
+            "\\instruction x25, x26, [sp, #48]",
+            "\\instruction x27, x28, [sp, #64]",
+            "\\one x30, [sp, #80]",
+            "\\instruction q0, q1, [sp, #96]",
+            "\\instruction q2, q3, [sp, #128]",
+            "\\instruction q4, q5, [sp, #160]",
+            "\\instruction q6, q7, [sp, #192]",
+            "\\instruction q8, q9, [sp, #224]",
+            "\\instruction q10, q11, [sp, #256]",
+            "\\instruction q12, q13, [sp, #288]",
+            "\\instruction q14, q15, [sp, #320]",
+            "\\instruction q16, q17, [sp, #352]",
+            "\\instruction q18, q19, [sp, #384]",
+            "\\instruction q20, q21, [sp, #416]",
+            "\\instruction q22, q23, [sp, #448]",
+            "\\instruction q24, q25, [sp, #480]",
+            "\\instruction q26, q27, [sp, #512]",
+            "\\instruction q28, q29, [sp, #544]",
+            "\\instruction q30, q31, [sp, #576]",
+            ".endm",
             "sub sp, sp, #608",
-            "stp x19, x20, [sp, #0]",
-            "stp x21, x22, [sp, #16]",
-            "stp x23, x24, [sp, #32]",
-            "stp x25, x26, [sp, #48]",
-            "stp x27, x28, [sp, #64]",
-            "str x30, [sp, #80]",
-            "stp q0, q1, [sp, #96]",
-            "stp q2, q3, [sp, #128]",
-            "stp q4, q5, [sp, #160]",
-            "stp q6, q7, [sp, #192]",
-            "stp q8, q9, [sp, #224]",
-            "stp q10, q11, [sp, #256]",
-            "stp q12, q13, [sp, #288]",
-            "stp q14, q15, [sp, #320]",
-            "stp q16, q17, [sp, #352]",
-            "stp q18, q19, [sp, #384]",
-            "stp q20, q21, [sp, #416]",
-            "stp q22, q23, [sp, #448]",
-            "stp q24, q25, [sp, #480]",
-            "stp q26, q27, [sp, #512]",
-            "stp q28, q29, [sp, #544]",
-            "stp q30, q31, [sp, #576]",
+            "frame stp, str",
             "mov x1, sp",
             "bl {handle}",
-            "ldp q30, q31, [sp, #576]",
-            "ldp q28, q29, [sp, #544]",
-            "ldp q26, q27, [sp, #512]",
-            "ldp q24, q25, [sp, #480]",
-            "ldp q22, q23, [sp, #448]",
-            "ldp q20, q21, [sp, #416]",
-            "ldp q18, q19, [sp, #384]",
-            "ldp q16, q17, [sp, #352]",
-            "ldp q14, q15, [sp, #320]",
-            "ldp q12, q13, [sp, #288]",
-            "ldp q10, q11, [sp, #256]",
-            "ldp q8, q9, [sp, #224]",
-            "ldp q6, q7, [sp, #192]",
-            "ldp q4, q5, [sp, #160]",
-            "ldp q2, q3, [sp, #128]",
-            "ldp q0, q1, [sp, #96]",
-            "ldr x30, [sp, #80]",
-            "ldp x27, x28, [sp, #64]",
-            "ldp x25, x26, [sp, #48]",
-            "ldp x23, x24, [sp, #32]",
-            "ldp x21, x22, [sp, #16]",
-            "ldp x19, x20, [sp, #0]",
+            "frame ldp, ldr",
             "add sp, sp, #608",
+            ".purgem frame",
             "ret",
             handle = sym $handler,
         )
     };
 }
 
-exception_handlers!(Exceptions);
-
-struct Exceptions;
+/// What the program's vectors call.
+#[derive(Debug)]
+pub struct Exceptions;
 
 impl ExceptionHandlers for Exceptions {
     #[unsafe(naked)]
@@ -195,7 +176,6 @@ pub fn with_pager<R>(pager: fn(u64), program: impl FnOnce() -> R) -> R {
 }
 
 /// Says that the program goes on after code at EL0 in the state in which it calls this.
-#[cfg(not(feature = "el2"))]
 pub(crate) fn come_back_here() {
     // The kernels use the stack pointer of their own level.
     STATE.store(DAIF.get() | CurrentEL.get() | 1, Ordering::Relaxed);

@@ -11,6 +11,7 @@ use aarch64_cpu::registers::{CNTP_CTL_EL0, CNTP_TVAL_EL0, ReadWriteable, Writeab
 use arm_gic::gicv3::registers::{Gicd, GicrSgi};
 use arm_gic::gicv3::{GicCpuInterface, GicV3, SgiTarget, SgiTargetGroup};
 use arm_gic::{IntId, InterruptGroup, UniqueMmioPointer};
+use spin::Once;
 use spin::mutex::SpinMutex;
 
 use crate::thread;
@@ -25,25 +26,32 @@ const SGI: IntId = IntId::sgi(1);
 const TIMER: IntId = IntId::ppi(14);
 
 /// One hardirq in Linux's preempt count.
-const HARDIRQ: u32 = 1 << 16;
+pub const HARDIRQ: u32 = 1 << 16;
+/// The bits of Linux's preempt count that say that this is an interrupt.
+pub const INTERRUPT_MASK: u32 = 0x00ff_ff00;
 
-/// The program's handler; 0 if there is none.
-static HANDLER: AtomicUsize = AtomicUsize::new(0);
+/// The program's handler.
+static HANDLER: Once<fn()> = Once::new();
 /// How many interrupts have been taken.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// What is called when a handler has returned; 0 if there is nothing.
-static ON_RETURN: AtomicUsize = AtomicUsize::new(0);
+/// What is called when a handler has returned.
+static ON_RETURN: Once<fn()> = Once::new();
 
 static GIC: SpinMutex<Option<GicV3<'static>>> = SpinMutex::new(None);
 
 /// Sets the GIC up for `cpus` CPUs and unmasks interrupts of this one, the first; `handler` is called for each.
+pub fn init(cpus: usize, handler: fn()) {
+    HANDLER.call_once(|| handler);
+    enable(cpus);
+}
+
+/// The same in a program whose own vectors lead to a handler, which calls [`acknowledge`].
 ///
 /// # Panics
 ///
 /// If there is no GICv3.
-pub fn init(cpus: usize, handler: fn()) {
-    HANDLER.store(handler as usize, Ordering::Relaxed);
+pub fn enable(cpus: usize) {
     let distributor: NonNull<Gicd> =
         NonNull::new(with_exposed_provenance_mut(DISTRIBUTOR)).expect("it is not at 0");
     let redistributors: NonNull<GicrSgi> =
@@ -82,7 +90,7 @@ pub fn init_cpu(cpu: usize) {
 
 /// Says what is called when a handler has returned, with interrupts still masked: what may run another thread.
 pub fn on_return(then: fn()) {
-    ON_RETURN.store(then as usize, Ordering::Relaxed);
+    ON_RETURN.call_once(|| then);
 }
 
 /// Sends an interrupt to the first CPU. It is taken as soon as interrupts are not masked.
@@ -147,8 +155,23 @@ pub fn taken() -> usize {
     TAKEN.swap(0, Ordering::Relaxed)
 }
 
-/// For the vector.
-pub(crate) fn on_interrupt() {
+/// Lets the timer interrupt the task once, and returns when that has happened. The handler may have switched to another
+/// task in between.
+#[inline(never)]
+pub fn wait_for_timer() {
+    let before = TAKEN.load(Ordering::Relaxed);
+    set_timer(1, 0);
+    while TAKEN.load(Ordering::Relaxed) == before {
+        core::hint::spin_loop();
+    }
+}
+
+/// What a handler does first: it takes the interrupt from the GIC.
+///
+/// # Panics
+///
+/// If the interrupt is neither of the two that are enabled.
+pub fn acknowledge() {
     let known = GicCpuInterface::handle_interrupt(InterruptGroup::Group1, |interrupt| {
         assert!(
             interrupt == SGI || interrupt == TIMER,
@@ -164,21 +187,20 @@ pub(crate) fn on_interrupt() {
     });
     assert!(known, "a spurious interrupt");
     TAKEN.fetch_add(1, Ordering::Relaxed);
+}
+
+/// For the vector.
+pub(crate) fn on_interrupt() {
+    acknowledge();
     let threads = thread::current();
     for thread in threads {
         thread.preempt_count.fetch_add(HARDIRQ, Ordering::Relaxed);
     }
-    let handler = HANDLER.load(Ordering::Relaxed);
-    // SAFETY: `init` has stored the address of such a function, before it enabled the interrupt.
-    let handler: fn() = unsafe { core::mem::transmute(handler) };
-    handler();
+    HANDLER.get().expect("`init` was given one")();
     for thread in threads {
         thread.preempt_count.fetch_sub(HARDIRQ, Ordering::Relaxed);
     }
-    let then = ON_RETURN.load(Ordering::Relaxed);
-    if then != 0 {
-        // SAFETY: `on_return` has stored the address of such a function.
-        let then: fn() = unsafe { core::mem::transmute(then) };
+    if let Some(then) = ON_RETURN.get() {
         then();
     }
 }

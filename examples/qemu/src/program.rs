@@ -7,6 +7,20 @@ use semihosting::{eprintln, process};
 
 use crate::thread;
 
+/// Says that the program's `main` is this function, which returns `Result<(), impl Display>`, and its exceptions'
+/// handlers are [`Exceptions`](crate::exceptions::Exceptions).
+#[macro_export]
+macro_rules! program {
+    ($run:expr) => {
+        $crate::aarch64_rt::entry!(main, 40);
+        $crate::aarch64_rt::exception_handlers!($crate::exceptions::Exceptions);
+
+        fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+            $crate::program::run($run)
+        }
+    };
+}
+
 /// Runs `program`, and ends with 0, or with its error and 1.
 ///
 /// # Panics

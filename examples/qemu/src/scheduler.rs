@@ -5,26 +5,22 @@
 //! [`Backend`](lazy_mmu::Backend) demands: `dsb ish` on the CPU that gives the thread up, `isb` on
 //! the CPU that takes it over.
 
-use core::arch::{asm, naked_asm};
-use core::cell::UnsafeCell;
 use core::ptr::{from_ref, with_exposed_provenance};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
-use aarch64_cpu::registers::{DAIF, Readable, SP_EL0};
-use aarch64_rt::Stack;
+use aarch64_cpu::registers::{Readable, SP_EL0};
 use heapless::Vec;
 use lazy_mmu::Bits;
+use spin::Once;
 use spin::mutex::SpinMutex;
 
 use crate::ledger::Books;
 use crate::smp::{CPUS, cpu};
+use crate::tasks::{self, Context, Stack, masked};
 use crate::thread::{self, ThreadInfo};
 
 /// The most threads there can be.
 pub const THREADS: usize = 12;
-
-/// The pages of a thread's stack.
-const STACK_PAGES: usize = 8;
 
 /// A thread.
 #[derive(Debug)]
@@ -33,10 +29,9 @@ pub struct Thread {
     /// What SP_EL0 and TPIDR_EL1 point to while it runs. The first, so that SP_EL0 is the thread's address too.
     infos: [ThreadInfo; 2],
     books: Books,
-    /// Its stack pointer while it does not run; its registers are on the stack.
-    sp: AtomicU64,
-    /// What it does, an `fn()`; 0 if it is no more than what a CPU does when there is no thread to run.
-    main: AtomicUsize,
+    context: Context,
+    /// What it does; nothing, if it is what a CPU does when there is no thread to run.
+    main: Once<fn()>,
     /// The CPU that may run it: [`ANY`], [`NONE`] or one.
     affinity: AtomicUsize,
     /// The CPU on which it ran last, or [`NONE`].
@@ -66,8 +61,8 @@ impl Thread {
         Self {
             infos: [const { ThreadInfo::new() }; 2],
             books: Books::new(),
-            sp: AtomicU64::new(0),
-            main: AtomicUsize::new(0),
+            context: Context::new(),
+            main: Once::new(),
             affinity: AtomicUsize::new(ANY),
             cpu: AtomicUsize::new(NONE),
             finished: AtomicBool::new(false),
@@ -114,7 +109,7 @@ impl Thread {
     }
 
     fn is_idle(&self) -> bool {
-        self.main.load(Ordering::Relaxed) == 0
+        !self.main.is_completed()
     }
 
     /// Which of the mode's bits are set, in either place.
@@ -153,12 +148,7 @@ static CPU: [Cpu; CPUS] = [const {
 static POOL: [Thread; THREADS] = [const { Thread::new() }; THREADS];
 static SPAWNED: AtomicUsize = AtomicUsize::new(0);
 
-struct Stacks(UnsafeCell<[Stack<STACK_PAGES>; THREADS]>);
-
-// SAFETY: each is its thread's.
-unsafe impl Sync for Stacks {}
-
-static STACKS: Stacks = Stacks(UnsafeCell::new([const { Stack::new() }; THREADS]));
+static STACKS: [Stack; THREADS] = [const { Stack::new() }; THREADS];
 
 /// The threads that wait to run.
 type Queue = Vec<&'static Thread, THREADS>;
@@ -218,21 +208,13 @@ fn run_as(thread: &'static Thread) {
 pub fn spawn(main: fn(), flags: u64, cpu: usize) -> &'static Thread {
     let number = SPAWNED.fetch_add(1, Ordering::Relaxed);
     let thread = POOL.get(number).expect("there are so many threads");
-    thread.main.store(main as usize, Ordering::Relaxed);
+    thread.main.call_once(|| main);
     thread.affinity.store(cpu, Ordering::Relaxed);
     for info in &thread.infos {
         info.flags.store(flags, Ordering::Relaxed);
     }
-    // SAFETY: in bounds; the end of its stack.
-    let top = unsafe { STACKS.0.get().cast::<Stack<STACK_PAGES>>().add(number + 1) };
-    let frame = top.cast::<[u64; FRAME]>().wrapping_sub(1);
-    let mut registers = [0; FRAME];
-    registers[LINK_REGISTER] = begin as *const () as u64;
-    // SAFETY: the thread has not run yet, so nobody else uses its stack.
-    unsafe { frame.write(registers) };
-    thread
-        .sp
-        .store(frame.expose_provenance() as u64, Ordering::Relaxed);
+    // SAFETY: the thread has not run yet, and the stack is its own.
+    unsafe { thread.context.prepare(&STACKS[number], begin) };
     masked(|| publish(thread));
     thread
 }
@@ -262,19 +244,6 @@ pub fn idle() -> ! {
         }
         core::hint::spin_loop();
     }
-}
-
-/// Runs `f` with interrupts masked.
-fn masked<R>(f: impl FnOnce() -> R) -> R {
-    let unmasked = !DAIF.is_set(DAIF::I);
-    // SAFETY: masking interrupts changes no memory.
-    unsafe { asm!("msr daifset, #2", options(nostack, preserves_flags)) };
-    let result = f();
-    if unmasked {
-        // SAFETY: as they were before.
-        unsafe { asm!("msr daifclr, #2", options(nostack, preserves_flags)) };
-    }
-    result
 }
 
 /// Puts a thread into the queue. With interrupts masked.
@@ -307,9 +276,8 @@ fn schedule() {
     // Before another CPU can run this thread: that one's barriers would not complete what was stored on this CPU.
     this.books.leave_cpu();
     run_as(next);
-    // SAFETY: `next` is not running, so its stack pointer is that of its frame; and nobody else runs it, because it was taken
-    // out of the queue, or is this CPU's.
-    unsafe { switch_to(this.sp.as_ptr(), next.sp.as_ptr()) };
+    // SAFETY: `next` is not running; and nobody else runs it, because it was taken out of the queue, or is this CPU's.
+    unsafe { tasks::switch(&this.context, &next.context) };
     arrive();
 }
 
@@ -344,59 +312,12 @@ fn arrive() {
 extern "C" fn begin() -> ! {
     arrive();
     let this = current();
-    let main = this.main.load(Ordering::Relaxed);
-    // SAFETY: `spawn` has stored the address of such a function.
-    let main: fn() = unsafe { core::mem::transmute(main) };
-    // SAFETY: the thread may be interrupted from here on.
-    unsafe { asm!("msr daifclr, #2", options(nostack, preserves_flags)) };
+    let main = this.main.get().expect("`spawn` was given one");
+    tasks::unmask();
     main();
     masked(|| {
         this.finished.store(true, Ordering::Release);
         schedule();
     });
     unreachable!("a finished thread does not run again")
-}
-
-/// Registers in a frame: x19 to x30, d8 to d15.
-const FRAME: usize = 20;
-/// x30 among them.
-const LINK_REGISTER: usize = 11;
-
-/// Saves what a function's callee saves on the stack, and the stack pointer in `from`; loads those of `to`, and returns there.
-///
-/// # Safety
-///
-/// `from` is where the stack pointer of the thread that runs is kept, `to` that of one that does not run, whose frame is on its
-/// stack. Interrupts are masked.
-#[unsafe(naked)]
-unsafe extern "C" fn switch_to(from: *mut u64, to: *mut u64) {
-    naked_asm!(
-        "sub sp, sp, #160",
-        "stp x19, x20, [sp, #0]",
-        "stp x21, x22, [sp, #16]",
-        "stp x23, x24, [sp, #32]",
-        "stp x25, x26, [sp, #48]",
-        "stp x27, x28, [sp, #64]",
-        "stp x29, x30, [sp, #80]",
-        "stp d8, d9, [sp, #96]",
-        "stp d10, d11, [sp, #112]",
-        "stp d12, d13, [sp, #128]",
-        "stp d14, d15, [sp, #144]",
-        "mov x9, sp",
-        "str x9, [x0]",
-        "ldr x9, [x1]",
-        "mov sp, x9",
-        "ldp x19, x20, [sp, #0]",
-        "ldp x21, x22, [sp, #16]",
-        "ldp x23, x24, [sp, #32]",
-        "ldp x25, x26, [sp, #48]",
-        "ldp x27, x28, [sp, #64]",
-        "ldp x29, x30, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "add sp, sp, #160",
-        "ret",
-    )
 }

@@ -2,27 +2,20 @@
 //!
 //! Only for programs that are run with `gic-version=3` and [`CPUS`] CPUs, at EL1.
 
-use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use aarch64_cpu::registers::{MPIDR_EL1, Readable};
-use aarch64_rt::{Stack, start_core};
+use aarch64_rt::start_core;
 use smccc::Hvc;
 
+use crate::tasks::{STACK_PAGES, Stack};
 use crate::{interrupts, scheduler, upper};
 
 /// How many there are.
 pub const CPUS: usize = 4;
 
-/// The pages of a CPU's stack: the one on which it looks for something to run.
-const STACK_PAGES: usize = 8;
-
-struct Stacks(UnsafeCell<[Stack<STACK_PAGES>; CPUS]>);
-
-// SAFETY: each is given to one CPU.
-unsafe impl Sync for Stacks {}
-
-static STACKS: Stacks = Stacks(UnsafeCell::new([const { Stack::new() }; CPUS]));
+/// The stack on which a CPU looks for something to run.
+static STACKS: [Stack; CPUS] = [const { Stack::new() }; CPUS];
 
 /// How many CPUs are ready, the first not counted.
 static READY: AtomicUsize = AtomicUsize::new(0);
@@ -53,8 +46,7 @@ pub fn start(first: fn()) {
             first();
             scheduler::idle();
         };
-        // SAFETY: in bounds.
-        let stack = unsafe { STACKS.0.get().cast::<Stack<STACK_PAGES>>().add(cpu) };
+        let stack = STACKS[cpu].get();
         // SAFETY: the stack is this CPU's alone, forever, and in the identity map that both have.
         unsafe { start_core::<Hvc, _, STACK_PAGES>(cpu as u64, stack, main) }
             .expect("the machine has so many CPUs, and they are off");

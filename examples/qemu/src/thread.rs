@@ -3,10 +3,12 @@
 
 use core::mem::offset_of;
 use core::ptr::{from_ref, with_exposed_provenance};
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use aarch64_cpu::registers::{Readable, SP_EL0, TPIDR_EL1, Writeable};
+use lazy_mmu::Backend;
 use lazy_mmu::aarch64::{Aarch64, ByteAt, FlagsAt, Kernel, PreemptCountAt, SpEl0, TpidrEl1};
+use lazy_mmu_examples::preempt::PreemptCount;
 
 /// What SP_EL0 and TPIDR_EL1 point to.
 #[derive(Debug)]
@@ -67,6 +69,19 @@ pub fn current() -> [&'static ThreadInfo; 2] {
     })
 }
 
+/// Checks that the bits of the one thread are clear, and others' flags as they were, and that it is in no interrupt.
+///
+/// # Panics
+///
+/// If not.
+pub fn check_clear() {
+    for thread in [&THREAD, &OTHER_THREAD] {
+        assert_eq!(thread.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
+        assert_eq!(thread.lazy_mmu.load(Ordering::Relaxed), 0);
+        assert_eq!(thread.preempt_count.load(Ordering::Relaxed), 0);
+    }
+}
+
 /// The kernel with the bits in its flags word, found through SP_EL0.
 #[derive(Debug)]
 pub struct Flags;
@@ -95,3 +110,44 @@ unsafe impl Kernel for Byte {
 pub type Mmu = Aarch64<Flags>;
 /// The backend of [`Byte`].
 pub type ByteMmu = Aarch64<Byte>;
+
+/// A backend whose bits are in the one thread's [`ThreadInfo`].
+pub trait Place: Backend {
+    /// Where they are, and the register.
+    const PLACE: &'static str;
+    /// The preempt count of the thread.
+    type Count: PreemptCount;
+
+    /// The thread, as this backend finds it.
+    fn thread() -> &'static ThreadInfo;
+}
+
+impl Place for Mmu {
+    const PLACE: &'static str = "flags word, SP_EL0";
+    type Count = Flags;
+
+    fn thread() -> &'static ThreadInfo {
+        &THREAD
+    }
+}
+
+impl PreemptCount for Flags {
+    fn current() -> &'static AtomicU32 {
+        &THREAD.preempt_count
+    }
+}
+
+impl Place for ByteMmu {
+    const PLACE: &'static str = "own byte, TPIDR_EL1";
+    type Count = Byte;
+
+    fn thread() -> &'static ThreadInfo {
+        &OTHER_THREAD
+    }
+}
+
+impl PreemptCount for Byte {
+    fn current() -> &'static AtomicU32 {
+        &OTHER_THREAD.preempt_count
+    }
+}
