@@ -13,7 +13,7 @@ const GCC: &str = "aarch64-linux-gnu-gcc";
 
 /// A kernel's code without position independence and floating point, and with the atomics of Armv8.1 in line: what the crate
 /// is built for too.
-const FLAGS: [&str; 11] = [
+const FLAGS: [&str; 12] = [
     "-O2",
     "-march=armv8.1-a",
     "-mno-outline-atomics",
@@ -24,6 +24,7 @@ const FLAGS: [&str; 11] = [
     "-fno-asynchronous-unwind-tables",
     "-Wall",
     "-Wextra",
+    "-Wno-unused-parameter",
     "-Werror",
 ];
 

@@ -46,8 +46,14 @@ fn is_tlbi(word: u32) -> bool {
     word & 0xfff8_f000 == 0xd508_8000
 }
 
-/// Rows B20 and B31, in a program that has these functions.
-pub(crate) fn check_tlbi(program: &Path) -> Result<()> {
+/// All rows, in a program that has all functions.
+pub(crate) fn check_both(program: &Path) -> Result<()> {
+    check(program)?;
+    check_tlbi(program)
+}
+
+/// Rows B20 and B31.
+fn check_tlbi(program: &Path) -> Result<()> {
     let bytes = fs::read(program)?;
     let file = object::File::parse(&*bytes)?;
     for (name, regime, expected) in TLBI {

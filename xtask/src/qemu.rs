@@ -10,10 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::ValueEnum;
 use lazy_mmu::sim::Sim;
 use lazy_mmu_examples::host::run_scenario;
-use lazy_mmu_examples::scenario::{MAX_PAGES, WAYS};
+use lazy_mmu_examples::scenario::WAYS;
 use lazy_mmu_examples::trace::Line;
 use xshell::{Shell, cmd};
 
@@ -23,7 +22,8 @@ use crate::{asm, disassembly, golden, programs, size};
 /// The workspace of the kernels.
 pub(crate) const KERNELS: &str = "examples/qemu";
 
-/// A kernel, and all that is known of it. What a row does not say is [`ANYWHERE`]'s.
+/// A kernel, and all that is known of it.
+#[derive(Clone, Copy)]
 struct Program {
     /// The binary. What it prints stands in the file of that name.
     name: &'static str,
@@ -46,152 +46,101 @@ struct Program {
 const BESIDE_C: &str = "lazy-mmu-beside-c";
 const EL2: &str = "el2_without_vhe";
 
-const ANYWHERE: Program = Program {
-    name: "",
-    package: "lazy-mmu-qemu",
-    levels: &[Level::El1, Level::El2],
-    without_lse: true,
-    time: Time::Real,
-    arguments: &[],
-    golden: true,
-    quick: false,
-    inspect: |_| Ok(()),
-};
+/// A program that prints the same at each level, with LSE and without.
+const fn anywhere(name: &'static str) -> Program {
+    Program {
+        name,
+        package: "lazy-mmu-qemu",
+        levels: &[Level::El1, Level::El2],
+        without_lse: true,
+        time: Time::Real,
+        arguments: &[],
+        golden: true,
+        quick: false,
+        inspect: |_| Ok(()),
+    }
+}
 
-const AT_EL1: Program = Program {
-    levels: &[Level::El1],
-    ..ANYWHERE
-};
+const fn at_el1(name: &'static str) -> Program {
+    anywhere(name).levels(&[Level::El1])
+}
 
-/// Counts instructions, which depends on how it is built.
-const COUNTING: Program = Program {
-    without_lse: false,
-    ..AT_EL1
-};
+/// A program that counts instructions, which depends on how it is built.
+const fn counting(name: &'static str) -> Program {
+    Program {
+        without_lse: false,
+        ..at_el1(name)
+    }
+}
 
-const RECIPE: Program = Program {
-    package: "lazy-mmu-recipes",
-    ..AT_EL1
-};
+const fn self_checking(name: &'static str) -> Program {
+    Program {
+        golden: false,
+        ..at_el1(name)
+    }
+}
 
-const SELF_CHECKING: Program = Program {
-    golden: false,
-    ..AT_EL1
-};
+impl Program {
+    const fn of(self, package: &'static str) -> Self {
+        Self { package, ..self }
+    }
+
+    const fn levels(self, levels: &'static [Level]) -> Self {
+        Self { levels, ..self }
+    }
+
+    const fn quick(self) -> Self {
+        Self {
+            quick: true,
+            ..self
+        }
+    }
+
+    const fn virtual_time(self) -> Self {
+        Self {
+            time: Time::Virtual,
+            ..self
+        }
+    }
+
+    const fn arguments(self, arguments: &'static [&'static str]) -> Self {
+        Self { arguments, ..self }
+    }
+
+    const fn inspect(self, inspect: fn(&Path) -> Result<()>) -> Self {
+        Self { inspect, ..self }
+    }
+}
 
 /// In the order in which they run.
 const PROGRAMS: &[Program] = &[
-    Program {
-        name: "other_writes",
-        quick: true,
-        inspect: |it| disassembly::check(it).and_then(|()| disassembly::check_tlbi(it)),
-        ..ANYWHERE
-    },
-    Program {
-        name: NESTED_SECTIONS,
-        arguments: &["--pages", "64", "--debug-pagealloc", "on"],
-        quick: true,
-        inspect: disassembly::check,
-        ..ANYWHERE
-    },
-    Program {
-        name: EL2,
-        package: EL2,
-        levels: &[Level::El2],
-        quick: true,
-        ..ANYWHERE
-    },
-    Program {
-        name: "early_global",
-        package: "early_global",
-        quick: true,
-        ..ANYWHERE
-    },
-    Program {
-        name: "descriptors",
-        quick: true,
-        ..ANYWHERE
-    },
-    Program {
-        name: "device_driver",
-        quick: true,
-        ..ANYWHERE
-    },
-    Program {
-        name: "byte_per_cpu",
-        quick: true,
-        ..RECIPE
-    },
-    Program {
-        name: "byte_per_task",
-        ..RECIPE
-    },
-    Program {
-        name: "byte_swapped",
-        ..RECIPE
-    },
-    Program {
-        name: "first_kernel",
-        package: "first_kernel",
-        ..AT_EL1
-    },
-    Program {
-        name: "paging_crate",
-        ..ANYWHERE
-    },
-    Program {
-        name: "multiarch_crate",
-        ..ANYWHERE
-    },
-    Program {
-        name: "tasks",
-        ..AT_EL1
-    },
-    Program {
-        name: INTERRUPTS,
-        arguments: &["2"],
-        ..COUNTING
-    },
-    Program {
-        name: "budgets",
-        package: BESIDE_C,
-        inspect: asm::check,
-        ..COUNTING
-    },
-    Program {
-        name: COMPARISON,
-        package: BESIDE_C,
-        ..COUNTING
-    },
-    Program {
-        name: SCALE,
-        package: BESIDE_C,
-        time: Time::Virtual,
-        ..COUNTING
-    },
-    Program {
-        name: TIMER,
-        ..SELF_CHECKING
-    },
-    Program {
-        name: MIGRATION,
-        ..SELF_CHECKING
-    },
-    Program {
-        name: RANDOM_PROGRAMS,
-        ..SELF_CHECKING
-    },
-    Program {
-        name: "size_eager",
-        levels: &[],
-        ..ANYWHERE
-    },
-    Program {
-        name: "size_lazy",
-        levels: &[],
-        inspect: |it| size::check(it, &it.with_file_name("size_eager")),
-        ..ANYWHERE
-    },
+    anywhere("other_writes")
+        .quick()
+        .inspect(disassembly::check_both),
+    anywhere(NESTED_SECTIONS)
+        .quick()
+        .inspect(disassembly::check)
+        .arguments(&["--pages", "64"]),
+    anywhere(EL2).of(EL2).levels(&[Level::El2]).quick(),
+    anywhere("early_global").of("early_global").quick(),
+    anywhere("descriptors").quick(),
+    anywhere("device_driver").quick(),
+    at_el1("byte_per_cpu").of("lazy-mmu-recipes").quick(),
+    at_el1("byte_per_task").of("lazy-mmu-recipes"),
+    at_el1("byte_swapped").of("lazy-mmu-recipes"),
+    at_el1("first_kernel").of("first_kernel"),
+    anywhere("paging_crate"),
+    anywhere("multiarch_crate"),
+    at_el1("tasks"),
+    counting(INTERRUPTS).arguments(&["2"]),
+    counting("budgets").of(BESIDE_C).inspect(asm::check),
+    counting(COMPARISON).of(BESIDE_C),
+    counting(SCALE).of(BESIDE_C).virtual_time(),
+    self_checking(TIMER),
+    self_checking(MIGRATION),
+    self_checking(RANDOM_PROGRAMS),
+    anywhere("size_eager").levels(&[]),
+    anywhere("size_lazy").levels(&[]).inspect(size::check),
 ];
 
 const NESTED_SECTIONS: &str = "nested_sections";
@@ -209,11 +158,8 @@ fn program(name: &str) -> Result<&'static Program> {
 }
 
 /// The programs that can be named on the command line.
-fn names() -> impl Iterator<Item = &'static str> {
-    PROGRAMS
-        .iter()
-        .filter(|it| it.is_golden())
-        .map(|it| it.name)
+fn golden_programs() -> impl Iterator<Item = &'static Program> {
+    PROGRAMS.iter().filter(|it| it.is_golden())
 }
 
 impl Program {
@@ -312,14 +258,11 @@ impl Time {
 #[derive(clap::Args, Clone, Copy)]
 pub(crate) struct Args {
     /// Only this program, in each configuration
-    #[arg(value_parser = parse_program, conflicts_with_all = ["quick", "pages", "debug_pagealloc"])]
-    program: Option<&'static str>,
-
-    #[command(flatten)]
-    scenario: Scenario,
+    #[arg(value_parser = parse_program, conflicts_with = "quick")]
+    program: Option<&'static Program>,
 
     /// Few programs, each in one configuration: what the mutants of the library are tested with
-    #[arg(long, conflicts_with_all = ["pages", "debug_pagealloc", "bless"])]
+    #[arg(long, conflicts_with = "bless")]
     quick: bool,
 
     /// Write what the programs print, and the golden assembly, into their files
@@ -327,35 +270,18 @@ pub(crate) struct Args {
     bless: bool,
 }
 
-/// The arguments of `nested_sections`. If one is given, nothing else runs.
-#[derive(clap::Args, Clone, Copy)]
-struct Scenario {
-    /// How many pages each operation maps
-    #[arg(long, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MAX_PAGES as u64))]
-    pages: Option<usize>,
-
-    /// Whether free frames are unmapped from the linear map
-    #[arg(long, value_enum, value_name = "on|off")]
-    debug_pagealloc: Option<Switch>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Switch {
-    On,
-    Off,
-}
-
-fn parse_program(name: &str) -> Result<&'static str, String> {
-    let known = names().find(|it| *it == name);
-    let all = || names().collect::<Vec<_>>().join(", ");
-    known.ok_or_else(|| format!("the programs are {}", all()))
+fn parse_program(name: &str) -> Result<&'static Program, String> {
+    let known = golden_programs().find(|it| it.name == name);
+    known.ok_or_else(|| {
+        let names: Vec<_> = golden_programs().map(|it| it.name).collect();
+        format!("the programs are {}", names.join(", "))
+    })
 }
 
 impl Args {
     /// Whether a program is built that the C form is linked with.
     pub(crate) fn need_c_form(&self) -> bool {
-        let package = |name| program(name).map_or("", |it| it.package);
-        !self.quick && self.program.is_none_or(|it| package(it) == BESIDE_C)
+        !self.quick && self.program.is_none_or(|it| it.package == BESIDE_C)
     }
 }
 
@@ -363,28 +289,13 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     if args.bless {
         golden::bless();
     }
-    let Scenario {
-        pages,
-        debug_pagealloc,
-    } = args.scenario;
-    if pages.is_some() || debug_pagealloc.is_some() {
-        let (pages, switch) = (pages.unwrap_or(64), debug_pagealloc.unwrap_or(Switch::On));
-        let program = program(NESTED_SECTIONS)?;
-        let kernels = Kernels::build_some(shell, &[program])?;
-        for configuration in program.configurations() {
-            let output = scenario(&kernels, configuration, pages, switch)?;
-            println!("== {NESTED_SECTIONS}, {configuration}\n{output}");
-        }
-        return Ok(());
-    }
     if args.quick {
         let programs: Vec<_> = PROGRAMS.iter().filter(|it| it.quick).collect();
         // Few configurations, and little patience: a mutant may hang.
         let kernels = Kernels::build_lse(shell, &programs, Duration::from_mins(2))?;
         return side_by_side(&programs, |it| kernels.check(it, &it.configurations()[..1]));
     }
-    if let Some(name) = args.program {
-        let program = program(name)?;
+    if let Some(program) = args.program {
         let kernels = Kernels::build_some(shell, &[program])?;
         return kernels.check(program, &program.configurations());
     }
@@ -395,8 +306,8 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
 pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build(shell)?;
     short_forms(&kernels)?;
-    for (pages, switch) in [(1, Switch::On), (512, Switch::On), (600, Switch::Off)] {
-        scenario(&kernels, Configuration::FIRST, pages, switch)?;
+    for (pages, debug_pagealloc) in [(1, true), (512, true), (600, false)] {
+        scenario(&kernels, pages, debug_pagealloc)?;
     }
     refuses_bad_arguments(&kernels)
 }
@@ -404,7 +315,6 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
 /// Each program in each configuration, and the short forms of those that check themselves. These
 /// run alone, because their counts depend on the machine's speed.
 fn short_forms(kernels: &Kernels) -> Result<()> {
-    println!("the programs: {}", names().collect::<Vec<_>>().join(", "));
     let all: Vec<_> = PROGRAMS.iter().collect();
     side_by_side(&all, |it| kernels.check(it, &it.configurations()))?;
     println!(
@@ -497,21 +407,14 @@ pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String>
 }
 
 /// Runs the scenario of `nested_sections`, and compares its counts with the hosted machine's.
-fn scenario(
-    kernels: &Kernels,
-    configuration: Configuration,
-    pages: usize,
-    switch: Switch,
-) -> Result<String> {
-    let mut qemu = kernels.qemu(program(NESTED_SECTIONS)?, configuration);
-    let word = if switch == Switch::On { "on" } else { "off" };
-    qemu.arguments = ["--pages", &pages.to_string(), "--debug-pagealloc", word]
-        .map(String::from)
-        .to_vec();
-    let output = qemu.boot()?;
-    compare_with_host(&output, pages, switch == Switch::On)?;
+fn scenario(kernels: &Kernels, pages: usize, debug_pagealloc: bool) -> Result<()> {
+    let mut qemu = kernels.qemu(program(NESTED_SECTIONS)?, Configuration::FIRST);
+    let switch = if debug_pagealloc { "on" } else { "off" };
+    let words = ["--pages", &pages.to_string(), "--debug-pagealloc", switch];
+    qemu.arguments = words.map(String::from).to_vec();
+    compare_with_host(&qemu.boot()?, pages, debug_pagealloc)?;
     println!("{pages} pages: the counts are the hosted machine's");
-    Ok(output)
+    Ok(())
 }
 
 /// The counts that `nested_sections` printed are those of the hosted machine.

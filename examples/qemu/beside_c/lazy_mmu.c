@@ -203,7 +203,12 @@ static inline enum state enter_tolerant(void)
 	return state == NESTED ? OUTER : state;
 }
 
-/* What is counted. The first argument is the crate's handle of the task, which C has no use for. */
+/*
+ * What is counted. Each has the arguments of the crate's forms, and ignores those that it has no use for: the first is the
+ * crate's handle of the task.
+ */
+#define FORM(name) \
+	void NAME(name)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
 
 #define RESERVE 8
 
@@ -216,130 +221,67 @@ static inline size_t min(size_t one, size_t other)
 #define for_each_entry(slot, slots, pages, descriptor) \
 	for (uint64_t *slot = (slots), *end = slot + (pages); slot != end; slot++, descriptor += 4096)
 
-void NAME(c_enter_leave)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
+FORM(c_enter_leave)
 {
-	(void)handle, (void)slots, (void)linear, (void)pages, (void)first;
 	enum state state = enter();
 	leave(state);
 }
 
-void NAME(c_one)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
+FORM(c_one)
 {
-	(void)handle, (void)linear, (void)pages;
 	enum state state = enter();
 	set_kernel_leaf(slots, first);
 	leave(state);
 }
 
-void NAME(c_map)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
-{
-	(void)handle, (void)linear;
-	enum state state = enter();
-	for_each_entry(slot, slots, pages, first)
-		set_leaf(slot, first);
-	leave(state);
-}
+/* A loop of single writes in what `enter` begins: INERT is no section. */
+#define LOOP(name, enter, set) \
+	FORM(name) \
+	{ \
+		enum state state = enter; \
+		for_each_entry(slot, slots, pages, first) \
+			set(slot, first); \
+		leave(state); \
+	}
 
-void NAME(c_map_kernel)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
-{
-	(void)handle, (void)linear;
-	enum state state = enter();
-	for_each_entry(slot, slots, pages, first)
-		set_kernel_leaf(slot, first);
-	leave(state);
-}
+LOOP(c_map, enter(), set_leaf)
+LOOP(c_map_kernel, enter(), set_kernel_leaf)
 
-void NAME(c_range)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
+FORM(c_range)
 {
-	(void)handle, (void)linear;
 	enum state state = enter();
 	set_leaves(slots, pages, first);
 	leave(state);
 }
 
-void NAME(c_outside)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
-{
-	(void)handle, (void)linear;
-	for_each_entry(slot, slots, pages, first)
-		set_leaf(slot, first);
-}
-
-void NAME(c_per_store)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
-{
-	(void)handle, (void)linear;
-	for_each_entry(slot, slots, pages, first)
-		set_leaf_at_once(slot, first);
-}
+LOOP(c_outside, INERT, set_leaf)
+LOOP(c_per_store, INERT, set_leaf_at_once)
 
 /*
  * The same loop with an allocator that is called for every eight pages, and that maps what it gives in the linear map
  * (DEBUG_PAGEALLOC): in a section of its own, for it does not know that its caller has one open.
  */
-
-static __attribute__((noinline)) void allocate(uint64_t *linear, size_t pages, uint64_t first)
-{
-	enum state state = enter();
-	for_each_entry(slot, linear, pages, first)
-		set_leaf(slot, first);
-	leave(state);
-}
-
-void NAME(c_map_pagealloc)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
-{
-	(void)handle;
-	enum state state = enter();
-	for (size_t done = 0; done < pages; done += RESERVE) {
-		size_t count = min(RESERVE, pages - done);
-		allocate(linear + done, count, first);
-		for_each_entry(slot, slots + done, count, first)
-			set_leaf(slot, first);
+#define LOOP_PAGEALLOC(name, enter, set) \
+	static __attribute__((noinline)) void name##_allocate(uint64_t *linear, size_t pages, uint64_t first) \
+	{ \
+		enum state state = enter; \
+		for_each_entry(slot, linear, pages, first) \
+			set(slot, first); \
+		leave(state); \
+	} \
+	FORM(name) \
+	{ \
+		enum state state = enter; \
+		for (size_t done = 0; done < pages; done += RESERVE) { \
+			size_t count = min(RESERVE, pages - done); \
+			name##_allocate(linear + done, count, first); \
+			for_each_entry(slot, slots + done, count, first) \
+				set(slot, first); \
+		} \
+		leave(state); \
 	}
-	leave(state);
-}
 
-static __attribute__((noinline)) void allocate_tolerant(uint64_t *linear, size_t pages, uint64_t first)
-{
-	enum state state = enter_tolerant();
-	for_each_entry(slot, linear, pages, first)
-		set_leaf(slot, first);
-	leave(state);
-}
-
-void NAME(c_tolerant)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
-{
-	(void)handle, (void)linear;
-	enum state state = enter_tolerant();
-	for_each_entry(slot, slots, pages, first)
-		set_leaf(slot, first);
-	leave(state);
-}
-
-void NAME(c_tolerant_pagealloc)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
-{
-	(void)handle;
-	enum state state = enter_tolerant();
-	for (size_t done = 0; done < pages; done += RESERVE) {
-		size_t count = min(RESERVE, pages - done);
-		allocate_tolerant(linear + done, count, first);
-		for_each_entry(slot, slots + done, count, first)
-			set_leaf(slot, first);
-	}
-	leave(state);
-}
-
-static __attribute__((noinline)) void allocate_per_store(uint64_t *linear, size_t pages, uint64_t first)
-{
-	for_each_entry(slot, linear, pages, first)
-		set_leaf_at_once(slot, first);
-}
-
-void NAME(c_per_store_pagealloc)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
-{
-	(void)handle;
-	for (size_t done = 0; done < pages; done += RESERVE) {
-		size_t count = min(RESERVE, pages - done);
-		allocate_per_store(linear + done, count, first);
-		for_each_entry(slot, slots + done, count, first)
-			set_leaf_at_once(slot, first);
-	}
-}
+LOOP_PAGEALLOC(c_map_pagealloc, enter(), set_leaf)
+LOOP(c_tolerant, enter_tolerant(), set_leaf)
+LOOP_PAGEALLOC(c_tolerant_pagealloc, enter_tolerant(), set_leaf)
+LOOP_PAGEALLOC(c_per_store_pagealloc, INERT, set_leaf_at_once)

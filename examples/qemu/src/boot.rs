@@ -1,6 +1,5 @@
 //! What stands before `main`: the identity map for the image, the panic handler.
 
-use core::arch::naked_asm;
 use core::panic::PanicInfo;
 
 use aarch64_rt::{InitialPagetable, initial_pagetable};
@@ -35,32 +34,36 @@ initial_pagetable!({
     InitialPagetable(blocks)
 });
 
-unsafe extern "C" {
-    /// Where `aarch64-rt` begins.
-    fn entry();
-}
-
-/// The first instructions. Where the machine starts the kernel at EL2, it goes on as a host with FEAT_VHE: with
-/// HCR_EL2.{E2H, TGE} set, the registers and TLB instructions of EL1 mean those of EL2 (Arm ARM DDI 0487, "Virtualization
-/// Host Extensions").
 #[cfg(not(feature = "el2"))]
-#[unsafe(naked)]
-#[unsafe(no_mangle)]
-#[unsafe(link_section = ".init.start")]
-extern "C" fn start() {
-    naked_asm!(
-        "mrs x9, CurrentEL",
-        "cmp x9, #(2 << 2)",
-        "b.ne 1f",
-        // RW, E2H, TGE.
-        "mov x9, #(1 << 31)",
-        "orr x9, x9, #(1 << 34)",
-        "orr x9, x9, #(1 << 27)",
-        "msr hcr_el2, x9",
-        "isb",
-        "1: b {entry}",
-        entry = sym entry,
-    )
+mod start {
+    use core::arch::naked_asm;
+
+    unsafe extern "C" {
+        /// Where `aarch64-rt` begins.
+        fn entry();
+    }
+
+    /// The first instructions. Where the machine starts the kernel at EL2, it goes on as a host with FEAT_VHE: with
+    /// HCR_EL2.{E2H, TGE} set, the registers and TLB instructions of EL1 mean those of EL2 (Arm ARM DDI 0487, "Virtualization
+    /// Host Extensions").
+    #[unsafe(naked)]
+    #[unsafe(no_mangle)]
+    #[unsafe(link_section = ".init.start")]
+    extern "C" fn start() {
+        naked_asm!(
+            "mrs x9, CurrentEL",
+            "cmp x9, #(2 << 2)",
+            "b.ne 1f",
+            // RW, E2H, TGE.
+            "mov x9, #(1 << 31)",
+            "orr x9, x9, #(1 << 34)",
+            "orr x9, x9, #(1 << 27)",
+            "msr hcr_el2, x9",
+            "isb",
+            "1: b {entry}",
+            entry = sym entry,
+        )
+    }
 }
 
 #[panic_handler]

@@ -1,7 +1,9 @@
 //! What the kernels share: boot, exceptions, the single-step handler, and the machine for the memory manager.
 //!
-//! QEMU's `virt` board, EL1 or EL2 (as a host with FEAT_VHE), MMU on. The image runs in an identity map of TTBR0; the tables that the memory
-//! manager builds are the live tables of TTBR1, and the MMU walks them.
+//! QEMU's `virt` board, EL1 or EL2 (as a host with FEAT_VHE), MMU on. The image runs in an identity map of TTBR0; the
+//! tables that the memory manager builds are the live tables of TTBR1, and the MMU walks them.
+//!
+//! `cargo xtask qemu` runs the programs. What each prints stands in the file of its name, `other_writes.txt` for example.
 
 #![no_std]
 

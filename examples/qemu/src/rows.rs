@@ -9,9 +9,9 @@ use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::aarch64::Granule;
 use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-use lazy_mmu::{Backend, VirtualRange};
+use lazy_mmu::{Backend, Dynamic, LazyMmu, VirtualRange};
 use lazy_mmu_examples::page::{ENTRIES, NORMAL_MEMORY, PAGE_SIZE, VMALLOC_BASE};
-use lazy_mmu_examples::{Error, Frame, PageRange};
+use lazy_mmu_examples::{Error, Frame, Machine as _, PageRange};
 
 use crate::step::{self, Trace};
 use crate::thread::Place;
@@ -109,6 +109,21 @@ impl<B: Backend> Rows<B> {
             trace.order()
         );
         (result, trace)
+    }
+
+    /// The same, for a program in a section.
+    fn section<R>(
+        expected: &str,
+        program: impl FnOnce(&mut LazyMmu<'_, Dynamic, B>) -> R,
+    ) -> (R, Trace) {
+        Self::expect(expected, || lazy_mmu::with::<B, _>(program))
+    }
+
+    /// A read at `address` faults.
+    #[track_caller]
+    fn is_gone(&self, address: u64) {
+        let read = self.machine.read(address);
+        read.expect_err("it is not mapped");
     }
 
     fn page(&self, number: usize) -> VirtualRange {

@@ -9,7 +9,7 @@ use core::ptr::{from_ref, with_exposed_provenance};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use aarch64_cpu::registers::{Readable, SP_EL0};
-use heapless::Vec;
+use arrayvec::ArrayVec;
 use lazy_mmu::Bits;
 use spin::Once;
 use spin::mutex::SpinMutex;
@@ -151,9 +151,9 @@ static SPAWNED: AtomicUsize = AtomicUsize::new(0);
 static STACKS: [Stack; THREADS] = [const { Stack::new() }; THREADS];
 
 /// The threads that wait to run.
-type Queue = Vec<&'static Thread, THREADS>;
+type Queue = ArrayVec<&'static Thread, THREADS>;
 
-static QUEUE: SpinMutex<Queue> = SpinMutex::new(Vec::new());
+static QUEUE: SpinMutex<Queue> = SpinMutex::new(ArrayVec::new_const());
 
 /// A bit for each CPU: whether there is a thread in the queue that it may run. So that CPUs without one do not wait for the
 /// lock all the time.
@@ -248,9 +248,7 @@ pub fn idle() -> ! {
 
 /// Puts a thread into the queue. With interrupts masked.
 fn publish(thread: &'static Thread) {
-    if change_queue(|queue| queue.push(thread)).is_err() {
-        unreachable!("it has room for all threads");
-    }
+    change_queue(|queue| queue.push(thread));
 }
 
 /// Runs the next thread that may run on this CPU, and returns when the present one goes on, perhaps on another CPU. With

@@ -37,7 +37,7 @@ pub fn cpu() -> usize {
 /// If the machine has fewer than [`CPUS`].
 pub fn start(first: fn()) {
     let root = upper::root();
-    for cpu in 1..CPUS {
+    for (cpu, stack) in STACKS.iter().enumerate().skip(1) {
         let main = move || {
             scheduler::init_cpu();
             upper::activate(root, 16);
@@ -46,9 +46,8 @@ pub fn start(first: fn()) {
             first();
             scheduler::idle();
         };
-        let stack = STACKS[cpu].get();
         // SAFETY: the stack is this CPU's alone, forever, and in the identity map that both have.
-        unsafe { start_core::<Hvc, _, STACK_PAGES>(cpu as u64, stack, main) }
+        unsafe { start_core::<Hvc, _, STACK_PAGES>(cpu as u64, stack.get(), main) }
             .expect("the machine has so many CPUs, and they are off");
     }
     while READY.load(Ordering::Acquire) < CPUS - 1 {

@@ -45,8 +45,9 @@ impl Live {
         let size = PAGES as u64 * 4096;
         let first = Frame::containing(first.address().next_multiple_of(size));
         let table = |address| {
+            // The address is the first of a table.
             let entries = entries(&mm, address, 3)?.as_array();
-            Ok::<_, Error>(entries.expect("the address is the first of a table"))
+            entries.ok_or(Error::NotMapped { address })
         };
         Ok(Self {
             machine: mm.machine(),

@@ -9,66 +9,42 @@ use crate::kernel::Mmu;
 
 type Inner = <Mmu as Backend>::Machine;
 
-/// How often each of the backend's functions was called.
-pub(crate) struct Counts {
-    pub(crate) pairs: Counter,
-    pub(crate) table_barriers: Counter,
-    pub(crate) invalidations: Counter,
-    pub(crate) begins: Counter,
-    pub(crate) ends: Counter,
+/// A function of the backend, or of its hooks.
+#[derive(Clone, Copy)]
+pub(crate) enum Of {
+    Pairs,
+    TableBarriers,
+    Invalidations,
+    Begins,
+    Ends,
 }
 
-/// A number that one CPU counts.
-pub(crate) struct Counter(AtomicUsize);
+/// How often each was called. One CPU counts.
+pub(crate) struct Counts([AtomicUsize; 5]);
 
-impl Counter {
+impl Counts {
     pub(crate) const fn new() -> Self {
-        Self(AtomicUsize::new(0))
+        Self([const { AtomicUsize::new(0) }; 5])
     }
 
     /// A load and a store: as long as the MMU is off, the memory is Device memory, in which atomic
     /// read-modify-writes may not work.
-    pub(crate) fn count(&self) {
-        self.0.store(self.get() + 1, Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> usize {
-        self.0.load(Relaxed)
-    }
-}
-
-impl Counts {
-    pub(crate) const fn new() -> Self {
-        Self {
-            pairs: Counter::new(),
-            table_barriers: Counter::new(),
-            invalidations: Counter::new(),
-            begins: Counter::new(),
-            ends: Counter::new(),
-        }
+    pub(crate) fn count(&self, of: Of) {
+        let counter = &self.0[of as usize];
+        counter.store(counter.load(Relaxed) + 1, Relaxed);
     }
 
     /// Keeps what has been counted, and begins at 0 again.
     pub(crate) fn move_to(&self, kept: &Self) {
-        for (from, to) in self.each().into_iter().zip(kept.each()) {
-            to.0.store(from.get(), Relaxed);
-            from.0.store(0, Relaxed);
+        for (from, to) in self.0.iter().zip(&kept.0) {
+            to.store(from.load(Relaxed), Relaxed);
+            from.store(0, Relaxed);
         }
     }
 
     /// Pairs, table barriers, invalidations, and how often the mode began and ended.
     pub(crate) fn get(&self) -> [usize; 5] {
-        self.each().map(Counter::get)
-    }
-
-    fn each(&self) -> [&Counter; 5] {
-        [
-            &self.pairs,
-            &self.table_barriers,
-            &self.invalidations,
-            &self.begins,
-            &self.ends,
-        ]
+        self.0.each_ref().map(|it| it.load(Relaxed))
     }
 }
 
@@ -94,22 +70,22 @@ unsafe impl Wrapper for Counting {
     type Inner = Mmu;
 
     fn barrier() {
-        NOW.pairs.count();
+        NOW.count(Of::Pairs);
         Inner::barrier();
     }
 
     fn table_barrier() {
-        NOW.table_barriers.count();
+        NOW.count(Of::TableBarriers);
         Inner::table_barrier();
     }
 
     fn invalidate(invalidations: &[Invalidation]) {
-        NOW.invalidations.count();
+        NOW.count(Of::Invalidations);
         Inner::invalidate(invalidations);
     }
 
     fn invalidate_all() {
-        NOW.invalidations.count();
+        NOW.count(Of::Invalidations);
         Inner::invalidate_all();
     }
 }

@@ -3,7 +3,7 @@
 use core::arch::asm;
 use core::mem::offset_of;
 use core::ptr::{from_ref, with_exposed_provenance};
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{CurrentEL, PAR_EL1, Readable, TPIDR_EL1, Writeable};
@@ -17,7 +17,7 @@ use lazy_mmu::{Global, Scope, VirtualRange, Wrapped, flush_tlb_all, global};
 use semihosting::{println, process};
 
 use crate::boot::{self, NORMAL, image, is_mmu_on, program_counter};
-use crate::counts::{Counter, Counting, Counts, NOW};
+use crate::counts::{Counting, Counts, NOW, Of};
 
 lazy_mmu::set_global_backend!(Wrapped<Counting>);
 
@@ -47,11 +47,11 @@ unsafe impl aarch64::Kernel for Early {
     const HAS_HOOKS: bool = true;
 
     fn mode_begins() {
-        NOW.begins.count();
+        NOW.count(Of::Begins);
     }
 
     fn mode_ends() {
-        NOW.ends.count();
+        NOW.count(Of::Ends);
     }
 }
 
@@ -126,7 +126,8 @@ fn entry(table: &'static Page, level: u32, address: u64) -> &'static AtomicU64 {
 /// What `early` saw, for `late` to print.
 struct Seen {
     program_counter: AtomicU64,
-    mmu_was_off: Counter,
+    /// Before `early` does anything, and at its end.
+    mmu_was_off: [AtomicBool; 2],
     image: [AtomicU64; 2],
     without_task: Counts,
     in_outer: Counts,
@@ -138,7 +139,7 @@ struct Seen {
 
 static SEEN: Seen = Seen {
     program_counter: AtomicU64::new(0),
-    mmu_was_off: Counter::new(),
+    mmu_was_off: [const { AtomicBool::new(false) }; 2],
     image: [const { AtomicU64::new(0) }; 2],
     without_task: Counts::new(),
     in_outer: Counts::new(),
@@ -150,9 +151,7 @@ static SEEN: Seen = Seen {
 
 /// Builds the tables, and turns the MMU on. It runs at a low address, at which it is not linked.
 pub(crate) extern "C" fn early() {
-    if !is_mmu_on() {
-        SEEN.mmu_was_off.count();
-    }
+    SEEN.mmu_was_off[0].store(!is_mmu_on(), Relaxed);
     SEEN.program_counter.store(program_counter(), Relaxed);
     for (seen, address) in SEEN.image.iter().zip(image()) {
         seen.store(address, Relaxed);
@@ -168,9 +167,7 @@ pub(crate) extern "C" fn early() {
     global::invalidate(AREA_RANGE, Scope::ALL_LEVELS);
     flush_tlb_all::<Global>();
     NOW.move_to(&SEEN.invalidations);
-    if !is_mmu_on() {
-        SEEN.mmu_was_off.count();
-    }
+    SEEN.mmu_was_off[1].store(!is_mmu_on(), Relaxed);
     // SAFETY: the tables were built here, and the TLBs are empty.
     unsafe { boot::turn_mmu_on(LOW_ROOT.physical(), HIGH_ROOT.physical()) };
 }
@@ -278,7 +275,7 @@ pub(crate) extern "C" fn late() -> ! {
 
 /// Prints what `early` saw, and checks it.
 fn tell_early() {
-    assert_eq!(SEEN.mmu_was_off.get(), 2, "the MMU was off");
+    assert!(SEEN.mmu_was_off.iter().all(|it| it.load(Relaxed)));
     assert!(SEEN.program_counter.load(Relaxed) < LOW_END);
     let [runs_at, linked_at] = SEEN.image.each_ref().map(|it| it.load(Relaxed));
     println!("C14 the MMU is off: the image runs at {runs_at:#x}, and is linked at {linked_at:#x}");

@@ -8,8 +8,6 @@
 //!
 //! What it sees before the MMU is on it keeps in statics: code that formats follows absolute
 //! addresses.
-//!
-//! Run it with `cargo xtask qemu`. What it prints stands in `early_global.txt` beside the package.
 
 #![no_std]
 #![no_main]

@@ -2,8 +2,6 @@
 //!
 //! One table register, no unprivileged level: every valid leaf needs the pair, and the TLB instructions are those of EL2.
 //! The kernel's own tables are extended: the program's mappings stand in the table by which it runs.
-//!
-//! Run it with `cargo xtask qemu`. What it prints stands in `el2_without_vhe.txt` beside the package.
 
 #![no_std]
 #![no_main]

@@ -2,8 +2,6 @@
 //! what each bit does.
 //!
 //! The documentation's examples make their mappings of these, and a reader copies the examples.
-//!
-//! Run it with `cargo xtask qemu`. What it prints stands in `descriptors.txt` beside the package.
 
 #![no_std]
 #![no_main]

@@ -2,8 +2,6 @@
 //!
 //! The device is the real-time clock of the `virt` board, a PL031, whose identification registers are read through the
 //! mapping.
-//!
-//! Run it with `cargo xtask qemu`. What it prints stands in `device_driver.txt` beside the package.
 
 #![no_std]
 #![no_main]

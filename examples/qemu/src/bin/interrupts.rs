@@ -7,8 +7,6 @@
 //!
 //! The last operation is the scenario for which sections nest: pages are mapped and zapped, with DEBUG_PAGEALLOC. How many pages
 //! is the first word behind the level.
-//!
-//! Run it with `cargo xtask qemu`. What it prints for two pages stands in `interrupts.txt` beside the package.
 
 #![no_std]
 #![no_main]
@@ -17,7 +15,7 @@ use core::hint::black_box;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use heapless::Vec;
+use arrayvec::ArrayVec;
 use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::{Backend, Task, lazy_mmu, write};
 use lazy_mmu_examples::page::USER_BASE;
@@ -200,7 +198,7 @@ impl Left {
 
 /// What a run has done and left. The steps are copied: the next run overwrites them.
 struct Run {
-    steps: Vec<Step, 4096>,
+    steps: ArrayVec<Step, 4096>,
     instructions: usize,
     left: Left,
 }
@@ -208,7 +206,7 @@ struct Run {
 impl Run {
     fn new(trace: &Trace, left: Left) -> Self {
         Self {
-            steps: Vec::from_slice(trace.steps).expect("it has room"),
+            steps: trace.steps.try_into().expect("it has room"),
             instructions: trace.instructions,
             left,
         }

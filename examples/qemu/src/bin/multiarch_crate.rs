@@ -7,8 +7,6 @@
 //!
 //! What a section cannot add is the barrier between a new table and the entry that links it, which the crate stores one
 //! after the other: here the tables are there before they are live.
-//!
-//! Run it with `cargo xtask qemu`. What it prints stands in `multiarch_crate.txt` beside the package.
 
 #![no_std]
 #![no_main]

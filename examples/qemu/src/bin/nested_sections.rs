@@ -1,7 +1,5 @@
 //! Nested sections on live page tables: the scenario in which freeing and allocating pages opens sections inside
 //! sections, counted on the real instruction stream.
-//!
-//! Run it with `cargo xtask qemu`. What it prints by default stands in `nested_sections.txt` beside the package.
 
 #![no_std]
 #![no_main]
@@ -19,6 +17,7 @@ use lazy_mmu_qemu::thread::{self, ByteMmu, Mmu};
 use lazy_mmu_qemu::virt::Virt;
 use lazy_mmu_qemu::{rows, step};
 use semihosting::{eprintln, println, process};
+use spin::mutex::SpinMutex;
 
 lazy_mmu_qemu::program!(|| run(&Arguments::get()));
 
@@ -109,36 +108,16 @@ impl Recorder for Stepper {
 }
 
 fn scenario_in<B: Backend>(way: &'static str, arguments: &Arguments) -> Result<(), Error> {
-    static FRAMES: FrameList = FrameList::new();
-    let mut mm = Virt::<B>::boot(
-        scenario::memory_frames(arguments.pages),
-        arguments.debug_pagealloc,
-    )?;
-    FRAMES.with(|frames| {
-        scenario::run(
-            &mut mm,
-            &mut frames[..arguments.pages],
-            &mut Stepper { way },
-        )
-    })
-}
+    /// The scenario's list of frames, too large for the stack.
+    static FRAMES: SpinMutex<[Frame; MAX_PAGES]> = SpinMutex::new([MEMORY_BASE; MAX_PAGES]);
 
-/// Room for the scenario's list of frames, too large for the stack.
-struct FrameList(core::cell::UnsafeCell<[Frame; MAX_PAGES]>);
-
-// SAFETY: there is one thread, and no handler uses it.
-unsafe impl Sync for FrameList {}
-
-impl FrameList {
-    #[expect(clippy::large_stack_arrays, reason = "it is a static's value")]
-    const fn new() -> Self {
-        Self(core::cell::UnsafeCell::new([MEMORY_BASE; MAX_PAGES]))
-    }
-
-    fn with<R>(&self, f: impl FnOnce(&mut [Frame]) -> R) -> R {
-        // SAFETY: `scenario_in` does not call itself, so there is one such reference at a time.
-        f(unsafe { &mut *self.0.get() })
-    }
+    let frames = scenario::memory_frames(arguments.pages);
+    let mut mm = Virt::<B>::boot(frames, arguments.debug_pagealloc)?;
+    scenario::run(
+        &mut mm,
+        &mut FRAMES.lock()[..arguments.pages],
+        &mut Stepper { way },
+    )
 }
 
 fn vmalloc_is_read_through_the_linear_map() -> Result<(), Error> {

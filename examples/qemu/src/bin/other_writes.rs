@@ -1,6 +1,4 @@
 //! The writes that are not plain stores, TLB invalidation, hooks, and a fault inside a section, on live page tables.
-//!
-//! Run it with `cargo xtask qemu`. What it prints stands in `other_writes.txt` beside the package.
 
 #![no_std]
 #![no_main]

@@ -6,8 +6,6 @@
 //! instructions, `dsb ish`, `isb`, though an entry that was invalid is in no TLB. A table that it
 //! does not know to be active (here: TTBR1 is loaded beside it) it leaves to its caller, and a
 //! section makes one pair of any number of calls.
-//!
-//! Run it with `cargo xtask qemu`. What it prints stands in `paging_crate.txt` beside the package.
 
 #![no_std]
 #![no_main]

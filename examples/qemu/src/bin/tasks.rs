@@ -2,8 +2,6 @@
 //!
 //! Two threads on one CPU, with a section open over the switch; a thread that was made inside a section; and a thread that
 //! goes on on another CPU inside a section. What each CPU executes is single-stepped.
-//!
-//! Run it with `cargo xtask qemu`. What it prints stands in `tasks.txt` beside the package.
 
 #![no_std]
 #![no_main]

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use lazy_mmu::Descriptor;
 use lazy_mmu::aarch64::descriptor::{Leaf, PXN, USER, UXN, UxnLeaf, VALID};
-use lazy_mmu::{Eager, Machine as _, Task};
+use lazy_mmu::{Dynamic, Eager, LazyMmu, Machine as _, Task};
 use lazy_mmu_examples::trace::{Counts, Step};
 use lazy_mmu_examples::{Error, Machine};
 use semihosting::println;
@@ -40,6 +40,14 @@ impl<B: Place> Rows<B> {
         trace
     }
 
+    /// The same, for a program in a section.
+    fn section_of_pairs(
+        expected: &str,
+        program: impl FnOnce(&mut LazyMmu<'_, Dynamic, B>),
+    ) -> Trace {
+        Self::expect_pairs(expected, || lazy_mmu::with::<B, _>(program))
+    }
+
     /// In an interrupt, by the preempt count, inside a section with something pending.
     fn c01_c03_interrupts_are_immediate(&self) {
         let leaf = self.frame.kernel_page();
@@ -49,17 +57,15 @@ impl<B: Place> Rows<B> {
                 B::thread().lazy_mmu.load(Ordering::Relaxed),
             )
         };
-        Self::expect_pairs("S*2 D I S (D I)*2", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.write(&self.slots[0], leaf);
-                let before = bits();
-                // One hardirq deep.
-                B::thread().preempt_count.store(1 << 16, Ordering::Relaxed);
-                lazy_mmu::with::<B, _>(|handler| handler.write(&self.slots[1], leaf));
-                lazy_mmu::write::<B, _>(&self.slots[2], leaf);
-                B::thread().preempt_count.store(0, Ordering::Relaxed);
-                assert_eq!(bits(), before, "the interrupted thread's bits");
-            });
+        Self::section_of_pairs("S*2 D I S (D I)*2", |mmu| {
+            mmu.write(&self.slots[0], leaf);
+            let before = bits();
+            // One hardirq deep.
+            B::thread().preempt_count.store(1 << 16, Ordering::Relaxed);
+            lazy_mmu::with::<B, _>(|handler| handler.write(&self.slots[1], leaf));
+            lazy_mmu::write::<B, _>(&self.slots[2], leaf);
+            B::thread().preempt_count.store(0, Ordering::Relaxed);
+            assert_eq!(bits(), before, "the interrupted thread's bits");
         });
         println!(
             "C01 C02 C03 C04 an interrupt in a section with something pending: S, (S D I) (S D I), D I"
@@ -132,15 +138,13 @@ impl<B: Place> Rows<B> {
 
     fn b09_range_write(&self) -> Result<(), Error> {
         // The first entry needs the pair, the last ones do not.
-        let trace = Self::expect_pairs("S*512 D I", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.write_range(self.slots, |i| {
-                    if i == 0 {
-                        self.frame.kernel_page()
-                    } else {
-                        Leaf::INVALID
-                    }
-                });
+        let trace = Self::section_of_pairs("S*512 D I", |mmu| {
+            mmu.write_range(self.slots, |i| {
+                if i == 0 {
+                    self.frame.kernel_page()
+                } else {
+                    Leaf::INVALID
+                }
             });
         });
         assert!(
@@ -155,13 +159,11 @@ impl<B: Place> Rows<B> {
     }
 
     fn b17_flush_twice(&self) {
-        Self::expect_pairs("S D I", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.flush();
-                mmu.write(&self.slots[0], self.frame.kernel_page());
-                mmu.flush();
-                mmu.flush();
-            });
+        Self::section_of_pairs("S D I", |mmu| {
+            mmu.flush();
+            mmu.write(&self.slots[0], self.frame.kernel_page());
+            mmu.flush();
+            mmu.flush();
         });
         println!("B17 flush, store, flush, flush, leave: S D I");
         self.clear();

@@ -44,33 +44,29 @@ impl<B: Backend> Rows<B> {
     pub(super) fn b30_invalidation_by_entries(&self) -> Result<(), Error> {
         lazy_mmu::write::<B, _>(self.level_2, self.block());
         self.machine.write(self.in_block(), 0x30)?;
-        let (old, _) = Self::expect("S D T d R d I", || {
-            lazy_mmu::with::<B, _>(|mmu| mmu.unmap(self.level_2, gap()).invalidate(mmu))
+        let (old, _) = Self::section("S D T d R d I", |mmu| {
+            mmu.unmap(self.level_2, gap()).invalidate(mmu)
         });
         assert_eq!(
             Leaf(old).address(Granule::Kib4),
             self.block().address(Granule::Kib4)
         );
-        self.machine
-            .read(self.in_block())
-            .expect_err("the block is gone");
+        self.is_gone(self.in_block());
 
         lazy_mmu::write::<B, _>(self.level_2, self.block());
         self.machine.write(self.in_block(), 0x31)?;
         lazy_mmu::write::<B, _>(&self.slots[0], self.frame.kernel_page());
-        Self::expect("S D T d R d I D S D I", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.break_before_make(self.level_2, gap(), |_| Table::at(self.table.address()))
-            });
+        Self::section("S D T d R d I D S D I", |mmu| {
+            mmu.break_before_make(self.level_2, gap(), |_| Table::at(self.table.address()))
         });
         assert_eq!(
             self.machine.read(GAP + self.frame.address() % PAGE_SIZE)?,
             self.first_word()?
         );
-        Self::expect("S D t*512 d R d I", || {
-            lazy_mmu::with::<B, _>(|mmu| mmu.unmap(self.level_2, gap()).invalidate(mmu));
+        Self::section("S D t*512 d R d I", |mmu| {
+            mmu.unmap(self.level_2, gap()).invalidate(mmu)
         });
-        self.machine.read(GAP).expect_err("the table is gone");
+        self.is_gone(GAP);
         println!(
             "B30 unmap of a block: S D T d R d I; of a table: S D t*512 d R d I; break-before-make of a block to a table: S D T d R d I D S D I"
         );

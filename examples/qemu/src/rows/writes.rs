@@ -36,7 +36,7 @@ impl<B: Place> Rows<B> {
         self.k09_k10_tables()?;
         self.p10_p11_without_a_section_or_its_level();
         self.c13_before_the_first_task();
-        self.b25_preemption_stays_enabled();
+        Self::b25_preemption_stays_enabled();
         self.c11_a_fault_inside_a_section()?;
         self.k04_hooks();
         Ok(())
@@ -45,12 +45,8 @@ impl<B: Place> Rows<B> {
     fn b10_b12_b13_tables(&self) {
         let table = self.table.address();
         let link = Table::at(table);
-        Self::expect("D S D I", || {
-            lazy_mmu::with::<B, _>(|mmu| mmu.write(self.level_2, link));
-        });
-        Self::expect("S", || {
-            lazy_mmu::with::<B, _>(|mmu| mmu.write(self.level_2, Table::INVALID));
-        });
+        Self::section("D S D I", |mmu| mmu.write(self.level_2, link));
+        Self::section("S", |mmu| mmu.write(self.level_2, Table::INVALID));
         for (link, expected) in [
             (TopLevel::at(table), "D S D I"),
             (TopLevel::INVALID, "S D I"),
@@ -66,21 +62,15 @@ impl<B: Place> Rows<B> {
     }
 
     fn b11_a_block_by_the_leaf_rule(&self) -> Result<(), Error> {
-        Self::expect("S D I", || {
-            lazy_mmu::with::<B, _>(|mmu| mmu.write(self.level_2, self.block()));
-        });
+        Self::section("S D I", |mmu| mmu.write(self.level_2, self.block()));
         self.machine.write(self.in_block(), 0x11)?;
         assert_eq!(self.machine.read(self.frame.linear())?, 0x11);
-        Self::expect("S D T d R d I", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.write(self.level_2, Leaf::INVALID);
-                // One instruction removes the block, whichever of its addresses it is given.
-                mmu.flush_tlb_kernel_range(pages(GAP, 1));
-            });
+        Self::section("S D T d R d I", |mmu| {
+            mmu.write(self.level_2, Leaf::INVALID);
+            // One instruction removes the block, whichever of its addresses it is given.
+            mmu.flush_tlb_kernel_range(pages(GAP, 1));
         });
-        self.machine
-            .read(self.in_block())
-            .expect_err("the block is gone");
+        self.is_gone(self.in_block());
         println!("B11 a block of 2 MiB through the leaf rule: S D I, and it is used");
         Ok(())
     }
@@ -89,11 +79,9 @@ impl<B: Place> Rows<B> {
         Self::expect("S D I", || {
             lazy_mmu::write_sync::<B, _>(self.top, TopLevel::INVALID);
         });
-        Self::expect("S*2 D I", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.write(&self.slots[0], self.frame.kernel_page());
-                mmu.write_sync(self.top, TopLevel::INVALID);
-            });
+        Self::section("S*2 D I", |mmu| {
+            mmu.write(&self.slots[0], self.frame.kernel_page());
+            mmu.write_sync(self.top, TopLevel::INVALID);
         });
         println!(
             "B14 write_sync in a section with something pending: S*2 D I, and the leave owes nothing"
@@ -107,35 +95,25 @@ impl<B: Place> Rows<B> {
         let address = self.range.page(0);
         lazy_mmu::write::<B, _>(slot, leaf);
         self.machine.write(address, 1)?;
-        let (old, _) = Self::expect("S", || {
-            lazy_mmu::with::<B, _>(|_| update::set_wrprotect::<B>(slot, 0))
-        });
+        let (old, _) = Self::section("S", |_| update::set_wrprotect::<B>(slot, 0));
         assert_eq!(old, leaf.0);
         lazy_mmu::flush_tlb_kernel_range::<B>(self.page(0));
         self.machine.write(address, 2).expect_err("it is read-only");
         assert_eq!(self.machine.read(address)?, 1);
-        let (old, _) = Self::expect("S", || {
-            lazy_mmu::with::<B, _>(|_| update::test_and_clear_young::<B>(slot))
-        });
+        let (old, _) = Self::section("S", |_| update::test_and_clear_young::<B>(slot));
         assert_eq!(old, leaf.0 | READ_ONLY);
         lazy_mmu::flush_tlb_kernel_range::<B>(self.page(0));
-        self.machine
-            .read(address)
-            .expect_err("the access flag is clear");
-        let (changed, _) = Self::expect("S D I", || {
-            lazy_mmu::with::<B, _>(|mmu| mmu.set_access_flags(slot, leaf, 0))
-        });
+        self.is_gone(address);
+        let (changed, _) = Self::section("S D I", |mmu| mmu.set_access_flags(slot, leaf, 0));
         assert!(changed);
         lazy_mmu::flush_tlb_kernel_range::<B>(self.page(0));
         self.machine.write(address, 3)?;
-        let (old, _) = Self::expect("S", || {
-            lazy_mmu::with::<B, _>(|_| update::get_and_clear::<B>(slot))
-        });
+        let (old, _) = Self::section("S", |_| update::get_and_clear::<B>(slot));
         assert_eq!(old & !ACCESSED, leaf.0 & !ACCESSED);
         lazy_mmu::flush_tlb_kernel_range::<B>(self.page(0));
-        self.machine.read(address).expect_err("it is cleared");
-        let (exchanged, _) = Self::expect("S D I", || {
-            lazy_mmu::with::<B, _>(|mmu| mmu.compare_exchange(slot, Leaf::INVALID, leaf))
+        self.is_gone(address);
+        let (exchanged, _) = Self::section("S D I", |mmu| {
+            mmu.compare_exchange(slot, Leaf::INVALID, leaf)
         });
         assert_eq!(exchanged, Ok(0));
         assert_eq!(self.machine.read(address)?, 3);
@@ -169,19 +147,15 @@ impl<B: Place> Rows<B> {
         Self::expect("D T d R d I", || {
             lazy_mmu::flush_tlb_kernel_range::<B>(pages(self.range.start(), 513));
         });
-        Self::expect("S*2 D T*2 d R d I", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                for slot in &self.slots[..2] {
-                    mmu.write(slot, self.frame.kernel_page());
-                }
-                mmu.flush_tlb_kernel_range(pages(self.range.start(), 2));
-            });
+        Self::section("S*2 D T*2 d R d I", |mmu| {
+            for slot in &self.slots[..2] {
+                mmu.write(slot, self.frame.kernel_page());
+            }
+            mmu.flush_tlb_kernel_range(pages(self.range.start(), 2));
         });
-        Self::expect("S D T d R d I", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.write(&self.slots[0], self.frame.kernel_page());
-                mmu.flush_tlb_all();
-            });
+        Self::section("S D T d R d I", |mmu| {
+            mmu.write(&self.slots[0], self.frame.kernel_page());
+            mmu.flush_tlb_all();
         });
         println!(
             "B20 B21 invalidation: D T*n d R d I; with two stores pending: S*2 D T*2 d R d I, and the leave owes nothing"
@@ -195,20 +169,18 @@ impl<B: Place> Rows<B> {
         let frame_of = |old| Frame::of_descriptor(old).expect("it was valid");
         lazy_mmu::write::<B, _>(slot, self.frame.kernel_page());
         self.machine.write(address, 20)?;
-        let (old, _) = Self::expect("S D T d R d I", || {
-            lazy_mmu::with::<B, _>(|mmu| mmu.unmap(slot, self.page(0)).invalidate(mmu))
+        let (old, _) = Self::section("S D T d R d I", |mmu| {
+            mmu.unmap(slot, self.page(0)).invalidate(mmu)
         });
         assert_eq!(frame_of(old), self.frame);
-        self.machine.read(address).expect_err("it is unmapped");
+        self.is_gone(address);
 
         // Another frame at the same address: break-before-make.
         lazy_mmu::write::<B, _>(slot, self.frame.kernel_page());
         assert_eq!(self.machine.read(address)?, 20);
         self.machine.write(self.other.linear(), 21)?;
-        let (old, _) = Self::expect("S D T d R d I S D I", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.break_before_make(slot, self.page(0), |_| self.other.kernel_page())
-            })
+        let (old, _) = Self::section("S D T d R d I S D I", |mmu| {
+            mmu.break_before_make(slot, self.page(0), |_| self.other.kernel_page())
         });
         assert_eq!(frame_of(old), self.frame);
         assert_eq!(self.machine.read(address)?, 21);
@@ -226,13 +198,11 @@ impl<B: Place> Rows<B> {
         let first = self.block().address(Granule::Kib4);
         self.clear();
         // The table is that of `range` too, where nobody looks meanwhile.
-        Self::expect("S*512 D S D I", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                let child = |_, i| Frame::containing(first).add(i).kernel_page();
-                // SAFETY: the children map what the block maps; the one CPU here has no conflict abort.
-                let old = unsafe { mmu.split_block(self.level_2, self.slots, table, child) };
-                old.expect("it is a block");
-            });
+        Self::section("S*512 D S D I", |mmu| {
+            let child = |_, i| Frame::containing(first).add(i).kernel_page();
+            // SAFETY: the children map what the block maps; the one CPU here has no conflict abort.
+            let old = unsafe { mmu.split_block(self.level_2, self.slots, table, child) };
+            old.expect("it is a block");
         });
         lazy_mmu::flush_tlb_all::<B>();
         assert_eq!(self.machine.read(self.in_block())?, 0x23);
@@ -249,16 +219,12 @@ impl<B: Place> Rows<B> {
         let slot = core::slice::from_ref(self.linear);
         let page = pages(self.frame.linear(), 1);
         self.machine.write(self.frame.linear(), 0x24)?;
-        Self::expect("S D T d R d I", || {
-            lazy_mmu::with::<B, _>(|mmu| mmu.set_memory_valid(slot, page, false));
+        Self::section("S D T d R d I", |mmu| {
+            mmu.set_memory_valid(slot, page, false);
         });
         assert_eq!(self.linear.load(Ordering::Relaxed) & VALID, 0);
-        self.machine
-            .read(self.frame.linear())
-            .expect_err("it is invalid");
-        Self::expect("S D I", || {
-            lazy_mmu::with::<B, _>(|mmu| mmu.set_memory_valid(slot, page, true));
-        });
+        self.is_gone(self.frame.linear());
+        Self::section("S D I", |mmu| mmu.set_memory_valid(slot, page, true));
         assert_eq!(self.machine.read(self.frame.linear())?, 0x24);
         println!(
             "B24 a page of the linear map, invalid: S D T d R d I; valid: S D I, without a TLBI"
@@ -266,7 +232,7 @@ impl<B: Place> Rows<B> {
         Ok(())
     }
 
-    fn b25_preemption_stays_enabled(&self) {
+    fn b25_preemption_stays_enabled() {
         lazy_mmu::with::<B, _>(|mmu| {
             mmu.note_store();
             assert_eq!(B::thread().preempt_count.load(Ordering::Relaxed), 0);
@@ -294,11 +260,9 @@ impl<B: Place> Rows<B> {
         );
         LEAF.store(self.frame.kernel_page().0, Ordering::Relaxed);
         self.machine.write(self.frame.linear(), 0xc11)?;
-        let (read, _) = Self::expect("S*2 D I", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.write(&self.slots[0], self.frame.kernel_page());
-                with_pager(pager::<B>, || self.machine.read(self.range.page(1)))
-            })
+        let (read, _) = Self::section("S*2 D I", |mmu| {
+            mmu.write(&self.slots[0], self.frame.kernel_page());
+            with_pager(pager::<B>, || self.machine.read(self.range.page(1)))
         });
         assert_eq!(read?, 0xc11);
         println!(

@@ -2,9 +2,7 @@
 //! on 1 to 4 CPUs at once.
 //!
 //! Up to 512 pages `comparison` steps over every instruction. Here the PMU counts them, in virtual time; at 2^20 pages the
-//! handler steps through a section too, so that its barriers are seen. Run it with `cargo xtask qemu`. What it prints stands in
-//! `scale.txt` beside the package.
-
+//! handler steps through a section too, so that its barriers are seen.
 #![no_std]
 #![no_main]
 
