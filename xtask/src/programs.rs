@@ -59,31 +59,20 @@ fn without_interrupts(ops: Vec<Op>) -> Vec<Op> {
 /// A program as the kernel reads it.
 fn word(ops: &[Op], into: &mut String) {
     for op in ops {
-        match op {
-            Op::Store(true) => into.push('s'),
-            Op::Store(false) => into.push('u'),
-            Op::Flush => into.push('f'),
-            Op::Section(ops, how) => {
-                into.push('(');
-                word(ops, into);
-                into.push(if *how == End::Forget { '!' } else { ')' });
-            }
-            Op::Unknowing(ops, _) => {
-                into.push('<');
-                word(ops, into);
-                into.push('>');
-            }
-            Op::Join(ops, _) => {
-                into.push('[');
-                word(ops, into);
-                into.push(']');
-            }
-            Op::Pause(ops, how) => {
-                into.push('|');
-                word(ops, into);
-                into.push(if *how == End::Forget { '?' } else { '/' });
-            }
+        let (letter, inner, end) = match op {
+            Op::Store(true) => ('s', None, ""),
+            Op::Store(false) => ('u', None, ""),
+            Op::Flush => ('f', None, ""),
+            Op::Section(ops, End::Forget) => ('(', Some(ops), "!"),
+            Op::Section(ops, _) => ('(', Some(ops), ")"),
+            Op::Unknowing(ops, _) => ('<', Some(ops), ">"),
+            Op::Join(ops, _) => ('[', Some(ops), "]"),
+            Op::Pause(ops, End::Forget) => ('|', Some(ops), "?"),
+            Op::Pause(ops, _) => ('|', Some(ops), "/"),
             Op::Interrupt(_) => unreachable!("they were taken out"),
-        }
+        };
+        into.push(letter);
+        word(inner.map_or(&[], Vec::as_slice), into);
+        into.push_str(end);
     }
 }

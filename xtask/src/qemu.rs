@@ -1,7 +1,6 @@
 //! `cargo xtask qemu`: the kernels, built, run and compared.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -28,12 +27,9 @@ struct Program {
     /// The binary. What it prints stands in the file of that name.
     name: &'static str,
     package: &'static str,
-    /// The Exception levels at which it runs. None: it is only looked at.
-    levels: &'static [Level],
-    /// Whether it runs without LSE too. What it prints must not depend on that.
-    without_lse: bool,
+    /// In each it must print the same. None: it is only looked at.
+    runs: &'static [Configuration],
     time: Time,
-    arguments: &'static [&'static str],
     /// Whether it prints the same each time. The others check themselves, and are called by name.
     golden: bool,
     /// Whether the mutants of the library are tested with it.
@@ -42,105 +38,84 @@ struct Program {
     inspect: fn(&Path) -> Result<()>,
 }
 
-/// The programs that the C form is linked with, and those for EL2's own registers.
+const KERNELS_PACKAGE: &str = "lazy-mmu-qemu";
+const RECIPES: &str = "lazy-mmu-recipes";
+/// The programs that the C form is linked with, and the one for EL2's own registers.
 const BESIDE_C: &str = "lazy-mmu-beside-c";
 const EL2: &str = "el2_without_vhe";
 
-/// A program that prints the same at each level, with LSE and without.
-const fn anywhere(name: &'static str) -> Program {
+const EVERYWHERE: &[Configuration] = &[FIRST, at(2, true), at(1, false), at(2, false)];
+const AT_EL1: &[Configuration] = &[FIRST, at(1, false)];
+const AT_EL2: &[Configuration] = &[at(2, true), at(2, false)];
+/// For counts of instructions, which depend on how the program is built.
+const COUNTED: &[Configuration] = &[FIRST];
+
+const fn program(
+    name: &'static str,
+    package: &'static str,
+    runs: &'static [Configuration],
+) -> Program {
     Program {
         name,
-        package: "lazy-mmu-qemu",
-        levels: &[Level::El1, Level::El2],
-        without_lse: true,
+        package,
+        runs,
         time: Time::Real,
-        arguments: &[],
-        golden: true,
+        golden: !runs.is_empty(),
         quick: false,
         inspect: |_| Ok(()),
     }
 }
 
-const fn at_el1(name: &'static str) -> Program {
-    anywhere(name).levels(&[Level::El1])
-}
-
-/// A program that counts instructions, which depends on how it is built.
-const fn counting(name: &'static str) -> Program {
-    Program {
-        without_lse: false,
-        ..at_el1(name)
-    }
-}
-
-const fn self_checking(name: &'static str) -> Program {
-    Program {
-        golden: false,
-        ..at_el1(name)
-    }
-}
-
 impl Program {
-    const fn of(self, package: &'static str) -> Self {
-        Self { package, ..self }
+    const fn quick(mut self) -> Self {
+        self.quick = true;
+        self
     }
 
-    const fn levels(self, levels: &'static [Level]) -> Self {
-        Self { levels, ..self }
+    const fn inspect(mut self, inspect: fn(&Path) -> Result<()>) -> Self {
+        self.inspect = inspect;
+        self
     }
 
-    const fn quick(self) -> Self {
-        Self {
-            quick: true,
-            ..self
-        }
+    const fn in_virtual_time(mut self) -> Self {
+        self.time = Time::Virtual;
+        self
     }
 
-    const fn virtual_time(self) -> Self {
-        Self {
-            time: Time::Virtual,
-            ..self
-        }
-    }
-
-    const fn arguments(self, arguments: &'static [&'static str]) -> Self {
-        Self { arguments, ..self }
-    }
-
-    const fn inspect(self, inspect: fn(&Path) -> Result<()>) -> Self {
-        Self { inspect, ..self }
+    const fn checks_itself(mut self) -> Self {
+        self.golden = false;
+        self
     }
 }
 
 /// In the order in which they run.
 const PROGRAMS: &[Program] = &[
-    anywhere("other_writes")
+    program("other_writes", KERNELS_PACKAGE, EVERYWHERE)
         .quick()
         .inspect(disassembly::check_both),
-    anywhere(NESTED_SECTIONS)
+    program(NESTED_SECTIONS, KERNELS_PACKAGE, EVERYWHERE)
         .quick()
-        .inspect(disassembly::check)
-        .arguments(&["--pages", "64"]),
-    anywhere(EL2).of(EL2).levels(&[Level::El2]).quick(),
-    anywhere("early_global").of("early_global").quick(),
-    anywhere("descriptors").quick(),
-    anywhere("device_driver").quick(),
-    at_el1("byte_per_cpu").of("lazy-mmu-recipes").quick(),
-    at_el1("byte_per_task").of("lazy-mmu-recipes"),
-    at_el1("byte_swapped").of("lazy-mmu-recipes"),
-    at_el1("first_kernel").of("first_kernel"),
-    anywhere("paging_crate"),
-    anywhere("multiarch_crate"),
-    at_el1("tasks"),
-    counting(INTERRUPTS).arguments(&["2"]),
-    counting("budgets").of(BESIDE_C).inspect(asm::check),
-    counting(COMPARISON).of(BESIDE_C),
-    counting(SCALE).of(BESIDE_C).virtual_time(),
-    self_checking(TIMER),
-    self_checking(MIGRATION),
-    self_checking(RANDOM_PROGRAMS),
-    anywhere("size_eager").levels(&[]),
-    anywhere("size_lazy").levels(&[]).inspect(size::check),
+        .inspect(disassembly::check),
+    program(EL2, EL2, AT_EL2).quick(),
+    program("early_global", "early_global", EVERYWHERE).quick(),
+    program("descriptors", KERNELS_PACKAGE, EVERYWHERE).quick(),
+    program("device_driver", KERNELS_PACKAGE, EVERYWHERE).quick(),
+    program("byte_per_cpu", RECIPES, AT_EL1).quick(),
+    program("byte_per_task", RECIPES, AT_EL1),
+    program("byte_swapped", RECIPES, AT_EL1),
+    program("first_kernel", "first_kernel", AT_EL1),
+    program("paging_crate", KERNELS_PACKAGE, EVERYWHERE),
+    program("multiarch_crate", KERNELS_PACKAGE, EVERYWHERE),
+    program("tasks", KERNELS_PACKAGE, AT_EL1),
+    program(INTERRUPTS, KERNELS_PACKAGE, COUNTED),
+    program("budgets", BESIDE_C, COUNTED).inspect(asm::check),
+    program(COMPARISON, BESIDE_C, COUNTED),
+    program(SCALE, BESIDE_C, COUNTED).in_virtual_time(),
+    program(TIMER, KERNELS_PACKAGE, AT_EL1).checks_itself(),
+    program(MIGRATION, KERNELS_PACKAGE, AT_EL1).checks_itself(),
+    program(RANDOM_PROGRAMS, KERNELS_PACKAGE, AT_EL1).checks_itself(),
+    program("size_eager", KERNELS_PACKAGE, &[]),
+    program("size_lazy", KERNELS_PACKAGE, &[]).inspect(size::check),
 ];
 
 const NESTED_SECTIONS: &str = "nested_sections";
@@ -151,82 +126,37 @@ const TIMER: &str = "timer";
 const MIGRATION: &str = "migration";
 const RANDOM_PROGRAMS: &str = "programs";
 
-/// The program of that name.
-fn program(name: &str) -> Result<&'static Program> {
-    let found = PROGRAMS.iter().find(|it| it.name == name);
-    found.with_context(|| format!("no program {name}"))
-}
-
-/// The programs that can be named on the command line.
-fn golden_programs() -> impl Iterator<Item = &'static Program> {
-    PROGRAMS.iter().filter(|it| it.is_golden())
-}
-
-impl Program {
-    fn is_golden(&self) -> bool {
-        self.golden && !self.levels.is_empty()
-    }
-
-    fn configurations(&self) -> Vec<Configuration> {
-        let with_lse: &[bool] = if self.without_lse {
-            &[true, false]
-        } else {
-            &[true]
-        };
-        let each = with_lse.iter().flat_map(|&lse| {
-            let levels = self.levels.iter();
-            levels.map(move |&level| Configuration { level, lse })
-        });
-        each.collect()
-    }
-
-    fn is_built(&self, lse: bool) -> bool {
-        lse || (self.without_lse && !self.levels.is_empty())
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Level {
-    El1,
-    /// As a host with FEAT_VHE, or with EL2's own registers.
-    El2,
-}
-
 /// A way to build and to run a kernel.
 #[derive(Clone, Copy)]
 struct Configuration {
-    level: Level,
+    /// The Exception level: 2 is a host with FEAT_VHE, or has EL2's own registers.
+    level: u8,
     /// Whether atomics are single instructions (FEAT_LSE), or loops of exclusive loads and stores.
     lse: bool,
 }
 
-impl Configuration {
-    const FIRST: Self = Self {
-        level: Level::El1,
-        lse: true,
-    };
-
-    /// The level as the kernels are told, the machine, and the CPU.
-    fn options(self) -> [&'static str; 3] {
-        match (self.level, self.lse) {
-            (Level::El1, true) => ["el1", "virt,gic-version=3", "cortex-a76"],
-            // It has no LSE: such an instruction would not be executed.
-            (Level::El1, false) => ["el1", "virt,gic-version=3", "cortex-a72"],
-            // The first with FEAT_VHE.
-            (Level::El2, _) => ["el2", "virt,gic-version=3,virtualization=on", "cortex-a76"],
-        }
-    }
+const fn at(level: u8, lse: bool) -> Configuration {
+    Configuration { level, lse }
 }
 
-impl fmt::Display for Configuration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let level = if self.level == Level::El1 {
-            "EL1"
-        } else {
-            "EL2"
-        };
-        let with = if self.lse { "with" } else { "without" };
-        write!(f, "{level}, {with} LSE")
+const FIRST: Configuration = at(1, true);
+
+impl Configuration {
+    /// Its name, the level as the kernels are told, the machine, and the CPU. A Cortex-A72 has no LSE:
+    /// such an instruction would not be executed. The A76 is the first with FEAT_VHE.
+    fn options(self) -> [&'static str; 4] {
+        const EL1: &str = "virt,gic-version=3";
+        const EL2: &str = "virt,gic-version=3,virtualization=on";
+        match (self.level, self.lse) {
+            (1, true) => ["EL1, with LSE", "el1", EL1, "cortex-a76"],
+            (1, false) => ["EL1, without LSE", "el1", EL1, "cortex-a72"],
+            (_, true) => ["EL2, with LSE", "el2", EL2, "cortex-a76"],
+            (_, false) => ["EL2, without LSE", "el2", EL2, "cortex-a76"],
+        }
+    }
+
+    fn name(self) -> &'static str {
+        self.options()[0]
     }
 }
 
@@ -271,11 +201,10 @@ pub(crate) struct Args {
 }
 
 fn parse_program(name: &str) -> Result<&'static Program, String> {
-    let known = golden_programs().find(|it| it.name == name);
-    known.ok_or_else(|| {
-        let names: Vec<_> = golden_programs().map(|it| it.name).collect();
-        format!("the programs are {}", names.join(", "))
-    })
+    let mut programs = PROGRAMS.iter().filter(|it| it.golden);
+    let names: Vec<_> = programs.clone().map(|it| it.name).collect();
+    let known = programs.find(|it| it.name == name);
+    known.ok_or_else(|| format!("the programs are {}", names.join(", ")))
 }
 
 impl Args {
@@ -291,13 +220,14 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     }
     if args.quick {
         let programs: Vec<_> = PROGRAMS.iter().filter(|it| it.quick).collect();
-        // Few configurations, and little patience: a mutant may hang.
-        let kernels = Kernels::build_lse(shell, &programs, Duration::from_mins(2))?;
-        return side_by_side(&programs, |it| kernels.check(it, &it.configurations()[..1]));
+        let mut kernels = Kernels::build_some(shell, &programs, &[true])?;
+        // A mutant may hang.
+        kernels.patience = Duration::from_mins(2);
+        return side_by_side(&programs, |it| kernels.check(it, &it.runs[..1]));
     }
     if let Some(program) = args.program {
-        let kernels = Kernels::build_some(shell, &[program])?;
-        return kernels.check(program, &program.configurations());
+        let kernels = Kernels::build_some(shell, &[program], &[true, false])?;
+        return kernels.check(program, program.runs);
     }
     short_forms(&Kernels::build(shell)?)
 }
@@ -316,12 +246,10 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
 /// run alone, because their counts depend on the machine's speed.
 fn short_forms(kernels: &Kernels) -> Result<()> {
     let all: Vec<_> = PROGRAMS.iter().collect();
-    side_by_side(&all, |it| kernels.check(it, &it.configurations()))?;
+    side_by_side(&all, |it| kernels.check(it, it.runs))?;
     println!(
         "B26 B27 {} programs print the same at EL1 and at EL2, with LSE and without\n",
-        all.iter()
-            .filter(|it| it.configurations().len() == 4)
-            .count()
+        all.iter().filter(|it| it.runs.len() == 4).count()
     );
     timer(kernels, Sections::Short)?;
     migration(kernels, Sections::Short)?;
@@ -331,10 +259,13 @@ fn short_forms(kernels: &Kernels) -> Result<()> {
 
 /// What the programs print that count the three forms: up to 512 pages, and up to a million and on several CPUs.
 pub(crate) fn comparison(shell: &Shell) -> Result<[String; 2]> {
-    let programs = [program(COMPARISON)?, program(SCALE)?];
-    let kernels = Kernels::build_some(shell, &programs)?;
-    let boot = |it| kernels.qemu(it, Configuration::FIRST).boot();
-    Ok([boot(programs[0])?, boot(programs[1])?])
+    let programs: Vec<_> = PROGRAMS
+        .iter()
+        .filter(|it| it.package == BESIDE_C)
+        .collect();
+    let kernels = Kernels::build_some(shell, &programs, &[true])?;
+    let boot = |name| kernels.qemu(name, FIRST)?.boot();
+    Ok([boot(COMPARISON)?, boot(SCALE)?])
 }
 
 /// How many sections the programs run that check themselves.
@@ -346,7 +277,7 @@ pub(crate) enum Sections {
 
 /// Row C05, with more pages in its scenario than `cargo xtask test` has; returns what was printed.
 pub(crate) fn interrupts(kernels: &Kernels) -> Result<String> {
-    let mut qemu = kernels.qemu(program(INTERRUPTS)?, Configuration::FIRST);
+    let mut qemu = kernels.qemu(INTERRUPTS, FIRST)?;
     qemu.arguments = vec!["16".into()];
     qemu.boot_self_checking(1)
 }
@@ -355,7 +286,7 @@ pub(crate) fn interrupts(kernels: &Kernels) -> Result<String> {
 pub(crate) fn timer(kernels: &Kernels, sections: Sections) -> Result<String> {
     let mut printed = String::new();
     for time in [Time::Real, Time::Virtual] {
-        let mut qemu = kernels.qemu(program(TIMER)?, Configuration::FIRST);
+        let mut qemu = kernels.qemu(TIMER, FIRST)?;
         qemu.arguments = vec![(sections as usize).to_string()];
         qemu.time = time;
         let output = qemu.boot_self_checking(2)?;
@@ -379,8 +310,7 @@ pub(crate) fn migration(kernels: &Kernels, sections: Sections) -> Result<String>
     ];
     let mut printed = String::new();
     for (lse, time, [ticks, forced]) in ways {
-        let level = Level::El1;
-        let mut qemu = kernels.qemu(program(MIGRATION)?, Configuration { level, lse });
+        let mut qemu = kernels.qemu(MIGRATION, at(1, lse))?;
         qemu.arguments = vec![(sections as usize).to_string(), ticks.into(), forced.into()];
         qemu.time = time;
         printed.push_str(&qemu.boot_self_checking(1)?);
@@ -394,7 +324,7 @@ pub(crate) const MANY_PROGRAMS: usize = 500;
 
 /// Row S18 with interrupts from the real stream: `count` random programs, compared with the reference model.
 pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String> {
-    let mut qemu = kernels.qemu(program(RANDOM_PROGRAMS)?, Configuration::FIRST);
+    let mut qemu = kernels.qemu(RANDOM_PROGRAMS, FIRST)?;
     qemu.arguments = vec![count.to_string()];
     let lines = programs::lines(count);
     let mut bytes = (lines.len() as u64).to_le_bytes().to_vec();
@@ -408,7 +338,7 @@ pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String>
 
 /// Runs the scenario of `nested_sections`, and compares its counts with the hosted machine's.
 fn scenario(kernels: &Kernels, pages: usize, debug_pagealloc: bool) -> Result<()> {
-    let mut qemu = kernels.qemu(program(NESTED_SECTIONS)?, Configuration::FIRST);
+    let mut qemu = kernels.qemu(NESTED_SECTIONS, FIRST)?;
     let switch = if debug_pagealloc { "on" } else { "off" };
     let words = ["--pages", &pages.to_string(), "--debug-pagealloc", switch];
     qemu.arguments = words.map(String::from).to_vec();
@@ -450,7 +380,7 @@ fn refuses_bad_arguments(kernels: &Kernels) -> Result<()> {
         &["--page", "7"],
         &["--debug-pagealloc", "maybe"],
     ] {
-        let mut qemu = kernels.qemu(program(NESTED_SECTIONS)?, Configuration::FIRST);
+        let mut qemu = kernels.qemu(NESTED_SECTIONS, FIRST)?;
         qemu.arguments = words.iter().map(|&it| it.into()).collect();
         let (code, output) = qemu.boot_to_any_end()?;
         ensure!(
@@ -500,20 +430,17 @@ pub(crate) struct Kernels {
 impl Kernels {
     /// All programs.
     pub(crate) fn build(shell: &Shell) -> Result<Self> {
-        Self::build_some(shell, &PROGRAMS.iter().collect::<Vec<_>>())
+        Self::build_some(shell, &PROGRAMS.iter().collect::<Vec<_>>(), &[true, false])
     }
 
-    fn build_some(shell: &Shell, programs: &[&Program]) -> Result<Self> {
-        let kernels = Self::build_lse(shell, programs, Duration::from_mins(20))?;
-        kernels.cargo_build(shell, programs, false)?;
-        Ok(kernels)
-    }
-
-    /// Only those with LSE.
-    fn build_lse(shell: &Shell, programs: &[&Program], patience: Duration) -> Result<Self> {
+    /// Some programs, with LSE or without.
+    fn build_some(shell: &Shell, programs: &[&Program], lse: &[bool]) -> Result<Self> {
         let target = shell.current_dir().join(KERNELS).join("target");
+        let patience = Duration::from_mins(20);
         let kernels = Self { target, patience };
-        kernels.cargo_build(shell, programs, true)?;
+        for &lse in lse {
+            kernels.cargo_build(shell, programs, lse)?;
+        }
         Ok(kernels)
     }
 
@@ -524,7 +451,8 @@ impl Kernels {
         // EL2's own registers are a feature that excludes those of EL1.
         for el2 in [false, true] {
             let programs = programs.iter();
-            let built = programs.filter(|it| it.is_built(lse) && (it.package == EL2) == el2);
+            let is_built = |it: &Program| lse || it.runs.iter().any(|it| !it.lse);
+            let built = programs.filter(|it| is_built(it) && (it.package == EL2) == el2);
             let bins: Vec<_> = built.clone().flat_map(|it| ["--bin", it.name]).collect();
             let packages: BTreeSet<_> = built.map(|it| it.package).collect();
             let packages = packages.into_iter().flat_map(|it| ["-p", it]);
@@ -560,41 +488,43 @@ impl Kernels {
     fn check(&self, program: &'static Program, configurations: &[Configuration]) -> Result<()> {
         let Program { name, .. } = program;
         (program.inspect)(&self.binary(program, true))?;
-        if !program.is_golden() {
+        if !program.golden {
             return Ok(());
         }
         let file = format!("{KERNELS}/{name}.txt");
         let mut first: Option<String> = None;
         for configuration in configurations {
-            let output = self.qemu(program, *configuration).boot()?;
+            let output = self.qemu(name, *configuration)?.boot()?;
             match &first {
                 None => golden::compare(&file, &output),
                 Some(first) => golden::same(&file, first, &output),
             }
-            .with_context(|| configuration.to_string())?;
+            .with_context(|| configuration.name())?;
             first.get_or_insert(output);
         }
         let output = first.unwrap_or_default();
         if *name == NESTED_SECTIONS {
             compare_with_host(&output, 64, true)?;
         }
-        let each: Vec<_> = configurations.iter().map(ToString::to_string).collect();
+        let each: Vec<_> = configurations.iter().map(|it| it.name()).collect();
         // In one piece.
         println!("== {name}: {}\n{output}", each.join("; "));
         Ok(())
     }
 
-    /// A machine for a program, as its row says.
-    fn qemu(&self, program: &'static Program, configuration: Configuration) -> Qemu {
-        Qemu {
+    /// A machine for the program of that name, as its row says.
+    fn qemu(&self, name: &str, configuration: Configuration) -> Result<Qemu> {
+        let program = PROGRAMS.iter().find(|it| it.name == name);
+        let program = program.with_context(|| format!("no program {name}"))?;
+        Ok(Qemu {
             program: program.name,
             kernel: self.binary(program, configuration.lse),
             configuration,
-            arguments: program.arguments.iter().map(|&it| it.into()).collect(),
+            arguments: Vec::new(),
             time: program.time,
             patience: self.patience,
             loaded: None,
-        }
+        })
     }
 }
 
@@ -618,7 +548,7 @@ impl Qemu {
             code == Some(0),
             "{}, {}: ended with {code:?}, and printed\n{output}",
             self.program,
-            self.configuration
+            self.configuration.name()
         );
         Ok(output)
     }
@@ -629,7 +559,7 @@ impl Qemu {
         println!(
             "== {}, {}, {}\n{output}",
             self.program,
-            self.configuration,
+            self.configuration.name(),
             self.time.name()
         );
         let found = output.matches("none lost").count();
@@ -644,7 +574,7 @@ impl Qemu {
     /// Runs it; returns its exit code and what it printed. Each program has the same machine: four
     /// CPUs, of which it starts the others if it needs them, and a GICv3.
     fn boot_to_any_end(&self) -> Result<(Option<i32>, String)> {
-        let [level, machine, cpu] = self.configuration.options();
+        let [_, level, machine, cpu] = self.configuration.options();
         // The first word is the program's name; ours says at which Exception level it should find itself.
         let words = [&[level.to_owned()], &self.arguments[..]].concat();
         let semihosting = format!("enable=on,target=native,arg={}", words.join(",arg="));

@@ -50,16 +50,17 @@ fn check_level() {
     }
 }
 
-/// The number that is word `position` of the command line, counted from 0.
+/// The number that is word `position` of the command line, counted from 0; `default`, if there are not so many words.
 ///
 /// # Panics
 ///
-/// If there is none.
+/// If it is not a number.
 #[must_use]
-pub fn number(position: usize) -> usize {
+pub fn number(position: usize, default: usize) -> usize {
     let words = semihosting::experimental::env::args::<256>().expect("QEMU passes a command line");
     let word = (&words).into_iter().nth(position);
-    word.and_then(Result::ok)
-        .and_then(|it| it.parse().ok())
-        .unwrap_or_else(|| panic!("word {position} of the command line is to be a number"))
+    word.map_or(default, |it| {
+        let number = it.ok().and_then(|it| it.parse().ok());
+        number.unwrap_or_else(|| panic!("word {position} of the command line is to be a number"))
+    })
 }

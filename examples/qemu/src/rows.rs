@@ -100,23 +100,12 @@ impl<B: Backend> Rows<B> {
         })
     }
 
-    /// Steps through `program`, and checks the order of its steps.
-    fn expect<R>(expected: &str, program: impl FnOnce() -> R) -> (R, Trace) {
-        let (result, trace) = step::trace(program);
-        assert!(
-            trace.is(expected),
-            "expected {expected}, stepped over {}",
-            trace.order()
-        );
-        (result, trace)
-    }
-
-    /// The same, for a program in a section.
+    /// Steps through a program in a section, and checks the order of its steps.
     fn section<R>(
         expected: &str,
         program: impl FnOnce(&mut LazyMmu<'_, Dynamic, B>) -> R,
     ) -> (R, Trace) {
-        Self::expect(expected, || lazy_mmu::with::<B, _>(program))
+        step::expect(expected, || lazy_mmu::with::<B, _>(program))
     }
 
     /// A read at `address` faults.

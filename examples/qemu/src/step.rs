@@ -139,6 +139,22 @@ pub fn trace<R>(program: impl FnOnce() -> R) -> (R, Trace) {
     (result, stop())
 }
 
+/// Steps through `program`, and checks the order of its steps: see [`Trace::is`].
+///
+/// # Panics
+///
+/// If it is another one.
+#[track_caller]
+pub fn expect<R>(expected: &str, program: impl FnOnce() -> R) -> (R, Trace) {
+    let (result, trace) = trace(program);
+    let order = trace.order();
+    assert!(
+        trace.is(expected),
+        "expected {expected}, stepped over {order}"
+    );
+    (result, trace)
+}
+
 /// Begins to step.
 pub fn start() {
     // So that the first instruction that is stepped over is the same each time.

@@ -376,80 +376,49 @@ limit! {
     "ret"
 }
 
-limit! {
-    /// Eight stores to the linear map, a pair, and eight stores; a pair at the end.
-    limit_map_pagealloc:
-    "mov x9, #8",
-    "2: cmp x3, x9",
-    "csel x5, x3, x9, lo",
-    "mov x6, x5",
-    "mov x7, x4",
-    "3: str x7, [x2], #8",
-    "add x7, x7, #4096",
-    "subs x6, x6, #1",
-    "b.ne 3b",
-    "dsb ishst",
-    "isb",
-    "mov x6, x5",
-    "4: str x4, [x1], #8",
-    "add x4, x4, #4096",
-    "subs x6, x6, #1",
-    "b.ne 4b",
-    "subs x3, x3, x5",
-    "b.ne 2b",
-    "dsb ishst",
-    "isb",
-    "ret"
+/// By eights: stores to the linear map, and stores to the slots. What follows each store to the linear map, the last of
+/// eight, each store to a slot, and all of it.
+macro_rules! limit_pagealloc {
+    ($(#[$doc:meta])* $name:ident: $linear:literal, $eight:literal, $slot:literal, $all:literal) => {
+        limit! {
+            $(#[$doc])*
+            $name:
+            "mov x9, #8",
+            "2: cmp x3, x9",
+            "csel x5, x3, x9, lo",
+            "mov x6, x5",
+            "mov x7, x4",
+            "3: str x7, [x2], #8",
+            $linear,
+            "add x7, x7, #4096",
+            "subs x6, x6, #1",
+            "b.ne 3b",
+            $eight,
+            "mov x6, x5",
+            "4: str x4, [x1], #8",
+            $slot,
+            "add x4, x4, #4096",
+            "subs x6, x6, #1",
+            "b.ne 4b",
+            "subs x3, x3, x5",
+            "b.ne 2b",
+            $all,
+            "ret"
+        }
+    };
 }
 
-limit! {
-    /// Eight stores to the linear map, a pair, which ends the mode; and eight stores with a pair each.
-    limit_tolerant_pagealloc:
-    "mov x9, #8",
-    "2: cmp x3, x9",
-    "csel x5, x3, x9, lo",
-    "mov x6, x5",
-    "mov x7, x4",
-    "3: str x7, [x2], #8",
-    "add x7, x7, #4096",
-    "subs x6, x6, #1",
-    "b.ne 3b",
-    "dsb ishst",
-    "isb",
-    "mov x6, x5",
-    "4: str x4, [x1], #8",
-    "dsb ishst",
-    "isb",
-    "add x4, x4, #4096",
-    "subs x6, x6, #1",
-    "b.ne 4b",
-    "subs x3, x3, x5",
-    "b.ne 2b",
-    "ret"
+limit_pagealloc! {
+    /// A pair for each eight of the linear map, and one at the end.
+    limit_map_pagealloc: "", "dsb ishst\nisb", "", "dsb ishst\nisb"
 }
 
-limit! {
-    /// A pair behind each store, to the linear map too.
-    limit_per_store_pagealloc:
-    "mov x9, #8",
-    "2: cmp x3, x9",
-    "csel x5, x3, x9, lo",
-    "mov x6, x5",
-    "mov x7, x4",
-    "3: str x7, [x2], #8",
-    "dsb ishst",
-    "isb",
-    "add x7, x7, #4096",
-    "subs x6, x6, #1",
-    "b.ne 3b",
-    "mov x6, x5",
-    "4: str x4, [x1], #8",
-    "dsb ishst",
-    "isb",
-    "add x4, x4, #4096",
-    "subs x6, x6, #1",
-    "b.ne 4b",
-    "subs x3, x3, x5",
-    "b.ne 2b",
-    "ret"
+limit_pagealloc! {
+    /// A pair for each eight of the linear map, which ends the mode; and one for each other store.
+    limit_tolerant_pagealloc: "", "dsb ishst\nisb", "dsb ishst\nisb", ""
+}
+
+limit_pagealloc! {
+    /// A pair for each store.
+    limit_per_store_pagealloc: "dsb ishst\nisb", "", "dsb ishst\nisb", ""
 }

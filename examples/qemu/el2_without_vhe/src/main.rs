@@ -113,20 +113,18 @@ fn run() -> Result<(), Fault> {
         );
     };
 
-    let ((), trace) = step::trace(|| {
+    let ((), trace) = step::expect("(D S D I)*2", || {
         lazy_mmu::with::<Mmu, _>(|mmu| {
             mmu.write(&level_2[0], Table::at(level_3_address));
             mmu.flush();
             mmu.write(&root[2], Table::at(level_2_address));
         });
     });
-    assert!(trace.is("(D S D I)*2"), "{}", trace.order());
     println!("B10 tables are linked: {}", trace.order());
 
     let frame = pool::page_with(0xe12) as u64;
     let leaf = El2Leaf::page(frame, EL2_DATA | NORMAL);
-    let ((), trace) = step::trace(|| lazy_mmu::write::<Mmu, _>(&slots[0], leaf));
-    assert!(trace.is("S D I"), "{}", trace.order());
+    let ((), trace) = step::expect("S D I", || lazy_mmu::write::<Mmu, _>(&slots[0], leaf));
     assert_eq!(access::read(BASE)?, 0xe12);
     println!(
         "B02 a leaf outside a section: {}, and it is read",
@@ -134,18 +132,16 @@ fn run() -> Result<(), Fault> {
     );
 
     // By the rule of EL1&0 it would be a user's, and its barrier lost.
-    let ((), trace) = step::trace(|| lazy_mmu::write::<Mmu, _>(&slots[1], Leaf(leaf.0)));
-    assert!(trace.is("S"), "{}", trace.order());
+    let ((), trace) = step::expect("S", || lazy_mmu::write::<Mmu, _>(&slots[1], Leaf(leaf.0)));
     println!("B04 the same bits by the rule of EL1&0: {}", trace.order());
     for (bits, order) in [
         (leaf.0, "S D I"),
         (leaf.0 & !USER, "S D I"),
         (leaf.0 & !VALID, "S"),
     ] {
-        let ((), trace) = step::trace(|| {
+        let ((), trace) = step::expect(order, || {
             lazy_mmu::with::<Mmu, _>(|mmu| mmu.write(&slots[1], El2Leaf(bits)));
         });
-        assert!(trace.is(order), "{}", trace.order());
     }
     println!("B04 B06 by the rule of EL2: valid S D I, with AP[1] or without; invalid S");
 
@@ -157,13 +153,12 @@ fn run() -> Result<(), Fault> {
     assert_eq!(access::read(page(511).start())?, 0xe12);
     println!("B01 B03 n stores in a section, n from 1 to 512: n stores, one pair each");
 
-    let (old, trace) = step::trace(|| {
+    let (old, trace) = step::expect("S*2 D T d R d I", || {
         lazy_mmu::with::<Mmu, _>(|mmu| {
             mmu.write(&slots[1], leaf);
             mmu.unmap(&slots[0], page(0)).invalidate(mmu)
         })
     });
-    assert!(trace.is("S*2 D T d R d I"), "{}", trace.order());
     assert_eq!(El2Leaf(old).address(Granule::Kib4), frame);
     let fault = access::read(BASE).expect_err("it is unmapped");
     println!(

@@ -6,7 +6,7 @@
 //! of boundaries; and a synchronous exception instead, whose section is nested in the program's.
 //!
 //! The last operation is the scenario for which sections nest: pages are mapped and zapped, with DEBUG_PAGEALLOC. How many pages
-//! is the first word behind the level.
+//! is the first word behind the level, or two.
 
 #![no_std]
 #![no_main]
@@ -289,7 +289,7 @@ fn everything<B: Place>(fault: fn()) -> Result<usize, Error> {
         total += inject_into(&env, operation, fault)?;
     }
     assert!(total > 5_000, "{total} injections");
-    Ok(total + inject_into_scenario(mm, program::number(1), fault)?)
+    Ok(total + inject_into_scenario(mm, program::number(1, 2), fault)?)
 }
 
 /// An interrupt at each boundary of an operation, two at each pair of boundaries, and a fault at each, a run each. Returns

@@ -43,9 +43,9 @@ static HANDLED: AtomicU64 = AtomicU64::new(0);
 lazy_mmu_qemu::program!(run);
 
 fn run() -> Result<(), Error> {
-    let sections = program::number(1);
-    TICKS.store(program::number(2) as u64, Ordering::Relaxed);
-    FORCED.store(program::number(3), Ordering::Relaxed);
+    let sections = program::number(1, 100_000);
+    TICKS.store(program::number(2, 2000) as u64, Ordering::Relaxed);
+    FORCED.store(program::number(3, 64), Ordering::Relaxed);
     scheduler::init_cpu();
     let (_mm, arena) = Arena::boot::<Mmu>(THREADS * PAGES + CPUS, THREADS + CPUS, false)?;
     ARENA.call_once(|| arena);

@@ -99,35 +99,31 @@ fn run() -> PagingResult {
     println!("# the cursor on its own");
     let mut table = Table::<A64PagingMetaData>::try_new()?;
     prepare(&mut table, frame)?;
-    let (result, trace) = step::trace(|| map(&mut table, frame));
+    let (result, trace) = step::expect("S*16 (t y I)*16", || map(&mut table, frame));
     result?;
     println!("{PAGES} pages mapped: {}", trace.order());
-    assert!(trace.is("S*16 (t y I)*16"));
     check();
-    let (result, trace) = step::trace(|| unmap(&mut table));
+    let (result, trace) = step::expect("S*16 (t y I)*16", || unmap(&mut table));
     result?;
     println!(
         "{PAGES} pages unmapped: {}: no dsb ishst before the TLBI",
         trace.order()
     );
-    assert!(trace.is("S*16 (t y I)*16"));
 
     println!("# through the section");
     let mut table = Table::<Mapped>::try_new()?;
     prepare(&mut table, frame)?;
-    let (result, trace) = step::trace(|| map_in_a_section(&mut table, frame));
+    let (result, trace) = step::expect("S*16 D I", || map_in_a_section(&mut table, frame));
     result?;
     println!("B03 {PAGES} pages mapped: {}", trace.order());
-    assert!(trace.is("S*16 D I"));
     check();
     let mut table = Table::<Changed>::try_new()?;
     prepare(&mut table, frame)?;
     map(&mut table, frame)?;
     check();
-    let (result, trace) = step::trace(|| unmap_in_a_section(&mut table));
+    let (result, trace) = step::expect("S*16 (D T d R d I)*16", || unmap_in_a_section(&mut table));
     result?;
     println!("B20 {PAGES} pages unmapped: {}", trace.order());
-    assert!(trace.is("S*16 (D T d R d I)*16"));
     access::read(BASE as u64).expect_err("it is unmapped");
     // The tables stay live.
     core::mem::forget(table);

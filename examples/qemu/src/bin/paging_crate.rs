@@ -72,15 +72,14 @@ fn run() -> Result<(), aarch64_paging::MapError> {
     upper::activate(map.root_address().0 as u64, T1SZ);
 
     println!("# a table that the crate does not know to be active");
-    let (result, trace) = step::trace(|| map_pages(&mut map, 0, frame));
+    let (result, trace) = step::expect("S*16 D I", || map_pages(&mut map, 0, frame));
     result?;
     println!(
         "B03 {PAGES} calls of map_range in a section: {}",
         trace.order()
     );
-    assert!(trace.is("S*16 D I"));
     check(0, 0x1234);
-    let (result, trace) = step::trace(|| {
+    let (result, trace) = step::expect("S", || {
         map.map_range(
             &page(PAGES),
             PhysicalAddress(frame),
@@ -93,24 +92,23 @@ fn run() -> Result<(), aarch64_paging::MapError> {
         "one call without a section: {}, and no barrier",
         trace.order()
     );
-    assert!(trace.is("S"));
-    let (result, trace) = step::trace(|| protect(&mut map, 0));
+    let (result, trace) = step::expect("S*16 D T*16 d R d I", || protect(&mut map, 0));
     result?;
     println!(
         "B20 B21 modify_range to read-only, and the TLB, in a section: {}",
         trace.order()
     );
-    assert!(trace.is("S*16 D T*16 d R d I"));
     access::write(BASE as u64, 1).expect_err("it is read-only");
     check(0, 0x1234);
 
     println!("# a table that the crate knows to be active");
     // SAFETY: the table maps pages of the pool only, and the kernel runs by TTBR0.
     unsafe { map.activate() };
-    let (result, trace) = step::trace(|| map_pages(&mut map, 2 * PAGES, frame));
+    let (result, trace) = step::expect("(S D t d I)*16 D I", || {
+        map_pages(&mut map, 2 * PAGES, frame)
+    });
     result?;
     println!("{PAGES} calls of map_range in a section: {}", trace.order());
-    assert!(trace.is("(S D t d I)*16 D I"));
     check(2 * PAGES, 0x1234);
     println!(
         "the crate's own barriers are in each call, and the section's pair, which cannot know of them, at the end"

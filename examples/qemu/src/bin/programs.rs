@@ -40,7 +40,7 @@ const ROOM: usize = 0x0800_0000;
 lazy_mmu_qemu::program!(run);
 
 fn run() -> Result<(), Error> {
-    let promised = program::number(1);
+    let promised = program::number(1, 100);
     interrupts::init(1, || mapper::map_and_use::<Mmu>(true));
     for (storage, all) in [
         ("flags word", all::<Mmu> as fn() -> Result<_, _>),

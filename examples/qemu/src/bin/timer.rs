@@ -26,7 +26,7 @@ static INSIDE: AtomicUsize = AtomicUsize::new(0);
 lazy_mmu_qemu::program!(run);
 
 fn run() -> Result<(), Error> {
-    let sections = program::number(1);
+    let sections = program::number(1, 100_000);
     interrupts::init(1, || {
         let open = Mmu::current().load().contains(Bits::ACTIVE)
             || ByteMmu::current().load().contains(Bits::ACTIVE);

@@ -16,6 +16,7 @@ use lazy_mmu_examples::{Error, Frame, Machine};
 use semihosting::println;
 
 use super::{GAP, Rows};
+use crate::step;
 
 /// An entry of the kernel's own type.
 #[repr(transparent)]
@@ -84,9 +85,9 @@ impl<B: Backend> Rows<B> {
         }
 
         let (slots, leaf) = (&self.slots[..64], self.frame.kernel_page());
-        Self::expect("S*64 D I", || all::<B>(slots, leaf, attributed::<B>));
-        Self::expect("(S D I)*64", || all::<B>(slots, leaf, nested::<B>));
-        Self::expect("S D I", || attributed::<B>(&slots[0], leaf));
+        step::expect("S*64 D I", || all::<B>(slots, leaf, attributed::<B>));
+        step::expect("(S D I)*64", || all::<B>(slots, leaf, nested::<B>));
+        step::expect("S D I", || attributed::<B>(&slots[0], leaf));
         println!(
             "S27 64 functions that join, in one section: S*64 D I; nested instead: (S D I)*64; one by itself: S D I"
         );
@@ -110,7 +111,7 @@ impl<B: Backend> Rows<B> {
 
         map(&[0, FAR])?;
         let mut frames = [const { None }; 2];
-        Self::expect("S*2 D T*2 d R d I", || {
+        step::expect("S*2 D T*2 d R d I", || {
             gather::<B, _, _>(&mut frames, |gather| {
                 for number in [0, FAR] {
                     gather
@@ -131,7 +132,7 @@ impl<B: Backend> Rows<B> {
         map(&[0])?;
         self.slots[0].store(0, Ordering::Relaxed);
         let page = self.page(0);
-        let (frame, _) = Self::expect("D T d R d I", || {
+        let (frame, _) = step::expect("D T d R d I", || {
             Unmapped::<_, B>::withhold(self.frame, page, Scope::PAGES).invalidate_now()
         });
         assert_eq!(frame, self.frame);
@@ -146,17 +147,17 @@ impl<B: Backend> Rows<B> {
         // SAFETY: nothing else refers to the table, which is in the linear map.
         let table = unsafe { &mut *table };
         let leaf = self.frame.kernel_page();
-        Self::expect("S*512", || {
+        step::expect("S*512", || {
             lazy_mmu::with::<Unreached<NewTable>, _>(|mmu| mmu.write_range(&mut *table, |_| leaf));
         });
         let link = Table::at(self.new_table.address());
-        Self::expect("D S D I", || lazy_mmu::write::<B, _>(self.level_2, link));
+        step::expect("D S D I", || lazy_mmu::write::<B, _>(self.level_2, link));
         self.machine.write(GAP, 0x27)?;
         println!("K10 a table that no walker reaches, by the same code: S*512; linked: D S D I");
 
         let other = &mut table[1];
-        Self::expect("S D I", || lazy_mmu::write::<B, _>(&mut *other, leaf));
-        Self::expect("S D T d R d I", || {
+        step::expect("S D I", || lazy_mmu::write::<B, _>(&mut *other, leaf));
+        step::expect("S D T d R d I", || {
             let page = super::pages(GAP + PAGE_SIZE, 1);
             drop(aarch64::unmap::<B>(other, page));
         });
@@ -185,7 +186,7 @@ impl<B: Backend> Rows<B> {
         let drivers: [&dyn Driver<B>; 2] = [&pages[0], &pages[1]];
         // SAFETY: the only handle of this thread.
         let mut task = unsafe { Task::<B>::current() };
-        Self::expect("S*2 D I", || {
+        step::expect("S*2 D I", || {
             let mut mmu = task.enter();
             for driver in drivers {
                 driver.map(&mut mmu.erase());
@@ -197,7 +198,7 @@ impl<B: Backend> Rows<B> {
         let exchange = || {
             aarch64::break_before_make::<B, _>(slot, page, |_| leaf);
         };
-        Self::expect("S D T d R d I S D I", exchange);
+        step::expect("S D T d R d I S D I", exchange);
         Self::section("S D T d R d I S*2 D I", |_| {
             exchange();
             lazy_mmu::write_range::<B, _>(&self.slots[1..2], |_| leaf);
@@ -218,12 +219,12 @@ impl<B: Backend> Rows<B> {
             Ok(())
         };
         map()?;
-        Self::expect("S D T d R d I", || drop(aarch64::unmap::<B>(slot, page)));
+        step::expect("S D T d R d I", || drop(aarch64::unmap::<B>(slot, page)));
         self.is_gone(self.range.page(0));
         map()?;
         // SAFETY: there is one CPU.
         let here = unsafe { page.on_this_cpu() };
-        Self::expect("S D h n I", || drop(aarch64::unmap::<B>(slot, here)));
+        step::expect("S D h n I", || drop(aarch64::unmap::<B>(slot, here)));
         self.is_gone(self.range.page(0));
         println!("B36 a page of one ASID: S D T d R d I; on this CPU only: S D h n I");
         Ok(())
@@ -245,14 +246,14 @@ impl<B: Backend> Rows<B> {
 
         let (slot, leaf) = (&self.slots[0], self.frame.kernel_page());
         let link = Table::at(self.new_table.address());
-        Self::expect("S D I", || lazy_mmu::write::<Own<B>, _>(slot, leaf));
-        Self::expect("S D T d R d I", || {
+        step::expect("S D I", || lazy_mmu::write::<Own<B>, _>(slot, leaf));
+        step::expect("S D T d R d I", || {
             drop(aarch64::unmap::<Own<B>>(slot, self.page(0)));
         });
-        Self::expect("D S D I", || {
+        step::expect("D S D I", || {
             lazy_mmu::write::<Own<B>, _>(self.level_2, link);
         });
-        Self::expect("S D T d R d I", || {
+        step::expect("S D T d R d I", || {
             lazy_mmu::with::<Own<B>, _>(|mmu| {
                 mmu.write(self.level_2, Table::INVALID);
                 mmu.flush_tlb_all();

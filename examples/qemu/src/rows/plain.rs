@@ -31,7 +31,7 @@ impl<B: Place> Rows<B> {
 
     /// Steps through `program`, checks the order of its steps, and B01 on the way.
     fn expect_pairs(expected: &str, program: impl FnOnce()) -> Trace {
-        let ((), trace) = Self::expect(expected, program);
+        let ((), trace) = step::expect(expected, program);
         let counts = Counts::of(trace.steps);
         assert!(
             counts.pairs == counts.dsb_ishst && counts.pairs == counts.isb,

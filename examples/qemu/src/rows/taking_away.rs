@@ -16,6 +16,7 @@ use lazy_mmu_examples::{Error, Frame, Machine};
 use semihosting::println;
 
 use super::{GAP, Rows};
+use crate::step;
 use crate::thread::ThreadInfo;
 
 /// What the entry at level 2 for [`GAP`] translates.
@@ -81,13 +82,13 @@ impl<B: Backend> Rows<B> {
     pub(super) fn b31_a_repeated_invalidation(&self) {
         let page = self.page(0);
         let three = super::pages(self.range.start(), 3);
-        Self::expect("D T d R d I", || {
+        step::expect("D T d R d I", || {
             lazy_mmu::flush_tlb_kernel_range::<B>(page);
         });
-        Self::expect("D T*3 d R d I", || {
+        step::expect("D T*3 d R d I", || {
             lazy_mmu::flush_tlb_kernel_range::<B>(three);
         });
-        Self::expect("D T d I", || {
+        step::expect("D T d I", || {
             lazy_mmu::flush_tlb_kernel_range::<EarlyMmu>(page);
         });
         println!(
@@ -173,12 +174,12 @@ impl<B: Backend> Rows<B> {
 
         let task = SP_EL0.get();
         SP_EL0.set(0);
-        let ((), trace) = Self::expect("(S D I)*2", || {
+        let ((), trace) = step::expect("(S D I)*2", || {
             map(&self.slots[0], self.frame.kernel_page());
         });
         SP_EL0.set(task);
         assert_eq!(trace.atomics, 0, "no bit is changed");
-        Self::expect("S*2 D I", || map(&self.slots[0], self.frame.kernel_page()));
+        step::expect("S*2 D I", || map(&self.slots[0], self.frame.kernel_page()));
         println!(
             "C13 before the first task, SP_EL0 is null: (S D I)*2, each store is immediate; with a task: S*2 D I"
         );

@@ -12,6 +12,7 @@ use semihosting::println;
 
 use super::{GAP, Rows, pages};
 use crate::exceptions::with_pager;
+use crate::step;
 use crate::thread::Place;
 
 impl<B: Place> Rows<B> {
@@ -51,7 +52,7 @@ impl<B: Place> Rows<B> {
             (TopLevel::at(table), "D S D I"),
             (TopLevel::INVALID, "S D I"),
         ] {
-            Self::expect(expected, || {
+            step::expect(expected, || {
                 lazy_mmu::with::<B, _>(|mmu| mmu.write(self.top, link));
             });
         }
@@ -76,7 +77,7 @@ impl<B: Place> Rows<B> {
     }
 
     fn b14_never_deferred(&self) {
-        Self::expect("S D I", || {
+        step::expect("S D I", || {
             lazy_mmu::write_sync::<B, _>(self.top, TopLevel::INVALID);
         });
         Self::section("S*2 D I", |mmu| {
@@ -125,7 +126,7 @@ impl<B: Place> Rows<B> {
     }
 
     fn b16_without_synchronisation(&self) {
-        Self::expect("S", || {
+        step::expect("S", || {
             // SAFETY: `clear` synchronises, before anybody uses the page.
             lazy_mmu::with::<B, _>(|_| unsafe {
                 lazy_mmu::write_nosync::<B, _>(&self.slots[0], self.frame.kernel_page());
@@ -136,15 +137,15 @@ impl<B: Place> Rows<B> {
     }
 
     fn b20_b21_invalidation(&self) {
-        let ((), trace) = Self::expect("D T d R d I", || {
+        let ((), trace) = step::expect("D T d R d I", || {
             lazy_mmu::flush_tlb_kernel_range::<B>(self.page(0));
         });
         assert_eq!(trace.steps.len(), 6);
-        Self::expect("D t*512 d R d I", || {
+        step::expect("D t*512 d R d I", || {
             lazy_mmu::flush_tlb_kernel_pgtable::<B>(self.range.into());
         });
         // One page more, and it is everything.
-        Self::expect("D T d R d I", || {
+        step::expect("D T d R d I", || {
             lazy_mmu::flush_tlb_kernel_range::<B>(pages(self.range.start(), 513));
         });
         Self::section("S*2 D T*2 d R d I", |mmu| {
