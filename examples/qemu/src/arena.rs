@@ -9,7 +9,7 @@ use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
 
 use crate::access;
-use crate::virt::{Virt, entries};
+use crate::virt::{Virt, entries, pages};
 
 const FRAMES: usize = 2048;
 
@@ -27,21 +27,21 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Boots a memory manager, makes a table for `pages` pages, and allocates `frames` frames. The arena is good until the next
+    /// Boots a memory manager, makes a table for `count` pages, and allocates `frames` frames. The arena is good until the next
     /// is booted.
     ///
     /// # Errors
     ///
     /// Those of the memory manager.
     pub fn boot<B: Backend>(
-        pages: usize,
+        count: usize,
         frames: usize,
         debug_pagealloc: bool,
     ) -> Result<(MemoryManager<'static, Virt<B>>, Self), Error> {
         let mut mm = Virt::<B>::boot(FRAMES, debug_pagealloc)?;
-        let range = PageRange::new(VMALLOC_BASE, pages)?;
+        let range = PageRange::new(VMALLOC_BASE, count)?;
         mm.build_tables(range)?;
-        let slots = &entries(&mm, range.start(), 3)?[..pages];
+        let slots = &entries(&mm, range.start(), 3)?[..count];
         let first = mm.allocate(frames)?;
         for number in 0..frames {
             let word = WORD + number as u64;
@@ -70,5 +70,14 @@ impl Arena {
     pub fn check(&self, number: usize, frame: usize) {
         let word = access::read_mapped(self.range.page(number));
         assert_eq!(word, WORD + frame as u64, "page {number}");
+    }
+
+    /// Takes the mappings of `count` pages away, from number `first` on.
+    pub fn clear<B: Backend>(&self, first: usize, count: usize) {
+        for slot in &self.slots[first..][..count] {
+            lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
+        }
+        let range = pages(self.range.page(first), count as u64);
+        lazy_mmu::flush_tlb_kernel_range::<B>(range);
     }
 }

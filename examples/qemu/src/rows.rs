@@ -15,7 +15,7 @@ use lazy_mmu_examples::{Error, Frame, Machine as _, PageRange};
 
 use crate::step::{self, Trace};
 use crate::thread::Place;
-use crate::virt::{Virt, entries};
+use crate::virt::{Virt, entries, pages};
 
 /// Shows the rows of plain stores in sections.
 ///
@@ -66,13 +66,6 @@ struct Rows<B> {
     other: Frame,
     /// A table that is not linked.
     new_table: Frame,
-}
-
-/// `pages` pages from `address` on.
-fn pages(address: u64, pages: u64) -> VirtualRange {
-    Granule::Kib4
-        .range(address, pages)
-        .expect("they are pages of the kernel's half")
 }
 
 impl<B: Backend> Rows<B> {

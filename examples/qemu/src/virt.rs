@@ -4,7 +4,8 @@ use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use lazy_mmu::Backend;
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::{Backend, VirtualRange};
 use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::machine::{Fault, Machine, Table};
 use lazy_mmu_examples::page::LINEAR_BASE;
@@ -114,4 +115,14 @@ impl<B: Backend> Machine for Virt<B> {
         }
         Ok(())
     }
+}
+
+/// `pages` pages from `address` on.
+///
+/// # Panics
+///
+/// If they are not pages of one half of the address space.
+pub fn pages(address: u64, pages: u64) -> VirtualRange {
+    let range = Granule::Kib4.range(address, pages);
+    range.expect("they are pages of one half")
 }

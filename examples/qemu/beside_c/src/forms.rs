@@ -290,7 +290,7 @@ pub struct Operation {
     /// What does it.
     pub forms: Forms,
     /// Calls with the handle that the forms take.
-    pub with_handle: fn(&mut dyn FnMut(*mut c_void)),
+    with_handle: fn(&mut dyn FnMut(*mut c_void)),
 }
 
 impl Operation {
@@ -304,6 +304,13 @@ impl Operation {
         operations
             .find(|it| it.name == name)
             .expect("there is one of that name")
+    }
+
+    /// Calls `f` with the handle that the forms take.
+    pub fn with<R>(&self, mut f: impl FnMut(*mut c_void) -> R) -> R {
+        let mut result = None;
+        (self.with_handle)(&mut |handle| result = Some(f(handle)));
+        result.unwrap_or_else(|| unreachable!("`with_handle` calls"))
     }
 }
 

@@ -11,7 +11,7 @@ use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::trace::Counts;
 use lazy_mmu_examples::{Error, Frame, Machine, PageRange};
 
-use crate::forms::{self, Form};
+use crate::forms::{self, Form, Operation};
 use lazy_mmu_qemu::step::{self, Trace};
 use lazy_mmu_qemu::thread::Mmu;
 use lazy_mmu_qemu::virt::{Virt, entries};
@@ -95,6 +95,13 @@ impl Live {
             assert_eq!(self.machine.read(self.first.add(page).linear())?, word);
         }
         Ok(())
+    }
+
+    /// Counts one form of `operation` on the first `pages` entries, which are invalid before that, as are those of the linear
+    /// map if the operation has DEBUG_PAGEALLOC.
+    pub fn measure(&self, operation: &Operation, form: Form, pages: usize) -> Count {
+        self.reset(!operation.name.ends_with("pagealloc"));
+        operation.with(|handle| self.count(form, handle, pages))
     }
 
     /// Counts one form on the first `pages` entries.

@@ -3,10 +3,10 @@
 use core::ptr::from_ref;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use lazy_mmu::aarch64::Granule;
 use lazy_mmu::aarch64::descriptor::{Leaf, Table};
 use lazy_mmu::{Backend, VirtualRange};
 use lazy_mmu_qemu::boot::NORMAL;
+use lazy_mmu_qemu::virt::pages;
 use lazy_mmu_qemu::{access, upper};
 
 #[repr(C, align(4096))]
@@ -73,6 +73,5 @@ pub fn unmap<B: Backend>(page: usize) {
 }
 
 fn range(page: usize) -> VirtualRange {
-    let range = Granule::Kib4.range(BASE + 4096 * page as u64, 1);
-    range.expect("it is the address of a page")
+    pages(BASE + 4096 * page as u64, 1)
 }

@@ -17,14 +17,14 @@ use lazy_mmu::aarch64::descriptor::{
     NON_GLOBAL, OUTER_SHAREABLE, PXN, READ_ONLY, TABLE_OR_PAGE, Table, TopLevel, USER, USER_DATA,
     USER_READ_ONLY, USER_TEXT, UXN, VALID, memory_type,
 };
-use lazy_mmu::{VirtualRange, flush_tlb_all};
+use lazy_mmu::flush_tlb_all;
 use lazy_mmu_examples::machine::FaultReason;
 use lazy_mmu_examples::page::{ENTRIES, PAGE_SIZE, VMALLOC_BASE};
 use lazy_mmu_examples::{Error, Frame, Machine, PageRange};
 use lazy_mmu_qemu::access;
 use lazy_mmu_qemu::thread::Mmu;
 use lazy_mmu_qemu::translate::{By, Translation, translate};
-use lazy_mmu_qemu::virt::{Virt, entries};
+use lazy_mmu_qemu::virt::{Virt, entries, pages};
 use semihosting::println;
 
 /// Normal memory in the MAIR of these kernels.
@@ -373,10 +373,4 @@ fn letters(granted: [bool; 3]) -> [u8; 3] {
         }
     }
     letters
-}
-
-fn pages(address: u64, pages: u64) -> VirtualRange {
-    Granule::Kib4
-        .range(address, pages)
-        .expect("they are pages of the upper half")
 }

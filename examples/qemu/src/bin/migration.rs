@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::{Backend, Bits, Storage as _, Task, is_active, lazy_mmu};
-use lazy_mmu_examples::{Error, PageRange};
+use lazy_mmu_examples::Error;
 use lazy_mmu_qemu::arena::Arena;
 use lazy_mmu_qemu::ledger::Ledger;
 use lazy_mmu_qemu::scheduler::{self, ANY, Thread, current, spawn, threads, yield_now};
@@ -92,12 +92,7 @@ impl Own {
     }
 
     fn clear<B: Backend>(&self) {
-        for slot in self.slots() {
-            lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
-        }
-        let start = self.arena.range.page(self.first);
-        let range = PageRange::new(start, self.pages).expect("it is in the arena");
-        lazy_mmu::flush_tlb_kernel_range::<B>(range.into());
+        self.arena.clear::<B>(self.first, self.pages);
     }
 }
 

@@ -11,10 +11,10 @@
 #![no_std]
 #![no_main]
 
-use lazy_mmu::aarch64::Granule;
 use lazy_mmu::lazy_mmu;
 use lazy_mmu_qemu::step::Tables;
 use lazy_mmu_qemu::thread::Mmu;
+use lazy_mmu_qemu::virt::pages;
 use lazy_mmu_qemu::{access, pool, step, upper};
 use memory_addr::{PhysAddr, VirtAddr};
 use page_table_entry::aarch64::A64PTE;
@@ -71,8 +71,8 @@ impl PagingMetaData for Changed {
     fn flush_tlb(address: Option<VirtAddr>) {
         match address {
             Some(address) => {
-                let page = Granule::Kib4.range(address.as_usize() as u64, 1);
-                lazy_mmu::flush_tlb_kernel_range::<Mmu>(page.expect("it is a page's address"));
+                let page = pages(address.as_usize() as u64, 1);
+                lazy_mmu::flush_tlb_kernel_range::<Mmu>(page);
             }
             None => lazy_mmu::flush_tlb_all::<Mmu>(),
         }
@@ -99,31 +99,24 @@ fn run() -> PagingResult {
     println!("# the cursor on its own");
     let mut table = Table::<A64PagingMetaData>::try_new()?;
     prepare(&mut table, frame)?;
-    let (result, trace) = step::expect("S*16 (t y I)*16", || map(&mut table, frame));
-    result?;
-    println!("{PAGES} pages mapped: {}", trace.order());
+    step::expect("S*16 (t y I)*16", || map(&mut table, frame)).0?;
+    println!("{PAGES} pages mapped: S*16 (t y I)*16");
     check();
-    let (result, trace) = step::expect("S*16 (t y I)*16", || unmap(&mut table));
-    result?;
-    println!(
-        "{PAGES} pages unmapped: {}: no dsb ishst before the TLBI",
-        trace.order()
-    );
+    step::expect("S*16 (t y I)*16", || unmap(&mut table)).0?;
+    println!("{PAGES} pages unmapped: S*16 (t y I)*16: no dsb ishst before the TLBI");
 
     println!("# through the section");
     let mut table = Table::<Mapped>::try_new()?;
     prepare(&mut table, frame)?;
-    let (result, trace) = step::expect("S*16 D I", || map_in_a_section(&mut table, frame));
-    result?;
-    println!("B03 {PAGES} pages mapped: {}", trace.order());
+    step::expect("S*16 D I", || map_in_a_section(&mut table, frame)).0?;
+    println!("B03 {PAGES} pages mapped: S*16 D I");
     check();
     let mut table = Table::<Changed>::try_new()?;
     prepare(&mut table, frame)?;
     map(&mut table, frame)?;
     check();
-    let (result, trace) = step::expect("S*16 (D T d R d I)*16", || unmap_in_a_section(&mut table));
-    result?;
-    println!("B20 {PAGES} pages unmapped: {}", trace.order());
+    step::expect("S*16 (D T d R d I)*16", || unmap_in_a_section(&mut table)).0?;
+    println!("B20 {PAGES} pages unmapped: S*16 (D T d R d I)*16");
     access::read(BASE as u64).expect_err("it is unmapped");
     // The tables stay live.
     core::mem::forget(table);

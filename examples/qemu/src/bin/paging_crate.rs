@@ -18,6 +18,7 @@ use aarch64_paging::paging::{Constraints, El1And0, MemoryRegion, PageTable, Tran
 use lazy_mmu::lazy_mmu;
 use lazy_mmu_qemu::step::Tables;
 use lazy_mmu_qemu::thread::Mmu;
+use lazy_mmu_qemu::virt::pages;
 use lazy_mmu_qemu::{access, pool, step, upper};
 use semihosting::println;
 
@@ -72,43 +73,32 @@ fn run() -> Result<(), aarch64_paging::MapError> {
     upper::activate(map.root_address().0 as u64, T1SZ);
 
     println!("# a table that the crate does not know to be active");
-    let (result, trace) = step::expect("S*16 D I", || map_pages(&mut map, 0, frame));
-    result?;
-    println!(
-        "B03 {PAGES} calls of map_range in a section: {}",
-        trace.order()
-    );
+    step::expect("S*16 D I", || map_pages(&mut map, 0, frame)).0?;
+    println!("B03 {PAGES} calls of map_range in a section: S*16 D I");
     check(0, 0x1234);
-    let (result, trace) = step::expect("S", || {
+    step::expect("S", || {
         map.map_range(
             &page(PAGES),
             PhysicalAddress(frame),
             NORMAL,
             Constraints::empty(),
         )
-    });
-    result?;
-    println!(
-        "one call without a section: {}, and no barrier",
-        trace.order()
-    );
-    let (result, trace) = step::expect("S*16 D T*16 d R d I", || protect(&mut map, 0));
-    result?;
-    println!(
-        "B20 B21 modify_range to read-only, and the TLB, in a section: {}",
-        trace.order()
-    );
+    })
+    .0?;
+    println!("one call without a section: S, and no barrier");
+    step::expect("S*16 D T*16 d R d I", || protect(&mut map, 0)).0?;
+    println!("B20 B21 modify_range to read-only, and the TLB, in a section: S*16 D T*16 d R d I");
     access::write(BASE as u64, 1).expect_err("it is read-only");
     check(0, 0x1234);
 
     println!("# a table that the crate knows to be active");
     // SAFETY: the table maps pages of the pool only, and the kernel runs by TTBR0.
     unsafe { map.activate() };
-    let (result, trace) = step::expect("(S D t d I)*16 D I", || {
+    step::expect("(S D t d I)*16 D I", || {
         map_pages(&mut map, 2 * PAGES, frame)
-    });
-    result?;
-    println!("{PAGES} calls of map_range in a section: {}", trace.order());
+    })
+    .0?;
+    println!("{PAGES} calls of map_range in a section: (S D t d I)*16 D I");
     check(2 * PAGES, 0x1234);
     println!(
         "the crate's own barriers are in each call, and the section's pair, which cannot know of them, at the end"
@@ -143,8 +133,7 @@ fn protect(map: &mut Map, first: usize) -> Result<(), aarch64_paging::MapError> 
             entry.modify_flags(Attributes::READ_ONLY, Attributes::empty())
         })
     });
-    let range = lazy_mmu::aarch64::Granule::Kib4.range(start as u64, PAGES as u64);
-    mmu.flush_tlb_kernel_range(range.expect("they are pages"));
+    mmu.flush_tlb_kernel_range(pages(start as u64, PAGES as u64));
     result
 }
 

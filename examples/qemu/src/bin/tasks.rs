@@ -22,6 +22,8 @@ use semihosting::println;
 use spin::Once;
 use spin::mutex::SpinMutex;
 
+const PAGES: usize = 8;
+
 /// What the threads work on.
 static ARENA: Once<Arena> = Once::new();
 /// What the thread that changes its CPU executed on the second one.
@@ -35,7 +37,7 @@ lazy_mmu_qemu::program!(run);
 
 fn run() -> Result<(), Error> {
     scheduler::init_cpu();
-    let (_mm, arena) = Arena::boot::<Mmu>(8, 8, true)?;
+    let (_mm, arena) = Arena::boot::<Mmu>(PAGES, PAGES, true)?;
     ARENA.call_once(|| arena);
     interrupts::init(smp::CPUS, || ());
     smp::start(|| ());
@@ -100,7 +102,7 @@ fn two_threads<B: Backend>() {
         trace.order()
     );
     println!("C09 B, made by A inside the section, starts with no bit set");
-    clear::<B>();
+    arena().clear::<B>(0, PAGES);
 }
 
 /// Row C08: A stores in a section on CPU 0, and goes on on CPU 1.
@@ -211,13 +213,5 @@ fn on_two_cpus(thread: fn(), expected: [&str; 2], what: [&str; 2]) {
         core::hint::spin_loop();
     }
     show(SECOND.lock().take().expect("it has run"), 1);
-    clear::<Mmu>();
-}
-
-fn clear<B: Backend>() {
-    let arena = arena();
-    for slot in arena.slots {
-        lazy_mmu::write::<B, _>(slot, lazy_mmu::aarch64::descriptor::Leaf::INVALID);
-    }
-    lazy_mmu::flush_tlb_kernel_range::<B>(arena.range.into());
+    arena().clear::<Mmu>(0, PAGES);
 }

@@ -11,10 +11,10 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::{Backend, Bits, Storage as _, lazy_mmu};
-use lazy_mmu_examples::{Error, PageRange};
-use lazy_mmu_qemu::arena::{self, Arena};
+use lazy_mmu_examples::Error;
+use lazy_mmu_qemu::arena::Arena;
 use lazy_mmu_qemu::thread::{self, ByteMmu, Mmu};
-use lazy_mmu_qemu::{access, interrupts, mapper, program};
+use lazy_mmu_qemu::{interrupts, mapper, program};
 use semihosting::println;
 
 /// Pages of the program's; the handler's is behind them.
@@ -40,16 +40,14 @@ fn run() -> Result<(), Error> {
 fn under_the_timer<B: Backend>(storage: &str, sections: usize) -> Result<(), Error> {
     let (_mm, arena) = Arena::boot::<B>(PAGES + 1, 1, false)?;
     mapper::init(&arena, PAGES);
-    let (slots, range, leaf) = (arena.slots, arena.range, arena.leaf(0));
-
-    let ticks = highest_rate::<B>(slots, range, leaf)?;
+    let ticks = highest_rate::<B>(&arena);
     interrupts::taken();
     mapper::used();
     INSIDE.store(0, Ordering::Relaxed);
     interrupts::set_timer(ticks, usize::MAX);
     let mut stores = 0;
     for number in 0..sections {
-        stores += section::<B>(slots, range, leaf, number)?;
+        stores += section::<B>(&arena, number);
     }
     interrupts::set_timer(0, 0);
     let (taken, inside) = (interrupts::taken(), INSIDE.load(Ordering::Relaxed));
@@ -66,34 +64,25 @@ fn under_the_timer<B: Backend>(storage: &str, sections: usize) -> Result<(), Err
 
 /// The least number of ticks between two interrupts, a power of two, with which sections are not interrupted twice each,
 /// on the average. With fewer the handler takes all the time, and the program makes no progress.
-fn highest_rate<B: Backend>(
-    slots: &[AtomicU64],
-    range: PageRange,
-    leaf: Leaf,
-) -> Result<u64, Error> {
+fn highest_rate<B: Backend>(arena: &Arena) -> u64 {
     const SECTIONS: usize = 100;
     let mut ticks = 1;
     loop {
         interrupts::taken();
         interrupts::set_timer(ticks, 2 * SECTIONS);
         for number in 0..SECTIONS {
-            section::<B>(slots, range, leaf, number)?;
+            section::<B>(arena, number);
         }
         interrupts::set_timer(0, 0);
         if interrupts::taken() < 2 * SECTIONS {
-            return Ok(ticks);
+            return ticks;
         }
         ticks *= 2;
     }
 }
 
 /// Maps pages in a section, uses them when it is left, and sometimes takes them away. Returns the number of stores.
-fn section<B: Backend>(
-    slots: &[AtomicU64],
-    range: PageRange,
-    leaf: Leaf,
-    number: usize,
-) -> Result<usize, Error> {
+fn section<B: Backend>(arena: &Arena, number: usize) -> usize {
     #[lazy_mmu(backend = B, mmu)]
     fn map<B: Backend>(slots: &[AtomicU64], leaf: Leaf) {
         for slot in slots {
@@ -105,19 +94,15 @@ fn section<B: Backend>(
     }
 
     let pages = 1 + number % PAGES;
-    map::<B>(&slots[..pages], leaf);
+    map::<B>(&arena.slots[..pages], arena.leaf(0));
     assert_eq!(B::current().load(), Bits::EMPTY);
     for page in 0..pages {
-        assert_eq!(access::read(range.page(page))?, arena::WORD);
+        arena.check(page, 0);
     }
     // Now and then only: under emulation an invalidation takes much longer than a section, and would be interrupted in
     // its place.
     if number.is_multiple_of(64) {
-        for slot in &slots[..PAGES] {
-            lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
-        }
-        let used = PageRange::new(range.start(), PAGES)?;
-        lazy_mmu::flush_tlb_kernel_range::<B>(used.into());
+        arena.clear::<B>(0, PAGES);
     }
-    Ok(pages + 2)
+    pages + 2
 }

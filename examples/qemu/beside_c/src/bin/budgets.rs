@@ -126,7 +126,7 @@ impl Budgets<'_> {
 
         let one = budget.operation("one");
         let [ours, c] = self.both(one, 1);
-        let hand = self.form(one, one.forms.limit, 1);
+        let hand = self.live.measure(one, one.forms.limit, 1);
         show("enter, one store, leave", ours);
         show("  in C", c);
         show("  by hand", hand);
@@ -331,22 +331,13 @@ impl Budgets<'_> {
         println!("calls of a section: {none} with no store, {one} with one, {many} with {PAGES}");
     }
 
-    fn form(&self, operation: &Operation, form: Form, pages: usize) -> Count {
-        self.live.reset(true);
-        let mut count = None;
-        (operation.with_handle)(&mut |handle| {
-            count = Some(self.live.count(form, handle, pages));
-        });
-        count.expect("it was counted")
-    }
-
     fn both(&self, operation: &Operation, pages: usize) -> [Count; 2] {
         let forms = operation.forms;
-        [forms.ours, forms.c].map(|form| self.form(operation, form, pages))
+        [forms.ours, forms.c].map(|form| self.live.measure(operation, form, pages))
     }
 
     fn ours(&self, operation: &Operation, pages: usize) -> Count {
-        self.form(operation, operation.forms.ours, pages)
+        self.live.measure(operation, operation.forms.ours, pages)
     }
 
     /// Counts `program`, less what calling one costs that does nothing.

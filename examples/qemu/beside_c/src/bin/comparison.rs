@@ -40,22 +40,13 @@ fn run() -> Result<(), Error> {
 }
 
 fn line(live: &Live, operation: &Operation, pages: usize, stores: bool) -> Result<(), Error> {
-    let pagealloc = operation.name.ends_with("pagealloc");
     let forms = operation.forms;
-    let mut counts = [None; 3];
-    for (form, result) in [forms.ours, forms.c, forms.limit]
-        .into_iter()
-        .zip(&mut counts)
-    {
-        live.reset(!pagealloc);
-        (operation.with_handle)(&mut |handle| {
-            *result = Some(live.count(form, handle, pages));
-        });
-        if stores {
-            live.check(pages)?;
-        }
-    }
-    let [ours, c, limit] = counts.map(|it| it.expect("it was counted"));
+    let [ours, c, limit] = [forms.ours, forms.c, forms.limit].map(|form| {
+        let count = live.measure(operation, form, pages);
+        let check = if stores { live.check(pages) } else { Ok(()) };
+        check.map(|()| count)
+    });
+    let (ours, c, limit) = (ours?, c?, limit?);
     assert!(
         ours.stores == c.stores && ours.stores == limit.stores,
         "the same stores: {ours:?}, {c:?}, {limit:?}"

@@ -46,7 +46,7 @@ fn run() -> Result<(), Error> {
     let leaf = live.first();
     for operations in [&own_byte::OPERATIONS, &shared_word::OPERATIONS] {
         for name in ["map", "map_kernel", "range"] {
-            pages(Operation::named(name, operations), leaf)?;
+            pages(Operation::named(name, operations), leaf);
         }
     }
     barriers(leaf);
@@ -92,7 +92,7 @@ fn count(form: Form, handle: *mut c_void, pages: usize, leaf: u64) -> u64 {
 /// One operation, for powers of four pages: the cost of each page but the first is the same.
 /// (In C the first may have an instruction of its own, where the compiler has laid out another
 /// way for it.)
-fn pages(operation: &Operation, leaf: u64) -> Result<(), Error> {
+fn pages(operation: &Operation, leaf: u64) {
     let Operation { forms, .. } = operation;
     println!("# {}, bits: {}", operation.name, operation.storage);
     println!("{:>8} {:>9} {:>9} {:>9}", "pages", "ours", "C", "by hand");
@@ -101,18 +101,15 @@ fn pages(operation: &Operation, leaf: u64) -> Result<(), Error> {
     let mut each = [0; 3];
     for power in (0..=20).step_by(4) {
         let pages = 1 << power;
-        let mut counts = [0; 3];
-        for (form, result) in [forms.ours, forms.c, forms.limit]
-            .into_iter()
-            .zip(&mut counts)
-        {
-            (operation.with_handle)(&mut |handle| {
+        let counts = [forms.ours, forms.c, forms.limit].map(|form| {
+            let counted = operation.with(|handle| {
                 let call = count(forms::nothing, handle, pages, leaf);
-                *result = count(form, handle, pages, leaf) - call;
+                count(form, handle, pages, leaf) - call
             });
-            check(pages)?;
+            check(pages).expect("they are mapped");
             clear();
-        }
+            counted
+        });
         println!(
             "{pages:>8} {:>9} {:>9} {:>9}",
             counts[0], counts[1], counts[2]
@@ -133,7 +130,6 @@ fn pages(operation: &Operation, leaf: u64) -> Result<(), Error> {
         }
     }
     println!("    each {:>9} {:>9} {:>9}", each[0], each[1], each[2]);
-    Ok(())
 }
 
 /// The first of the pages, and the last that is RAM, are mapped.
@@ -155,7 +151,7 @@ fn barriers(leaf: u64) {
         ("map", &shared_word::OPERATIONS),
     ] {
         let operation = Operation::named(name, operations);
-        (operation.with_handle)(&mut |handle| {
+        operation.with(|handle| {
             let trace = stepped(operation.forms.ours, handle, LEAVES.0.as_ptr(), MANY, leaf);
             let Count { pairs, .. } = Count::of(&trace, 0);
             println!(
@@ -255,7 +251,7 @@ fn work() {
         }
         COUNT => {
             let operation = Operation::named("map", &shared_word::OPERATIONS);
-            (operation.with_handle)(&mut |handle| {
+            operation.with(|handle| {
                 let slots = OF_CPU[me].0.as_ptr();
                 let leaf = LEAF.load(Ordering::Relaxed);
                 let call = stepped(forms::nothing, handle, slots, PAGES, leaf).instructions;
@@ -277,7 +273,7 @@ fn work() {
 /// A section that nobody counts.
 fn map() {
     let operation = Operation::named("map", &shared_word::OPERATIONS);
-    (operation.with_handle)(&mut |handle| {
+    operation.with(|handle| {
         let slots = OF_CPU[cpu()].0.as_ptr();
         // SAFETY: there are so many entries, and the handle is the one that the form takes.
         unsafe {
