@@ -1,5 +1,5 @@
-//! Links the kernels of a package by the linker script of `aarch64-rt`, where QEMU's `virt` board has its memory; and, if
-//! the package has one, with the protocol in C.
+//! Links the kernels of a package by the linker script of `aarch64-rt`, where QEMU's `virt` board
+//! has its memory; and, if the package has one, with the protocol in C.
 
 use std::env;
 use std::path::Path;

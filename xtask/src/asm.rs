@@ -1,5 +1,6 @@
-//! The golden assembly: a few representative functions of the program `budgets`, as text beside the package, so that
-//! what the compiler makes of a section is read, and a change of it is made knowingly.
+//! The golden assembly: a few representative functions of the program `budgets`, as text beside the
+//! package, so that what the compiler makes of a section is read, and a change of it is made
+//! knowingly.
 //!
 //! The text does not depend on where the linker puts things: branches inside a function go to its numbered lines, those out
 //! of it to a symbol, without the compiler's hash.
@@ -72,8 +73,8 @@ fn text(program: &Path) -> Result<String> {
                 } else {
                     let name = functions.get(&target).and_then(|it| it.name().ok());
                     let name = name.map_or("elsewhere".into(), short);
-                    // What the crate has out of line, once for each place of the bits, under the name
-                    // of the function that gets there first.
+                    // What the crate has out of line, once for each place of the bits, under the
+                    // name of the function that gets there first.
                     if name.starts_with("leave") && due.iter().all(|(_, it)| *it != target) {
                         due.push((format!("{name}, of {title}"), target));
                     }

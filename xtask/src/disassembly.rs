@@ -31,8 +31,8 @@ const OF_EL2: [u16; 20] = [
     0x8720, 0x8620, 0x87a0, 0x86a0, 0x8720, 0x8620, 0x8700, 0x8700,
 ];
 
-/// The TLBI instructions of a function, in order: the upper half of each, which says the regime, and
-/// the lower halves.
+/// The TLBI instructions of a function, in order: the upper half of each, which says the regime,
+/// and the lower halves.
 const TLBI: [(&str, u32, [u16; 20]); 2] = [
     ("b20_tlbi_of_el1", 0xd508_0000, OF_EL1),
     ("b20_tlbi_of_el2", 0xd50c_0000, OF_EL2),

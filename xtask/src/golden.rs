@@ -29,7 +29,8 @@ pub(crate) fn compare(file: &str, text: &str) -> Result<()> {
     same(file, &expected, text)
 }
 
-/// An error that shows the first line in which `text` differs from `expected`, the content of `file`.
+/// An error that shows the first line in which `text` differs from `expected`, the content of
+/// `file`.
 pub(crate) fn same(file: &str, expected: &str, text: &str) -> Result<()> {
     let (mut should, mut is) = (expected.lines(), text.lines());
     for number in 1.. {

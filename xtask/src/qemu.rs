@@ -142,8 +142,8 @@ const fn at(level: u8, lse: bool) -> Configuration {
 const FIRST: Configuration = at(1, true);
 
 impl Configuration {
-    /// Its name, the level as the kernels are told, the machine, and the CPU. A Cortex-A72 has no LSE:
-    /// such an instruction would not be executed. The A76 is the first with FEAT_VHE.
+    /// Its name, the level as the kernels are told, the machine, and the CPU. A Cortex-A72 has no
+    /// LSE: such an instruction would not be executed. The A76 is the first with FEAT_VHE.
     fn options(self) -> [&'static str; 4] {
         const EL1: &str = "virt,gic-version=3";
         const EL2: &str = "virt,gic-version=3,virtualization=on";
@@ -264,7 +264,7 @@ pub(crate) fn comparison(shell: &Shell) -> Result<[String; 2]> {
         .filter(|it| it.package == BESIDE_C)
         .collect();
     let kernels = Kernels::build_some(shell, &programs, &[true])?;
-    let boot = |name| kernels.qemu(name, FIRST)?.boot();
+    let boot = |name| kernels.qemu(name, FIRST, "")?.boot();
     Ok([boot(COMPARISON)?, boot(SCALE)?])
 }
 
@@ -277,17 +277,15 @@ pub(crate) enum Sections {
 
 /// Row C05, with more pages in its scenario than `cargo xtask test` has; returns what was printed.
 pub(crate) fn interrupts(kernels: &Kernels) -> Result<String> {
-    let mut qemu = kernels.qemu(INTERRUPTS, FIRST)?;
-    qemu.arguments = vec!["16".into()];
-    qemu.boot_self_checking(1)
+    kernels.qemu(INTERRUPTS, FIRST, "16")?.boot_self_checking(1)
 }
 
 /// Runs the sections under the generic timer, in real and in virtual time; returns what was printed.
 pub(crate) fn timer(kernels: &Kernels, sections: Sections) -> Result<String> {
+    let words = (sections as usize).to_string();
     let mut printed = String::new();
     for time in [Time::Real, Time::Virtual] {
-        let mut qemu = kernels.qemu(TIMER, FIRST)?;
-        qemu.arguments = vec![(sections as usize).to_string()];
+        let mut qemu = kernels.qemu(TIMER, FIRST, &words)?;
         qemu.time = time;
         let output = qemu.boot_self_checking(2)?;
         ensure!(
@@ -303,15 +301,15 @@ pub(crate) fn timer(kernels: &Kernels, sections: Sections) -> Result<String> {
 /// preempted much more often. Returns what was printed.
 pub(crate) fn migration(kernels: &Kernels, sections: Sections) -> Result<String> {
     let ways = [
-        (true, Time::Real, ["2000", "64"]),
-        (false, Time::Real, ["2000", "64"]),
+        (true, Time::Real, "2000 64"),
+        (false, Time::Real, "2000 64"),
         // There it would wait long for the other CPU's turn; and the timer suffices.
-        (true, Time::Virtual, ["1000", "0"]),
+        (true, Time::Virtual, "1000 0"),
     ];
     let mut printed = String::new();
-    for (lse, time, [ticks, forced]) in ways {
-        let mut qemu = kernels.qemu(MIGRATION, at(1, lse))?;
-        qemu.arguments = vec![(sections as usize).to_string(), ticks.into(), forced.into()];
+    for (lse, time, words) in ways {
+        let words = format!("{} {words}", sections as usize);
+        let mut qemu = kernels.qemu(MIGRATION, at(1, lse), &words)?;
         qemu.time = time;
         printed.push_str(&qemu.boot_self_checking(1)?);
     }
@@ -324,8 +322,7 @@ pub(crate) const MANY_PROGRAMS: usize = 500;
 
 /// Row S18 with interrupts from the real stream: `count` random programs, compared with the reference model.
 pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String> {
-    let mut qemu = kernels.qemu(RANDOM_PROGRAMS, FIRST)?;
-    qemu.arguments = vec![count.to_string()];
+    let mut qemu = kernels.qemu(RANDOM_PROGRAMS, FIRST, &count.to_string())?;
     let lines = programs::lines(count);
     let mut bytes = (lines.len() as u64).to_le_bytes().to_vec();
     bytes.extend(lines.bytes());
@@ -338,11 +335,10 @@ pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String>
 
 /// Runs the scenario of `nested_sections`, and compares its counts with the hosted machine's.
 fn scenario(kernels: &Kernels, pages: usize, debug_pagealloc: bool) -> Result<()> {
-    let mut qemu = kernels.qemu(NESTED_SECTIONS, FIRST)?;
     let switch = if debug_pagealloc { "on" } else { "off" };
-    let words = ["--pages", &pages.to_string(), "--debug-pagealloc", switch];
-    qemu.arguments = words.map(String::from).to_vec();
-    compare_with_host(&qemu.boot()?, pages, debug_pagealloc)?;
+    let words = format!("--pages {pages} --debug-pagealloc {switch}");
+    let output = kernels.qemu(NESTED_SECTIONS, FIRST, &words)?.boot()?;
+    compare_with_host(&output, pages, debug_pagealloc)?;
     println!("{pages} pages: the counts are the hosted machine's");
     Ok(())
 }
@@ -375,23 +371,23 @@ fn compare_with_host(output: &str, pages: usize, debug_pagealloc: bool) -> Resul
 /// `nested_sections` says what is wrong with its command line, and ends with 2.
 fn refuses_bad_arguments(kernels: &Kernels) -> Result<()> {
     for words in [
-        &["--pages", "0"][..],
-        &["--pages"],
-        &["--page", "7"],
-        &["--debug-pagealloc", "maybe"],
+        "--pages 0",
+        "--pages",
+        "--page 7",
+        "--debug-pagealloc maybe",
     ] {
-        let mut qemu = kernels.qemu(NESTED_SECTIONS, FIRST)?;
-        qemu.arguments = words.iter().map(|&it| it.into()).collect();
+        let qemu = kernels.qemu(NESTED_SECTIONS, FIRST, words)?;
         let (code, output) = qemu.boot_to_any_end()?;
         ensure!(
             code == Some(2) && output.contains("usage:"),
-            "{words:?}: ended with {code:?}, and printed\n{output}"
+            "`{words}`: ended with {code:?}, and printed\n{output}"
         );
     }
     Ok(())
 }
 
-/// Checks the programs, two at a time: a machine takes one CPU of the host's. After a failure no further one begins.
+/// Checks the programs, two at a time: a machine takes one CPU of the host's. After a failure no
+/// further one begins.
 fn side_by_side(
     programs: &[&'static Program],
     check: impl Fn(&'static Program) -> Result<()> + Sync,
@@ -494,7 +490,7 @@ impl Kernels {
         let file = format!("{KERNELS}/{name}.txt");
         let mut first: Option<String> = None;
         for configuration in configurations {
-            let output = self.qemu(name, *configuration)?.boot()?;
+            let output = self.qemu(name, *configuration, "")?.boot()?;
             match &first {
                 None => golden::compare(&file, &output),
                 Some(first) => golden::same(&file, first, &output),
@@ -512,15 +508,15 @@ impl Kernels {
         Ok(())
     }
 
-    /// A machine for the program of that name, as its row says.
-    fn qemu(&self, name: &str, configuration: Configuration) -> Result<Qemu> {
+    /// A machine for the program of that name, as its row says, with words on its command line.
+    fn qemu(&self, name: &str, configuration: Configuration, words: &str) -> Result<Qemu> {
         let program = PROGRAMS.iter().find(|it| it.name == name);
         let program = program.with_context(|| format!("no program {name}"))?;
         Ok(Qemu {
             program: program.name,
             kernel: self.binary(program, configuration.lse),
             configuration,
-            arguments: Vec::new(),
+            words: words.to_owned(),
             time: program.time,
             patience: self.patience,
             loaded: None,
@@ -533,7 +529,7 @@ struct Qemu {
     program: &'static str,
     kernel: PathBuf,
     configuration: Configuration,
-    arguments: Vec<String>,
+    words: String,
     time: Time,
     patience: Duration,
     /// A file that QEMU loads, and the physical address.
@@ -575,12 +571,12 @@ impl Qemu {
     /// CPUs, of which it starts the others if it needs them, and a GICv3.
     fn boot_to_any_end(&self) -> Result<(Option<i32>, String)> {
         let [_, level, machine, cpu] = self.configuration.options();
-        // The first word is the program's name; ours says at which Exception level it should find itself.
-        let words = [&[level.to_owned()], &self.arguments[..]].concat();
-        let semihosting = format!("enable=on,target=native,arg={}", words.join(",arg="));
-        let log = self
-            .kernel
-            .with_extension(format!("{}.log", words.join(" ")));
+        // The first word is the program's name; ours says at which Exception level it should find
+        // itself.
+        let words = format!("{level} {}", self.words);
+        let arguments = words.trim_end().replace(' ', ",arg=");
+        let semihosting = format!("enable=on,target=native,arg={arguments}");
+        let log = self.kernel.with_extension(format!("{words}.log"));
         let file = File::create(&log)?;
         let mut qemu = Command::new("qemu-system-aarch64")
             .args(["-machine", machine, "-cpu", cpu, "-smp", "4", "-m", "1G"])

@@ -27,12 +27,8 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Boots a memory manager, makes a table for `count` pages, and allocates `frames` frames. The arena is good until the next
-    /// is booted.
-    ///
-    /// # Errors
-    ///
-    /// Those of the memory manager.
+    /// Boots a memory manager, makes a table for `count` pages, and allocates `frames` frames. The
+    /// arena is good until the next is booted.
     pub fn boot<B: Backend>(
         count: usize,
         frames: usize,
@@ -56,17 +52,12 @@ impl Arena {
     }
 
     /// The descriptor that maps frame `number`, for the kernel.
-    #[must_use]
     pub fn leaf(&self, number: usize) -> Leaf {
         self.first.add(number).kernel_page()
     }
 
     /// Reads through the mapping of page `number`, which must show frame `frame`. A fault would be unexpected, and end the
     /// program.
-    ///
-    /// # Panics
-    ///
-    /// If it shows something else.
     pub fn check(&self, number: usize, frame: usize) {
         let word = access::read_mapped(self.range.page(number));
         assert_eq!(word, WORD + frame as u64, "page {number}");

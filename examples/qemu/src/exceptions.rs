@@ -1,7 +1,7 @@
 //! Exceptions: single steps of the kernel's own level, and the aborts that a program provokes.
 
 use core::arch::naked_asm;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use aarch64_cpu::registers::{CurrentEL, DAIF, Readable};
 #[cfg(not(feature = "el2"))]
@@ -107,13 +107,13 @@ extern "C" fn handle_lower(mut state: RegisterStateRef<'_>, _: &CalleeSaved) {
     let syndrome = ESR.get();
     match class(syndrome) {
         SUPERVISOR_CALL => {}
-        LOWER_INSTRUCTION_ABORT if EXPECTED.load(Ordering::Relaxed) => note(syndrome),
+        LOWER_INSTRUCTION_ABORT if EXPECTED.load(Relaxed) => note(syndrome),
         class => panic!("exception class {class:#x} from EL0, at {:#x}", state.elr),
     }
     // SAFETY: the program was left at a call of `access`, which goes on at this address.
     let state = unsafe { state.get_mut() };
-    state.elr = RESUME.load(Ordering::Relaxed);
-    state.spsr = STATE.load(Ordering::Relaxed);
+    state.elr = RESUME.load(Relaxed);
+    state.spsr = STATE.load(Relaxed);
 }
 
 /// EC: bits 31:26; ISS2 stands above.
@@ -123,8 +123,8 @@ const fn class(syndrome: u64) -> u64 {
 
 /// Notes a fault that was expected.
 fn note(syndrome: u64) {
-    SYNDROME.store(syndrome, Ordering::Relaxed);
-    ADDRESS.store(FAR.get(), Ordering::Relaxed);
+    SYNDROME.store(syndrome, Relaxed);
+    ADDRESS.store(FAR.get(), Relaxed);
 }
 
 extern "C" fn handle_interrupt(_: RegisterStateRef<'_>, _: &CalleeSaved) {
@@ -136,24 +136,24 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
     match class(syndrome) {
         SOFTWARE_STEP => step::on_step(&mut state, saved),
         BREAKPOINT => step::on_breakpoint(&mut state, saved),
-        DATA_ABORT if PAGER.load(Ordering::Relaxed) != 0 => {
+        DATA_ABORT if PAGER.load(Relaxed) != 0 => {
             let address = FAR.get();
-            let pager = PAGER.swap(0, Ordering::Relaxed);
+            let pager = PAGER.swap(0, Relaxed);
             // SAFETY: `with_pager` has stored the address of such a function.
             let pager: fn(u64) = unsafe { core::mem::transmute(pager) };
             step::unmask_in_handler();
             pager(address);
             step::mask();
         }
-        DATA_ABORT if EXPECTED.load(Ordering::Relaxed) => {
+        DATA_ABORT if EXPECTED.load(Relaxed) => {
             note(syndrome);
             // SAFETY: the access is one instruction of four bytes, whose result `access` does not use after a fault.
             unsafe { state.get_mut() }.elr += 4;
         }
-        INSTRUCTION_ABORT if EXPECTED.load(Ordering::Relaxed) => {
+        INSTRUCTION_ABORT if EXPECTED.load(Relaxed) => {
             note(syndrome);
             // SAFETY: the program was left at a call of `access`, which goes on at this address.
-            unsafe { state.get_mut() }.elr = RESUME.load(Ordering::Relaxed);
+            unsafe { state.get_mut() }.elr = RESUME.load(Relaxed);
         }
         class => panic!(
             "exception class {class:#x} at {:#x}, address {:#x}",
@@ -169,16 +169,16 @@ static PAGER: AtomicUsize = AtomicUsize::new(0);
 /// Runs `program`, in which one access may fault: `pager`, in the exception handler, is given its address, and the access is
 /// made again when it returns.
 pub fn with_pager<R>(pager: fn(u64), program: impl FnOnce() -> R) -> R {
-    PAGER.store(pager as usize, Ordering::Relaxed);
+    PAGER.store(pager as usize, Relaxed);
     let result = program();
-    PAGER.store(0, Ordering::Relaxed);
+    PAGER.store(0, Relaxed);
     result
 }
 
 /// Says that the program goes on after code at EL0 in the state in which it calls this.
 pub(crate) fn come_back_here() {
     // The kernels use the stack pointer of their own level.
-    STATE.store(DAIF.get() | CurrentEL.get() | 1, Ordering::Relaxed);
+    STATE.store(DAIF.get() | CurrentEL.get() | 1, Relaxed);
 }
 
 /// Runs `access`, one load, store or call, and tells the fault that it took.
@@ -187,14 +187,14 @@ pub(crate) fn come_back_here() {
 ///
 /// That fault.
 pub fn may_fault<R>(access: impl FnOnce() -> R) -> Result<R, Fault> {
-    SYNDROME.store(0, Ordering::Relaxed);
-    EXPECTED.store(true, Ordering::Relaxed);
+    SYNDROME.store(0, Relaxed);
+    EXPECTED.store(true, Relaxed);
     let result = access();
-    EXPECTED.store(false, Ordering::Relaxed);
-    match SYNDROME.load(Ordering::Relaxed) {
+    EXPECTED.store(false, Relaxed);
+    match SYNDROME.load(Relaxed) {
         0 => Ok(result),
         syndrome => Err(Fault {
-            address: ADDRESS.load(Ordering::Relaxed),
+            address: ADDRESS.load(Relaxed),
             reason: reason(syndrome),
         }),
     }

@@ -3,7 +3,7 @@
 //! Only for programs that are run with `gic-version=3`, at EL1.
 
 use core::ptr::{NonNull, with_exposed_provenance_mut};
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{CNTP_CTL_EL0, CNTP_TVAL_EL0, ReadWriteable, Writeable};
@@ -47,10 +47,6 @@ pub fn init(cpus: usize, handler: fn()) {
 }
 
 /// The same in a program whose own vectors lead to a handler, which calls [`acknowledge`].
-///
-/// # Panics
-///
-/// If there is no GICv3.
 pub fn enable(cpus: usize) {
     let distributor: NonNull<Gicd> =
         NonNull::new(with_exposed_provenance_mut(DISTRIBUTOR)).expect("it is not at 0");
@@ -67,10 +63,6 @@ pub fn enable(cpus: usize) {
 }
 
 /// Unmasks interrupts of this CPU, whose number is `cpu`.
-///
-/// # Panics
-///
-/// If [`init`] has not been called, for as many CPUs.
 pub fn init_cpu(cpu: usize) {
     {
         let mut gic = GIC.lock();
@@ -94,19 +86,11 @@ pub fn on_return(then: fn()) {
 }
 
 /// Sends an interrupt to the first CPU. It is taken as soon as interrupts are not masked.
-///
-/// # Panics
-///
-/// If there is no such interrupt.
 pub fn send() {
     send_to(0);
 }
 
 /// Sends an interrupt to the CPU with the number `cpu`.
-///
-/// # Panics
-///
-/// If there is no such interrupt.
 pub fn send_to(cpu: usize) {
     let target = SgiTarget::List {
         affinity3: 0,
@@ -125,18 +109,18 @@ const SPREAD: u64 = 256;
 fn random() -> u64 {
     static STATE: AtomicU64 = AtomicU64::new(1);
     let next = STATE
-        .load(Ordering::Relaxed)
+        .load(Relaxed)
         .wrapping_mul(6_364_136_223_846_793_005)
         .wrapping_add(1_442_695_040_888_963_407);
-    STATE.store(next, Ordering::Relaxed);
+    STATE.store(next, Relaxed);
     next >> 33
 }
 
 /// Lets the timer interrupt this CPU, each time at least `ticks` of its counter after the last, until `budget` interrupts have been taken; 0
 /// ticks stop it.
 pub fn set_timer(ticks: u64, budget: usize) {
-    BUDGET.store(budget, Ordering::Relaxed);
-    TICKS.store(ticks, Ordering::Relaxed);
+    BUDGET.store(budget, Relaxed);
+    TICKS.store(ticks, Relaxed);
     CNTP_TVAL_EL0.set(ticks);
     CNTP_CTL_EL0.modify(if ticks == 0 {
         CNTP_CTL_EL0::ENABLE::CLEAR
@@ -152,25 +136,21 @@ static TICKS: AtomicU64 = AtomicU64::new(0);
 
 /// How many interrupts have been taken since the last call.
 pub fn taken() -> usize {
-    TAKEN.swap(0, Ordering::Relaxed)
+    TAKEN.swap(0, Relaxed)
 }
 
-/// Lets the timer interrupt the task once, and returns when that has happened. The handler may have switched to another
-/// task in between.
+/// Lets the timer interrupt the task once, and returns when that has happened. The handler may have
+/// switched to another task in between.
 #[inline(never)]
 pub fn wait_for_timer() {
-    let before = TAKEN.load(Ordering::Relaxed);
+    let before = TAKEN.load(Relaxed);
     set_timer(1, 0);
-    while TAKEN.load(Ordering::Relaxed) == before {
+    while TAKEN.load(Relaxed) == before {
         core::hint::spin_loop();
     }
 }
 
 /// What a handler does first: it takes the interrupt from the GIC.
-///
-/// # Panics
-///
-/// If the interrupt is neither of the two that are enabled.
 pub fn acknowledge() {
     let known = GicCpuInterface::handle_interrupt(InterruptGroup::Group1, |interrupt| {
         assert!(
@@ -179,14 +159,14 @@ pub fn acknowledge() {
         );
         if interrupt == TIMER {
             // The next one, counted from here; not always the same, so that it falls everywhere.
-            CNTP_TVAL_EL0.set(TICKS.load(Ordering::Relaxed) + random() % SPREAD);
-            if TAKEN.load(Ordering::Relaxed) >= BUDGET.load(Ordering::Relaxed) {
+            CNTP_TVAL_EL0.set(TICKS.load(Relaxed) + random() % SPREAD);
+            if TAKEN.load(Relaxed) >= BUDGET.load(Relaxed) {
                 CNTP_CTL_EL0.modify(CNTP_CTL_EL0::ENABLE::CLEAR);
             }
         }
     });
     assert!(known, "a spurious interrupt");
-    TAKEN.fetch_add(1, Ordering::Relaxed);
+    TAKEN.fetch_add(1, Relaxed);
 }
 
 /// For the vector.
@@ -194,11 +174,11 @@ pub(crate) fn on_interrupt() {
     acknowledge();
     let threads = thread::current();
     for thread in threads {
-        thread.preempt_count.fetch_add(HARDIRQ, Ordering::Relaxed);
+        thread.preempt_count.fetch_add(HARDIRQ, Relaxed);
     }
     HANDLER.get().expect("`init` was given one")();
     for thread in threads {
-        thread.preempt_count.fetch_sub(HARDIRQ, Ordering::Relaxed);
+        thread.preempt_count.fetch_sub(HARDIRQ, Relaxed);
     }
     if let Some(then) = ON_RETURN.get() {
         then();

@@ -1,7 +1,7 @@
 //! What an interrupt's or a fault's handler does in the programs that interrupt sections: it maps a page, uses it, and takes
 //! the mapping away again.
 
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::{Backend, lazy_mmu};
@@ -23,11 +23,8 @@ static TARGET: SpinMutex<Option<Target>> = SpinMutex::new(None);
 /// How often the handler has used its mapping.
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-/// Says that the handler maps page `number` of the arena; what, is its first frame. Before the first interrupt.
-///
-/// # Panics
-///
-/// If there is no such page.
+/// Says that the handler maps page `number` of the arena; what, is its first frame. Before the
+/// first interrupt.
 pub fn init(arena: &Arena, number: usize) {
     let page = PageRange::new(arena.range.page(number), 1);
     *TARGET.lock() = Some(Target {
@@ -39,15 +36,11 @@ pub fn init(arena: &Arena, number: usize) {
 
 /// How often the handler has used its mapping since the last call.
 pub fn used() -> usize {
-    USED.swap(0, Ordering::Relaxed)
+    USED.swap(0, Relaxed)
 }
 
 /// What a handler does: in a section, it maps a page, and uses it: in an interrupt before it leaves, for there every store
 /// is followed by its pair at once; and after it.
-///
-/// # Panics
-///
-/// If it reads something else than it should. A fault ends the program.
 pub fn map_and_use<B: Backend>(in_interrupt: bool) {
     /// The mapping may be used when this returns.
     #[lazy_mmu(backend = B, mmu)]
@@ -68,5 +61,5 @@ pub fn map_and_use<B: Backend>(in_interrupt: bool) {
     read(target);
     lazy_mmu::write::<B, _>(target.slot, Leaf::INVALID);
     lazy_mmu::flush_tlb_kernel_range::<B>(target.page.into());
-    USED.fetch_add(1, Ordering::Relaxed);
+    USED.fetch_add(1, Relaxed);
 }

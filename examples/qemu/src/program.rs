@@ -7,8 +7,8 @@ use semihosting::{eprintln, process};
 
 use crate::thread;
 
-/// Says that the program's `main` is this function, which returns `Result<(), impl Display>`, and its exceptions'
-/// handlers are [`Exceptions`](crate::exceptions::Exceptions).
+/// Says that the program's `main` is this function, which returns `Result<(), impl Display>`, and
+/// its exceptions' handlers are [`Exceptions`](crate::exceptions::Exceptions).
 #[macro_export]
 macro_rules! program {
     ($run:expr) => {
@@ -22,10 +22,6 @@ macro_rules! program {
 }
 
 /// Runs `program`, and ends with 0, or with its error and 1.
-///
-/// # Panics
-///
-/// If the machine has started the kernel at another Exception level than its name on the command line says.
 pub fn run<E: Display>(program: impl FnOnce() -> Result<(), E>) -> ! {
     thread::init();
     check_level();
@@ -50,12 +46,8 @@ fn check_level() {
     }
 }
 
-/// The number that is word `position` of the command line, counted from 0; `default`, if there are not so many words.
-///
-/// # Panics
-///
-/// If it is not a number.
-#[must_use]
+/// The number that is word `position` of the command line, counted from 0; `default`, if there are
+/// not so many words.
 pub fn number(position: usize, default: usize) -> usize {
     let words = semihosting::experimental::env::args::<256>().expect("QEMU passes a command line");
     let word = (&words).into_iter().nth(position);

@@ -1,4 +1,5 @@
-//! The rows of the behaviours that need a CPU: each on the entries of a live table, on the real instruction stream.
+//! The rows of the behaviours that need a CPU: each on the entries of a live table, on the real
+//! instruction stream.
 
 mod adopting;
 mod plain;
@@ -18,27 +19,12 @@ use crate::thread::Place;
 use crate::virt::{Virt, entries, pages};
 
 /// Shows the rows of plain stores in sections.
-///
-/// # Errors
-///
-/// Those of the memory manager.
-///
-/// # Panics
-///
-/// If a row does not hold.
 pub fn plain<B: Place>() -> Result<(), Error> {
     Rows::<B>::boot()?.plain()
 }
 
-/// Shows the rows of the other writes, of TLB invalidation, of the hooks and of faults inside sections.
-///
-/// # Errors
-///
-/// Those of the memory manager.
-///
-/// # Panics
-///
-/// If a row does not hold.
+/// Shows the rows of the other writes, of TLB invalidation, of the hooks and of faults inside
+/// sections.
 pub fn writes<B: Place>() -> Result<(), Error> {
     Rows::<B>::boot()?.writes()
 }

@@ -6,7 +6,10 @@
 //! the CPU that takes it over.
 
 use core::ptr::{from_ref, with_exposed_provenance};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use aarch64_cpu::registers::{Readable, SP_EL0};
 use arrayvec::ArrayVec;
@@ -27,8 +30,9 @@ pub const THREADS: usize = 12;
 #[repr(C)]
 pub struct Thread {
     /// What SP_EL0 and TPIDR_EL1 point to while it runs. The first, so that SP_EL0 is the thread's address too.
-    infos: [ThreadInfo; 2],
-    books: Books,
+    pub infos: [ThreadInfo; 2],
+    /// What it has stored, and what of it is visible.
+    pub books: Books,
     context: Context,
     /// What it does; nothing, if it is what a CPU does when there is no thread to run.
     main: Once<fn()>,
@@ -37,7 +41,8 @@ pub struct Thread {
     /// The CPU on which it ran last, or [`NONE`].
     cpu: AtomicUsize,
     finished: AtomicBool,
-    migrations: Migrations,
+    /// How often it went on on another CPU than before.
+    pub migrations: Migrations,
 }
 
 /// [`Thread::pin`]: every CPU.
@@ -74,37 +79,18 @@ impl Thread {
         }
     }
 
-    /// Its flags words, its bytes and its preempt counts.
-    #[must_use]
-    pub fn infos(&self) -> &[ThreadInfo; 2] {
-        &self.infos
-    }
-
-    /// What it has stored, and what of it is visible.
-    #[must_use]
-    pub fn books(&self) -> &Books {
-        &self.books
-    }
-
-    /// Its migrations.
-    #[must_use]
-    pub fn migrations(&self) -> &Migrations {
-        &self.migrations
-    }
-
     /// Whether what it does has returned.
-    #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.finished.load(Ordering::Acquire)
+        self.finished.load(Acquire)
     }
 
     /// Says which CPU may run it from the next time on: one, [`ANY`] or [`NONE`].
     pub fn pin(&self, cpu: usize) {
-        masked(|| change_queue(|_| self.affinity.store(cpu, Ordering::Relaxed)));
+        masked(|| change_queue(|_| self.affinity.store(cpu, Relaxed)));
     }
 
     fn may_run_on(&self, cpu: usize) -> bool {
-        let affinity = self.affinity.load(Ordering::Relaxed);
+        let affinity = self.affinity.load(Relaxed);
         affinity == ANY || affinity == cpu
     }
 
@@ -116,8 +102,8 @@ impl Thread {
     fn bits(&self) -> Bits {
         let mut bits = Bits::EMPTY;
         let [by_sp_el0, by_tpidr] = &self.infos;
-        let flags = by_sp_el0.flags.load(Ordering::Relaxed);
-        let byte = u64::from(by_tpidr.lazy_mmu.load(Ordering::Relaxed));
+        let flags = by_sp_el0.flags.load(Relaxed);
+        let byte = u64::from(by_tpidr.lazy_mmu.load(Relaxed));
         for (number, bit) in [(0, Bits::PENDING), (2, Bits::ACTIVE)] {
             if (flags >> (28 + number) | byte >> number) & 1 != 0 {
                 bits = bits.union(bit);
@@ -164,18 +150,16 @@ fn change_queue<R>(change: impl FnOnce(&mut Queue) -> R) -> R {
     let mut queue = QUEUE.lock();
     let result = change(&mut queue);
     let runnable = (0..CPUS).filter(|&cpu| queue.iter().any(|it| it.may_run_on(cpu)));
-    RUNNABLE.store(runnable.fold(0, |set, it| set | 1 << it), Ordering::Relaxed);
+    RUNNABLE.store(runnable.fold(0, |set, it| set | 1 << it), Relaxed);
     result
 }
 
 /// The books of this CPU's interrupt handlers, for one of them.
-#[must_use]
 pub fn books_of_handlers() -> &'static Books {
     &CPU[cpu()].books
 }
 
 /// The thread that asks; in a handler, the one that it interrupted. In programs that have called [`init_cpu`].
-#[must_use]
 pub fn current() -> &'static Thread {
     #[expect(
         clippy::cast_possible_truncation,
@@ -201,17 +185,13 @@ fn run_as(thread: &'static Thread) {
 
 /// Makes a thread that calls `main` and ends when that returns; its flags words hold `flags` at first. It runs on `cpu`
 /// ([`ANY`], [`NONE`], or one).
-///
-/// # Panics
-///
-/// If there are [`THREADS`] already.
 pub fn spawn(main: fn(), flags: u64, cpu: usize) -> &'static Thread {
-    let number = SPAWNED.fetch_add(1, Ordering::Relaxed);
+    let number = SPAWNED.fetch_add(1, Relaxed);
     let thread = POOL.get(number).expect("there are so many threads");
     thread.main.call_once(|| main);
-    thread.affinity.store(cpu, Ordering::Relaxed);
+    thread.affinity.store(cpu, Relaxed);
     for info in &thread.infos {
-        info.flags.store(flags, Ordering::Relaxed);
+        info.flags.store(flags, Relaxed);
     }
     // SAFETY: the thread has not run yet, and the stack is its own.
     unsafe { thread.context.prepare(&STACKS[number], begin) };
@@ -220,9 +200,8 @@ pub fn spawn(main: fn(), flags: u64, cpu: usize) -> &'static Thread {
 }
 
 /// The threads that were spawned so far.
-#[must_use]
 pub fn threads() -> &'static [Thread] {
-    &POOL[..SPAWNED.load(Ordering::Relaxed)]
+    &POOL[..SPAWNED.load(Relaxed)]
 }
 
 /// Lets other threads run, if any wait.
@@ -239,7 +218,7 @@ pub fn preempt() {
 /// What a CPU does when there is no thread: it looks for one.
 pub fn idle() -> ! {
     loop {
-        if RUNNABLE.load(Ordering::Relaxed) & 1 << cpu() != 0 {
+        if RUNNABLE.load(Relaxed) & 1 << cpu() != 0 {
             yield_now();
         }
         core::hint::spin_loop();
@@ -260,21 +239,19 @@ fn schedule() {
         let found = queue.iter().position(|it| it.may_run_on(cpu));
         found.map(|at| queue.remove(at))
     });
-    let must_leave =
-        !this.is_idle() && (this.finished.load(Ordering::Relaxed) || !this.may_run_on(cpu));
+    let must_leave = !this.is_idle() && (this.finished.load(Relaxed) || !this.may_run_on(cpu));
     let next = match next {
         Some(next) => next,
         None if must_leave => &CPU[cpu].idle,
         None => return,
     };
-    CPU[cpu]
-        .left
-        .store(from_ref(this).cast_mut(), Ordering::Relaxed);
-    this.cpu.store(cpu, Ordering::Relaxed);
+    CPU[cpu].left.store(from_ref(this).cast_mut(), Relaxed);
+    this.cpu.store(cpu, Relaxed);
     // Before another CPU can run this thread: that one's barriers would not complete what was stored on this CPU.
     this.books.leave_cpu();
     run_as(next);
-    // SAFETY: `next` is not running; and nobody else runs it, because it was taken out of the queue, or is this CPU's.
+    // SAFETY: `next` is not running; and nobody else runs it, because it was taken out of the
+    // queue, or is this CPU's.
     unsafe { tasks::switch(&this.context, &next.context) };
     arrive();
 }
@@ -282,26 +259,26 @@ fn schedule() {
 /// What a thread does first when it runs again, or for the first time.
 fn arrive() {
     let cpu = cpu();
-    let left = CPU[cpu].left.load(Ordering::Relaxed);
+    let left = CPU[cpu].left.load(Relaxed);
     // SAFETY: `schedule` has stored it, on this CPU, just before.
     let left = unsafe { &*left };
     // Only now: its registers are saved, its stack is no longer in use.
-    if !left.is_idle() && !left.finished.load(Ordering::Relaxed) {
+    if !left.is_idle() && !left.finished.load(Relaxed) {
         publish(left);
     }
     let this = current();
     this.books.take_over();
-    let before = this.cpu.swap(cpu, Ordering::Relaxed);
+    let before = this.cpu.swap(cpu, Relaxed);
     if before != cpu && before != NONE && !this.is_idle() {
         this.books.enter_another_cpu();
         let migrations = &this.migrations;
         let bits = this.bits();
-        migrations.all.fetch_add(1, Ordering::Relaxed);
+        migrations.all.fetch_add(1, Relaxed);
         for (bit, count) in [
             (Bits::ACTIVE, &migrations.in_section),
             (Bits::PENDING, &migrations.pending),
         ] {
-            count.fetch_add(u64::from(bits.contains(bit)), Ordering::Relaxed);
+            count.fetch_add(u64::from(bits.contains(bit)), Relaxed);
         }
     }
 }
@@ -314,7 +291,7 @@ extern "C" fn begin() -> ! {
     tasks::unmask();
     main();
     masked(|| {
-        this.finished.store(true, Ordering::Release);
+        this.finished.store(true, Release);
         schedule();
     });
     unreachable!("a finished thread does not run again")

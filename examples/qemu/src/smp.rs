@@ -2,7 +2,10 @@
 //!
 //! Only for programs that are run with `gic-version=3` and [`CPUS`] CPUs, at EL1.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Acquire, Release},
+};
 
 use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 use aarch64_rt::start_core;
@@ -21,7 +24,6 @@ static STACKS: [Stack; CPUS] = [const { Stack::new() }; CPUS];
 static READY: AtomicUsize = AtomicUsize::new(0);
 
 /// The number of the CPU that asks, from 0. Without meaning where the thread may migrate: with interrupts masked only.
-#[must_use]
 pub fn cpu() -> usize {
     // The board counts up to 16 CPUs in Aff0.
     #[expect(clippy::cast_possible_truncation, reason = "it is 8 bits")]
@@ -31,10 +33,6 @@ pub fn cpu() -> usize {
 
 /// Starts the other CPUs. Each walks the tables that this one walks, takes interrupts, calls `first`, and then runs what the
 /// [scheduler](crate::scheduler) has for it.
-///
-/// # Panics
-///
-/// If the machine has fewer than [`CPUS`].
 pub fn start(first: fn()) {
     let root = upper::root();
     for (cpu, stack) in STACKS.iter().enumerate().skip(1) {
@@ -42,7 +40,7 @@ pub fn start(first: fn()) {
             scheduler::init_cpu();
             upper::activate(root, 16);
             interrupts::init_cpu(cpu);
-            READY.fetch_add(1, Ordering::Release);
+            READY.fetch_add(1, Release);
             first();
             scheduler::idle();
         };
@@ -50,7 +48,7 @@ pub fn start(first: fn()) {
         unsafe { start_core::<Hvc, _, STACK_PAGES>(cpu as u64, stack.get(), main) }
             .expect("the machine has so many CPUs, and they are off");
     }
-    while READY.load(Ordering::Acquire) < CPUS - 1 {
+    while READY.load(Acquire) < CPUS - 1 {
         core::hint::spin_loop();
     }
 }

@@ -140,10 +140,6 @@ pub fn trace<R>(program: impl FnOnce() -> R) -> (R, Trace) {
 }
 
 /// Steps through `program`, and checks the order of its steps: see [`Trace::is`].
-///
-/// # Panics
-///
-/// If it is another one.
 #[track_caller]
 pub fn expect<R>(expected: &str, program: impl FnOnce() -> R) -> (R, Trace) {
     let (result, trace) = trace(program);
@@ -175,10 +171,6 @@ pub fn start() {
 }
 
 /// Ends stepping, and returns what was noted.
-///
-/// # Panics
-///
-/// If that was more than the log holds.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "so that no call is stepped over")]
 pub fn stop() -> Trace {
@@ -473,7 +465,6 @@ fn register(number: u16, state: &RegisterStateRef<'_>, saved: &CalleeSaved) -> O
 
 impl Trace {
     /// Whether the trace's order is `expected` as [`Order`] prints it; an empty one means any.
-    #[must_use]
     pub fn is(&self, expected: &str) -> bool {
         use core::fmt::Write as _;
 
@@ -493,7 +484,6 @@ impl Trace {
     }
 
     /// Its order, for people.
-    #[must_use]
     pub fn order(&self) -> Order<'static> {
         Order(self.steps)
     }

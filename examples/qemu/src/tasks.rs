@@ -1,8 +1,9 @@
-//! The part of a context switch that does not depend on where a kernel keeps anything: the registers and the stack.
+//! The part of a context switch that does not depend on where a kernel keeps anything: the
+//! registers and the stack.
 
 use core::arch::{asm, naked_asm};
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use aarch64_cpu::registers::{DAIF, Readable};
 
@@ -52,7 +53,7 @@ impl Context {
         let frame = end.cast::<[usize; FRAME]>().wrapping_sub(1);
         // SAFETY: it is inside the stack, which nobody uses yet, as the caller promises.
         unsafe { frame.write(registers) };
-        self.0.store(frame.expose_provenance(), Ordering::Relaxed);
+        self.0.store(frame.expose_provenance(), Relaxed);
     }
 }
 

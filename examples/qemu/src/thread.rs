@@ -3,12 +3,11 @@
 
 use core::mem::offset_of;
 use core::ptr::{from_ref, with_exposed_provenance};
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use aarch64_cpu::registers::{Readable, SP_EL0, TPIDR_EL1, Writeable};
 use lazy_mmu::Backend;
 use lazy_mmu::aarch64::{Aarch64, ByteAt, FlagsAt, Kernel, PreemptCountAt, SpEl0, TpidrEl1};
-use lazy_mmu_examples::preempt::PreemptCount;
 
 /// What SP_EL0 and TPIDR_EL1 point to.
 #[derive(Debug)]
@@ -56,7 +55,6 @@ pub fn set_current(infos: [&'static ThreadInfo; 2]) {
 }
 
 /// What the task pointers point to, SP_EL0 and TPIDR_EL1.
-#[must_use]
 pub fn current() -> [&'static ThreadInfo; 2] {
     [SP_EL0.get(), TPIDR_EL1.get()].map(|address| {
         #[expect(
@@ -69,16 +67,13 @@ pub fn current() -> [&'static ThreadInfo; 2] {
     })
 }
 
-/// Checks that the bits of the one thread are clear, and others' flags as they were, and that it is in no interrupt.
-///
-/// # Panics
-///
-/// If not.
+/// Checks that the bits of the one thread are clear, and others' flags as they were, and that it is
+/// in no interrupt.
 pub fn check_clear() {
     for thread in [&THREAD, &OTHER_THREAD] {
-        assert_eq!(thread.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
-        assert_eq!(thread.lazy_mmu.load(Ordering::Relaxed), 0);
-        assert_eq!(thread.preempt_count.load(Ordering::Relaxed), 0);
+        assert_eq!(thread.flags.load(Relaxed), FOREIGN_FLAGS);
+        assert_eq!(thread.lazy_mmu.load(Relaxed), 0);
+        assert_eq!(thread.preempt_count.load(Relaxed), 0);
     }
 }
 
@@ -115,8 +110,6 @@ pub type ByteMmu = Aarch64<Byte>;
 pub trait Place: Backend {
     /// Where they are, and the register.
     const PLACE: &'static str;
-    /// The preempt count of the thread.
-    type Count: PreemptCount;
 
     /// The thread, as this backend finds it.
     fn thread() -> &'static ThreadInfo;
@@ -124,30 +117,16 @@ pub trait Place: Backend {
 
 impl Place for Mmu {
     const PLACE: &'static str = "flags word, SP_EL0";
-    type Count = Flags;
 
     fn thread() -> &'static ThreadInfo {
         &THREAD
     }
 }
 
-impl PreemptCount for Flags {
-    fn current() -> &'static AtomicU32 {
-        &THREAD.preempt_count
-    }
-}
-
 impl Place for ByteMmu {
     const PLACE: &'static str = "own byte, TPIDR_EL1";
-    type Count = Byte;
 
     fn thread() -> &'static ThreadInfo {
         &OTHER_THREAD
-    }
-}
-
-impl PreemptCount for Byte {
-    fn current() -> &'static AtomicU32 {
-        &OTHER_THREAD.preempt_count
     }
 }

@@ -26,7 +26,6 @@ pub fn activate(root: u64, t1sz: u64) {
 }
 
 /// The physical address of the tables that this CPU's MMU walks.
-#[must_use]
 pub fn root() -> u64 {
     TTBR1_EL1.get()
 }

@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance;
-use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use lazy_mmu::aarch64::Granule;
 use lazy_mmu::{Backend, VirtualRange};
@@ -34,26 +34,22 @@ impl<B> Copy for Virt<B> {}
 const MAX_FRAMES: usize = scenario::memory_frames(MAX_PAGES);
 
 impl<B: Backend> Virt<B> {
-    /// The board, and the map of its frames, of which none is used. Switches TTBR1 off, so that its tables can be built anew.
-    /// Programs use memory managers one after another.
+    /// The board, and the map of its frames, of which none is used. Switches TTBR1 off, so that its
+    /// tables can be built anew. Programs use memory managers one after another.
     pub fn new(frames: usize) -> (Self, MemoryMap<'static>) {
         static USES: [AtomicU8; MAX_FRAMES] = [const { AtomicU8::new(0) }; MAX_FRAMES];
 
         for used in &USES {
-            used.store(0, Ordering::Relaxed);
+            used.store(0, Relaxed);
         }
         let map = MemoryMap::new(MEMORY_BASE, &USES[..frames]);
         upper::deactivate();
-        OFFSET.store(0, Ordering::Relaxed);
+        OFFSET.store(0, Relaxed);
         step::watch(step::Tables::Of(map));
         (Self(PhantomData), map)
     }
 
     /// A memory manager on fresh memory.
-    ///
-    /// # Errors
-    ///
-    /// Those of the memory manager.
     pub fn boot(
         frames: usize,
         debug_pagealloc: bool,
@@ -63,19 +59,16 @@ impl<B: Backend> Virt<B> {
     }
 
     fn table(frame: Frame) -> &'static Table {
-        let address = frame.address() + OFFSET.load(Ordering::Relaxed);
+        let address = frame.address() + OFFSET.load(Relaxed);
         let address = usize::try_from(address).expect("64 bits");
-        // SAFETY: the frames are RAM that only memory managers use, which ask for frames that are tables only. They are
-        // mapped, before `activate` and after, and all accesses to them are atomic.
+        // SAFETY: the frames are RAM that only memory managers use, which ask for frames that are
+        // tables only. They are mapped, before `activate` and after, and all accesses to them are
+        // atomic.
         unsafe { &*with_exposed_provenance(address) }
     }
 }
 
 /// The entries of the live table at `level`, from the one that translates `address` on.
-///
-/// # Errors
-///
-/// If there is no such table.
 pub fn entries<B: Backend>(
     mm: &MemoryManager<'static, Virt<B>>,
     address: u64,
@@ -96,7 +89,7 @@ impl<B: Backend> Machine for Virt<B> {
     fn activate(&self, root: Frame) {
         // 48 bits.
         upper::activate(root.address(), 16);
-        OFFSET.store(LINEAR_BASE, Ordering::Relaxed);
+        OFFSET.store(LINEAR_BASE, Relaxed);
     }
 
     fn read(&self, address: u64) -> Result<u64, Fault> {
@@ -109,19 +102,15 @@ impl<B: Backend> Machine for Virt<B> {
 
     fn zero(&self, frame: Frame) -> Result<(), Fault> {
         // The first word tells whether the page is there.
-        access::write(frame.address() + OFFSET.load(Ordering::Relaxed), 0)?;
+        access::write(frame.address() + OFFSET.load(Relaxed), 0)?;
         for word in Self::table(frame) {
-            word.store(0, Ordering::Relaxed);
+            word.store(0, Relaxed);
         }
         Ok(())
     }
 }
 
 /// `pages` pages from `address` on.
-///
-/// # Panics
-///
-/// If they are not pages of one half of the address space.
 pub fn pages(address: u64, pages: u64) -> VirtualRange {
     let range = Granule::Kib4.range(address, pages);
     range.expect("they are pages of one half")

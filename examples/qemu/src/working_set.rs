@@ -7,10 +7,6 @@ use lazy_mmu_examples::{Error, PageRange};
 use crate::virt::Virt;
 
 /// Maps, populates, unmaps and frees with the backend `B`, with DEBUG_PAGEALLOC.
-///
-/// # Errors
-///
-/// Those of the memory manager.
 pub fn run<B: Backend>() -> Result<(), Error> {
     const MANY: usize = 64;
     let mut mm = Virt::<B>::boot(4096, true)?;

@@ -1,5 +1,5 @@
-//! The same work in three forms, to be counted side by side: with the crate, in C (`lazy_mmu.c`), and as assembly written
-//! by hand, which knows what it stores and keeps no mode: the limit.
+//! The same work in three forms, to be counted side by side: with the crate, in C (`lazy_mmu.c`),
+//! and as assembly written by hand, which knows what it stores and keeps no mode: the limit.
 //!
 //! All have the same signature, so that the same code calls each of them. The crate's are what `cargo xtask test` compares
 //! with the golden assembly.
@@ -295,10 +295,6 @@ pub struct Operation {
 
 impl Operation {
     /// The one of that name.
-    ///
-    /// # Panics
-    ///
-    /// If there is none.
     pub fn named(name: &str, operations: &'static [Self]) -> &'static Self {
         let mut operations = operations.iter();
         operations
@@ -383,8 +379,8 @@ limit! {
     "ret"
 }
 
-/// By eights: stores to the linear map, and stores to the slots. What follows each store to the linear map, the last of
-/// eight, each store to a slot, and all of it.
+/// By eights: stores to the linear map, and stores to the slots. What follows each store to the
+/// linear map, the last of eight, each store to a slot, and all of it.
 macro_rules! limit_pagealloc {
     ($(#[$doc:meta])* $name:ident: $linear:literal, $eight:literal, $slot:literal, $all:literal) => {
         limit! {

@@ -2,7 +2,7 @@
 //! same frames.
 
 use core::ffi::c_void;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::Ordering::Relaxed;
 
 use lazy_mmu::aarch64::descriptor::VALID;
 use lazy_mmu::flush_tlb_all;
@@ -32,10 +32,6 @@ pub struct Live {
 
 impl Live {
     /// Builds the tables, and activates them.
-    ///
-    /// # Errors
-    ///
-    /// Those of the memory manager.
     pub fn boot() -> Result<Self, Error> {
         let mut mm = Virt::<Mmu>::boot(4096, false)?;
         let range = PageRange::new(VMALLOC_BASE, PAGES)?;
@@ -71,23 +67,15 @@ impl Live {
     /// Makes all entries of the vmalloc area invalid, and those of the linear map valid, or invalid.
     pub fn reset(&self, linear_valid: bool) {
         for (i, (slot, linear)) in self.slots.iter().zip(self.linear).enumerate() {
-            slot.store(0, Ordering::Relaxed);
+            slot.store(0, Relaxed);
             let page = self.first.add(i).kernel_page().0;
             let page = if linear_valid { page } else { page & !VALID };
-            linear.store(page, Ordering::Relaxed);
+            linear.store(page, Relaxed);
         }
         flush_tlb_all::<Mmu>();
     }
 
     /// That the first `pages` pages are mapped, by the linear map too: what is written through one is read through the other.
-    ///
-    /// # Errors
-    ///
-    /// The fault that an access took.
-    ///
-    /// # Panics
-    ///
-    /// If something else is read.
     pub fn check(&self, pages: usize) -> Result<(), Error> {
         for page in [0, pages / 2, pages - 1] {
             let word = 0x5eed_0000 + page as u64;
@@ -97,18 +85,14 @@ impl Live {
         Ok(())
     }
 
-    /// Counts one form of `operation` on the first `pages` entries, which are invalid before that, as are those of the linear
-    /// map if the operation has DEBUG_PAGEALLOC.
+    /// Counts one form of `operation` on the first `pages` entries, which are invalid before that,
+    /// as are those of the linear map if the operation has DEBUG_PAGEALLOC.
     pub fn measure(&self, operation: &Operation, form: Form, pages: usize) -> Count {
         self.reset(!operation.name.ends_with("pagealloc"));
         operation.with(|handle| self.count(form, handle, pages))
     }
 
     /// Counts one form on the first `pages` entries.
-    ///
-    /// # Panics
-    ///
-    /// If a barrier is not in a pair.
     pub fn count(&self, form: Form, handle: *mut c_void, pages: usize) -> Count {
         let trace = self.trace(form, handle, pages);
         // What a call costs is the same for all.
@@ -148,10 +132,6 @@ pub struct Count {
 
 impl Count {
     /// What `trace` has, less the instructions of the call itself.
-    ///
-    /// # Panics
-    ///
-    /// If a barrier is not in a pair.
     pub fn of(trace: &Trace, call: usize) -> Self {
         let counts = Counts::of(trace.steps);
         assert!(

@@ -123,30 +123,37 @@ fn entry(table: &'static Page, level: u32, address: u64) -> &'static AtomicU64 {
     &table.0[(address >> (39 - 9 * level)) as usize % 512]
 }
 
+/// What `early` counts, in order: the pairs, table barriers and invalidations, and how often the
+/// mode begins and ends.
+const COUNTED: [(&str, [usize; 5]); 6] = [
+    (
+        "without a task, a store in a section, and one nested in it",
+        [2, 1, 0, 0, 0],
+    ),
+    ("a task; 512 stores in a section", [0, 0, 0, 1, 0]),
+    ("one in a section nested in it, left", [1, 1, 0, 0, 0]),
+    (
+        "one that joins, and two without a section in hand",
+        [0, 3, 0, 0, 0],
+    ),
+    ("one more, and the leave", [1, 1, 0, 0, 1]),
+    ("the TLBs, by range and whole", [0, 0, 2, 0, 0]),
+];
+
 /// What `early` saw, for `late` to print.
 struct Seen {
     program_counter: AtomicU64,
     /// Before `early` does anything, and at its end.
     mmu_was_off: [AtomicBool; 2],
     image: [AtomicU64; 2],
-    without_task: Counts,
-    in_outer: Counts,
-    in_nested: Counts,
-    after_join: Counts,
-    at_leave: Counts,
-    invalidations: Counts,
+    counts: [Counts; COUNTED.len()],
 }
 
 static SEEN: Seen = Seen {
     program_counter: AtomicU64::new(0),
     mmu_was_off: [const { AtomicBool::new(false) }; 2],
     image: [const { AtomicU64::new(0) }; 2],
-    without_task: Counts::new(),
-    in_outer: Counts::new(),
-    in_nested: Counts::new(),
-    after_join: Counts::new(),
-    at_leave: Counts::new(),
-    invalidations: Counts::new(),
+    counts: [const { Counts::new() }; COUNTED.len()],
 };
 
 /// Builds the tables, and turns the MMU on. It runs at a low address, at which it is not linked.
@@ -158,15 +165,15 @@ pub(crate) extern "C" fn early() {
     }
 
     map_identically();
-    NOW.move_to(&SEEN.without_task);
+    NOW.move_to(&SEEN.counts[0]);
     set_task();
     map_image();
-    NOW.move_to(&SEEN.at_leave);
+    NOW.move_to(&SEEN.counts[4]);
 
     // What the firmware may have left.
     global::invalidate(AREA_RANGE, Scope::ALL_LEVELS);
     flush_tlb_all::<Global>();
-    NOW.move_to(&SEEN.invalidations);
+    NOW.move_to(&SEEN.counts[5]);
     SEEN.mmu_was_off[1].store(!is_mmu_on(), Relaxed);
     // SAFETY: the tables were built here, and the TLBs are empty.
     unsafe { boot::turn_mmu_on(LOW_ROOT.physical(), HIGH_ROOT.physical()) };
@@ -187,13 +194,13 @@ fn map_identically() {
 fn map_image() {
     global::with(|outer| {
         outer.write_range(&IMAGE_LEVEL_3.0, page_of_image);
-        NOW.move_to(&SEEN.in_outer);
+        NOW.move_to(&SEEN.counts[1]);
 
         global::with(|nested| {
             let table = Table::at(IMAGE_LEVEL_3.physical());
             nested.write(entry(&IMAGE_LEVEL_2, 2, HIGH + RAM), table);
         });
-        NOW.move_to(&SEEN.in_nested);
+        NOW.move_to(&SEEN.counts[2]);
 
         global::join(|joined| {
             let table = Table::at(IMAGE_LEVEL_2.physical());
@@ -204,7 +211,7 @@ fn map_image() {
         global::write(entry(&AREA_LEVEL_2, 2, AREA), table);
         let table = Table::at(AREA_LEVEL_2.physical());
         global::write(entry(&HIGH_LEVEL_1, 1, AREA), table);
-        NOW.move_to(&SEEN.after_join);
+        NOW.move_to(&SEEN.counts[3]);
 
         let table = TopLevel::at(HIGH_LEVEL_1.physical());
         outer.write(entry(&HIGH_ROOT, 0, HIGH), table);
@@ -281,36 +288,9 @@ fn tell_early() {
     println!("C14 the MMU is off: the image runs at {runs_at:#x}, and is linked at {linked_at:#x}");
     assert!(runs_at < LOW_END && linked_at == HIGH + runs_at);
 
-    for (what, seen, expected) in [
-        (
-            "without a task, a store in a section, and one nested in it",
-            &SEEN.without_task,
-            [2, 1, 0, 0, 0],
-        ),
-        (
-            "a task; 512 stores in a section",
-            &SEEN.in_outer,
-            [0, 0, 0, 1, 0],
-        ),
-        (
-            "one in a section nested in it, left",
-            &SEEN.in_nested,
-            [1, 1, 0, 0, 0],
-        ),
-        (
-            "one that joins, and two without a section in hand",
-            &SEEN.after_join,
-            [0, 3, 0, 0, 0],
-        ),
-        ("one more, and the leave", &SEEN.at_leave, [1, 1, 0, 0, 1]),
-        (
-            "the TLBs, by range and whole",
-            &SEEN.invalidations,
-            [0, 0, 2, 0, 0],
-        ),
-    ] {
+    for ((what, expected), seen) in COUNTED.iter().zip(&SEEN.counts) {
         println!("C14 K06 {what}: {seen}");
-        assert_eq!(seen.get(), expected, "{what}");
+        assert_eq!(seen.get(), *expected, "{what}");
     }
 }
 

@@ -9,7 +9,7 @@
 use core::arch::{asm, naked_asm};
 use core::mem::offset_of;
 use core::ptr::from_ref;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{HCR_EL2, Readable, TPIDR_EL2, TTBR0_EL2, Writeable};
@@ -72,8 +72,8 @@ extern "C" fn start() {
 fn table(address: u64) -> &'static Entries {
     #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits")]
     let table: *const Entries = core::ptr::with_exposed_provenance(address as usize);
-    // SAFETY: the callers give pages of the pool, which they have taken, or the table by which the kernel was booted, which
-    // nobody changes; all accesses are atomic.
+    // SAFETY: the callers give pages of the pool, which they have taken, or the table by which the
+    // kernel was booted, which nobody changes; all accesses are atomic.
     unsafe { &*table }
 }
 
@@ -95,7 +95,7 @@ fn run() -> Result<(), Fault> {
     // A copy of the table by which the kernel runs, in memory that may be written.
     let (root_address, root) = new_table();
     for (new, old) in root.iter().zip(table(TTBR0_EL2.get_baddr())) {
-        new.store(old.load(Ordering::Relaxed), Ordering::Relaxed);
+        new.store(old.load(Relaxed), Relaxed);
     }
     let (level_2_address, level_2) = new_table();
     let (level_3_address, slots) = new_table();
@@ -171,7 +171,7 @@ fn run() -> Result<(), Fault> {
     println!("B19 a page mapped in a nested section is used before the outer leave: S D I");
 
     sets(&slots[0])?;
-    assert_eq!(THREAD.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
+    assert_eq!(THREAD.flags.load(Relaxed), FOREIGN_FLAGS);
     assert_eq!(<Mmu as lazy_mmu::Backend>::current().load(), Bits::EMPTY);
     Ok(())
 }

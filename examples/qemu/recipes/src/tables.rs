@@ -1,27 +1,13 @@
 //! The live tables: TTBR1 points to them, and the MMU walks them.
 
-use core::ptr::from_ref;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use lazy_mmu::aarch64::descriptor::{Leaf, Table};
 use lazy_mmu::{Backend, VirtualRange};
 use lazy_mmu_qemu::boot::NORMAL;
+use lazy_mmu_qemu::pool::Words;
 use lazy_mmu_qemu::virt::pages;
 use lazy_mmu_qemu::{access, upper};
-
-#[repr(C, align(4096))]
-struct Page([AtomicU64; 512]);
-
-impl Page {
-    const fn new() -> Self {
-        Self([const { AtomicU64::new(0) }; 512])
-    }
-
-    /// Its physical address, because TTBR0 maps the image to itself.
-    fn address(&'static self) -> u64 {
-        from_ref(self).expose_provenance() as u64
-    }
-}
 
 /// TTBR1 translates the last GiB.
 const T1SZ: u64 = 34;
@@ -29,39 +15,33 @@ const T1SZ: u64 = 34;
 const BASE: u64 = 0xffff_ffff_c000_0000;
 
 /// An entry for each 2 MiB of the last GiB.
-static ROOT: Page = Page::new();
+static ROOT: Words<512> = Words::new();
 /// The first 2 MiB.
-static LEAVES: Page = Page::new();
+static LEAVES: Words<512> = Words::new();
 /// Memory that can be mapped there.
-static FRAMES: [Page; 8] = [const { Page::new() }; 8];
+static FRAMES: [Words<512>; 8] = [const { Words::new() }; 8];
 
 /// Lets the MMU walk the tables. No page is mapped yet.
 pub fn activate() {
     // No walker reaches this table yet, and the barriers below are those of the register too.
-    ROOT.0[0].store(Table::at(LEAVES.address()).0, Ordering::Relaxed);
+    ROOT.0[0].store(Table::at(LEAVES.address()).0, Relaxed);
     for (number, frame) in FRAMES.iter().enumerate() {
-        frame.0[0].store(number as u64, Ordering::Relaxed);
+        frame.0[0].store(number as u64, Relaxed);
     }
     upper::activate(ROOT.address(), T1SZ);
 }
 
 /// The entry of page `page`.
-#[must_use]
 pub fn slot(page: usize) -> &'static AtomicU64 {
     &LEAVES.0[page]
 }
 
 /// The descriptor that maps frame `frame`.
-#[must_use]
 pub fn leaf(frame: usize) -> Leaf {
     Leaf::page(FRAMES[frame].address(), NORMAL)
 }
 
 /// Reads through the mapping of page `page`, which must show frame `frame`.
-///
-/// # Panics
-///
-/// If it shows another one.
 pub fn check(page: usize, frame: usize) {
     let word = access::read_mapped(range(page).start());
     assert_eq!(word, frame as u64, "page {page} shows another frame");

@@ -2,7 +2,7 @@
 //! each.
 
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use lazy_mmu::{Backend, Bits, Machine, Storage, Wrapped, Wrapper};
 use lazy_mmu_qemu::interrupts::{self, wait_for_timer};
@@ -26,7 +26,7 @@ unsafe impl<B: Backend> Wrapper for Counting<B> {
     type Inner = B;
 
     fn barrier() {
-        PAIRS.fetch_add(1, Ordering::Relaxed);
+        PAIRS.fetch_add(1, Relaxed);
         B::Machine::barrier();
     }
 }
@@ -44,32 +44,32 @@ static HANDLED: AtomicUsize = AtomicUsize::new(0);
 
 /// For the scheduler: a switch to another task has come back.
 pub fn note_switch() {
-    SWITCHES.fetch_add(1, Ordering::Relaxed);
+    SWITCHES.fetch_add(1, Relaxed);
 }
 
 /// How many tasks have done their work.
 fn finished() -> usize {
-    FINISHED.load(Ordering::Relaxed)
+    FINISHED.load(Relaxed)
 }
 
 /// Lets the timer interrupt the task, and checks that the task has the bits `expected` before that
 /// and after it. In `switched` it counts the interrupts that another task has run after.
 fn interrupted_with<B: Backend>(expected: Bits, switched: &AtomicUsize) {
     assert_eq!(B::current().load(), expected, "before the interrupt");
-    let before = SWITCHES.load(Ordering::Relaxed);
+    let before = SWITCHES.load(Relaxed);
     wait_for_timer();
     assert_eq!(B::current().load(), expected, "after the interrupt");
-    BITS_FOUND.fetch_add(1, Ordering::Relaxed);
-    if SWITCHES.load(Ordering::Relaxed) != before {
-        switched.fetch_add(1, Ordering::Relaxed);
+    BITS_FOUND.fetch_add(1, Relaxed);
+    if SWITCHES.load(Relaxed) != before {
+        switched.fetch_add(1, Relaxed);
     }
 }
 
 /// The pairs that `f` executes, in which no interrupt comes.
 fn pairs(f: impl FnOnce()) -> usize {
-    let before = PAIRS.load(Ordering::Relaxed);
+    let before = PAIRS.load(Relaxed);
     f();
-    PAIRS.load(Ordering::Relaxed) - before
+    PAIRS.load(Relaxed) - before
 }
 
 /// Runs the work of the first task, and the second task until it has done its work too: `schedule`
@@ -92,7 +92,8 @@ pub fn run_second<B: Backend>(schedule: fn()) -> ! {
     }
 }
 
-/// The work of task `number`: a task must find the bits that it has left, and no pair may be missing.
+/// The work of task `number`: a task must find the bits that it has left, and no pair may be
+/// missing.
 fn run<B: Backend>(number: usize) {
     let [first, second] = [2 * number, 2 * number + 1];
     let put = |page: usize| lazy_mmu::write::<B, _>(tables::slot(page), tables::leaf(page));
@@ -120,15 +121,11 @@ fn run<B: Backend>(number: usize) {
         tables::unmap::<B>(first);
         tables::unmap::<B>(second);
     }
-    FINISHED.fetch_add(1, Ordering::Relaxed);
+    FINISHED.fetch_add(1, Relaxed);
 }
 
 /// What the interrupt's handler does, in the middle of whatever task: a section, in which the pair
 /// follows the store at once.
-///
-/// # Panics
-///
-/// If the pair is deferred: into the bits of the interrupted task, for example.
 pub fn handle<B: Backend>() {
     lazy_mmu::with::<B, _>(|mmu| {
         let pairs = pairs(|| mmu.write(tables::slot(HANDLERS_PAGE), tables::leaf(HANDLERS_PAGE)));
@@ -136,13 +133,13 @@ pub fn handle<B: Backend>() {
     });
     tables::check(HANDLERS_PAGE, HANDLERS_PAGE);
     tables::unmap::<B>(HANDLERS_PAGE);
-    HANDLED.fetch_add(1, Ordering::Relaxed);
+    HANDLED.fetch_add(1, Relaxed);
 }
 
 /// Prints the counts.
 pub fn report(recipe: &str) {
     let [found, in_section, outside] =
-        [&BITS_FOUND, &IN_SECTION, &OUTSIDE].map(|it| it.load(Ordering::Relaxed));
+        [&BITS_FOUND, &IN_SECTION, &OUTSIDE].map(|it| it.load(Relaxed));
     let sections = SECTIONS * finished();
     println!(
         "K12 {recipe}: {} tasks, {sections} sections, {found} timer interrupts; \
@@ -154,10 +151,10 @@ pub fn report(recipe: &str) {
         2 * sections,
         found - 2 * sections
     );
-    let handled = HANDLED.load(Ordering::Relaxed);
+    let handled = HANDLED.load(Relaxed);
     println!("C03 {handled} handlers stored in a section, and the pair followed at once");
     println!(
         "C07 {} barrier pairs of tasks: one for each section, and one for each store outside",
-        PAIRS.load(Ordering::Relaxed) - handled
+        PAIRS.load(Relaxed) - handled
     );
 }

@@ -6,7 +6,7 @@
 #![no_std]
 #![no_main]
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aarch64_cpu::registers::{ID_AA64MMFR1_EL1, MAIR_EL1, ReadWriteable, Readable, TCR_EL1};
 use aarch64_paging::descriptor::El1Attributes;
@@ -253,7 +253,7 @@ impl Memory {
             TCR_EL1.modify(TCR_EL1::HA::Enable + TCR_EL1::HD::Enable);
             flush_tlb_all::<Mmu>();
             let (written, entry) = self.page(clean & !ACCESSED, |address| {
-                (write(address), self.slots[0].load(Ordering::Relaxed))
+                (write(address), self.slots[0].load(Relaxed))
             });
             assert!(written);
             assert_eq!(entry & (ACCESSED | READ_ONLY), ACCESSED, "{entry:#x}");

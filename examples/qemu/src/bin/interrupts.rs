@@ -13,7 +13,7 @@
 
 use core::hint::black_box;
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arrayvec::ArrayVec;
 use lazy_mmu::aarch64::descriptor::Leaf;
@@ -185,12 +185,12 @@ impl Left {
     fn of<'a>(free: usize, entries: impl Iterator<Item = &'a AtomicU64>) -> Self {
         let threads = [&THREAD, &OTHER_THREAD];
         Self {
-            flags: threads.map(|it| it.flags.load(Ordering::Relaxed)),
-            bytes: threads.map(|it| it.lazy_mmu.load(Ordering::Relaxed)),
-            preempt: threads.map(|it| it.preempt_count.load(Ordering::Relaxed)),
+            flags: threads.map(|it| it.flags.load(Relaxed)),
+            bytes: threads.map(|it| it.lazy_mmu.load(Relaxed)),
+            preempt: threads.map(|it| it.preempt_count.load(Relaxed)),
             free,
             tables: entries.fold(0, |sum: u64, entry| {
-                sum.rotate_left(5) ^ entry.load(Ordering::Relaxed)
+                sum.rotate_left(5) ^ entry.load(Relaxed)
             }),
         }
     }
@@ -250,7 +250,8 @@ impl Subject<'_> {
         Ok(())
     }
 
-    /// A synchronous exception at each boundary, a run each. `check` is told how many steps came before it.
+    /// A synchronous exception at each boundary, a run each. `check` is told how many steps came
+    /// before it.
     fn faults_at_each(
         &mut self,
         undisturbed: &Run,
@@ -292,8 +293,8 @@ fn everything<B: Place>(fault: fn()) -> Result<usize, Error> {
     Ok(total + inject_into_scenario(mm, program::number(1, 2), fault)?)
 }
 
-/// An interrupt at each boundary of an operation, two at each pair of boundaries, and a fault at each, a run each. Returns
-/// how many in all.
+/// An interrupt at each boundary of an operation, two at each pair of boundaries, and a fault at
+/// each, a run each. Returns how many in all.
 fn inject_into<B: Backend>(
     env: &Env<B>,
     (name, operation): Operation<B>,
@@ -305,7 +306,7 @@ fn inject_into<B: Backend>(
             let trace = operation(env);
             let run = Run::new(&trace, Left::of(0, env.slots.iter()));
             for slot in &env.slots[..PROGRAMS] {
-                slot.store(0, Ordering::Relaxed);
+                slot.store(0, Relaxed);
             }
             lazy_mmu::flush_tlb_kernel_range::<B>(env.range.into());
             Ok(run)
@@ -322,8 +323,8 @@ fn inject_into<B: Backend>(
             pairs += 2;
         }
     }
-    // The handler's section flushes for the program too: a pair that the program had left is gone, if the handler came
-    // behind the last store; none else.
+    // The handler's section flushes for the program too: a pair that the program had left is gone,
+    // if the handler came behind the last store; none else.
     let prepared = [
         "flush",
         "leave",
@@ -347,8 +348,9 @@ fn inject_into<B: Backend>(
     Ok(2 * boundaries + pairs)
 }
 
-/// The scenario for which sections nest: pages are mapped and zapped, with DEBUG_PAGEALLOC. An interrupt at each boundary,
-/// and a fault at each, a run each; and an interrupt at every boundary of one run. Returns how many in all.
+/// The scenario for which sections nest: pages are mapped and zapped, with DEBUG_PAGEALLOC. An
+/// interrupt at each boundary, and a fault at each, a run each; and an interrupt at every boundary
+/// of one run. Returns how many in all.
 fn inject_into_scenario<B: Backend>(
     mut mm: MemoryManager<'static, Virt<B>>,
     pages: usize,

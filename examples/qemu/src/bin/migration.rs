@@ -9,7 +9,7 @@
 #![no_std]
 #![no_main]
 
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::{Backend, Bits, Storage as _, Task, is_active, lazy_mmu};
@@ -44,12 +44,12 @@ lazy_mmu_qemu::program!(run);
 
 fn run() -> Result<(), Error> {
     let sections = program::number(1, 100_000);
-    TICKS.store(program::number(2, 2000) as u64, Ordering::Relaxed);
-    FORCED.store(program::number(3, 64), Ordering::Relaxed);
+    TICKS.store(program::number(2, 2000) as u64, Relaxed);
+    FORCED.store(program::number(3, 64), Relaxed);
     scheduler::init_cpu();
     let (_mm, arena) = Arena::boot::<Mmu>(THREADS * PAGES + CPUS, THREADS + CPUS, false)?;
     ARENA.call_once(|| arena);
-    SECTIONS.store(sections.div_ceil(THREADS), Ordering::Relaxed);
+    SECTIONS.store(sections.div_ceil(THREADS), Relaxed);
     interrupts::init(CPUS, handler);
     interrupts::on_return(scheduler::preempt);
     for number in 0..THREADS {
@@ -60,7 +60,7 @@ fn run() -> Result<(), Error> {
         };
         spawn(main, FOREIGN_FLAGS, ANY);
     }
-    let set_timer = || interrupts::set_timer(TICKS.load(Ordering::Relaxed), usize::MAX);
+    let set_timer = || interrupts::set_timer(TICKS.load(Relaxed), usize::MAX);
     smp::start(set_timer);
     set_timer();
     while !threads().iter().all(Thread::is_finished) {
@@ -98,7 +98,7 @@ impl Own {
 
 /// What a thread does.
 fn thread<B: Backend>() {
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let number = NEXT.fetch_add(1, Relaxed);
     let own = Own {
         arena: *ARENA.get().expect("it is booted"),
         frame: number,
@@ -108,11 +108,11 @@ fn thread<B: Backend>() {
     let this = current();
     // SAFETY: the only handle of this thread.
     let mut task = unsafe { Task::<B>::current() };
-    for turn in 0..SECTIONS.load(Ordering::Relaxed) {
+    for turn in 0..SECTIONS.load(Relaxed) {
         let pages = 1 + turn % PAGES;
         section(&mut task, &own, pages, turn);
         assert_eq!(B::current().load(), Bits::EMPTY, "the mode is off");
-        this.books().check_visible();
+        this.books.check_visible();
         for page in 0..pages {
             own.check(page);
         }
@@ -131,7 +131,7 @@ fn disturb(turn: usize) {
     if turn.is_multiple_of(16) {
         interrupts::send_to(turn / 16 % CPUS);
     }
-    let every = FORCED.load(Ordering::Relaxed);
+    let every = FORCED.load(Relaxed);
     if every != 0 && turn % every == 1 {
         // Where it runs when this has been asked does not matter.
         let here = cpu();
@@ -171,7 +171,7 @@ fn section<B: Backend>(task: &mut Task<B>, own: &Own, pages: usize, turn: usize)
             inner.write(&slots[0], leaf);
             disturb(turn);
             inner.leave();
-            current().books().check_visible();
+            current().books.check_visible();
             own.check(0);
             outer.write(&slots[0], leaf);
         }
@@ -180,7 +180,7 @@ fn section<B: Backend>(task: &mut Task<B>, own: &Own, pages: usize, turn: usize)
             mmu.write_range(slots, |_| leaf);
             let page = mmu.pending(pages - 1);
             let page = page.get(&mmu.flush());
-            current().books().check_visible();
+            current().books.check_visible();
             own.check(page);
             // By code that has no section in hand.
             lazy_mmu::write::<B, _>(&slots[0], leaf);
@@ -213,7 +213,7 @@ fn handler() {
     };
     map(&own);
     own.check(0);
-    let turn = HANDLED.fetch_add(1, Ordering::Relaxed);
+    let turn = HANDLED.fetch_add(1, Relaxed);
     for thread in threads() {
         change_flag(thread, cpu);
     }
@@ -243,24 +243,24 @@ fn change_flag(thread: &Thread, changer: usize) {
     let is_set = &IS_SET[index(thread)][changer];
     let bit = 1 << (FIRST_FLAG + changer);
     // Nobody else writes it.
-    let was_set = is_set.load(Ordering::Relaxed);
+    let was_set = is_set.load(Relaxed);
     let before = if was_set {
-        flags.fetch_and(!bit, Ordering::Relaxed)
+        flags.fetch_and(!bit, Relaxed)
     } else {
-        flags.fetch_or(bit, Ordering::Relaxed)
+        flags.fetch_or(bit, Relaxed)
     };
     assert_eq!(
         before & bit != 0,
         was_set,
         "C10: another CPU's flag was lost"
     );
-    is_set.store(!was_set, Ordering::Relaxed);
-    CHANGES.fetch_add(1, Ordering::Relaxed);
+    is_set.store(!was_set, Relaxed);
+    CHANGES.fetch_add(1, Relaxed);
 }
 
 /// The flags word that the backend of half of the threads uses.
 fn flags_word(thread: &Thread) -> &ThreadInfo {
-    &thread.infos()[0]
+    &thread.infos[0]
 }
 
 fn index(thread: &Thread) -> usize {
@@ -273,26 +273,26 @@ fn index(thread: &Thread) -> usize {
 /// Checks what all of it has left, and prints the counts.
 fn report(sections: usize) {
     let sum = |count: fn(&Thread) -> &AtomicU64| -> u64 {
-        let counts = threads().iter().map(|it| count(it).load(Ordering::Relaxed));
+        let counts = threads().iter().map(|it| count(it).load(Relaxed));
         counts.sum()
     };
-    let migrations = sum(|it| &it.migrations().all);
-    let in_section = sum(|it| &it.migrations().in_section);
-    let pending = sum(|it| &it.migrations().pending);
-    let stored: u64 = threads().iter().map(|it| it.books().stored()).sum();
-    let handled = HANDLED.load(Ordering::Relaxed);
-    let changes = CHANGES.load(Ordering::Relaxed);
+    let migrations = sum(|it| &it.migrations.all);
+    let in_section = sum(|it| &it.migrations.in_section);
+    let pending = sum(|it| &it.migrations.pending);
+    let stored: u64 = threads().iter().map(|it| it.books.stored()).sum();
+    let handled = HANDLED.load(Relaxed);
+    let changes = CHANGES.load(Relaxed);
     for (number, thread) in threads().iter().enumerate() {
-        assert_eq!(thread.books().owed(), 0);
-        let [word, byte] = thread.infos();
-        assert_eq!(byte.lazy_mmu.load(Ordering::Relaxed), 0);
-        assert_eq!(byte.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
+        assert_eq!(thread.books.owed(), 0);
+        let [word, byte] = &thread.infos;
+        assert_eq!(byte.lazy_mmu.load(Relaxed), 0);
+        assert_eq!(byte.flags.load(Relaxed), FOREIGN_FLAGS);
         // Handlers go on changing theirs while this looks.
         let of_threads = |flags: u64| flags & !(((1 << CPUS) - 1) << FIRST_FLAG);
         let expected = (CPUS..CHANGERS)
-            .filter(|&it| IS_SET[number][it].load(Ordering::Relaxed))
+            .filter(|&it| IS_SET[number][it].load(Relaxed))
             .fold(FOREIGN_FLAGS, |flags, it| flags | 1 << (FIRST_FLAG + it));
-        assert_eq!(of_threads(word.flags.load(Ordering::Relaxed)), expected);
+        assert_eq!(of_threads(word.flags.load(Relaxed)), expected);
     }
     println!(
         "C10 C12 {sections} sections of {THREADS} threads on {CPUS} CPUs, with {stored} stores: {migrations} migrations, \

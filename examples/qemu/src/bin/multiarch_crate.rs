@@ -11,6 +11,8 @@
 #![no_std]
 #![no_main]
 
+use core::ptr::from_ref;
+
 use lazy_mmu::lazy_mmu;
 use lazy_mmu_qemu::step::Tables;
 use lazy_mmu_qemu::thread::Mmu;
@@ -34,7 +36,7 @@ struct Identity;
 impl PagingHandler for Identity {
     fn alloc_frames(num: usize, _: usize) -> Option<PhysAddr> {
         assert_eq!(num, 1, "tables are pages");
-        let page = pool::take()?;
+        let page = from_ref(pool::take()?);
         Some(PhysAddr::from(page.expose_provenance()))
     }
 

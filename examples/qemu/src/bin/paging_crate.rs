@@ -10,7 +10,7 @@
 #![no_std]
 #![no_main]
 
-use core::ptr::NonNull;
+use core::ptr::{NonNull, from_ref};
 
 use aarch64_paging::Mapping;
 use aarch64_paging::descriptor::{El1Attributes as Attributes, PhysicalAddress};
@@ -40,8 +40,8 @@ struct Identity;
 
 impl Translation<Attributes> for Identity {
     fn allocate_table(&mut self) -> (NonNull<PageTable<Attributes>>, PhysicalAddress) {
-        let page = pool::take().expect("there are pages");
-        let table = NonNull::new(page.cast()).expect("no page is at 0");
+        let page = from_ref(pool::take().expect("there are pages"));
+        let table = NonNull::new(page.cast_mut().cast()).expect("no page is at 0");
         (table, PhysicalAddress(page.expose_provenance()))
     }
 

@@ -61,7 +61,7 @@ fn bits<B: Backend>() -> Bits {
 fn two_threads<B: Backend>() {
     fn first<B: Backend>() {
         let arena = arena();
-        let books = current().books();
+        let books = &current().books;
         lazy_mmu::with::<B, _>(|mmu| {
             mmu.write(&arena.slots[0], arena.leaf(0));
             let before = bits::<B>();
@@ -84,7 +84,7 @@ fn two_threads<B: Backend>() {
         assert_eq!(bits::<B>(), Bits::EMPTY, "C09: it starts clean");
         assert!(!is_active::<B>());
         lazy_mmu::write::<B, _>(&arena.slots[2], arena.leaf(2));
-        current().books().check_visible();
+        current().books.check_visible();
         arena.check(2, 2);
     }
 
@@ -119,7 +119,7 @@ fn store_and_migrate<B: Backend>() {
         assert_eq!(bits::<B>(), deferred);
         drop(section);
         *SECOND.lock() = Some(step::stop());
-        let books = current().books();
+        let books = &current().books;
         books.check_visible();
         assert_eq!(books.cpu_of_last_pair(), 1, "the pair is executed there");
         arena.check(0, 0);

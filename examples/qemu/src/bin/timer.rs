@@ -7,7 +7,7 @@
 #![no_std]
 #![no_main]
 
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::{Backend, Bits, Storage as _, lazy_mmu};
@@ -30,7 +30,7 @@ fn run() -> Result<(), Error> {
     interrupts::init(1, || {
         let open = Mmu::current().load().contains(Bits::ACTIVE)
             || ByteMmu::current().load().contains(Bits::ACTIVE);
-        INSIDE.fetch_add(usize::from(open), Ordering::Relaxed);
+        INSIDE.fetch_add(usize::from(open), Relaxed);
         mapper::map_and_use::<Mmu>(true);
     });
     under_the_timer::<Mmu>("flags word", sections)?;
@@ -43,14 +43,14 @@ fn under_the_timer<B: Backend>(storage: &str, sections: usize) -> Result<(), Err
     let ticks = highest_rate::<B>(&arena);
     interrupts::taken();
     mapper::used();
-    INSIDE.store(0, Ordering::Relaxed);
+    INSIDE.store(0, Relaxed);
     interrupts::set_timer(ticks, usize::MAX);
     let mut stores = 0;
     for number in 0..sections {
         stores += section::<B>(&arena, number);
     }
     interrupts::set_timer(0, 0);
-    let (taken, inside) = (interrupts::taken(), INSIDE.load(Ordering::Relaxed));
+    let (taken, inside) = (interrupts::taken(), INSIDE.load(Relaxed));
     assert_eq!(mapper::used(), taken, "each handler has used its mapping");
     // How many come inside a section is a matter of the host's luck in real time; `cargo xtask` wants some in virtual time.
     assert!(taken > sections / 5000, "only {taken} interrupts");

@@ -3,7 +3,7 @@
 
 use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance_mut;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use lazy_mmu::aarch64::descriptor::{Leaf, NON_GLOBAL, Table};
 use lazy_mmu::aarch64::{self, El1, Granule};
@@ -42,7 +42,7 @@ unsafe impl<B: Backend> Wrapper for Told<B> {
     type Inner = B;
 
     fn invalidate(invalidations: &[Invalidation]) {
-        RANGES.fetch_add(invalidations.len(), Ordering::Relaxed);
+        RANGES.fetch_add(invalidations.len(), Relaxed);
         B::Machine::invalidate(invalidations);
     }
 }
@@ -130,7 +130,7 @@ impl<B: Backend> Rows<B> {
         println!("B34 a gather of two pages 1 MiB apart: S*2 D T*2 d R d I; a third is refused");
 
         map(&[0])?;
-        self.slots[0].store(0, Ordering::Relaxed);
+        self.slots[0].store(0, Relaxed);
         let page = self.page(0);
         let (frame, _) = step::expect("D T d R d I", || {
             Unmapped::<_, B>::withhold(self.frame, page, Scope::PAGES).invalidate_now()
@@ -231,7 +231,7 @@ impl<B: Backend> Rows<B> {
     }
 
     pub(super) fn k08_a_machine_of_its_own(&self) {
-        RANGES.store(0, Ordering::Relaxed);
+        RANGES.store(0, Relaxed);
         let mut values = [None; 2];
         gather::<Wrapped<Told<B>>, _, _>(&mut values, |gather| {
             for number in [0, 7] {
@@ -240,7 +240,7 @@ impl<B: Backend> Rows<B> {
                     .expect("there is room");
             }
         });
-        let ranges = RANGES.load(Ordering::Relaxed);
+        let ranges = RANGES.load(Relaxed);
         assert_eq!(ranges, 2);
         println!("K08 a machine that names no instruction was given {ranges} ranges at once");
 

@@ -1,6 +1,6 @@
 //! The rows of plain stores in sections.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use lazy_mmu::Descriptor;
 use lazy_mmu::aarch64::descriptor::{Leaf, PXN, USER, UXN, UxnLeaf, VALID};
@@ -53,18 +53,18 @@ impl<B: Place> Rows<B> {
         let leaf = self.frame.kernel_page();
         let bits = || {
             (
-                B::thread().flags.load(Ordering::Relaxed),
-                B::thread().lazy_mmu.load(Ordering::Relaxed),
+                B::thread().flags.load(Relaxed),
+                B::thread().lazy_mmu.load(Relaxed),
             )
         };
         Self::section_of_pairs("S*2 D I S (D I)*2", |mmu| {
             mmu.write(&self.slots[0], leaf);
             let before = bits();
             // One hardirq deep.
-            B::thread().preempt_count.store(1 << 16, Ordering::Relaxed);
+            B::thread().preempt_count.store(1 << 16, Relaxed);
             lazy_mmu::with::<B, _>(|handler| handler.write(&self.slots[1], leaf));
             lazy_mmu::write::<B, _>(&self.slots[2], leaf);
-            B::thread().preempt_count.store(0, Ordering::Relaxed);
+            B::thread().preempt_count.store(0, Relaxed);
             assert_eq!(bits(), before, "the interrupted thread's bits");
         });
         println!(
@@ -231,7 +231,7 @@ impl<B: Place> Rows<B> {
         let slot = &self.slots[0];
         let leaf = self.frame.kernel_page();
         let by_hand = instructions(&move || {
-            slot.store(leaf.0, Ordering::Relaxed);
+            slot.store(leaf.0, Relaxed);
             B::Machine::barrier();
             3
         });

@@ -2,7 +2,7 @@
 //! notes meanwhile; and of code that runs before the first task.
 
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{ID_AA64MMFR1_EL1, Readable, SP_EL0, TCR_EL1, Writeable};
@@ -118,7 +118,7 @@ impl<B: Backend> Rows<B> {
                 calls += 1;
                 if calls == 1 {
                     if !by_hardware {
-                        self.level_2.fetch_and(!READ_ONLY, Ordering::Relaxed);
+                        self.level_2.fetch_and(!READ_ONLY, Relaxed);
                         lazy_mmu::flush_tlb_all::<B>();
                     }
                     // The block becomes dirty, behind the back of the split.
@@ -141,7 +141,7 @@ impl<B: Backend> Rows<B> {
             2 * self.slots.len(),
             "the children were filled again"
         );
-        let dirty = |slot: &AtomicU64| slot.load(Ordering::Relaxed) & (DBM | READ_ONLY) == DBM;
+        let dirty = |slot: &AtomicU64| slot.load(Relaxed) & (DBM | READ_ONLY) == DBM;
         assert!(self.slots.iter().all(dirty), "and they are dirty too");
         lazy_mmu::with::<B, _>(|mmu| {
             let table = Table::at(self.table.address());

@@ -1,12 +1,14 @@
-//! The rows of the writes that are not plain stores, of TLB invalidation, of the hooks and of faults inside sections.
+//! The rows of the writes that are not plain stores, of TLB invalidation, of the hooks and of
+//! faults inside sections.
 
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use lazy_mmu::aarch64::Granule;
 use lazy_mmu::aarch64::descriptor::{ACCESSED, Leaf, READ_ONLY, Table, TopLevel, VALID};
 use lazy_mmu::aarch64::update;
 use lazy_mmu::{Backend, lazy_mmu};
-use lazy_mmu_examples::preempt::NoPreemption;
+use lazy_mmu_examples::preempt::{NoPreemption, PreemptCount};
 use lazy_mmu_examples::{Error, Frame, Machine};
 use semihosting::println;
 
@@ -14,6 +16,15 @@ use super::{GAP, Rows, pages};
 use crate::exceptions::with_pager;
 use crate::step;
 use crate::thread::Place;
+
+/// The preempt count of the one thread.
+struct Of<B>(PhantomData<B>);
+
+impl<B: Place> PreemptCount for Of<B> {
+    fn current() -> &'static AtomicU32 {
+        &B::thread().preempt_count
+    }
+}
 
 impl<B: Place> Rows<B> {
     pub(super) fn writes(&self) -> Result<(), Error> {
@@ -223,7 +234,7 @@ impl<B: Place> Rows<B> {
         Self::section("S D T d R d I", |mmu| {
             mmu.set_memory_valid(slot, page, false);
         });
-        assert_eq!(self.linear.load(Ordering::Relaxed) & VALID, 0);
+        assert_eq!(self.linear.load(Relaxed) & VALID, 0);
         self.is_gone(self.frame.linear());
         Self::section("S D I", |mmu| mmu.set_memory_valid(slot, page, true));
         assert_eq!(self.machine.read(self.frame.linear())?, 0x24);
@@ -236,7 +247,7 @@ impl<B: Place> Rows<B> {
     fn b25_preemption_stays_enabled() {
         lazy_mmu::with::<B, _>(|mmu| {
             mmu.note_store();
-            assert_eq!(B::thread().preempt_count.load(Ordering::Relaxed), 0);
+            assert_eq!(B::thread().preempt_count.load(Relaxed), 0);
         });
         println!("B25 inside a section the preempt count is 0");
     }
@@ -249,17 +260,14 @@ impl<B: Place> Rows<B> {
 
         #[lazy_mmu(backend = B, mmu)]
         fn pager<B: Backend>(_: u64) {
-            let leaf = Leaf(LEAF.load(Ordering::Relaxed));
+            let leaf = Leaf(LEAF.load(Relaxed));
             // SAFETY: `SLOT` points to an entry of a live table.
-            mmu.write(unsafe { &*SLOT.load(Ordering::Relaxed) }, leaf);
+            mmu.write(unsafe { &*SLOT.load(Relaxed) }, leaf);
             assert!(lazy_mmu::is_active::<B>(), "on behalf of the thread");
         }
 
-        SLOT.store(
-            core::ptr::from_ref(&self.slots[1]).cast_mut(),
-            Ordering::Relaxed,
-        );
-        LEAF.store(self.frame.kernel_page().0, Ordering::Relaxed);
+        SLOT.store(core::ptr::from_ref(&self.slots[1]).cast_mut(), Relaxed);
+        LEAF.store(self.frame.kernel_page().0, Relaxed);
         self.machine.write(self.frame.linear(), 0xc11)?;
         let (read, _) = Self::section("S*2 D I", |mmu| {
             mmu.write(&self.slots[0], self.frame.kernel_page());
@@ -275,8 +283,8 @@ impl<B: Place> Rows<B> {
     }
 
     fn k04_hooks(&self) {
-        type Hooked<B> = NoPreemption<B, <B as Place>::Count>;
-        let disabled = || B::thread().preempt_count.load(Ordering::Relaxed) & 0xff;
+        type Hooked<B> = NoPreemption<B, Of<B>>;
+        let disabled = || B::thread().preempt_count.load(Relaxed) & 0xff;
         let early = |out: bool| {
             lazy_mmu::with::<Hooked<B>, _>(|mmu| {
                 mmu.write(&self.slots[0], self.frame.kernel_page());

@@ -1,8 +1,8 @@
 //! What a section costs, in instructions, atomic read-modify-writes and barriers: each budget that is met, asserted (the others
 //! are in `docs/performance.md`).
 //!
-//! A budget that is exceeded ends it. The budgets are for LSE, a release build and a backend that is named. "Per entry"
-//! is the difference between 8 entries and 512, divided.
+//! A budget that is exceeded ends it. The budgets are for LSE, a release build and a backend that
+//! is named. "Per entry" is the difference between 8 entries and 512, divided.
 
 #![no_std]
 #![no_main]

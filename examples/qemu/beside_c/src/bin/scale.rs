@@ -9,13 +9,17 @@
 use core::ffi::c_void;
 use core::hint::spin_loop;
 use core::ptr::from_ref;
-use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{
+    AtomicU8, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use lazy_mmu::aarch64::descriptor::{Table, VALID};
 use lazy_mmu_beside_c::forms::{self, Form, Operation, own_byte, shared_word};
 use lazy_mmu_beside_c::live::{Count, Live, PAGES};
 use lazy_mmu_beside_c::pmu;
 use lazy_mmu_examples::{Error, Frame};
+use lazy_mmu_qemu::pool::Words;
 use lazy_mmu_qemu::smp::{CPUS, cpu};
 use lazy_mmu_qemu::{access, interrupts, smp, step, upper};
 use semihosting::println;
@@ -25,17 +29,13 @@ const MANY: usize = 1 << 20;
 /// What an entry of the top-level table translates, where nothing else is.
 const BASE: u64 = 0xffff_0000_0000_0000 | 300 << 39;
 
-#[repr(C, align(4096))]
-struct Tables<const N: usize>([AtomicU64; N]);
-
 /// The leaf tables, in a row, so that one loop goes over them.
-static LEAVES: Tables<MANY> = Tables([const { AtomicU64::new(0) }; MANY]);
+static LEAVES: Words<MANY> = Words::new();
 /// Those that point to them: level 2, and one of level 1.
-static LEVEL_2: Tables<{ MANY / 512 }> = Tables([const { AtomicU64::new(0) }; MANY / 512]);
-static LEVEL_1: Tables<512> = Tables([const { AtomicU64::new(0) }; 512]);
+static LEVEL_2: Words<{ MANY / 512 }> = Words::new();
+static LEVEL_1: Words<512> = Words::new();
 /// A table for each CPU, which nobody walks.
-static OF_CPU: [Tables<PAGES>; CPUS] =
-    [const { Tables([const { AtomicU64::new(0) }; PAGES]) }; CPUS];
+static OF_CPU: [Words<PAGES>; CPUS] = [const { Words::new() }; CPUS];
 
 lazy_mmu_qemu::program!(run);
 
@@ -62,19 +62,19 @@ fn address<T>(of: &T) -> u64 {
 /// Links the tables into the live ones.
 fn link(live: &Live) {
     for (slot, leaves) in LEVEL_2.0.iter().zip(LEAVES.0.chunks(512)) {
-        slot.store(Table::at(address(&leaves[0])).0, Ordering::Relaxed);
+        slot.store(Table::at(address(&leaves[0])).0, Relaxed);
     }
     for (slot, level_2) in LEVEL_1.0.iter().zip(LEVEL_2.0.chunks(512)) {
-        slot.store(Table::at(address(&level_2[0])).0, Ordering::Relaxed);
+        slot.store(Table::at(address(&level_2[0])).0, Relaxed);
     }
     let root = live.table(Frame::containing(upper::root()));
-    root[300].store(Table::at(address(&LEVEL_1)).0, Ordering::Relaxed);
+    root[300].store(Table::at(LEVEL_1.address()).0, Relaxed);
     lazy_mmu::flush_tlb_all::<lazy_mmu_qemu::thread::Mmu>();
 }
 
 fn clear() {
     for slot in &LEAVES.0 {
-        slot.store(0, Ordering::Relaxed);
+        slot.store(0, Relaxed);
     }
     lazy_mmu::flush_tlb_all::<lazy_mmu_qemu::thread::Mmu>();
 }
@@ -160,12 +160,7 @@ fn barriers(leaf: u64) {
             );
             assert_eq!(pairs, 1);
         });
-        assert!(
-            LEAVES
-                .0
-                .iter()
-                .all(|it| it.load(Ordering::Relaxed) & VALID != 0)
-        );
+        assert!(LEAVES.0.iter().all(|it| it.load(Relaxed) & VALID != 0));
         clear();
     }
 }
@@ -201,7 +196,7 @@ static LEAF: AtomicU64 = AtomicU64::new(0);
 /// Every CPU maps, one of them is stepped: 512 pages, on each in turn, while 0 to 3 others map too.
 fn cpus() {
     let leaf = Frame::containing(0x4800_0000).kernel_page();
-    LEAF.store(leaf.0, Ordering::Relaxed);
+    LEAF.store(leaf.0, Relaxed);
     interrupts::init(CPUS, || ());
     smp::start(|| {
         loop {
@@ -213,10 +208,10 @@ fn cpus() {
     for active in 1..=CPUS {
         for counting in 0..active {
             for other in (0..active).filter(|it| *it != counting && *it != 0) {
-                TASK[other].store(MAP, Ordering::Release);
+                TASK[other].store(MAP, Release);
             }
-            TASK[counting].store(COUNT, Ordering::Release);
-            while TASK[counting].load(Ordering::Acquire) == COUNT {
+            TASK[counting].store(COUNT, Release);
+            while TASK[counting].load(Acquire) == COUNT {
                 // The first CPU has its part of the work, or none.
                 if counting == 0 {
                     work();
@@ -225,13 +220,13 @@ fn cpus() {
                 }
             }
             for other in (0..active).filter(|it| *it != counting && *it != 0) {
-                while RUN[other].load(Ordering::Acquire) == 0 {
+                while RUN[other].load(Acquire) == 0 {
                     spin_loop();
                 }
-                TASK[other].store(IDLE, Ordering::Release);
-                RUN[other].store(0, Ordering::Release);
+                TASK[other].store(IDLE, Release);
+                RUN[other].store(0, Release);
             }
-            let counted = COUNTED[counting].load(Ordering::Relaxed);
+            let counted = COUNTED[counting].load(Relaxed);
             assert_eq!(*all.get_or_insert(counted), counted, "the same on each CPU");
         }
         println!(
@@ -244,16 +239,16 @@ fn cpus() {
 /// What this CPU has to do now.
 fn work() {
     let me = cpu();
-    match TASK[me].load(Ordering::Acquire) {
+    match TASK[me].load(Acquire) {
         MAP => {
             map();
-            RUN[me].fetch_add(1, Ordering::Release);
+            RUN[me].fetch_add(1, Release);
         }
         COUNT => {
             let operation = Operation::named("map", &shared_word::OPERATIONS);
             operation.with(|handle| {
                 let slots = OF_CPU[me].0.as_ptr();
-                let leaf = LEAF.load(Ordering::Relaxed);
+                let leaf = LEAF.load(Relaxed);
                 let call = stepped(forms::nothing, handle, slots, PAGES, leaf).instructions;
                 let trace = stepped(operation.forms.ours, handle, slots, PAGES, leaf);
                 let Count {
@@ -262,9 +257,9 @@ fn work() {
                     ..
                 } = Count::of(&trace, call);
                 assert_eq!(pairs, 1);
-                COUNTED[me].store(instructions, Ordering::Relaxed);
+                COUNTED[me].store(instructions, Relaxed);
             });
-            TASK[me].store(IDLE, Ordering::Release);
+            TASK[me].store(IDLE, Release);
         }
         _ => spin_loop(),
     }
@@ -277,7 +272,7 @@ fn map() {
         let slots = OF_CPU[cpu()].0.as_ptr();
         // SAFETY: there are so many entries, and the handle is the one that the form takes.
         unsafe {
-            (operation.forms.ours)(handle, slots, slots, PAGES, LEAF.load(Ordering::Relaxed));
+            (operation.forms.ours)(handle, slots, slots, PAGES, LEAF.load(Relaxed));
         };
     });
 }

@@ -18,7 +18,7 @@
 
 use core::mem::offset_of;
 use core::ptr::{from_ref, with_exposed_provenance};
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use aarch64_cpu::registers::{Readable, TPIDR_EL1, Writeable};
 use aarch64_rt::{ExceptionHandlers, RegisterStateRef, entry, exception_handlers};
@@ -104,22 +104,22 @@ fn cpu() -> &'static Cpu {
 }
 
 fn disable_preemption() {
-    cpu().preempt_count.fetch_add(1, Ordering::Relaxed);
+    cpu().preempt_count.fetch_add(1, Relaxed);
 }
 
 /// The switch that was due comes with the next interrupt, or when the task asks for it.
 fn enable_preemption() {
-    cpu().preempt_count.fetch_sub(1, Ordering::Relaxed);
+    cpu().preempt_count.fetch_sub(1, Relaxed);
 }
 
 /// What an interrupt ends with: lets the other task run, unless preemption is disabled.
 fn preempt() {
     let cpu = cpu();
-    if cpu.preempt_count.load(Ordering::Relaxed) == 0 {
+    if cpu.preempt_count.load(Relaxed) == 0 {
         schedule();
     } else {
-        cpu.need_resched.store(true, Ordering::Relaxed);
-        REFUSED.fetch_add(1, Ordering::Relaxed);
+        cpu.need_resched.store(true, Relaxed);
+        REFUSED.fetch_add(1, Relaxed);
     }
 }
 
@@ -135,8 +135,8 @@ fn schedule() {
     // `next` may come from another CPU: this one has fetched nothing for it yet.
     barrier::isb(barrier::SY);
     // lazy-mmu: end
-    cpu.need_resched.store(false, Ordering::Relaxed);
-    let this = cpu.current.fetch_xor(1, Ordering::Relaxed);
+    cpu.need_resched.store(false, Relaxed);
+    let this = cpu.current.fetch_xor(1, Relaxed);
     // SAFETY: `this` runs, and the other one does not.
     unsafe { tasks::switch(&TASKS[this].context, &TASKS[this ^ 1].context) };
     work::note_switch();
@@ -147,10 +147,10 @@ struct Handlers;
 impl ExceptionHandlers for Handlers {
     extern "C" fn irq_current(_: RegisterStateRef<'_>) {
         let count = &cpu().preempt_count;
-        count.fetch_add(HARDIRQ, Ordering::Relaxed);
+        count.fetch_add(HARDIRQ, Relaxed);
         interrupts::acknowledge();
         work::handle::<Counted<Mmu>>();
-        count.fetch_sub(HARDIRQ, Ordering::Relaxed);
+        count.fetch_sub(HARDIRQ, Relaxed);
         preempt();
     }
 }
@@ -164,11 +164,11 @@ fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
     unsafe { TASKS[1].context.prepare(&STACK, second) };
     work::run_first::<Counted<Mmu>>(schedule);
     work::report("a byte per CPU, preemption disabled while the mode is on");
-    let refused = REFUSED.swap(0, Ordering::Relaxed);
+    let refused = REFUSED.swap(0, Relaxed);
     println!("K12 {refused} interrupts found preemption disabled by the hooks");
     due_after_section();
     pause();
-    assert_eq!(REFUSED.load(Ordering::Relaxed), 2);
+    assert_eq!(REFUSED.load(Relaxed), 2);
     println!(
         "K12 a switch that is due in a section comes after it; a pause has preemption disabled"
     );
@@ -184,21 +184,15 @@ fn due_after_section() {
     lazy_mmu::with::<Mmu, _>(|mmu| {
         mmu.write(tables::slot(0), tables::leaf(0));
         interrupts::wait_for_timer();
-        assert!(
-            cpu().need_resched.load(Ordering::Relaxed),
-            "a switch is due"
-        );
+        assert!(cpu().need_resched.load(Relaxed), "a switch is due");
     });
-    assert_eq!(cpu().preempt_count.load(Ordering::Relaxed), 0);
+    assert_eq!(cpu().preempt_count.load(Relaxed), 0);
     tasks::masked(|| {
-        if cpu().need_resched.load(Ordering::Relaxed) {
+        if cpu().need_resched.load(Relaxed) {
             schedule();
         }
     });
-    assert!(
-        !cpu().need_resched.load(Ordering::Relaxed),
-        "the other task has run"
-    );
+    assert!(!cpu().need_resched.load(Relaxed), "the other task has run");
     tables::check(0, 0);
 }
 

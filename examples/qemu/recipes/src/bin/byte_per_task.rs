@@ -10,7 +10,7 @@
 
 use core::mem::offset_of;
 use core::ptr::{eq, from_ref, with_exposed_provenance};
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
 use aarch64_cpu::registers::{Readable, SP_EL0, Writeable};
 use aarch64_rt::{ExceptionHandlers, RegisterStateRef, entry, exception_handlers};
@@ -98,10 +98,10 @@ struct Handlers;
 impl ExceptionHandlers for Handlers {
     extern "C" fn irq_current(_: RegisterStateRef<'_>) {
         let count = &current().preempt_count;
-        count.fetch_add(HARDIRQ, Ordering::Relaxed);
+        count.fetch_add(HARDIRQ, Relaxed);
         interrupts::acknowledge();
         work::handle::<Counted<Mmu>>();
-        count.fetch_sub(HARDIRQ, Ordering::Relaxed);
+        count.fetch_sub(HARDIRQ, Relaxed);
         schedule();
     }
 }
@@ -132,11 +132,11 @@ fn own_guard() {
     // lazy-mmu: end
     let mut section = task.enter();
     section.write(tables::slot(0), tables::leaf(0));
-    let before = current().lazy_mmu.load(Ordering::Relaxed);
+    let before = current().lazy_mmu.load(Relaxed);
     tasks::masked(schedule);
-    assert_eq!(current().lazy_mmu.load(Ordering::Relaxed), before);
+    assert_eq!(current().lazy_mmu.load(Relaxed), before);
     assert!(
-        TASKS[1].lazy_mmu.load(Ordering::Relaxed) == 0,
+        TASKS[1].lazy_mmu.load(Relaxed) == 0,
         "the other task has no section"
     );
     section.leave();

@@ -14,7 +14,7 @@
 
 use core::mem::offset_of;
 use core::ptr::{from_ref, with_exposed_provenance};
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use aarch64_cpu::registers::{Readable, TPIDR_EL1, Writeable};
 use aarch64_rt::{ExceptionHandlers, RegisterStateRef, entry, exception_handlers};
@@ -100,12 +100,12 @@ fn cpu() -> &'static Cpu {
 /// Lets the other task run. With interrupts masked.
 fn schedule() {
     let cpu = cpu();
-    let number = cpu.current.fetch_xor(1, Ordering::Relaxed);
+    let number = cpu.current.fetch_xor(1, Relaxed);
     let [this, next] = [&TASKS[number], &TASKS[number ^ 1]];
     // lazy-mmu: begin
-    let of_next = next.lazy_mmu.load(Ordering::Relaxed);
-    let of_this = cpu.lazy_mmu.swap(of_next, Ordering::Relaxed);
-    this.lazy_mmu.store(of_this, Ordering::Relaxed);
+    let of_next = next.lazy_mmu.load(Relaxed);
+    let of_this = cpu.lazy_mmu.swap(of_next, Relaxed);
+    this.lazy_mmu.store(of_this, Relaxed);
     // `this` may go on on another CPU: its stores and TLB invalidations are complete before that.
     barrier::dsb(barrier::ISH);
     // `next` may come from another CPU: this one has fetched nothing for it yet.
@@ -121,10 +121,10 @@ struct Handlers;
 impl ExceptionHandlers for Handlers {
     extern "C" fn irq_current(_: RegisterStateRef<'_>) {
         let count = &cpu().preempt_count;
-        count.fetch_add(HARDIRQ, Ordering::Relaxed);
+        count.fetch_add(HARDIRQ, Relaxed);
         interrupts::acknowledge();
         work::handle::<Counted<Mmu>>();
-        count.fetch_sub(HARDIRQ, Ordering::Relaxed);
+        count.fetch_sub(HARDIRQ, Relaxed);
         schedule();
     }
 }
@@ -150,11 +150,11 @@ extern "C" fn second() -> ! {
 fn yields_in_section() {
     lazy_mmu::with::<Mmu, _>(|mmu| {
         mmu.write(tables::slot(0), tables::leaf(0));
-        let before = cpu().lazy_mmu.load(Ordering::Relaxed);
+        let before = cpu().lazy_mmu.load(Relaxed);
         tasks::masked(schedule);
-        assert_eq!(cpu().lazy_mmu.load(Ordering::Relaxed), before);
+        assert_eq!(cpu().lazy_mmu.load(Relaxed), before);
     });
     tables::check(0, 0);
-    assert_eq!(cpu().lazy_mmu.load(Ordering::Relaxed), 0);
+    assert_eq!(cpu().lazy_mmu.load(Relaxed), 0);
     println!("C07 a task keeps its pending pair while the other one runs");
 }
