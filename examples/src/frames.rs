@@ -129,20 +129,19 @@ impl<'m> Frames<'m> {
     ///
     /// [`Error::NotAllocated`].
     pub fn set_use(&mut self, frame: Frame, used: Use) -> Result<(), Error> {
-        let byte = self
-            .map
-            .byte(frame)
-            .filter(|it| it.load(Ordering::Relaxed) != Use::Free as u8)
-            .ok_or(Error::NotAllocated { frame })?;
+        let byte = self.allocated(frame).ok_or(Error::NotAllocated { frame })?;
         byte.store(used as u8, Ordering::Relaxed);
         Ok(())
     }
 
     /// Whether `frame` is allocated.
     pub fn is_allocated(&self, frame: Frame) -> bool {
-        self.map
-            .byte(frame)
-            .is_some_and(|it| it.load(Ordering::Relaxed) != Use::Free as u8)
+        self.allocated(frame).is_some()
+    }
+
+    fn allocated(&self, frame: Frame) -> Option<&'m AtomicU8> {
+        let byte = self.map.byte(frame)?;
+        (byte.load(Ordering::Relaxed) != Use::Free as u8).then_some(byte)
     }
 
     /// Gives a frame back.

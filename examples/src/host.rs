@@ -29,16 +29,12 @@ pub struct Memory {
 impl Memory {
     /// `frames` frames, all free, filled with zeros.
     pub fn new(frames: usize) -> Self {
-        let mut memory = Self {
-            frames: Vec::new(),
-            uses: Vec::new(),
+        let zeros = |_| [const { AtomicU64::new(0) }; ENTRIES];
+        Self {
+            frames: (0..frames).map(zeros).collect(),
+            uses: (0..frames).map(|_| AtomicU8::new(0)).collect(),
             root: Cell::new(None),
-        };
-        memory
-            .frames
-            .resize_with(frames, || [const { AtomicU64::new(0) }; ENTRIES]);
-        memory.uses.resize_with(frames, AtomicU8::default);
-        memory
+        }
     }
 
     /// Which frames are free.

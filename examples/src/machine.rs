@@ -1,9 +1,9 @@
 //! What differs between the hosted machine and an aarch64 CPU.
 
-use core::fmt;
 use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::Backend;
+use thiserror::Error;
 
 use crate::page::{ENTRIES, Frame};
 
@@ -50,7 +50,8 @@ pub trait Machine: Copy {
 }
 
 /// An access to memory that the MMU refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("fault at {address:#x}: {reason}")]
 pub struct Fault {
     /// The virtual address that was accessed (on a CPU: FAR_EL1).
     pub address: u64,
@@ -59,34 +60,22 @@ pub struct Fault {
 }
 
 /// Why an access faulted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum FaultReason {
     /// There is no valid entry (on a CPU: a translation fault).
+    #[error("not mapped")]
     NotMapped,
     /// There is one, but its barrier pair has not been executed yet. A CPU may fault or not; the hosted machine always
     /// does.
+    #[error("mapped, but not yet visible: no barrier pair has been executed since")]
     NotYetVisible,
     /// There is one, whose access flag is clear (on a CPU without hardware management of the flag).
+    #[error("mapped, but the access flag is clear")]
     NotAccessed,
     /// There is one, which does not permit the access (on a CPU: a permission fault).
+    #[error("not permitted")]
     NotPermitted,
     /// Some other fault of the CPU.
+    #[error("no fault of the tables")]
     Other,
 }
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "fault at {:#x}: ", self.address)?;
-        f.write_str(match self.reason {
-            FaultReason::NotMapped => "not mapped",
-            FaultReason::NotYetVisible => {
-                "mapped, but not yet visible: no barrier pair has been executed since"
-            }
-            FaultReason::NotAccessed => "mapped, but the access flag is clear",
-            FaultReason::NotPermitted => "not permitted",
-            FaultReason::Other => "no fault of the tables",
-        })
-    }
-}
-
-impl core::error::Error for Fault {}

@@ -186,18 +186,14 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
 
     /// Checks that no page of `range` is mapped.
     pub(crate) fn check_unmapped(&self, range: PageRange) -> Result<(), Error> {
-        match range.addresses().find(|&it| self.mapped(it).is_some()) {
-            Some(address) => Err(Error::AlreadyMapped { address }),
-            None => Ok(()),
-        }
+        let first = range.addresses().find(|&it| self.mapped(it).is_some());
+        first.map_or(Ok(()), |address| Err(Error::AlreadyMapped { address }))
     }
 
     /// Checks that all pages of `range` are mapped.
     pub(crate) fn check_mapped(&self, range: PageRange) -> Result<(), Error> {
-        match range.addresses().find(|&it| self.mapped(it).is_none()) {
-            Some(address) => Err(Error::NotMapped { address }),
-            None => Ok(()),
-        }
+        let first = range.addresses().find(|&it| self.mapped(it).is_none());
+        first.map_or(Ok(()), |address| Err(Error::NotMapped { address }))
     }
 
     /// Builds the tables for `range`, so that mapping it later stores page descriptors only.

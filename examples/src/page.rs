@@ -5,6 +5,7 @@ use core::fmt;
 use lazy_mmu::aarch64::Granule;
 use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, TopLevel, USER_DATA, memory_type};
 use lazy_mmu::{BadRange, VirtualRange};
+use thiserror::Error;
 
 /// Bytes in a page, and in a frame: the 4 KiB granule.
 pub const PAGE_SIZE: u64 = 4096;
@@ -172,31 +173,36 @@ impl From<PageRange> for VirtualRange {
 ///
 /// The memory manager's functions check their arguments before they change a table. What can only be found on the way
 /// says in its message, or in the function's `Errors`, how far it came.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The start of a range is not a multiple of [`PAGE_SIZE`]. Nothing was changed.
+    #[error("the address {address:#x} is not a multiple of {PAGE_SIZE}")]
     Unaligned {
         /// The start.
         address: u64,
     },
     /// A range leaves the upper half of the address space. Nothing was changed.
+    #[error("the range at {address:#x} is not in the kernel's half of the address space")]
     OutOfArea {
         /// Its start.
         address: u64,
     },
     /// A page of a range to be mapped is mapped already. Nothing was changed.
+    #[error("the page at {address:#x} is mapped already")]
     AlreadyMapped {
         /// The first such page.
         address: u64,
     },
     /// A page of a range that should be mapped is not, or (for a walk that creates none) has no table. Nothing was
     /// changed by the checks that come first; a walk's callback has been called for the pages before it.
+    #[error("the page at {address:#x} is not mapped")]
     NotMapped {
         /// The first such page.
         address: u64,
     },
     /// A range and the frames for it are not of the same number. Nothing was changed.
+    #[error("{pages} pages cannot be mapped to {frames} frames")]
     WrongCount {
         /// The range's pages.
         pages: usize,
@@ -204,18 +210,21 @@ pub enum Error {
         frames: usize,
     },
     /// A frame was given back that was not allocated, or is not of this memory. Nothing was changed.
+    #[error("{frame} is not allocated")]
     NotAllocated {
         /// The frame.
         frame: Frame,
     },
     /// There are not enough free frames, or not enough of them in a row. The first `done` pages of the range are done
     /// and stay so; the others are as they were.
+    #[error("out of frames after {done} pages")]
     OutOfFrames {
         /// How many pages of the range were mapped.
         done: usize,
     },
     /// The memory manager's own access to memory faulted: a mapping that it relies on is missing or not yet visible.
-    Fault(crate::Fault),
+    #[error(transparent)]
+    Fault(#[from] crate::Fault),
 }
 
 impl Error {
@@ -225,42 +234,5 @@ impl Error {
             Self::OutOfFrames { .. } => Self::OutOfFrames { done },
             other => other,
         }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unaligned { address } => {
-                write!(
-                    f,
-                    "the address {address:#x} is not a multiple of {PAGE_SIZE}"
-                )
-            }
-            Self::OutOfArea { address } => {
-                write!(
-                    f,
-                    "the range at {address:#x} is not in the kernel's half of the address space"
-                )
-            }
-            Self::AlreadyMapped { address } => {
-                write!(f, "the page at {address:#x} is mapped already")
-            }
-            Self::NotMapped { address } => write!(f, "the page at {address:#x} is not mapped"),
-            Self::WrongCount { pages, frames } => {
-                write!(f, "{pages} pages cannot be mapped to {frames} frames")
-            }
-            Self::NotAllocated { frame } => write!(f, "{frame} is not allocated"),
-            Self::OutOfFrames { done } => write!(f, "out of frames after {done} pages"),
-            Self::Fault(fault) => write!(f, "{fault}"),
-        }
-    }
-}
-
-impl core::error::Error for Error {}
-
-impl From<crate::Fault> for Error {
-    fn from(fault: crate::Fault) -> Self {
-        Self::Fault(fault)
     }
 }

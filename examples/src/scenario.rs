@@ -71,16 +71,10 @@ pub fn run<M: Machine>(
         }
         Ok(())
     })?;
-    let mut mapping = None;
-    record(recorder, OPERATIONS[2], || {
-        mapping = Some(mm.vmap(vmapped, frames)?);
-        Ok(())
-    })?;
+    let mapping = record(recorder, OPERATIONS[2], || mm.vmap(vmapped, frames))?;
     use_mappings(mm, vmapped)?;
-    if let Some(mapping) = mapping {
-        // It is visible, or could not be had.
-        mapping.write(mm.machine(), 0, 1)?;
-    }
+    // It is visible, or could not be had.
+    mapping.write(mm.machine(), 0, 1)?;
     record(recorder, OPERATIONS[3], || mm.populate_range(populated))?;
     use_mappings(mm, populated)?;
     record(recorder, OPERATIONS[4], || mm.populate_user_range(user))?;
@@ -97,11 +91,11 @@ pub fn run<M: Machine>(
     Ok(())
 }
 
-fn record(
+fn record<T>(
     recorder: &mut impl Recorder,
     operation: &'static str,
-    run: impl FnOnce() -> Result<(), Error>,
-) -> Result<(), Error> {
+    run: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
     recorder.start(operation);
     let result = run();
     recorder.stop(operation);

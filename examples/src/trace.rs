@@ -3,7 +3,7 @@
 //! The hosted machine knows it from its backend's trace, the QEMU kernel from the instructions that it stepped
 //! over. Both render it here, so that the texts can be compared.
 
-use core::fmt;
+use core::{fmt, iter};
 
 /// One instruction that matters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,30 +102,31 @@ impl fmt::Display for Line<'_> {
 pub struct Order<'a>(pub &'a [Step]);
 
 impl Order<'_> {
-    /// The longest group whose repetitions are folded.
-    const LONGEST: usize = 160;
-
-    /// The repetition at the start of the steps that covers most: its period, and how often.
-    ///
     /// A group of more than one step ends with an `isb`, so that a fold does not cut an operation in two.
-    fn repetition(self) -> (usize, usize) {
-        let steps = self.0;
-        let mut best = (1, 1);
-        for period in 1..=Self::LONGEST.min(steps.len() / 2) {
-            let group = &steps[..period];
-            if period > 1 && group[period - 1] != Step::Isb {
-                continue;
-            }
-            let times = steps
-                .chunks_exact(period)
-                .take_while(|it| *it == group)
-                .count();
-            if times > 1 && period * times > best.0 * best.1 {
-                best = (period, times);
-            }
-        }
-        best
+    fn is_whole(steps: &[Step]) -> bool {
+        matches!(steps, [_] | [.., Step::Isb])
     }
+}
+
+/// The repetition at the start of `items` that covers most of them: its period, and how often.
+///
+/// Only a group that `is_whole` is repeated. Without a repetition the result is `(1, 1)`.
+pub fn repetition<T>(
+    items: &[T],
+    is_same: impl Fn(&T, &T) -> bool,
+    is_whole: impl Fn(&[T]) -> bool,
+) -> (usize, usize) {
+    const LONGEST: usize = 160;
+    let mut best = (1, 1);
+    for period in 1..=LONGEST.min(items.len() / 2) {
+        let group = &items[..period];
+        let is_group = |it: &&[T]| iter::zip(group, *it).all(|(one, two)| is_same(one, two));
+        let times = items.chunks_exact(period).take_while(is_group).count();
+        if times > 1 && period * times > best.0 * best.1 && is_whole(group) {
+            best = (period, times);
+        }
+    }
+    best
 }
 
 impl fmt::Display for Order<'_> {
@@ -133,7 +134,7 @@ impl fmt::Display for Order<'_> {
         let mut rest = self.0;
         let mut separator = "";
         while !rest.is_empty() {
-            let (period, times) = Order(rest).repetition();
+            let (period, times) = repetition(rest, Step::eq, Self::is_whole);
             let (group, _) = rest.split_at(period);
             f.write_str(separator)?;
             if let [step] = group {

@@ -2,8 +2,7 @@
 // `L` must be a `Nesting`, and the error lists them (E0277).
 
 use lazy_mmu::LazyMmu;
-use lazy_mmu::sim::Sim;
 
-fn takes(_: &mut LazyMmu<'_, u8, Sim>) {}
+fn takes(_: &mut LazyMmu<'_, u8>) {}
 
 fn main() {}

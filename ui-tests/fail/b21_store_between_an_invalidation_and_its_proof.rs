@@ -4,13 +4,11 @@
 use std::sync::atomic::AtomicU64;
 
 use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-use lazy_mmu::sim::Sim;
 
+#[lazy_mmu::lazy_mmu(mmu)]
 fn main() {
     let slot = AtomicU64::new(0);
-    lazy_mmu::with::<Sim, _>(|mmu| {
-        let proof = mmu.flush_tlb_all();
-        let pending = mmu.write_pending(&slot, Leaf::page(0x4000_0000, KERNEL_DATA), 7);
-        pending.get(&proof);
-    });
+    let proof = mmu.flush_tlb_all();
+    let pending = mmu.write_pending(&slot, Leaf::page(0x4000_0000, KERNEL_DATA), 7);
+    pending.get(&proof);
 }

@@ -1,11 +1,8 @@
 // The mapping would be used before its barrier pair: the walk may still find the old entry.
 // `get` wants the proof (E0061).
 
-use lazy_mmu::sim::Sim;
-
+#[lazy_mmu::lazy_mmu(mmu)]
 fn main() {
-    lazy_mmu::with::<Sim, _>(|mmu| {
-        let mapping = mmu.pending(1);
-        mapping.get();
-    });
+    let mapping = mmu.pending(1);
+    mapping.get();
 }

@@ -2,9 +2,8 @@
 // The nested section's brand is its borrow of the outer one, which is shorter than the outer brand (E0597).
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn redeem(task: &mut Task<Sim>) -> u32 {
+fn redeem(task: &mut Task) -> u32 {
     let mut outer = task.enter();
     let mapping = outer.pending(1);
     let mut nested = outer.nest();

@@ -2,9 +2,8 @@
 // The proof keeps the handle borrowed, so there is no second section while it lives (E0499).
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn redeem(task: &mut Task<Sim>) -> u32 {
+fn redeem(task: &mut Task) -> u32 {
     let proof = task.enter().leave();
     let mut second = task.enter();
     second.pending(1).get(&proof)

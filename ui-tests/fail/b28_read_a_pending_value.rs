@@ -1,11 +1,8 @@
 // The mapping would be used before its barrier pair: the walk may still find the old entry.
 // The value is private: only a proof gets it out (E0616).
 
-use lazy_mmu::sim::Sim;
-
+#[lazy_mmu::lazy_mmu(mmu)]
 fn main() {
-    lazy_mmu::with::<Sim, _>(|mmu| {
-        let mapping = mmu.pending(0xffff_8000_0000_0000_usize);
-        println!("{:#x}", mapping.value);
-    });
+    let mapping = mmu.pending(0xffff_8000_0000_0000_usize);
+    println!("{:#x}", mapping.value);
 }

@@ -1,13 +1,10 @@
 // Two owners of what was to have one: a mapping's unique handle, say.
 // Redeeming consumes the pending mapping (E0382).
 
-use lazy_mmu::sim::Sim;
-
+#[lazy_mmu::lazy_mmu(mmu)]
 fn main() {
-    lazy_mmu::with::<Sim, _>(|mmu| {
-        let mapping = mmu.pending(String::from("unique"));
-        let proof = mmu.flush();
-        drop(mapping.get(&proof));
-        drop(mapping.get(&proof));
-    });
+    let mapping = mmu.pending(String::from("unique"));
+    let proof = mmu.flush();
+    drop(mapping.get(&proof));
+    drop(mapping.get(&proof));
 }

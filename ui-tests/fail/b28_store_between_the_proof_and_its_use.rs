@@ -4,15 +4,13 @@
 use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu::sim::Sim;
 
+#[lazy_mmu::lazy_mmu(mmu)]
 fn store_meanwhile(slot: &AtomicU64) {
-    lazy_mmu::with::<Sim, _>(|mmu| {
-        let mapping = mmu.pending(1);
-        let proof = mmu.flush();
-        mmu.write(slot, Leaf::INVALID);
-        mapping.get(&proof);
-    });
+    let mapping = mmu.pending(1);
+    let proof = mmu.flush();
+    mmu.write(slot, Leaf::INVALID);
+    mapping.get(&proof);
 }
 
 fn main() {}

@@ -1,12 +1,11 @@
 // A section whose brand could be shortened would hand out proofs for mappings of another.
 // `LazyMmu` is invariant in its lifetime (lifetime may not live long enough).
 
-use lazy_mmu::sim::Sim;
 use lazy_mmu::{LazyMmu, Nested};
 
 fn shorten<'long: 'short, 'short>(
-    section: LazyMmu<'long, Nested, Sim>,
-) -> LazyMmu<'short, Nested, Sim> {
+    section: LazyMmu<'long, Nested>,
+) -> LazyMmu<'short, Nested> {
     section
 }
 

@@ -2,9 +2,8 @@
 // The section borrows the handle (E0499).
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn check(task: &mut Task<Sim>) {
+fn check(task: &mut Task) {
     let section = task.enter();
     let _ = task.check_idle();
     section.leave();

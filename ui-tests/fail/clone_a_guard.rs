@@ -2,9 +2,8 @@
 // Guards are not `Clone` (E0599).
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn clone(task: &mut Task<Sim>) {
+fn clone(task: &mut Task) {
     let section = task.enter();
     let _second = section.clone();
 }

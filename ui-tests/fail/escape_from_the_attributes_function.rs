@@ -1,11 +1,10 @@
 // The section would be used after it was left: its stores would be deferred for ever.
 // The section is branded with a local variable of the function.
 
-use lazy_mmu::sim::Sim;
 use lazy_mmu::{Dynamic, LazyMmu, lazy_mmu};
 
-#[lazy_mmu(backend = Sim, mmu)]
-fn keep<'a>(kept: &mut Option<&'a mut LazyMmu<'a, Dynamic, Sim>>) {
+#[lazy_mmu(mmu)]
+fn keep<'a>(kept: &mut Option<&'a mut LazyMmu<'a, Dynamic>>) {
     *kept = Some(mmu);
 }
 

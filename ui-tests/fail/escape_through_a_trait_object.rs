@@ -4,9 +4,8 @@
 use std::fmt::Debug;
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn erase(task: &mut Task<Sim>) -> Box<dyn Debug> {
+fn erase(task: &mut Task) -> Box<dyn Debug> {
     Box::new(task.enter())
 }
 

@@ -1,12 +1,9 @@
 // Nothing can be pending while the mode is paused: the flush is a mistake.
 // The pause borrows the section (E0500).
 
-use lazy_mmu::sim::Sim;
-
+#[lazy_mmu::lazy_mmu(mmu)]
 fn main() {
-    lazy_mmu::with::<Sim, _>(|mmu| {
-        mmu.paused(|| {
-            mmu.flush();
-        });
+    mmu.paused(|| {
+        mmu.flush();
     });
 }

@@ -2,9 +2,8 @@
 // The closure would hand out a borrow of what it has captured, again and again.
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn collect(task: &mut Task<Sim>) {
+fn collect(task: &mut Task) {
     let guards: Vec<_> = (0..2).map(|_| task.enter()).collect();
     drop(guards);
 }

@@ -2,9 +2,8 @@
 // The second section needs the handle that the first one borrows (E0499).
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn collect(task: &mut Task<Sim>) {
+fn collect(task: &mut Task) {
     let mut guards = Vec::new();
     for _ in 0..2 {
         guards.push(task.enter());

@@ -2,9 +2,8 @@
 // The pause borrows the section, so the section cannot be moved (E0505).
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn leave(task: &mut Task<Sim>) {
+fn leave(task: &mut Task) {
     let mut section = task.enter();
     section.paused(|| drop(section.leave()));
 }

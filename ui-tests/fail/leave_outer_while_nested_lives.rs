@@ -2,9 +2,8 @@
 // The nested guard borrows the outer one, so that cannot be moved (E0505).
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn leave_outer_first(task: &mut Task<Sim>) {
+fn leave_outer_first(task: &mut Task) {
     let mut outer = task.enter();
     let nested = outer.nest();
     outer.leave();

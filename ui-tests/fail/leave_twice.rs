@@ -2,9 +2,8 @@
 // Leaving consumes the guard (E0382).
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn leave_twice(task: &mut Task<Sim>) {
+fn leave_twice(task: &mut Task) {
     let section = task.enter();
     section.leave();
     section.leave();

@@ -1,10 +1,7 @@
 // The nested section would defer nothing, though its type says that it does.
 // The pause borrows the section (E0500).
 
-use lazy_mmu::sim::Sim;
-
+#[lazy_mmu::lazy_mmu(mmu)]
 fn main() {
-    lazy_mmu::with::<Sim, _>(|mmu| {
-        mmu.paused(|| drop(mmu.nest().leave()));
-    });
+    mmu.paused(|| drop(mmu.nest().leave()));
 }

@@ -2,11 +2,10 @@
 // It asks for the task's handle, which the open section borrows (E0499).
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn may_sleep(_: &mut Task<Sim>) {}
+fn may_sleep(_: &mut Task) {}
 
-fn sleep_inside(task: &mut Task<Sim>) {
+fn sleep_inside(task: &mut Task) {
     let section = task.enter();
     may_sleep(task);
     section.leave();

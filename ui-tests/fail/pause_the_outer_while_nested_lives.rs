@@ -2,9 +2,8 @@
 // The nested guard borrows the outer one (E0499).
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn pause(task: &mut Task<Sim>) {
+fn pause(task: &mut Task) {
     let mut outer = task.enter();
     let nested = outer.nest();
     outer.paused(|| ());

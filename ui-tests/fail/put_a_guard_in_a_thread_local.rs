@@ -3,14 +3,13 @@
 
 use std::cell::RefCell;
 
-use lazy_mmu::sim::Sim;
 use lazy_mmu::{LazyMmu, Outer, Task};
 
 thread_local! {
-    static KEPT: RefCell<Option<LazyMmu<'static, Outer, Sim>>> = const { RefCell::new(None) };
+    static KEPT: RefCell<Option<LazyMmu<'static, Outer>>> = const { RefCell::new(None) };
 }
 
-fn keep(task: &mut Task<Sim>) {
+fn keep(task: &mut Task) {
     KEPT.with(|kept| *kept.borrow_mut() = Some(task.enter()));
 }
 

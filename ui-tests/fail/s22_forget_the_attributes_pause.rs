@@ -2,9 +2,8 @@
 // The guard's name is the macro's own: the body cannot name it.
 
 use lazy_mmu::lazy_mmu;
-use lazy_mmu::sim::Sim;
 
-#[lazy_mmu(backend = Sim, paused)]
+#[lazy_mmu(paused)]
 fn map() {
     core::mem::forget(__pause);
 }

@@ -2,9 +2,8 @@
 // `mmu` is a reference to the guard, which cannot be moved out (E0507).
 
 use lazy_mmu::lazy_mmu;
-use lazy_mmu::sim::Sim;
 
-#[lazy_mmu(backend = Sim, mmu)]
+#[lazy_mmu(mmu)]
 fn forget() {
     core::mem::forget(*mmu);
 }

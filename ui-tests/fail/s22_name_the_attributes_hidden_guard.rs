@@ -2,9 +2,8 @@
 // The guard's name belongs to the macro: the body cannot see it (E0425).
 
 use lazy_mmu::lazy_mmu;
-use lazy_mmu::sim::Sim;
 
-#[lazy_mmu(backend = Sim)]
+#[lazy_mmu]
 fn forget() {
     core::mem::forget(__section);
 }

@@ -5,9 +5,8 @@ use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::Task;
 use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu::sim::Sim;
 
-fn store_after_leave(task: &mut Task<Sim>, slot: &AtomicU64) {
+fn store_after_leave(task: &mut Task, slot: &AtomicU64) {
     let mut section = task.enter();
     section.leave();
     section.write(slot, Leaf::INVALID);

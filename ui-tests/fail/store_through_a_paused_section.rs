@@ -4,12 +4,10 @@
 use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu::sim::Sim;
 
+#[lazy_mmu::lazy_mmu(mmu)]
 fn store(slot: &AtomicU64) {
-    lazy_mmu::with::<Sim, _>(|mmu| {
-        mmu.paused(|| mmu.write(slot, Leaf::INVALID));
-    });
+    mmu.paused(|| mmu.write(slot, Leaf::INVALID));
 }
 
 fn main() {}

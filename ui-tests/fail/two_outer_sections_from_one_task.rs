@@ -2,9 +2,8 @@
 // A section borrows the handle of its task mutably (E0499).
 
 use lazy_mmu::Task;
-use lazy_mmu::sim::Sim;
 
-fn two_sections(task: &mut Task<Sim>) {
+fn two_sections(task: &mut Task) {
     let one = task.enter();
     let two = task.enter();
     one.leave();

@@ -5,9 +5,8 @@ use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::Task;
 use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu::sim::Sim;
 
-fn use_outer_though_nested_is_not_used_again(task: &mut Task<Sim>, slot: &AtomicU64) {
+fn use_outer_though_nested_is_not_used_again(task: &mut Task, slot: &AtomicU64) {
     let mut outer = task.enter();
     let _nested = outer.nest();
     outer.write(slot, Leaf::INVALID);

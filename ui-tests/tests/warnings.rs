@@ -1,178 +1,125 @@
-//! The functions in `warnings.rs`, with and without the attribute, in editions 2021 and 2024: the compiler and Clippy must
-//! say the same of them.
+//! The compiler and Clippy must say the same of the functions in `warnings.rs`, with and without
+//! the attribute, in editions 2021 and 2024.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{Write, stderr};
-use std::path::Path;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
 mod cargo;
 
-/// A line of the source that the plain variant has empty.
+/// The line above each function, without and with the attribute.
+const PLAIN: &str = "// Plain.";
 const ATTRIBUTE: &str = "#[lazy_mmu::lazy_mmu]";
 
-/// How many warnings are compared at least, in each edition, and of how many lints.
-const WARNINGS: usize = 200;
-const LINTS: usize = 75;
-
-/// Lints that only speak on what other crates can see.
-const OF_EXPORTED_ITEMS: [&str; 8] = [
-    "clippy::missing_errors_doc",
-    "clippy::missing_panics_doc",
-    "clippy::missing_safety_doc",
-    "clippy::must_use_candidate",
-    "clippy::new_without_default",
-    "clippy::not_unsafe_ptr_arg_deref",
-    "clippy::return_self_not_must_use",
-    "clippy::should_implement_trait",
-];
-
-/// The warnings that the attribute does change, all of Clippy: each judges the body as a whole, and with the section the
-/// body is another. With whether it appears, and the place in the source by which it is known.
-const DIFFERENCES: [(&str, bool, &str); 8] = [
-    // Nothing happens in an empty body, so nothing is said about inlining it; a section is something.
-    ("clippy::inline_always", true, "empty_inline_always"),
-    // Its advice, to write `async fn`, the attribute would refuse.
-    ("clippy::manual_async_fn", false, "fn manual_async_fn"),
+/// The warnings that the attribute does change. Each judges the body as a whole, and with the
+/// section the body is another. The sign says whether the attribute adds (`+`) the warning of this
+/// lint of Clippy's. The text is a place in the source by which the warning is known.
+const DIFFERENCES: [(char, &str, &str); 8] = [
+    // Nothing happens in an empty body, so Clippy does not speak of inlining it.
+    ('+', "inline_always", "empty_inline_always"),
+    // The advice is to write `async fn`, which the attribute refuses.
+    ('-', "manual_async_fn", "fn manual_async_fn"),
     // A derived implementation would have no section.
-    (
-        "clippy::derivable_impls",
-        false,
-        "impl Default for Derivable",
-    ),
-    // Its advice, to remove the implementation, would remove the section.
-    ("clippy::empty_drop", false, "impl Drop for EmptyDrop"),
+    ('-', "derivable_impls", "impl Default for Derivable"),
+    // The advice is to remove the implementation, and so the section.
+    ('-', "empty_drop", "impl Drop for EmptyDrop"),
     // The call may make statements, so it stands behind the section, which is a statement.
-    (
-        "clippy::items_after_statements",
-        true,
-        "const BEHIND_NOTHING",
-    ),
+    ('+', "items_after_statements", "const BEHIND_NOTHING"),
     // A body of one field is taken for a getter.
-    ("clippy::misnamed_getters", false, "fn first(&self)"),
+    ('-', "misnamed_getters", "fn first(&self)"),
     // With a section these are not canonical: they do more.
-    ("clippy::non_canonical_clone_impl", true, "*self"),
-    (
-        "clippy::non_canonical_partial_ord_impl",
-        true,
-        "Some(self.cmp(other))",
-    ),
+    ('+', "non_canonical_clone_impl", "*self"),
+    ('+', "non_canonical_partial_ord_impl", "self.cmp(other)"),
 ];
 
-/// A warning: the lint, and the whole text with its places.
-type Warning = (String, String);
+/// A warning: the crate, the lint, and the whole text with its places.
+type Warning = (String, String, String);
 
-/// Compiles the source as a library, with these settings of Clippy.
-fn warnings(edition: &str, variant: &str, source: &str, settings: &str) -> BTreeSet<Warning> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder = workspace
-        .join("target/ui-tests-warnings")
-        .join(variant)
-        .join(edition);
-    let write = |path: &str, text: &str| {
-        let path = folder.join(path);
-        fs::create_dir_all(path.parent().expect("it is in the folder")).expect("it can be made");
-        fs::write(path, text).expect("it can be written");
+static WARNINGS: LazyLock<BTreeSet<Warning>> = LazyLock::new(clippy);
+
+/// The lints of a crate's warnings, and the texts.
+fn warnings(name: &str) -> BTreeSet<(&'static str, &'static str)> {
+    let warnings = WARNINGS.iter().filter(|it| it.0 == name);
+    warnings.map(|it| (&it.1[..], &it.2[..])).collect()
+}
+
+/// What Clippy says of `warnings.rs`, without and with the attribute, and of `awaits.rs`.
+fn clippy() -> BTreeSet<Warning> {
+    let source = |above: &'static str| {
+        let lines = include_str!("../warnings.rs").lines().flat_map(|line| {
+            let above = line.contains("fn ").then_some(above);
+            above.into_iter().chain([line])
+        });
+        lines.collect::<Vec<_>>().join("\n")
     };
-    let dependency = workspace.join("lazy-mmu");
-    write(
-        "Cargo.toml",
-        &format!(
-            "[package]\nname = \"warnings-{variant}-{edition}\"\nedition = \"{edition}\"\n\n[dependencies]\n\
-             lazy-mmu = {{ path = '{}' }}\n\n[workspace]\n",
-            dependency.display()
-        ),
-    );
-    write("src/lib.rs", source);
-    write("clippy.toml", settings);
-    // The versions of this workspace: nothing is looked for.
-    let lock = fs::read_to_string(workspace.join("Cargo.lock")).expect("it can be read");
-    write("Cargo.lock", &lock);
-    let manifest = folder.join("Cargo.toml");
-    let target = workspace.join("target/ui-tests-warnings/target");
-    let json = cargo::run_anywhere(&[
-        "clippy",
-        "--manifest-path",
-        manifest.to_str().expect("it is UTF-8"),
-        "--target-dir",
-        target.to_str().expect("it is UTF-8"),
-        "--message-format=json",
-    ]);
-    json.stdout
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|it| it["reason"] == "compiler-message")
-        .filter_map(|it| {
-            let message = &it["message"];
-            let text = message["rendered"].as_str()?;
-            // Those without a lint are the count at the end, and errors.
-            let lint = message["code"]["code"].as_str()?;
-            // Where the text shows the line of the attribute, it is there or not.
-            let lines = text.lines().map(|it| it.replace(ATTRIBUTE, ""));
-            let text: Vec<_> = lines.map(|it| it.trim_end().to_owned()).collect();
-            Some((lint.to_owned(), text.join("\n")))
-        })
-        .collect()
+    let (plain, section) = (source(PLAIN), source(ATTRIBUTE));
+    for (name, edition, source) in [
+        ("plain_2021", "2021", &plain[..]),
+        ("section_2021", "2021", &section),
+        ("plain_2024", "2024", &plain),
+        ("section_2024", "2024", &section),
+        ("awaits", "2024", include_str!("../awaits.rs")),
+    ] {
+        let manifest = format!(
+            "[package]\nname = '{name}'\nedition = '{edition}'\n\
+             [dependencies]\nlazy-mmu = {{ path = '{}/../lazy-mmu' }}\n",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let files = [("Cargo.toml", &manifest[..]), ("src/lib.rs", source)];
+        cargo::write(&format!("warnings/{name}"), &files);
+    }
+    // The page `soundness` shows the settings for `awaits`.
+    let page = include_str!("../../lazy-mmu/src/soundness.rs");
+    let lines = page.lines().map(|it| it.trim_start_matches("//!"));
+    let block = lines.skip_while(|it| *it != " ```toml").skip(1);
+    let settings = block.take_while(|it| *it != " ```");
+    let settings = settings.chain(["too-many-lines-threshold = 9"]);
+    let settings = settings.collect::<Vec<_>>().join("\n");
+    let workspace = "[workspace]\nresolver = '3'\nmembers = ['awaits', 'plain_*', 'section_*']\n";
+    let files = [("Cargo.toml", workspace), ("clippy.toml", &settings)];
+    let folder = cargo::write("warnings", &files);
+
+    let json = cargo::run(&folder, "clippy --message-format=json").expect("the crates compile");
+    let messages = json.lines().filter_map(|it| {
+        let message: Value = serde_json::from_str(it).ok()?;
+        let (name, message) = (message["target"]["name"].as_str()?, &message["message"]);
+        // The count at the end has no lint.
+        let lint = message["code"]["code"].as_str()?;
+        // The text shows the file's path, and may show the line above the function.
+        let text = message["rendered"].as_str()?;
+        let text = text.replace(name, "").replace(PLAIN, ATTRIBUTE);
+        Some((name.to_owned(), lint.to_owned(), text))
+    });
+    messages.collect()
 }
 
 #[test]
 fn p09_no_warning_appears_or_disappears() {
-    let source = include_str!("../warnings.rs");
-    let plain: Vec<_> = source
-        .lines()
-        .map(|line| if line.trim() == ATTRIBUTE { "" } else { line })
-        .collect();
-    let functions = source.lines().filter(|it| it.trim() == ATTRIBUTE).count();
     for edition in ["2021", "2024"] {
-        let without = warnings(edition, "plain", &plain.join("\n"), "");
-        let with = warnings(edition, "section", source, "");
-        let lints: BTreeSet<_> = without.iter().map(|(lint, _)| lint.as_str()).collect();
-        for lint in OF_EXPORTED_ITEMS {
-            assert!(lints.contains(lint), "{lint} is not among the warnings");
-        }
-        let differences: Vec<_> = without.symmetric_difference(&with).collect();
-        for &difference in &differences {
-            let appears = with.contains(difference);
-            let (lint, text) = difference;
-            assert!(
-                DIFFERENCES.iter().any(|&(known, known_appears, place)| {
-                    lint == known && appears == known_appears && text.contains(place)
-                }),
-                "{} the attribute only: {lint}: {text}",
-                if appears { "with" } else { "without" }
-            );
+        let plain = warnings(&format!("plain_{edition}"));
+        let section = warnings(&format!("section_{edition}"));
+        let added = section.difference(&plain).map(|it| ('+', it));
+        let removed = plain.difference(&section).map(|it| ('-', it));
+        let differences: Vec<_> = added.chain(removed).collect();
+        for &(sign, (lint, text)) in &differences {
+            let mut known = DIFFERENCES
+                .iter()
+                .filter(|it| it.0 == sign && lint.ends_with(it.1));
+            assert!(known.any(|it| text.contains(it.2)), "{sign} {lint}: {text}");
         }
         assert_eq!(differences.len(), DIFFERENCES.len());
-        assert!(
-            without.len() >= WARNINGS && lints.len() >= LINTS,
-            "{} warnings of {} lints; {WARNINGS} of {LINTS} are promised",
-            without.len(),
-            lints.len()
-        );
-        writeln!(
-            stderr(),
-            "{} warnings of {} lints on {functions} functions are the same with the attribute, in edition {edition}",
-            without.len() - differences.len(),
-            lints.len()
-        )
-        .expect("stderr can be written");
+        let exported = |it: &(&str, _)| it.0 == "clippy::missing_safety_doc";
+        assert!(plain.iter().any(exported), "some functions are exported");
     }
 }
 
-/// The settings are those that the page `soundness` shows.
 #[test]
 fn clippy_reports_a_guard_and_a_token_that_are_held_across_an_await() {
-    let page = include_str!("../../lazy-mmu/src/soundness.rs");
-    let lines = page.lines().map(|it| it.trim_start_matches("//!"));
-    let block = lines.skip_while(|it| *it != " ```toml").skip(1);
-    let settings: Vec<_> = block.take_while(|it| *it != " ```").collect();
-    let source = include_str!("../awaits.rs");
-    let warnings = warnings("2024", "awaits", source, &settings.join("\n"));
+    let warnings = warnings("awaits");
     let found: Vec<_> = warnings
         .iter()
-        .filter(|(lint, _)| lint == "clippy::await_holding_invalid_type")
+        .filter(|(lint, _)| *lint == "clippy::await_holding_invalid_type")
         .filter_map(|(_, text)| text.lines().next()?.split('`').nth(1))
         .collect();
     let expected = ["LazyMmu", "raw::PauseState", "raw::State"];

@@ -1,10 +1,10 @@
 //! The crate comes through another library, by its path or by that library's macro.
 
-use ui_tests_reexport::section_fn;
-use ui_tests_reexport::vendored::mmu::sim::{Sim, pairs, take_trace};
-use ui_tests_reexport::vendored::mmu::{lazy_mmu, note_store};
+use ui_tests_2021::section_fn;
+use ui_tests_2021::vendored::mmu::sim::{Sim, pairs, take_trace};
+use ui_tests_2021::vendored::mmu::{lazy_mmu, note_store};
 
-#[lazy_mmu(crate = ui_tests_reexport::vendored::mmu, backend = Sim, mmu = section)]
+#[lazy_mmu(crate = ui_tests_2021::vendored::mmu, backend = Sim, mmu = section)]
 fn by_its_path() {
     section.note_store();
 }

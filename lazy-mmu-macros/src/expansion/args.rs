@@ -1,0 +1,203 @@
+//! What stands in the attribute's parentheses.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Path, Token, TypePath, token};
+
+use super::errors::Errors;
+
+/// The list that errors name.
+const KNOWN: &str =
+    "the arguments are `backend = path`, `mmu`, `mmu = name`, `join`, `paused` and `crate = path`";
+
+/// The arguments, each at most once.
+#[derive(Default)]
+pub(crate) struct Args {
+    backend: Option<TypePath>,
+    mmu: Option<Ident>,
+    join: Option<Ident>,
+    paused: Option<Ident>,
+    krate: Option<Path>,
+}
+
+impl Args {
+    /// Reads as many arguments as can be read; what is wrong goes to `errors`.
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut args = Self::default();
+        let parser = |input: ParseStream<'_>| {
+            args.parse_list(input, errors);
+            Ok(())
+        };
+        if let Err(error) = parser.parse2(tokens) {
+            errors.push(error);
+        }
+        args
+    }
+
+    fn parse_list(&mut self, input: ParseStream<'_>, errors: &mut Errors) {
+        while !input.is_empty() {
+            if let Err(error) = self.parse_one(input) {
+                errors.push(error);
+            }
+            // After an error the rest of that argument says nothing.
+            skip_argument(input);
+            let _: Option<Token![,]> = input.parse().unwrap_or_default();
+        }
+    }
+
+    fn parse_one(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error(format_args!("expected an argument: {KNOWN}")));
+        }
+        let name = input.call(Ident::parse_any)?;
+        if name == "backend" {
+            let path = value(input, &name, "the backend's path")?;
+            once(&mut self.backend, &name, path)?;
+        } else if name == "mmu" {
+            let named = input.peek(Token![=]) || input.peek(token::Paren);
+            let binding = if named {
+                value(input, &name, "the name to bind the section to")?
+            } else {
+                name.clone()
+            };
+            once(&mut self.mmu, &name, binding)?;
+            self.contradiction(&name)?;
+        } else if name == "join" {
+            once(&mut self.join, &name, name.clone())?;
+            self.contradiction(&name)?;
+        } else if name == "paused" {
+            once(&mut self.paused, &name, name.clone())?;
+            self.contradiction(&name)?;
+        } else if name == "crate" {
+            let path = value(input, &name, "the path of the crate `lazy_mmu`")?;
+            once(&mut self.krate, &name, path)?;
+        } else {
+            return Err(syn::Error::new(
+                name.span(),
+                format_args!("unknown argument `{name}`: {KNOWN}"),
+            ));
+        }
+        if input.is_empty() || input.peek(Token![,]) {
+            Ok(())
+        } else if (name == "paused" || name == "join")
+            && (input.peek(Token![=]) || input.peek(token::Paren))
+        {
+            Err(input.error(format_args!("`{name}` takes no value")))
+        } else if input.peek(Token![:]) {
+            Err(input.error(format_args!("expected `{name} = ..`")))
+        } else {
+            Err(input.error("expected `,` after this argument"))
+        }
+    }
+
+    /// Refuses the second of two arguments that cannot both hold.
+    fn contradiction(&self, second: &Ident) -> syn::Result<()> {
+        let message = if self.paused.is_none() {
+            return Ok(());
+        } else if self.mmu.is_some() {
+            "`mmu` and `paused` cannot be combined: a paused function has no section to name"
+        } else if self.join.is_some() {
+            "`join` and `paused` cannot be combined: a paused function defers into no section"
+        } else {
+            return Ok(());
+        };
+        Err(syn::Error::new(second.span(), message))
+    }
+
+    /// Whether the body can name the section.
+    pub(crate) fn names_the_section(&self) -> bool {
+        self.mmu.is_some()
+    }
+
+    /// The first statement of the body: opens the section, or the pause.
+    pub(crate) fn open_section(&self) -> TokenStream {
+        // `mixed_site`: the body cannot name these variables. With `call_site` it could forget the
+        // guard.
+        let hidden = Span::mixed_site();
+        let private = match &self.krate {
+            Some(path) => quote_spanned!(hidden=> #path::__private),
+            None => quote_spanned!(hidden=> ::lazy_mmu::__private),
+        };
+        let backend = match &self.backend {
+            Some(path) => path.to_token_stream(),
+            None => match &self.krate {
+                Some(path) => quote_spanned!(hidden=> #path::Global),
+                None => quote_spanned!(hidden=> ::lazy_mmu::Global),
+            },
+        };
+        let section = match &self.join {
+            Some(_) => quote_spanned!(hidden=> #private::joined),
+            None => quote_spanned!(hidden=> #private::section),
+        };
+        match &self.mmu {
+            _ if self.paused.is_some() => quote_spanned! {hidden=>
+                let __pause = #private::pause::<#backend>();
+            },
+            None => quote_spanned! {hidden=>
+                let __section = #section::<#backend>();
+            },
+            Some(mmu) => quote_spanned! {hidden=>
+                let mut __section = #section::<#backend>();
+                let mut __view = #private::view(&mut __section);
+                let #mmu = __view.section();
+            },
+        }
+    }
+}
+
+/// Parses `= value` behind the argument `name`.
+fn value<T: syn::parse::Parse>(input: ParseStream<'_>, name: &Ident, what: &str) -> syn::Result<T> {
+    if !input.peek(Token![=]) {
+        return Err(syn::Error::new(
+            name.span(),
+            format_args!("`{name}` needs a value: `{name} = ..`, {what}"),
+        ));
+    }
+    let equals = input.parse::<Token![=]>()?;
+    // At the end of the input there is no token to point at.
+    let at = if input.is_empty() {
+        equals.span
+    } else {
+        input.span()
+    };
+    let value = input.parse();
+    match value {
+        // What goes on behind it is not a value of this kind, unless it is the next argument.
+        Ok(value) if input.is_empty() || input.peek(Token![,]) || input.peek(Ident::peek_any) => {
+            Ok(value)
+        }
+        _ => Err(syn::Error::new(at, format_args!("expected {what}"))),
+    }
+}
+
+fn once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {
+    if slot.is_some() {
+        return Err(syn::Error::new(
+            name.span(),
+            format_args!("the argument `{name}` is given twice"),
+        ));
+    }
+    *slot = Some(value);
+    Ok(())
+}
+
+/// Skips to the comma behind the current argument, over those inside `<..>`.
+fn skip_argument(input: ParseStream<'_>) {
+    let mut depth = 0_usize;
+    while !input.is_empty() && (depth > 0 || !input.peek(Token![,])) {
+        if input.peek(Token![->]) {
+            // No closing bracket.
+            let _: Option<Token![->]> = input.parse().ok();
+            continue;
+        }
+        match input.parse() {
+            Ok(TokenTree::Punct(punct)) if punct.as_char() == '<' => depth += 1,
+            Ok(TokenTree::Punct(punct)) if punct.as_char() == '>' => {
+                depth = depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! One of the two twins: every form, without or with the attribute.
+
+/// Hides from rustfmt what another edition cannot parse: rustfmt reads every file in each edition.
+macro_rules! of_this_edition {
+    ($($item:item)*) => { $($item)* };
+}
+
+mod attributes;
+mod bodies;
+mod drops;
+#[cfg_attr(feature = "edition-2021", path = "edition_2021.rs")]
+#[cfg_attr(not(feature = "edition-2021"), path = "edition_2024.rs")]
+mod edition;
+mod functions;
+mod generics;
+mod methods;
+mod names;
+mod parameters;
+mod ways_out;
+
+use crate::runner::{Form, caught, changed, forms, store};
+
+plain_or_section! { { use ui_tests::plain as lazy_mmu; } { use lazy_mmu::lazy_mmu; } }
+
+pub(crate) const FORMS: [&[Form]; 10] = [
+    attributes::FORMS,
+    bodies::FORMS,
+    drops::FORMS,
+    edition::FORMS,
+    functions::FORMS,
+    generics::FORMS,
+    methods::FORMS,
+    names::FORMS,
+    parameters::FORMS,
+    ways_out::FORMS,
+];
