@@ -64,7 +64,7 @@ impl<'m> MemoryMap<'m> {
     }
 }
 
-/// The frame allocator.
+/// The allocator of the frames of a [`MemoryMap`].
 #[derive(Debug)]
 pub struct Frames<'m> {
     map: MemoryMap<'m>,

@@ -1,4 +1,4 @@
-//! A small memory manager on [`lazy_mmu`], the same source on a host and on an aarch64 CPU.
+//! A small memory manager on [`lazy_mmu`], with one source for a host and an aarch64 CPU.
 //!
 //! It has the parts of a kernel's memory management that make sections nest without the knowledge
 //! of their authors:

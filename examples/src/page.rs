@@ -195,7 +195,7 @@ pub enum Error {
     /// A page of a range is mapped already. The tables are unchanged.
     #[error("the page at {address:#x} is mapped already")]
     AlreadyMapped {
-        /// The first such page.
+        /// The first page that is mapped.
         address: u64,
     },
     /// A page of a range is not mapped, or does not have a table.
@@ -204,7 +204,7 @@ pub enum Error {
     /// callback for the pages before this one.
     #[error("the page at {address:#x} is not mapped")]
     NotMapped {
-        /// The first such page.
+        /// The first page that is not mapped.
         address: u64,
     },
     /// A range has more or fewer pages than there are frames for it. The tables are unchanged.
@@ -218,7 +218,7 @@ pub enum Error {
     /// A frame is free, or not in this memory. It cannot be freed, and the tables are unchanged.
     #[error("{frame} is not allocated")]
     NotAllocated {
-        /// The frame.
+        /// The frame that is not allocated.
         frame: Frame,
     },
     /// There are not enough free frames, or not enough consecutive ones.

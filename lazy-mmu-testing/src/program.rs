@@ -25,7 +25,7 @@ pub enum Scope {
     Unknowing,
     /// A section of such a callee, entered by `join`. It joins the caller's if that defers.
     Join,
-    /// A pause of the nearest section, or a pause by `paused` if the code does not have a section.
+    /// A pause of the nearest section, or by `paused` if the code does not have a section.
     Pause,
     /// An interrupt and its return.
     Interrupt,
