@@ -41,7 +41,7 @@ const fn with_toolchain(name: &'static str, run: fn(&Shell) -> Result<()>) -> Pa
 
 /// The workers take the parts in this order. Two parts that build into the same target folder wait
 /// for each other, so a part of the host alternates with one of the kernels.
-const PARTS: [Part; 14] = [
+const PARTS: [Part; 15] = [
     part("formatting", formatting),
     part("layers", layers::check),
     part("behaviours", crate::behaviours::check),
