@@ -222,7 +222,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
         let programs: Vec<_> = PROGRAMS.iter().filter(|it| it.quick).collect();
         let mut kernels = Kernels::build_some(shell, &programs, &[true])?;
         // A mutant may hang.
-        kernels.patience = Duration::from_mins(2);
+        kernels.patience = Duration::from_mins(10);
         return side_by_side(&programs, |it| kernels.check(it, &it.runs[..1]));
     }
     if let Some(program) = args.program {
