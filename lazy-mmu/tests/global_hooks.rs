@@ -40,10 +40,7 @@ unsafe impl Backend for Noting {
     }
 
     fn mode_ends() {
-        assert!(
-            !is_pending::<Sim>(),
-            "the pair is before the end of the mode"
-        );
+        assert!(!is_pending::<Sim>(), "the pair is emitted first");
         call("ends");
     }
 }

@@ -551,11 +551,8 @@ fn use_section<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, op: Op, slot
     }
 }
 
-/// Runs `ops` from the start, and leaves all scopes. Returns the state after the last step.
-///
-/// # Errors
-///
-/// If a promise was broken.
+/// Runs `ops` from the start, and leaves all scopes. Returns the state after the last step, or the
+/// promise that was broken.
 fn run<B: Backend>(ops: &[Op]) -> Result<State, String> {
     switch_to(spawn());
     SOFTIRQS_DISABLED.set(false);
@@ -588,11 +585,7 @@ fn run<B: Backend>(ops: &[Op]) -> Result<State, String> {
     BROKEN.take().map_or(Ok(end), Err)
 }
 
-/// Returns the number of states.
-///
-/// # Errors
-///
-/// If an order breaks a promise. The error has the shortest such order.
+/// Returns the number of states, or the shortest order that breaks a promise.
 fn search<B: Backend>(variant: Variant) -> Result<usize, String> {
     VARIANT.set(variant);
     let mut seen = HashSet::new();

@@ -1,8 +1,5 @@
-//! `cargo xtask bench`: compares the costs of the crate, of the same protocol in C, and of
-//! assembly by hand.
-//!
-//! The emulated CPU counts instructions and barriers. The command prints the counts, and draws
-//! `docs/performance.svg`.
+//! `cargo xtask bench`: counts the instructions and barriers of the crate, of the same protocol in
+//! C, and of assembly by hand, on the emulated CPU. It also draws `docs/performance.svg`.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -80,10 +77,7 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
         .filter(|it| it.ours.instructions > it.c.instructions)
         .map(|it| format!("{} ({}, {} pages)", it.operation, it.bits, it.pages))
         .collect();
-    println!(
-        "the crate executes more instructions than C in: {}",
-        behind.join(", ")
-    );
+    println!("more instructions than C: {}", behind.join(", "));
     let file = crate::workspace()?.join("docs/performance.svg");
     picture(&lines, &file).with_context(|| format!("cannot draw {}", file.display()))?;
     println!("wrote {}", file.display());

@@ -16,22 +16,15 @@ pub(crate) fn before(line: &str, word: &str) -> Result<usize> {
         .with_context(|| format!("`{line}` does not have a number before `{word}`"))
 }
 
-/// Returns the sum of the numbers immediately before `word`, over all lines with `word`.
-///
-/// # Errors
-///
-/// If no line contains `word`.
+/// Returns the sum of the numbers immediately before `word`. At least one line must contain `word`.
 fn sum_before(text: &str, word: &str) -> Result<usize> {
     let lines: Vec<_> = text.lines().filter(|it| it.contains(word)).collect();
     ensure!(!lines.is_empty(), "no line contains `{word}`");
     lines.into_iter().map(|line| before(line, word)).sum()
 }
 
-/// Returns a sum for each of the `words`, as "12 interleavings, 3 threads".
-///
-/// # Errors
-///
-/// If a sum is 0, because then nothing ran.
+/// Returns a sum for each of the `words`, as "12 interleavings, 3 threads". A sum of 0 is an error,
+/// because then nothing ran.
 pub(crate) fn figures(text: &str, words: &[&str]) -> Result<String> {
     let mut figures = Vec::new();
     for word in words {

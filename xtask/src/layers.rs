@@ -59,11 +59,8 @@ fn one_way(imports: &Imports) -> Result<()> {
     Ok(())
 }
 
-/// Follows the imports of `file`. `way` has the files on the path to it.
-///
-/// # Errors
-///
-/// If a file imports itself, directly or through other files.
+/// Checks that `file` does not import itself through other files. `way` has the files on the path
+/// to it.
 fn follow<'a>(
     imports: &'a Imports,
     file: &'a str,

@@ -42,7 +42,7 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Runs the part of `cargo xtask test`. It uses herd7 only if herd7 is installed.
+/// Runs the litmus tests as a part of `cargo xtask test`, which uses herd7 only if it is installed.
 pub(crate) fn check(shell: &Shell) -> Result<()> {
     let tests = checked(shell)?;
     match Herd::find(shell) {

@@ -40,9 +40,10 @@ enum Command {
     Qemu(qemu::Args),
     /// Run the tests in their long forms: more programs, interrupts and sections
     Verify(verify::Args),
-    /// Judge the litmus tests with herd7, which must be installed
+    /// Judge the litmus tests with herd7, which must be installed, and compare the verdicts
     Litmus,
-    /// Change the library in one place at a time, and check that a test fails (takes an hour)
+    /// Change the library in one place at a time: a test must fail, or `xtask/mutants.txt` must
+    /// have the reason (takes an hour)
     Mutants(mutants::Args),
     /// Count the instructions of the crate, of C and of assembly; draw docs/performance.svg
     Bench,

@@ -28,16 +28,13 @@ struct Stage {
     package: &'static str,
     /// The files whose mutants the stage tests. An empty list means all files.
     files: &'static [&'static str],
-    /// Arguments of cargo-mutants. It passes an argument after `-C` to `cargo test`.
-    ///
-    /// `-C=--package=..` names the package of the tests, if it is another one, because the run
-    /// without a mutant ignores `--test-package`.
+    /// Arguments of cargo-mutants. `-C` marks those for `cargo test`. Another package with the
+    /// tests is among them, because the run without a mutant ignores `--test-package`.
     arguments: &'static [&'static str],
     environment: &'static [(&'static str, &'static str)],
 }
 
-/// Switches optimization off, because these tests are small: optimizing them takes longer than it
-/// saves.
+/// Switches optimization off, because it takes longer than it saves for small tests.
 const NOT_OPTIMIZED: &[(&str, &str)] = &[
     ("CARGO_PROFILE_TEST_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_TEST_DEBUG", "0"),
@@ -143,10 +140,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<String> {
             println!("\n==> mutants of {package}: {}", stage.name);
             mutants.extend(run_stage(shell, stage, number == 0)?);
         }
-        ensure!(
-            mutants.len() > before,
-            "cargo-mutants did not find a mutant in {package}"
-        );
+        ensure!(mutants.len() > before, "{package} has zero mutants");
     }
 
     let count = |outcome| mutants.values().filter(|it| it.outcome == outcome).count();
@@ -200,9 +194,7 @@ fn run_stage(shell: &Shell, stage: &Stage, first: bool) -> Result<BTreeMap<Strin
     );
     let outcomes = output.join("mutants.out/outcomes.json");
     let outcomes: Value = serde_json::from_str(&fs::read_to_string(outcomes)?)?;
-    let outcomes = outcomes["outcomes"]
-        .as_array()
-        .context("`outcomes` is missing in outcomes.json")?;
+    let outcomes = outcomes["outcomes"].as_array().context("no outcomes")?;
     outcomes
         .iter()
         // The other kind of scenario is the run without a mutant.
@@ -230,10 +222,7 @@ fn mutant_of(workspace: &Path, mutant: &Value, summary: &Value) -> Result<(Strin
     let what = name.splitn(4, ':').last().unwrap_or_default().trim();
     let source = fs::read_to_string(workspace.join(&file))?;
     let (line, end) = (number("start", "line")?, number("end", "line")?);
-    let text = source
-        .lines()
-        .nth(line - 1)
-        .context("a line of a mutant is missing")?;
+    let text = source.lines().nth(line - 1).context("missing line")?;
     let from = number("start", "column")? - 1;
     let to = if end == line {
         number("end", "column")? - 1
@@ -250,9 +239,8 @@ fn mutant_of(workspace: &Path, mutant: &Value, summary: &Value) -> Result<(Strin
 /// The end of an entry whose tests do not end.
 const HANGS: &str = " (does not end)";
 
-/// Returns the line with marks around a part of it.
-///
-/// The list has marked lines instead of numbers, because numbers change with each edit of a file.
+/// Returns the line with marks around a part of it. The list does not have line numbers, because
+/// each edit of a file changes them.
 fn marked(line: &str, from: usize, to: usize) -> String {
     let mut marked = String::new();
     for (at, character) in line.chars().enumerate() {
@@ -270,10 +258,8 @@ fn marked(line: &str, from: usize, to: usize) -> String {
     marked.trim().to_owned()
 }
 
-/// Reads the entries of the list.
-///
-/// The list has paragraphs. Each begins with its reason, in lines that begin with `#`. The mutants
-/// follow.
+/// Reads the entries of the list. A paragraph has the reason, in lines that begin with `#`, and
+/// then the mutants.
 fn read_list(text: &str) -> Result<Vec<String>> {
     let mut entries = Vec::new();
     for paragraph in text.split("\n\n") {

@@ -1,5 +1,4 @@
-//! The parts of `cargo xtask test` that need a nightly compiler: Miri, AddressSanitizer, and the
-//! pages of docs.rs.
+//! The parts of `cargo xtask test` with a nightly compiler: Miri, AddressSanitizer, docs.rs.
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
@@ -26,10 +25,8 @@ fn miri(shell: &Shell, flags: &str) -> Result<()> {
     Ok(())
 }
 
-/// Runs the tests and the examples in the documentation under AddressSanitizer, for the library and
-/// for the memory manager.
-///
-/// S18 is left out, because its unwinding takes minutes under AddressSanitizer.
+/// Runs the tests and doctests of the library and of the memory manager under AddressSanitizer. It
+/// skips S18, because its unwinding takes minutes there.
 pub(crate) fn address_sanitizer(shell: &Shell) -> Result<()> {
     let version = cmd!(shell, "rustc +nightly --version --verbose").read()?;
     let host = version
@@ -38,7 +35,8 @@ pub(crate) fn address_sanitizer(shell: &Shell) -> Result<()> {
         .context("`rustc --version --verbose` does not print the host")?;
     let output = cmd!(
         shell,
-        "cargo +nightly test --locked -p lazy-mmu -p lazy-mmu-examples --target {host} --target-dir target/asan -- --skip s18_"
+        "cargo +nightly test --locked -p lazy-mmu -p lazy-mmu-examples --target {host}
+         --target-dir target/asan -- --skip s18_"
     )
     // Some tests forget guards on purpose, and leak their memory.
     .env("ASAN_OPTIONS", "detect_leaks=0")

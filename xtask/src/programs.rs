@@ -1,14 +1,11 @@
-//! Makes random programs of sections for the kernel `programs`, with the results of the reference
-//! model.
-//!
-//! The library's own test of S18 uses the same programs and the same model.
+//! Makes random programs of sections for the kernel `programs`, with the traces of the reference
+//! model. The library's own test of S18 uses the same programs and the same model.
 
 use lazy_mmu_testing::program::{End, Op, Scope, samples, word};
 use lazy_mmu_testing::reference;
 
-/// Returns `count` programs, one on each line, and the same programs in each call.
-///
-/// A line has the program, a space, and the stores and barriers of the reference model.
+/// Returns `count` programs, always the same. A line has a program, a space, and the stores and
+/// barriers of the reference model.
 pub(crate) fn lines(count: usize) -> String {
     let mut lines = String::new();
     for program in samples(count).map(without_interrupts) {
@@ -21,9 +18,8 @@ pub(crate) fn lines(count: usize) -> String {
     lines
 }
 
-/// Removes the interrupts and the panics of a program.
-///
-/// The emulated machine raises interrupts itself, and panics do not unwind on it.
+/// Removes the interrupts and the panics of a program, because the emulated machine raises
+/// interrupts itself, and panics do not unwind on it.
 fn without_interrupts(ops: Vec<Op>) -> Vec<Op> {
     ops.into_iter()
         .filter_map(|op| match op {

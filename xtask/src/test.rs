@@ -40,10 +40,8 @@ const fn with_toolchain(name: &'static str, run: fn(&Shell) -> Result<()>) -> Pa
     }
 }
 
-/// The parts, in the order in which the workers take them.
-///
-/// Two parts that build in the same target folder wait for each other. Therefore parts for the host
-/// alternate with parts for the kernels.
+/// The parts, in the order in which the workers take them. Parts for the host alternate with parts
+/// for the kernels, because two parts wait for each other if they build in the same target folder.
 const PARTS: [Part; 15] = [
     part("formatting", formatting),
     part("layers", layers::check),
@@ -83,10 +81,8 @@ struct Done {
     passed: bool,
 }
 
-/// Runs the parts.
-///
-/// A single part runs in this process and shows its output. Several parts run as processes. Each of
-/// them has a file for its output.
+/// Runs a single part in this process, and shows its output. Several parts run as processes, each
+/// with a file for its output.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     let matches = |it: &Part| args.parts.iter().any(|word| it.name.contains(word));
     let mut parts = Vec::from(PARTS);
@@ -162,9 +158,7 @@ fn side_by_side(shell: &Shell, parts: &[Part], bless: bool) -> Result<()> {
     let workers = thread::available_parallelism()?.get();
     thread::scope(|scope| {
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let ended = workers
-            .into_iter()
-            .map(|it| it.join().expect("a worker panicked"));
+        let ended = workers.into_iter().map(|it| it.join().expect("a panic"));
         ended.collect::<Result<()>>()
     })?;
     let mut done = done.into_inner().expect("a worker panicked");
@@ -200,17 +194,20 @@ fn lints_on_the_host(shell: &Shell) -> Result<()> {
 fn lints_on_aarch64(shell: &Shell) -> Result<()> {
     cmd!(
         shell,
-        "cargo clippy --locked -p lazy-mmu -p lazy-mmu-qemu -p lazy-mmu-early --bins --lib --target {TARGET} -- -D warnings"
+        "cargo clippy --locked -p lazy-mmu -p lazy-mmu-qemu -p lazy-mmu-early --bins --lib
+         --target {TARGET} -- -D warnings"
     )
     .run()?;
     cmd!(
         shell,
-        "cargo clippy --locked -p lazy-mmu-qemu --bins --lib --no-default-features --features el2 --target {TARGET} -- -D warnings"
+        "cargo clippy --locked -p lazy-mmu-qemu --bins --lib --no-default-features --features el2
+         --target {TARGET} -- -D warnings"
     )
     .run()?;
     cmd!(
         shell,
-        "cargo clippy --locked -p lazy-mmu-qemu --bins --lib --features c-form --target {TARGET} -- -D warnings"
+        "cargo clippy --locked -p lazy-mmu-qemu --bins --lib --features c-form --target {TARGET}
+         -- -D warnings"
     )
     .run()?;
     for package in ["lazy-mmu-first-kernel", "lazy-mmu-recipes"] {

@@ -19,11 +19,8 @@ fn entry(needs_pair: bool) -> (&'static AtomicU64, Leaf) {
     }
 }
 
-/// Runs `program` as a task with its handle. Returns the trace, with a letter for each event.
-///
-/// # Errors
-///
-/// If a store does not have its pair at the end, or a bit is set.
+/// Runs `program` as a task with its handle. Returns the trace, with a letter for each event, or an
+/// error if a store does not have its pair at the end, or a bit is set.
 pub(crate) fn run<B: Backend>(program: &[Op]) -> Result<String, String> {
     if sim::bits::<B>() != Bits::EMPTY || !sim::is_settled(&SLOT) {
         // An earlier program has failed, so this one gets a new task.

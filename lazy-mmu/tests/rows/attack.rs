@@ -90,11 +90,7 @@ fn take_by_forgetting(other: &mut LazyMmu<'_, Dynamic, Sim>) {
 fn take_by_leaving(other: &mut LazyMmu<'_, Dynamic, Sim>) {
     mmu.note_store();
     replace(mmu, other.nest()).leave();
-    assert_eq!(
-        bits::<Sim>(),
-        Bits::ACTIVE,
-        "the proof of the leave is true"
-    );
+    assert_eq!(bits::<Sim>(), Bits::ACTIVE, "the proof is true");
     assert!(is_active::<Sim>(), "the mode continues");
     mmu.note_store();
 }

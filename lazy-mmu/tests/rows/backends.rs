@@ -286,11 +286,7 @@ fn k06_the_registered_backend_says_whether_this_is_an_interrupt_and_what_a_tlb_c
     with::<Global, _>(|mmu| {
         mmu.flush_tlb_kernel_range(range(2));
     });
-    assert_eq!(
-        trace(),
-        "{}(DTTdRdI)",
-        "`Sim` does not have range instructions"
-    );
+    assert_eq!(trace(), "{}(DTTdRdI)", "`Sim` lacks range instructions");
 }
 
 #[test]

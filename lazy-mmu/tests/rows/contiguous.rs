@@ -117,11 +117,7 @@ fn b32_whole_groups_are_one_operation() {
         assert_eq!(bits & (DBM | READ_ONLY), READ_ONLY);
         assert_eq!(bits >> 55 & 1 != 0, i == 7, "entry 7 was dirty");
     }
-    assert_eq!(
-        trace().matches('D').count(),
-        0,
-        "the operations only remove permissions"
-    );
+    assert_eq!(trace().matches('D').count(), 0, "permissions shrink");
 
     with::<Sim, _>(|_| {
         assert!(groups[0].set_access_flags::<Sim, _>(Leaf(ACCESSED | DBM), 0));
@@ -221,15 +217,8 @@ fn b32_a_descriptor_that_panics_leaves_the_group_as_it_was() {
     let changes = || group.set_access_flags::<Sim, _>(Panicky(DBM), 0);
     let calls = (0..).take_while(|&calls| {
         let panicked = panics_after(calls, changes);
-        assert_eq!(
-            values(&table) == before,
-            panicked,
-            "panic after {calls} calls"
-        );
+        assert_eq!(values(&table) == before, panicked, "after {calls} calls");
         panicked
     });
-    assert!(
-        calls.count() > 32,
-        "each of the 16 entries has several calls"
-    );
+    assert!(calls.count() > 32, "each of the 16 entries has calls");
 }

@@ -237,11 +237,7 @@ fn lpa2_has_other_addresses_and_no_shareability() {
         assert_eq!(Leaf::new(granule, 3, address, 0), Err(TooLarge { address }));
         let bits = INNER_SHAREABLE;
         let shareable = Leaf::new(granule, 3, 0, KERNEL_DATA);
-        assert_eq!(
-            shareable,
-            Err(Reserved { bits }),
-            "TCR_ELx.SH has the shareability"
-        );
+        assert_eq!(shareable, Err(Reserved { bits }), "the field is in TCR_ELx");
         // Only LPA2 has blocks at these levels.
         assert!(Leaf::new(granule, u8::from(page != 4096), 0, ACCESSED).is_ok());
     }

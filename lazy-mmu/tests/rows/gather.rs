@@ -111,11 +111,7 @@ fn b34_a_full_gather_refuses_before_an_entry_is_cleared() {
         assert_eq!(trace(), "S");
         refuses(gather);
     });
-    assert_eq!(
-        trace(),
-        "DTdRdI",
-        "the gather invalidates the entry that it accepted"
-    );
+    assert_eq!(trace(), "DTdRdI", "the accepted entry is invalidated");
     assert_eq!(storage, [Some(Frame(KERNEL.0))]);
     dropped();
     // A gather with an empty storage.
@@ -222,11 +218,7 @@ fn b34_a_panic_of_what_a_flush_calls_leaves_the_others_in_the_storage() {
         }
         gather.flush(|frame| assert_eq!(frame.0, 0, "provoked at the second frame"));
     });
-    assert_eq!(
-        trace(),
-        "SSSSDTTTTdRdI",
-        "one invalidation before the first value"
-    );
+    assert_eq!(trace(), "SSSSDTTTTdRdI", "invalidated before the values");
     assert_eq!(dropped(), [0, 1], "the closure has received two frames");
     assert_eq!(storage[2..], [Some(Frame(2)), Some(Frame(3))]);
 }

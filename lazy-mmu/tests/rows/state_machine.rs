@@ -8,10 +8,8 @@ use lazy_mmu_testing::prelude::*;
 
 const DEFERRED: Bits = Bits::ACTIVE.union(Bits::PENDING);
 
-/// Runs a program with the tokens of `raw`. Returns its trace, and the bits after it.
-///
-/// In the program `(` enters and `)` leaves. `s` stores a kernel page, `u` a user page. Afterwards
-/// the function leaves the sections that are still open.
+/// Runs a program with the tokens of `raw`. `(` enters, `)` leaves, `s` stores a kernel page, and
+/// `u` a user page. Returns the trace and the bits, and then leaves the open sections.
 fn after<B: Backend>(program: &str) -> (String, Bits) {
     let [slot] = slots();
     let mut states: Vec<State> = Vec::new();

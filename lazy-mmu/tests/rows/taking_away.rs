@@ -43,11 +43,7 @@ fn b30_one_table_among_blocks_is_found() {
     let entries = [BLOCK, LINK.0, BLOCK].map(AtomicU64::new);
     let range = range(3 * 512);
     with::<Sim, _>(|mmu| mmu.unmap_range(&entries, range).invalidate(mmu));
-    assert_eq!(
-        trace(),
-        "(SSSDAdRdI)",
-        "1536 pages exceed the limit of instructions"
-    );
+    assert_eq!(trace(), "(SSSDAdRdI)", "1536 pages exceed the limit");
     let entries = [BLOCK; 3].map(AtomicU64::new);
     with::<Sim, _>(|mmu| mmu.unmap_range(&entries, range).invalidate(mmu));
     assert_eq!(trace(), "(SSSDTTTdRdI)");

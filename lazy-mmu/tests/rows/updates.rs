@@ -198,10 +198,7 @@ fn b15_hardware_updates_that_race_are_not_lost() {
             if round % 64 == 0 {
                 std::thread::yield_now();
                 take_trace();
-                assert!(
-                    start.elapsed() < PATIENCE,
-                    "a walker has not run: {taken:?}"
-                );
+                assert!(start.elapsed() < PATIENCE, "a walker never ran: {taken:?}");
             }
             match round % 3 {
                 0 => {
@@ -274,11 +271,7 @@ fn b21_it_settles_what_is_pending() {
             assert_eq!(bits::<Sim>(), Bits::ACTIVE);
         });
         let trace = trace();
-        assert_eq!(
-            trace.matches("DI").count(),
-            0,
-            "a pair is not needed: {trace}"
-        );
+        assert_eq!(trace.matches("DI").count(), 0, "unneeded pair: {trace}");
         assert!(trace.starts_with("(S"), "{trace}");
     }
     // The invalidation of a section returns a proof.

@@ -150,11 +150,7 @@ fn b36_blocks_tables_and_many_pages_of_a_user() {
     let base = u64::from(ASID) << 48 | 0x200;
     let tlbi = |number, all_levels, this_cpu| operand(base + number, all_levels, this_cpu);
     aarch64::unmap::<Sim>(&block(), entry(ASID)).invalidate_now();
-    assert_eq!(
-        sequence().0,
-        [tlbi(0, false, false)],
-        "a block costs one TLBI"
-    );
+    assert_eq!(sequence().0, [tlbi(0, false, false)], "one for the block");
     let table = AtomicU64::new(Table::at(0x4800_0000).0);
     aarch64::unmap::<Sim>(&table, here(entry(ASID))).invalidate_now();
     // The entry was a table, so all levels are invalidated.

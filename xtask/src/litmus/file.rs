@@ -1,5 +1,4 @@
-//! Reads a file of `litmus/`: the comment at its head, which has this project's own format, and the
-//! parts of herd7's format that the checks need.
+//! Reads a file of `litmus/`: the comment at its head, and the parts that the checks need.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -173,7 +172,7 @@ impl Head {
                 );
                 ensure!(
                     !(traced && untraced.is_some()),
-                    "`Untraced:` and `Trace:` exclude each other"
+                    "`Untraced:` and `Trace:` cannot be combined: remove one of them"
                 );
             }
             Verdict::Sometimes => ensure!(
@@ -229,9 +228,7 @@ fn threads(initial: &str, program: &str) -> Result<Vec<Thread>> {
     Ok(threads)
 }
 
-/// Returns the registers of a thread that point to an entry of a translation table.
-///
-/// A handler has the registers of its thread.
+/// Returns the registers of a thread, or of its handler, that point to a translation table entry.
 fn slots<'a>(initial: &'a str, thread: &str) -> HashSet<&'a str> {
     let number = thread.trim_start_matches('P').trim_end_matches(".F");
     initial
@@ -244,11 +241,8 @@ fn slots<'a>(initial: &'a str, thread: &str) -> HashSet<&'a str> {
         .collect()
 }
 
-/// Returns the step that an instruction is in a trace, if a trace shows it.
-///
-/// # Errors
-///
-/// If the instruction is unknown, because it may be a barrier.
+/// Returns the step of an instruction in a trace, if it has one. An unknown instruction is an
+/// error, because it may be a barrier.
 fn step(cell: &str, slots: &HashSet<&str>) -> Result<Option<Step>> {
     // The instruction may have a label in front.
     let instruction = cell.rsplit(':').next().unwrap_or_default().trim();
@@ -330,11 +324,7 @@ exists (fault(P0:L0,x))
         refused("AArch64 one", "AArch64 two", "first line");
         refused("Verdict: Never\n", "", "`Verdict:` is missing");
         refused("Verdict: Never", "Verdict: Always", "not `Always`");
-        refused(
-            "Claim:",
-            "Verdict: Never\nClaim:",
-            "duplicate key `Verdict:`",
-        );
+        refused("Claim:", "Verdict: Never\nClaim:", "duplicate key");
         refused(
             "Claim: The access finds the mapping.\n",
             "",
@@ -364,7 +354,7 @@ exists (fault(P0:L0,x))
             "Untraced: no output",
             "`Untraced:` must be one sentence",
         );
-        refused(TRACE, &format!("{TRACE}\n{UNTRACED}"), "exclude each other");
+        refused(TRACE, &format!("{TRACE}\n{UNTRACED}"), "cannot be combined");
         let sometimes = NEVER.replace(TRACE, UNTRACED).replace("Never", "Sometimes");
         assert!(parse(&sometimes).is_err(), "the test may go wrong");
         Ok(())

@@ -7,10 +7,8 @@
 use anyhow::{Context, Result, bail, ensure};
 use lazy_mmu_examples::trace::Step;
 
-/// An order without its counts.
-///
-/// A run of stores or of invalidations counts as one. A part of the order ends with an `isb`. Equal
-/// parts in a row count as one.
+/// An order without its counts. A run of stores or of invalidations counts as one, and so do equal
+/// parts in a row. A part ends with an `isb`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Shape(Vec<Vec<Step>>);
 
@@ -105,13 +103,8 @@ fn step(letter: char) -> Option<Step> {
     })
 }
 
-/// Returns the order at the end of `citation`, if a line of `recorded` contains the citation.
-///
-/// ` .. ` stands for words that the citation leaves out.
-///
-/// # Errors
-///
-/// If the citation does not have an order, or the line has a longer one.
+/// Returns the order at the end of `citation`, if a line of `recorded` contains the citation with
+/// the whole order. ` .. ` stands for words that the citation leaves out.
 pub(super) fn find(recorded: &str, citation: &str) -> Result<Vec<Step>> {
     let (start, steps) = at_end(citation)
         .with_context(|| format!("`{citation}` does not end with an order, such as S D I"))?;
@@ -137,8 +130,7 @@ pub(super) fn find(recorded: &str, citation: &str) -> Result<Vec<Step>> {
     bail!("no line contains `{citation}` with the whole order")
 }
 
-/// Returns the offsets in the line where the citation may end, if the line has all its parts in
-/// this order.
+/// Returns the offsets where the citation may end, if the line has all its parts in this order.
 fn ends(line: &str, citation: &str) -> Option<Vec<usize>> {
     let mut parts: Vec<&str> = citation.split(" .. ").collect();
     let last = parts.pop()?;

@@ -235,21 +235,15 @@ fn check_parses(item: &TokenStream, output: &TokenStream) {
         assert!(all::<syn::Item>(output), "not items: {output}");
     }
     if parses::<syn::ImplItem>(item) {
-        assert!(
-            all::<syn::ImplItem>(output),
-            "not items of an impl: {output}"
-        );
+        assert!(all::<syn::ImplItem>(output), "not for an impl: {output}");
     }
     if parses::<syn::TraitItem>(item) {
-        assert!(
-            all::<syn::TraitItem>(output),
-            "not items of a trait: {output}"
-        );
+        assert!(all::<syn::TraitItem>(output), "not for a trait: {output}");
     }
     if parses::<syn::ForeignItem>(item) {
         assert!(
             all::<syn::ForeignItem>(output),
-            "not items of an extern block: {output}"
+            "not for an extern block: {output}"
         );
     }
     if parses::<syn::Expr>(item) && !parses::<syn::Item>(item) {
