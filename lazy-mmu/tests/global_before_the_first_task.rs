@@ -1,4 +1,5 @@
-//! Row C13 through `Global`: before the first task the registered backend has the inert bits, too.
+//! Behaviour C13 through `Global`: before the first task, the registered backend has the inert bits
+//! too.
 
 use std::sync::atomic::AtomicU8;
 
@@ -23,7 +24,7 @@ impl TaskPointer for Register {
 }
 
 struct Early;
-// SAFETY: the test lets the register point to a `ThreadInfo`, or be null before it has one.
+// SAFETY: the register points to a `ThreadInfo`, or is null before the first task.
 unsafe impl Kernel for Early {
     type Task = MaybeNull<Register>;
     type Bits = ByteAt<0>;
@@ -32,7 +33,7 @@ unsafe impl Kernel for Early {
 
 /// `Aarch64<Early>` with the barriers of the simulated machine.
 struct Hosted;
-// SAFETY: the bits and the interrupt test are `Early`'s, the rest is `Sim`'s.
+// SAFETY: the bits and the interrupt test are from `Early`, and the rest is from `Sim`.
 unsafe impl Backend for Hosted {
     type Storage = OwnByte;
     type Machine = Sim;
@@ -56,7 +57,7 @@ fn c13_before_the_first_task_through_the_registered_backend() {
         assert!(is_settled(&slot));
     });
     assert!(check_idle::<Global>().is_ok());
-    assert!(unwinds(task::<Global>), "there is no task");
+    assert!(unwinds(task::<Global>), "a handle needs a task");
     assert_eq!(OwnByte::inert().load(), Bits::EMPTY);
 
     let info = ThreadInfo {
@@ -67,7 +68,7 @@ fn c13_before_the_first_task_through_the_registered_backend() {
     let mut task = task::<Global>();
     let mut section = task.enter();
     section.write(&slot, KERNEL);
-    assert!(!is_settled(&slot), "deferred");
+    assert!(!is_settled(&slot), "the store is deferred");
     drop(section);
     drop(task);
     assert!(is_settled(&slot));

@@ -1,5 +1,5 @@
-//! Rows K04 and B20 through `Global`: the registered backend's hooks, barriers and invalidations
-//! are called. A test binary of its own, because there is one backend a program.
+//! Behaviours K04 and B20: `Global` calls the hooks, barriers and invalidations of the registered
+//! backend. This test has its own binary, because a program has one backend.
 
 use std::cell::RefCell;
 
@@ -17,10 +17,10 @@ fn calls() -> Vec<&'static str> {
     CALLS.take()
 }
 
-/// Notes what it is asked for.
+/// A backend that records its calls.
 struct Noting;
 
-// SAFETY: the bits and the interrupts are `Sim`'s; nothing walks the tables.
+// SAFETY: the bits and the interrupt test are from `Sim`, which does not walk tables.
 unsafe impl Backend for Noting {
     type Storage = Flags;
     type Machine = Self;
@@ -40,12 +40,12 @@ unsafe impl Backend for Noting {
     }
 
     fn mode_ends() {
-        assert!(!is_pending::<Sim>(), "what was pending has had its pair");
+        assert!(!is_pending::<Sim>(), "the pair is emitted first");
         call("ends");
     }
 }
 
-// SAFETY: nothing walks the tables.
+// SAFETY: the simulated machine does not walk tables.
 unsafe impl Machine for Noting {
     fn barrier() {
         call("pair");

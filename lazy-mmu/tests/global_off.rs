@@ -1,5 +1,5 @@
-//! Rows S24 and S25 with K06: a program that switches the mode off, by registering `Eager`. A test
-//! binary of its own, because there is one backend a program.
+//! Behaviours S24, S25 and K06: a program switches the mode off, because it registers `Eager`. This
+//! test has its own binary, because a program has one backend.
 
 use lazy_mmu_testing::prelude::*;
 
@@ -10,7 +10,7 @@ fn s25_k06_global_switched_off() {
     #[lazy_mmu(mmu)]
     fn library(slot: &AtomicU64) {
         mmu.write(slot, KERNEL);
-        assert!(is_settled(slot), "immediate");
+        assert!(is_settled(slot), "the store is immediate");
         assert!(!is_active::<Global>());
     }
     let [slot] = slots();
@@ -22,7 +22,7 @@ fn s25_k06_global_switched_off() {
     assert_eq!(
         trace(),
         "[[SDI]SDI]",
-        "no section is entered; each store with its pair"
+        "the sections are inert, and each store has its pair"
     );
 }
 

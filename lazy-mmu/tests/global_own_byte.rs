@@ -1,5 +1,5 @@
-//! Row K06: a program whose one backend has a byte of its own. A test binary of its own, because
-//! there is one a program.
+//! Behaviour K06: the registered backend has the bits in their own byte. This test has its own
+//! binary, because a program has one backend.
 
 use lazy_mmu_testing::prelude::*;
 

@@ -1,12 +1,14 @@
-//! Every legal order of two lineages of sections: the task's handle, whose guard may be dropped
-//! late, moved out of scopes or forgotten, and the closures' sections, which may join; with
-//! pauses, and with contexts that count as interrupts and end inside a section.
+//! Runs every legal order of two independent sources of sections: the task handle and closures.
 //!
-//! Each order is run against the crate from the start. After each step the promises of `soundness`
-//! are checked. Orders that lead to the same state have the same future, so only the first of them
-//! goes on.
+//! The guard of the handle may be dropped late, moved out of scopes, or forgotten. The sections of
+//! closures may join. The orders also have pauses, and an interrupt context that begins and ends
+//! anywhere.
+//!
+//! Each order runs on the crate from the start. The search checks the promises of `soundness` after
+//! each step. Orders that lead to the same state have the same future, so the search continues only
+//! the first of them.
 
-// Under Miri even one scope takes five minutes. (It has passed there so, in both models.)
+// Under Miri, even a depth of one scope takes five minutes. (It has passed in both models.)
 #![cfg(not(miri))]
 
 use std::cell::RefCell;
@@ -17,22 +19,23 @@ use std::sync::LazyLock;
 
 use lazy_mmu_testing::prelude::*;
 
-/// How deep scopes nest; with a section that may join among them, one less. The states are all that
-/// there are at this depth. `cargo xtask verify` goes deeper.
+/// The number of scopes that may nest. With a joining section, it is one less.
+///
+/// The search finds all states up to this depth. `cargo xtask verify` sets a larger depth.
 static DEPTH: LazyLock<usize> = LazyLock::new(|| {
     std::env::var("LAZY_MMU_SEARCH_DEPTH").map_or(5, |it| {
         it.parse().expect("LAZY_MMU_SEARCH_DEPTH is a number")
     })
 });
 
-/// Whose section is used.
+/// The section that a step uses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Hand {
-    /// Code that has none.
+    /// The step runs in code without a section.
     Nothing,
-    /// That of a closure, by its number from outside in.
+    /// The section of a closure. Number 0 is the outermost.
     Section(usize),
-    /// The handle's guard.
+    /// The guard of the handle.
     Guard,
 }
 
@@ -41,15 +44,15 @@ enum Hand {
 enum Op {
     Write(Hand),
     Flush(Hand),
-    /// A nested section of it stores, and is left or forgotten.
+    /// A nested section stores. Then it is left, or forgotten if the flag is set.
     Nest(Hand, bool),
-    /// The context begins to count as an interrupt, or ceases to.
+    /// Disables softirqs, which is an interrupt context, or enables them.
     Softirqs,
     /// `with(|section| ..`
     With,
     /// `join(|section| ..`
     Join,
-    /// `paused(|| ..`, or that of a section.
+    /// `paused(|| ..`, or `section.paused(|| ..`
     Paused(Hand),
     /// The innermost closure returns.
     Close,
@@ -60,11 +63,11 @@ enum Op {
     CheckIdle,
 }
 
-/// A closure that has not returned.
+/// A closure that has not returned yet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Scope {
     Section,
-    /// A section that may have joined the one that was open.
+    /// A section that joins, if it can.
     Join,
     Paused(Hand),
 }
@@ -75,7 +78,7 @@ impl Scope {
     }
 }
 
-/// The scopes of an order, and whether there is a guard of the handle.
+/// The open scopes of an order, and whether the handle has a guard.
 #[derive(Clone, Default)]
 struct Shape {
     scopes: Vec<Scope>,
@@ -99,16 +102,16 @@ impl Shape {
         shape
     }
 
-    /// What the borrow checker accepts next.
+    /// Returns the steps that the borrow checker accepts next.
     fn legal(&self) -> Vec<Op> {
-        // Joins at the full depth would make twice as many states.
+        // Joins at the full depth would double the number of states.
         let joins = usize::from(self.scopes.contains(&Scope::Join));
         let has_room = self.scopes.len() + joins < *DEPTH;
         let mut ops = vec![Op::Softirqs];
         let sections = self.scopes.iter().filter(|it| it.is_section()).count();
         let guard = self.guard.then_some(Hand::Guard);
         let hands = (0..sections).map(Hand::Section).chain(guard);
-        // While a section is paused it is borrowed.
+        // Its pause borrows a section.
         let mut free: Vec<Hand> = hands
             .filter(|it| !self.scopes.contains(&Scope::Paused(*it)))
             .collect();
@@ -142,28 +145,27 @@ impl Shape {
 }
 
 std::thread_local! {
-    /// Whether the context counts as an interrupt.
+    /// Whether this is an interrupt context.
     static SOFTIRQS_DISABLED: Cell<bool> = const { Cell::new(false) };
-    /// How often the mode has begun and not ended, as the hooks tell it.
+    /// The calls of the hook `mode_begins`, minus those of `mode_ends`.
     static MODE: Cell<i32> = const { Cell::new(0) };
-    /// What each open closure's enter or pause did; `None` if it has joined a section.
+    /// The kind of enter or pause of each open closure, or `None` for a closure that has joined.
     static KINDS: RefCell<Vec<Option<Kind>>> = const { RefCell::new(Vec::new()) };
     /// The kind of the last enter or pause.
     static LAST: Cell<Option<Kind>> = const { Cell::new(None) };
-    /// What is broken.
+    /// The first promise that was broken.
     static BROKEN: RefCell<Option<String>> = const { RefCell::new(None) };
-    /// The protocol that is searched.
+    /// The variant of the protocol that the search runs.
     static VARIANT: Cell<Variant> = const { Cell::new(Variant::Sound) };
-    /// Whether the end of the pause sets ACTIVE, in `PauseClearsActive`.
+    /// Whether the end of the pause must set ACTIVE, in `PauseClearsActive`.
     static RESUMES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The backend `B`, whose context and hooks the search knows, with the bits as the variant keeps
-/// them.
+/// The backend `B` with a context and hooks of the search, and with the bits of the variant.
 struct Searched<B>(PhantomData<B>);
 
-// SAFETY: everything is `B`'s; the interrupt test is true in more contexts; the hooks touch no
-// bits. A flawed variant is what the search is to find.
+// SAFETY: the machine and the bits are from `B`. The interrupt test is true in more contexts, and
+// the hooks do not change the bits. The search must find the flaws of the other variants.
 unsafe impl<B: Backend> Backend for Searched<B> {
     type Storage = Kept<B::Storage>;
     type Machine = Wrapped<Self>;
@@ -187,7 +189,7 @@ unsafe impl<B: Backend> Backend for Searched<B> {
     }
 }
 
-// SAFETY: the machine is `B`'s.
+// SAFETY: the machine is from `B`.
 unsafe impl<B: Backend> Wrapper for Searched<B> {
     type Inner = B;
 
@@ -199,32 +201,33 @@ unsafe impl<B: Backend> Wrapper for Searched<B> {
     }
 }
 
-/// A way in which the protocol could be wrong, as changes of the bits.
+/// A variant of the protocol. All except `Sound` change the bits in a wrong way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Variant {
-    /// The crate as it is.
+    /// The crate without a change.
     Sound,
     /// A pause clears ACTIVE, and its end sets it again.
     PauseClearsActive,
     /// The end of the mode ends a pause too.
     EndEndsPause,
-    /// Nothing says that the handle began the mode.
+    /// OWNED does not record that the handle began the mode.
     NotOwned,
-    /// A store looks at ACTIVE alone.
+    /// A store is deferred if ACTIVE is set, also while PAUSED is set.
     DefersWhilePaused,
-    /// PENDING is forgotten when the mode is paused: its pair is left to the end of the pause.
+    /// A pause does not emit the pair, and leaves it to the end of the pause.
     PauseForgetsPending,
 }
 
-/// The bits of the storage `S`, changed as the variant says.
+/// The storage `S`, with the changes of the variant.
 #[derive(Clone, Copy, PartialEq)]
 struct Kept<S>(S);
 
 impl<S: Storage> Kept<S> {
-    /// Sets and clears, whatever the protocol has seen: a variant may have changed more.
+    /// Reads the bits, and sets and clears some. A variant may have changed more than the protocol
+    /// has seen.
     fn change(self, set: Bits, clear: Bits) {
         let seen = self.0.load();
-        // SAFETY: the protocol's own change, or the variant's, which the search judges.
+        // SAFETY: this is a change of the protocol, or a flaw that the search must find.
         unsafe { self.0.set(seen, set) };
         let seen = self.0.load();
         // SAFETY: as above.
@@ -277,7 +280,7 @@ impl<S: Storage> Storage for Kept<S> {
     }
 }
 
-/// What the future of an order depends on.
+/// The state that decides the future of an order.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct State {
     bits: [bool; 4],
@@ -288,22 +291,22 @@ struct State {
     guard: bool,
 }
 
-/// What a closure does, given its section.
+/// The body of a closure. It receives the section of the closure, if there is one.
 type Inside<'i, B> = dyn FnMut(Option<*mut LazyMmu<'static, Dynamic, B>>) + 'i;
 
-/// An order that is being run.
+/// An order while it runs.
 struct Run<'o, B: Backend> {
     ops: &'o [Op],
-    /// How many have been run.
+    /// The number of steps that have begun.
     at: usize,
     handle: *mut Task<B>,
-    /// The handle's guard. It lives outside all scopes, so it may outlive any of them.
+    /// The guard of the handle. It lives outside the scopes, so it may outlive any of them.
     guard: Option<LazyMmu<'static, Outer, B>>,
-    /// The closures' sections.
+    /// The sections of the open closures.
     sections: Vec<*mut LazyMmu<'static, Dynamic, B>>,
     slot: &'o AtomicU64,
     shape: Shape,
-    /// The state after the last step, before the scopes are left.
+    /// The state after the last step, before the run leaves its scopes.
     end: Option<State>,
 }
 
@@ -314,7 +317,7 @@ fn fails(promise: &str) {
 }
 
 impl<B: Backend> Run<'_, B> {
-    /// A section that has joined nothing is as any other.
+    /// Returns the scopes. A section of `join` that has not joined counts as any other section.
     fn scopes(&self) -> Vec<(Scope, Option<Kind>)> {
         KINDS.with_borrow(|kinds| {
             self.shape
@@ -330,27 +333,27 @@ impl<B: Backend> Run<'_, B> {
         })
     }
 
-    /// The promises that hold after every step.
+    /// Checks the promises that hold after every step.
     fn check(&mut self) {
         let bits = bits::<B>();
         let settled = is_settled(self.slot);
         let scopes = self.scopes();
         let began = |it: &(Scope, Option<Kind>)| *it == (Scope::Section, Some(Kind::Outermost));
         if !settled && !bits.contains(Bits::PENDING) {
-            fails("a store has no pair, and nothing is pending");
+            fails("a store does not have its pair, and PENDING is not set");
         }
         if bits.contains(Bits::PENDING) && !bits.contains(Bits::ACTIVE) {
-            fails("something is pending outside the mode");
+            fails("a pair is pending outside the mode");
         }
         if bits.contains(Bits::ACTIVE) && !bits.contains(Bits::OWNED) && !scopes.iter().any(began) {
-            fails("the mode is on, and nobody ends it");
+            fails("the mode is on, but a section or handle that ends it does not exist");
         }
         if scopes
             .iter()
             .any(|it| !it.0.is_section() && it.1 != Some(Kind::Inert))
             && (bits.defers() || !settled)
         {
-            fails("inside a pause a store is not immediate");
+            fails("a store inside a pause is not immediate");
         }
         if MODE.get() != i32::from(bits.defers()) {
             fails("the hooks are not balanced");
@@ -360,7 +363,7 @@ impl<B: Backend> Run<'_, B> {
             && !bits.contains(Bits::OWNED)
             && bits != Bits::EMPTY
         {
-            fails("nothing is open, and bits are set");
+            fails("bits are set, but a scope is not open");
         }
         if self.at == self.ops.len() && self.end.is_none() {
             self.end = Some(State {
@@ -375,21 +378,20 @@ impl<B: Backend> Run<'_, B> {
         }
     }
 
-    /// What a section changes.
+    /// Returns the parts of the state that a section changes.
     fn now(&self) -> (Bits, bool, i32) {
         (bits::<B>(), is_settled(self.slot), MODE.get())
     }
 
-    /// Checks that a flush, or a leave, of a section that was entered as `kind` has left no store
-    /// without its pair.
+    /// Checks that all stores have their pair, after a flush or leave of a section of this kind.
     fn check_flushed(&self, kind: Kind) {
-        // The token decides; an inert one asks the context.
+        // An inert section asks the context. All others decide without it.
         if !is_settled(self.slot) && (kind != Kind::Inert || !SOFTIRQS_DISABLED.get()) {
-            fails("a section was flushed or left, and a store has no pair");
+            fails("a store does not have its pair after a flush or leave");
         }
     }
 
-    /// How the section was entered; what is done without one asks the context.
+    /// Returns the kind of the section. Code without a section acts as an inert section does.
     fn kind_of(&self, hand: Hand) -> Kind {
         match hand {
             Hand::Nothing => Kind::Inert,
@@ -397,14 +399,14 @@ impl<B: Backend> Run<'_, B> {
             Hand::Section(i) => {
                 let scopes = self.scopes();
                 let mut sections = scopes.iter().filter(|it| it.0.is_section());
-                let kind = sections.nth(i).expect("it is open").1;
-                // One that has joined another flushes as a nested one.
+                let kind = sections.nth(i).expect("the section is open").1;
+                // A section that has joined flushes as a nested one does.
                 kind.unwrap_or(Kind::Nested)
             }
         }
     }
 
-    /// Whether a store is deferred.
+    /// Returns whether a store must be deferred.
     fn defers(&self, hand: Hand) -> bool {
         let inert = match hand {
             Hand::Nothing => SOFTIRQS_DISABLED.get(),
@@ -425,7 +427,7 @@ impl<B: Backend> Run<'_, B> {
         }
     }
 
-    /// Runs a closure: `open` calls its argument inside, with the closure's section if it has one.
+    /// Runs a closure. Inside it, `open` calls its argument with the section, if there is one.
     fn open(&mut self, scope: Scope, open: impl FnOnce(&mut Inside<'_, B>)) {
         self.shape.scopes.push(scope);
         let before = self.now();
@@ -435,13 +437,13 @@ impl<B: Backend> Run<'_, B> {
         open(&mut |section| {
             let kind = LAST.take();
             if kind.is_none() != joins {
-                fails("a section joins where it should not, or not where it should");
+                fails("a section joins where it must not, or does not join where it must");
             }
             if joins && self.now() != before {
-                fails("a section that joins another has changed something");
+                fails("the beginning of a section that joins another has changed the state");
             }
             KINDS.with_borrow_mut(|kinds| kinds.push(kind));
-            // It is used as long as its closure runs: then it is taken off the list.
+            // The section is in the list only while its closure runs.
             let open = self.sections.len();
             self.sections.extend(section);
             self.check();
@@ -449,10 +451,10 @@ impl<B: Backend> Run<'_, B> {
             self.sections.truncate(open);
             at_end = self.now();
         });
-        let kind = KINDS.with_borrow_mut(Vec::pop).expect("it was opened");
+        let kind = KINDS.with_borrow_mut(Vec::pop).expect("the scope is open");
         self.shape.scopes.pop();
         if joins && self.now() != at_end {
-            fails("the end of a section that has joined another has changed something");
+            fails("the end of a section that has joined another has changed the state");
         }
         if let (true, Some(kind)) = (scope.is_section(), kind) {
             self.check_flushed(kind);
@@ -467,13 +469,13 @@ impl<B: Backend> Run<'_, B> {
                 match hand {
                     Hand::Nothing if op == Op::Flush(hand) => flush::<B>(),
                     Hand::Nothing => write::<B, _>(slot, KERNEL),
-                    // SAFETY: it is open, and legal orders do not use it while it is paused.
+                    // SAFETY: the section is open, and a legal order does not use it in its pause.
                     Hand::Section(i) => use_section(unsafe { &mut *self.sections[i] }, op, slot),
                     Hand::Guard => use_section(self.guard(), op, slot),
                 }
                 match op {
                     Op::Write(_) if is_settled(slot) == deferred => {
-                        fails("a store is deferred where it should not, or not where it should");
+                        fails("a store is deferred where it must not, or is immediate");
                     }
                     Op::Write(_) | Op::Nest(_, true) => {}
                     _ => self.check_flushed(self.kind_of(hand)),
@@ -494,21 +496,20 @@ impl<B: Backend> Run<'_, B> {
             Op::Paused(hand @ Hand::Section(i)) => {
                 let section = self.sections[i];
                 self.open(Scope::Paused(hand), |inside| {
-                    // SAFETY: it is open, and legal orders do not use it while it is paused.
+                    // SAFETY: the section is open, and a legal order does not use it in its pause.
                     unsafe { &mut *section }.paused(|| inside(None));
                 });
             }
             Op::Paused(Hand::Guard) => {
-                let mut guard = self.guard.take().expect("there is one");
+                let mut guard = self.guard.take().expect("the handle has a guard");
                 self.open(Scope::Paused(Hand::Guard), |inside| {
                     guard.paused(|| inside(None));
                 });
                 self.guard = Some(guard);
             }
-            Op::Close => unreachable!("`scope` returns"),
+            Op::Close => unreachable!("`scope` handles this step"),
             Op::Enter => {
-                // SAFETY: no guard of it lives, as the borrow checker demands of each order in a
-                // program of its own.
+                // SAFETY: a guard of the handle does not live, because the order is legal.
                 self.guard = Some(unsafe { &mut *self.handle }.enter());
                 self.shape.guard = true;
             }
@@ -522,17 +523,17 @@ impl<B: Backend> Run<'_, B> {
                 forget(self.guard.take());
             }
             Op::CheckIdle => {
-                // SAFETY: no guard of it lives.
+                // SAFETY: as for `Enter`.
                 let _ = unsafe { &mut *self.handle }.check_idle();
                 if bits::<B>().contains(Bits::OWNED) {
-                    fails("a forgotten guard was not left");
+                    fails("the section of a forgotten guard was not left");
                 }
             }
         }
     }
 
     fn guard(&mut self) -> &mut LazyMmu<'static, Outer, B> {
-        self.guard.as_mut().expect("there is one")
+        self.guard.as_mut().expect("the handle has a guard")
     }
 }
 
@@ -550,7 +551,8 @@ fn use_section<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, op: Op, slot
     }
 }
 
-/// Runs `ops` from the start, leaves everything, and tells the state after the last of them.
+/// Runs `ops` from the start, and leaves all scopes. Returns the state after the last step, or the
+/// promise that was broken.
 fn run<B: Backend>(ops: &[Op]) -> Result<State, String> {
     switch_to(spawn());
     SOFTIRQS_DISABLED.set(false);
@@ -574,16 +576,16 @@ fn run<B: Backend>(ops: &[Op]) -> Result<State, String> {
     run.scope();
     SOFTIRQS_DISABLED.set(false);
     drop(run.guard.take());
-    let end = run.end.take().expect("the last step was checked");
+    let end = run.end.take().expect("the last step records the state");
     drop(handle);
     if bits::<B>() != Bits::EMPTY || !is_settled(&slot) || MODE.get() != 0 {
-        fails("everything is left, and bits are set or a store has no pair");
+        fails("all scopes have ended, but bits are set or a store does not have its pair");
     }
     take_trace();
     BROKEN.take().map_or(Ok(end), Err)
 }
 
-/// All states, or the shortest order that breaks a promise.
+/// Returns the number of states, or the shortest order that breaks a promise.
 fn search<B: Backend>(variant: Variant) -> Result<usize, String> {
     VARIANT.set(variant);
     let mut seen = HashSet::new();
@@ -620,7 +622,7 @@ fn every_flawed_variant_breaks_a_promise() {
         Variant::DefersWhilePaused,
         Variant::PauseForgetsPending,
     ] {
-        let broken = search::<Searched<Sim>>(variant).expect_err("a promise");
+        let broken = search::<Searched<Sim>>(variant).expect_err("a broken promise");
         println!("{variant:?}: {broken}");
     }
 }

@@ -1,8 +1,8 @@
-//! The list of behaviours, `docs/behaviours.md`, beside the tests that show them.
+//! Compares the list of behaviours, `docs/behaviours.md`, with the tests that show them.
 //!
-//! Each behaviour has an id, and the names of its tests begin with the id: functions, and the cases
-//! in the folders `fail` and `pass`. A line of a kernel's golden output may begin with ids too. The
-//! page cites all of these; `cargo xtask test --bless behaviours` writes the citations.
+//! Each behaviour has an id. The names of its tests begin with this id: the names of functions, and
+//! of the cases in the folders `fail` and `pass`. A line of a kernel's golden output may begin with
+//! ids too. The page cites all of them. `cargo xtask test --bless behaviours` writes the citations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,12 +13,13 @@ use xshell::Shell;
 
 const PAGE: &str = "docs/behaviours.md";
 
-/// A file's path in the workspace, with `/`, and its text.
+/// The path of a file in the workspace, with `/`, and the text of the file.
 type File = (String, String);
 
-/// What shows a behaviour, as the page cites it, by the behaviour's id.
+/// The citations of each behaviour, as they are on the page, by the id of the behaviour.
 type Shown = BTreeMap<String, BTreeSet<String>>;
 
+/// Compares the page with the tests, or writes its citations if the user asks for that.
 pub(crate) fn check(shell: &Shell) -> Result<()> {
     let mut files = Vec::new();
     read(&shell.current_dir(), "", &mut files)?;
@@ -32,15 +33,15 @@ pub(crate) fn check(shell: &Shell) -> Result<()> {
     }
     ensure!(
         shell.read_file(PAGE)? == expected,
-        "the tests are not those that {PAGE} cites; `cargo xtask test --bless behaviours` writes \
-         the citations"
+        "{PAGE} does not cite the present tests: run `cargo xtask test --bless behaviours`, which \
+         writes the citations"
     );
     let citations = shown.values().map(BTreeSet::len).sum::<usize>();
     println!("{} behaviours, {citations} citations", shown.len());
     Ok(())
 }
 
-/// Reads the texts in `folder`, but not what builds and git have put there.
+/// Reads the texts in `folder`, except the folders of builds and of git.
 fn read(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let (name, path) = entry.map(|it| (it.file_name(), it.path()))?;
@@ -63,14 +64,14 @@ fn is_id(word: &str) -> bool {
     )
 }
 
-/// The ids with which `text` begins.
+/// Returns the ids at the beginning of `text`.
 fn ids(text: &str, separator: char) -> impl Iterator<Item = String> {
     text.split(separator)
         .map(str::to_ascii_uppercase)
         .take_while(|it| is_id(it))
 }
 
-/// The words of `text`; a name with underscores is one.
+/// Returns the words of `text`. A name with underscores is one word.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_')
 }
@@ -82,7 +83,7 @@ fn shown(files: &[File]) -> Shown {
             shown.entry(id).or_default().insert(citation.to_owned());
         }
     };
-    // The tests below are of no row.
+    // The tests in this file do not belong to a behaviour.
     for (path, text) in files.iter().filter(|it| it.0 != file!()) {
         let mut parts = path.rsplit('/');
         let [file, folder] = [(); 2].map(|()| parts.next().unwrap_or_default());
@@ -99,18 +100,18 @@ fn shown(files: &[File]) -> Shown {
         }
         for function in text.split("fn ").skip(1) {
             let name = words(function).next().unwrap_or_default();
-            // A test has no parameter, with the attribute or in a macro.
+            // A test has no parameters, whether it is in a macro or has the attribute itself.
             let parameters = function.split_once('(').unwrap_or_default().1;
             if name.contains('_') && parameters.starts_with(')') {
                 cite(&mut ids(name, '_'), &format!("`{name}`"));
             }
         }
-        // Tests that a runner names: `"s01_name::{case}"`.
+        // A runner of tests has their names in a string: `"s01_name::{case}"`.
         let names = text.split('"').filter_map(|it| it.split_once("::"));
         for (name, _) in names {
             cite(&mut ids(name, '_'), &format!("the tests `{name}::`"));
         }
-        // What `cargo xtask` prints of all kernels when it has checked it.
+        // `cargo xtask` prints some results itself, after it has compared all kernels.
         let printed = text.split("println!(").skip(1);
         for line in printed.filter_map(|it| it.split('"').nth(1)) {
             if path.starts_with("xtask/") {
@@ -121,20 +122,20 @@ fn shown(files: &[File]) -> Shown {
     shown
 }
 
-/// The id of a row, `- **S01** ..`.
+/// Returns the id of a paragraph that is a row, `- **S01** ..`.
 fn row(paragraph: &str) -> Option<&str> {
     let id = paragraph.strip_prefix("- **")?.get(..3)?;
     is_id(id).then_some(id)
 }
 
-/// A line for each row that no test shows, and for each id that is in a file, but not on the page.
+/// Returns a line for each row without a test, and for each id in a file that is not on the page.
 fn wrong(page: &str, files: &[File], shown: &Shown) -> Vec<String> {
     let rows: BTreeSet<_> = page.split("\n\n").filter_map(row).collect();
     let unshown = rows.iter().filter(|it| !shown.contains_key(**it));
     let unshown = unshown.map(|it| format!("{PAGE}: no test has a name that begins with {it}"));
     let unknown = files.iter().flat_map(|(path, text)| {
         let words = words(text).chain(words(path));
-        // In small letters in names only: `c99` may be something else.
+        // An id in small letters counts only in a name, because `c99` may mean something else.
         let ids = words.filter(|it| is_id(it) || it.contains('_'));
         let ids: BTreeSet<_> = ids.flat_map(|it| self::ids(it, '_')).collect();
         let unknown = ids.into_iter().filter(|it| !rows.contains(it.as_str()));
@@ -143,7 +144,7 @@ fn wrong(page: &str, files: &[File], shown: &Shown) -> Vec<String> {
     unshown.chain(unknown).collect()
 }
 
-/// The page, each of whose rows ends with what shows it.
+/// Returns the page with the citations at the end of each row.
 fn with_citations(page: &str, shown: &Shown) -> String {
     let cited = page.trim_end().split("\n\n").map(|paragraph| {
         let Some(citations) = row(paragraph).and_then(|row| shown.get(row)) else {
@@ -158,7 +159,7 @@ fn with_citations(page: &str, shown: &Shown) -> String {
     cited.collect::<Vec<_>>().join("\n\n") + "\n"
 }
 
-/// The text in lines of at most 100 columns, as a part of a row.
+/// Returns the text in lines of at most 100 columns, with the indentation of a row.
 fn wrapped(text: &str) -> String {
     let (mut lines, mut column) = (String::new(), 100);
     for word in text.split(' ') {
@@ -176,7 +177,7 @@ fn wrapped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What is wrong with a page of one row beside a file.
+    /// Returns the mistakes of a page with the row S01, in a workspace with one file.
     fn wrong_with(path: &str, text: &str) -> Vec<String> {
         let files = [(path.to_owned(), text.to_owned())];
         wrong("# Page\n\n- **S01** A claim.", &files, &shown(&files))

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: the crate, the same protocol in C, and assembly written by hand, counted
-//! side by side on the emulated CPU. It prints the counts and draws `docs/performance.svg`.
+//! `cargo xtask bench`: counts the instructions and barriers of the crate, of the same protocol in
+//! C, and of assembly by hand, on the emulated CPU. It also draws `docs/performance.svg`.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -10,14 +10,14 @@ use xshell::Shell;
 
 use crate::{qemu, setup};
 
-/// What one form of an operation executed.
+/// The counts of one form of an operation: the crate, C, or assembly by hand.
 #[derive(Clone, Copy)]
 struct Count {
     instructions: u32,
     pairs: u32,
 }
 
-/// A line that the program `comparison` prints.
+/// A line of the output of the program `comparison`.
 struct Line {
     operation: String,
     bits: String,
@@ -33,15 +33,15 @@ impl FromStr for Line {
     fn from_str(line: &str) -> Result<Self> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [operation, bits, numbers @ ..] = &words[..] else {
-            bail!("no line of the comparison: {line}");
+            bail!("not a line of the comparison: {line}");
         };
         let numbers = numbers
             .iter()
             .map(|it| it.parse())
             .collect::<Result<Vec<u32>, _>>()
-            .with_context(|| format!("no line of the comparison: {line}"))?;
+            .with_context(|| format!("not a line of the comparison: {line}"))?;
         let [pages, counts @ ..] = &numbers[..] else {
-            bail!("no line of the comparison: {line}");
+            bail!("not a line of the comparison: {line}");
         };
         let mut counts = counts
             .as_chunks()
@@ -84,7 +84,7 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// A line of the picture: its name, the operation, and which of its forms.
+/// A line of the picture: its name, the operation, the form of the operation, and the colour.
 type Series = (&'static str, &'static str, fn(&Line) -> Count, RGBColor);
 
 const SERIES: [Series; 8] = [
@@ -138,8 +138,8 @@ const SERIES: [Series; 8] = [
     ),
 ];
 
-/// Draws the instructions for each page and the barrier pairs over the number of pages. Both axes
-/// are logarithmic.
+/// Draws the instructions per page and the barrier pairs against the number of pages. Both axes are
+/// logarithmic.
 fn picture(lines: &[Line], file: &Path) -> Result<()> {
     let root = SVGBackend::new(file, (1080, 620)).into_drawing_area();
     root.fill(&WHITE)?;
@@ -164,7 +164,7 @@ fn picture(lines: &[Line], file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Half of the picture.
+/// One half of the picture.
 struct Panel {
     what: &'static str,
     range: std::ops::Range<f64>,

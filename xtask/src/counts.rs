@@ -1,41 +1,41 @@
-//! Numbers in the output of programs.
+//! Finds numbers in the output of programs.
 
 use anyhow::{Context, Result, ensure};
 
-/// The number right before `word` in `line`: 12 in "12 interleavings".
+/// Returns the number immediately before `word` in `line`, for example 12 in "12 interleavings".
 pub(crate) fn before(line: &str, word: &str) -> Result<usize> {
     let (front, _) = line
         .split_once(word)
-        .with_context(|| format!("no `{word}` in `{line}`"))?;
+        .with_context(|| format!("`{line}` does not contain `{word}`"))?;
     let digits = front
         .trim_end()
         .rsplit(|it: char| !it.is_ascii_digit())
         .next();
     digits
         .and_then(|it| it.parse().ok())
-        .with_context(|| format!("no number before `{word}` in `{line}`"))
+        .with_context(|| format!("`{line}` does not have a number before `{word}`"))
 }
 
-/// The sum of the numbers right before `word` in each line that has it; an error if none has.
+/// Returns the sum of the numbers immediately before `word`. At least one line must contain `word`.
 fn sum_before(text: &str, word: &str) -> Result<usize> {
     let lines: Vec<_> = text.lines().filter(|it| it.contains(word)).collect();
-    ensure!(!lines.is_empty(), "no line with `{word}`");
+    ensure!(!lines.is_empty(), "no line contains `{word}`");
     lines.into_iter().map(|line| before(line, word)).sum()
 }
 
-/// A sum for each of the `words`, as "12 interleavings, 3 threads". A sum of 0 is an error: then
-/// nothing ran.
+/// Returns a sum for each of the `words`, as "12 interleavings, 3 threads". A sum of 0 is an error,
+/// because then nothing ran.
 pub(crate) fn figures(text: &str, words: &[&str]) -> Result<String> {
     let mut figures = Vec::new();
     for word in words {
         let sum = sum_before(text, &format!(" {word}"))?;
-        ensure!(sum > 0, "0 {word}");
+        ensure!(sum > 0, "the number of {word} is 0: nothing ran");
         figures.push(format!("{sum} {word}"));
     }
     Ok(figures.join(", "))
 }
 
-/// How many tests passed, in all programs that `cargo test` ran.
+/// Returns how many tests passed, in all programs that `cargo test` ran.
 pub(crate) fn passed_tests(output: &str) -> Result<String> {
     let output = output.replace(" passed;", " tests passed;");
     figures(&output, &["tests passed"])

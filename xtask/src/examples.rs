@@ -1,15 +1,16 @@
-//! The examples make their descriptors by the constructors, and those for the adoption are short.
+//! Tests that the examples make their descriptors with the constructors, and that the recipes and
+//! the first kernel are short.
 //!
-//! A reader copies an example. `Leaf(page | UXN | VALID)` compiles there, but the mapping faults on
-//! a CPU. A constructor cannot make such a leaf, so this module looks for descriptors that an
-//! example wraps itself. The QEMU program `descriptors` shows that the constructors' mappings work.
+//! Readers copy examples. `Leaf(page | UXN | VALID)` compiles in an example, but the mapping faults
+//! on a CPU. A constructor cannot make such a leaf. Therefore this module finds examples that wrap
+//! raw bits. The QEMU program `descriptors` shows that the mappings of the constructors work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-/// The files and folders with examples. In Rust sources the part says which lines are read.
+/// The files and folders with examples. In Rust sources, the part decides which lines are checked.
 const PLACES: [(&str, Part); 10] = [
     ("README.md", Part::Everything),
     ("docs", Part::Everything),
@@ -29,7 +30,7 @@ enum Part {
     DocComments,
 }
 
-/// The tuple structs that wrap 64 bits.
+/// The tuple structures that wrap 64 bits.
 const KINDS: [&str; 6] = [
     "Leaf",
     "UxnLeaf",
@@ -39,7 +40,7 @@ const KINDS: [&str; 6] = [
     "TopLevel",
 ];
 
-/// What an example may not contain, if `line` has it.
+/// Returns the mistake in `line`, if it makes a descriptor from raw bits.
 fn raw_bits(line: &str) -> Option<&'static str> {
     let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
     for (open, _) in line.match_indices('(') {
@@ -48,21 +49,21 @@ fn raw_bits(line: &str) -> Option<&'static str> {
             continue;
         }
         let argument = line[open + 1..].split(')').next().unwrap_or_default();
-        // Bits from elsewhere have a variable's name: `Leaf(old)`, `Leaf(page.0)`.
+        // A variable is allowed, because its bits come from a table: `Leaf(old)`, `Leaf(page.0)`.
         let variable = argument.strip_suffix(".0").unwrap_or(argument);
         let is_variable = variable.starts_with(|it: char| it.is_ascii_lowercase())
             && variable.chars().all(is_name);
         if !is_variable {
-            return Some("wraps bits of its own");
+            return Some("wraps raw bits");
         }
     }
-    // The rows of a table begin and end with the same sign.
+    // The rows of a Markdown table begin and end with `|` too.
     let is_row = line.trim_start_matches(['/', '!', ' ']).starts_with('|');
     let joins = ["| VALID", "VALID |"].iter().any(|it| line.contains(it));
     (joins && !is_row).then_some("sets VALID itself")
 }
 
-/// What is wrong in `text`, the content of `file`: a line for each place.
+/// Returns a message for each mistake in `text`, the content of `file`.
 fn mistakes(file: &Path, text: &str, part: Part) -> Vec<String> {
     text.lines()
         .enumerate()
@@ -83,7 +84,7 @@ fn mistakes(file: &Path, text: &str, part: Part) -> Vec<String> {
         .collect()
 }
 
-/// The files in `path`, and in the folders in it; or `path` itself.
+/// Returns the files in the folder `path` and in its folders, or `path` itself if it is a file.
 fn files(path: &Path) -> Result<Vec<PathBuf>> {
     if path.is_file() {
         return Ok(vec![path.to_path_buf()]);
@@ -114,12 +115,12 @@ fn examples_make_descriptors_by_the_constructors() -> Result<()> {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     assert!(
         made >= 30,
-        "only {made} pages in all examples: are they read?"
+        "the examples call `::page(` only {made} times: a place with examples is missing"
     );
     Ok(())
 }
 
-/// A reader searches the README for the error that the linker prints.
+/// A user searches the README for the error message of the linker.
 #[test]
 fn the_readme_quotes_the_symbol_of_the_link_errors() -> Result<()> {
     let readme = fs::read_to_string(crate::workspace()?.join("README.md"))?;
@@ -130,14 +131,14 @@ fn the_readme_quotes_the_symbol_of_the_link_errors() -> Result<()> {
     Ok(())
 }
 
-/// The name of each constant of 64 bits in `text`, a source.
+/// Returns the names of the public constants of type `u64` in the source `text`.
 fn constants(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .filter_map(|line| line.strip_prefix("pub const ")?.split_once(": u64 ="))
         .map(|(name, _)| name)
 }
 
-/// A bit or a set that no program maps may not mean what its documentation says.
+/// The documentation of an attribute may be wrong if no program maps a page with it.
 #[test]
 fn every_named_attribute_is_mapped_on_the_emulated_cpu() -> Result<()> {
     let workspace = crate::workspace()?;
@@ -151,48 +152,49 @@ fn every_named_attribute_is_mapped_on_the_emulated_cpu() -> Result<()> {
         words.extend(text.split(|it| !is_name(it)).map(String::from));
     }
     let text = fs::read_to_string(attributes)?;
-    assert!(constants(&text).count() >= 20, "the constants are read");
+    assert!(constants(&text).count() >= 20, "constants are missing");
     for name in constants(&text) {
-        // The first is the import.
+        // The first use is the import.
         let uses = words.iter().filter(|it| *it == name).count();
-        assert!(uses >= 2, "neither {programs:?} uses {name}");
+        assert!(uses >= 2, "{programs:?} do not use {name}");
     }
     Ok(())
 }
 
-/// The lines of a recipe that a kernel has for this crate alone.
+/// Returns the lines of a recipe that a kernel adds only for this crate.
 ///
 /// # Errors
 ///
-/// If the marks do not come in pairs, or an `unsafe` stands there that a recipe does not need: it
-/// needs those of the backend's implementation, and of the task's handle.
+/// - If the marks are not in pairs.
+/// - If there is an `unsafe` that a recipe does not need. A recipe needs `unsafe` only for the
+///   implementation of the backend and for the task handle.
 fn lines_for_the_crate(text: &str) -> Result<Vec<&str>> {
     let (mut lines, mut inside) = (Vec::new(), false);
     for line in text.lines().map(str::trim) {
         match line {
             "// lazy-mmu: begin" | "// lazy-mmu: end" => {
                 let begins = line.ends_with("begin");
-                ensure!(inside != begins, "a second `{line}`");
+                ensure!(inside != begins, "`{line}` appears twice in a row");
                 inside = begins;
             }
             _ if inside && !line.is_empty() => lines.push(line),
             _ => {}
         }
     }
-    ensure!(!inside, "no `// lazy-mmu: end`");
+    ensure!(!inside, "`// lazy-mmu: end` is missing");
     for line in &lines {
         let is_comment = line.starts_with("//");
         let is_needed = line.contains("unsafe impl aarch64::Kernel for")
             || line.contains("unsafe { Handle::<Mmu>::current() }");
         ensure!(
             is_comment || is_needed || !line.contains("unsafe"),
-            "`{line}` is neither the backend nor the task's handle"
+            "`{line}` has an `unsafe`, but is neither the backend nor the task handle"
         );
     }
     Ok(lines)
 }
 
-/// `docs/adopting.md` says how many they are.
+/// `docs/adopting.md` has the number of lines of each recipe.
 #[test]
 fn k12_a_recipe_has_at_most_40_lines_for_the_crate() -> Result<()> {
     let workspace = crate::workspace()?;
@@ -203,11 +205,11 @@ fn k12_a_recipe_has_at_most_40_lines_for_the_crate() -> Result<()> {
         let recipe = file.file_stem().unwrap_or_default().display();
         let text = fs::read_to_string(&file)?;
         let lines = lines_for_the_crate(&text).with_context(|| recipe.to_string())?;
-        assert!(lines.len() >= 15, "{recipe}: the marks are missing");
+        assert!(lines.len() >= 15, "{recipe}: marks are missing");
         assert!(lines.len() <= 40, "{recipe}: {} lines", lines.len());
-        // C12: what a context switch owes.
+        // C12: a context switch executes both barriers.
         for barrier in ["barrier::dsb(barrier::ISH);", "barrier::isb(barrier::SY);"] {
-            assert!(lines.contains(&barrier), "{recipe}: no `{barrier}`");
+            assert!(lines.contains(&barrier), "{recipe}: {barrier} is missing");
         }
         let row = adopting
             .lines()
@@ -215,7 +217,7 @@ fn k12_a_recipe_has_at_most_40_lines_for_the_crate() -> Result<()> {
             .with_context(|| format!("docs/adopting.md does not mention {recipe}"))?;
         assert!(
             row.ends_with(&format!("| {} |", lines.len())),
-            "docs/adopting.md: {recipe} has {} lines: {row}",
+            "{recipe} has {} lines, but docs/adopting.md says: {row}",
             lines.len()
         );
     }
@@ -274,7 +276,7 @@ fn an_example_of_raw_bits_is_found() {
     let found = |part| mistakes(Path::new("a.rs"), text, part);
     assert_eq!(found(Part::Everything).len(), 2);
     let [mistake] = &found(Part::DocComments)[..] else {
-        panic!("the second line is a doc comment")
+        panic!("exactly the second line is a doc comment with raw bits")
     };
     assert!(mistake.starts_with("a.rs:2: "), "{mistake}");
 }

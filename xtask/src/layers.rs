@@ -1,8 +1,8 @@
-//! The layers of the library crates: imports go one way, between the folders and between the files.
+//! Checks the layers of the library crates: imports between folders and files go in one direction.
 //!
-//! A layer is a folder of `src`. It imports from itself and from the layers below it only; and no
-//! two files import each other, directly or by way of others. Tests, documentation, and the files
-//! that only re-export (`lib.rs`, each `mod.rs`) do not count.
+//! A layer is a folder of `src`. It imports only from itself and from the layers below it. The
+//! imports of files do not form a circle. The check ignores tests, documentation, and the files
+//! that only re-export (`lib.rs`, each `mod.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Item, UseTree};
 use xshell::Shell;
 
-/// The layers of `lazy-mmu`, each with those that it may import from.
+/// The layers of `lazy-mmu`. The second part of an entry lists the layers below the first.
 const LAYERS: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("section", &["protocol"]),
@@ -20,15 +20,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("backend", &["protocol", "section", "aarch64"]),
 ];
 
-/// The files of a crate by module path (`section::guard`), and what each imports.
+/// The imports of each file of a crate. A file has the name of its module path: `section::guard`.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
+/// Checks both library crates.
 pub(crate) fn check(shell: &Shell) -> Result<()> {
     for package in ["lazy-mmu", "lazy-mmu-macros"] {
         let imports = imports(shell, &Path::new(package).join("src"))?;
         one_way(&imports).with_context(|| format!("the layers of {package}"))?;
         println!(
-            "{package}: {} files, {} imports, all one way",
+            "{package}: {} files, {} imports, all in one direction",
             imports.len(),
             imports.values().map(BTreeSet::len).sum::<usize>()
         );
@@ -36,7 +37,7 @@ pub(crate) fn check(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// That each import goes down, and none comes back.
+/// Checks that each import goes to the same layer or down, and that files do not form a circle.
 fn one_way(imports: &Imports) -> Result<()> {
     for (file, used) in imports {
         let layer = layer(file);
@@ -47,7 +48,7 @@ fn one_way(imports: &Imports) -> Result<()> {
             let other = self::layer(used);
             ensure!(
                 other == layer || below.contains(&other),
-                "{file} imports {used}, but the layer {layer} may import from {below:?} only"
+                "{file} imports {used}, but the layer {layer} may import only from {below:?}"
             );
         }
     }
@@ -58,7 +59,8 @@ fn one_way(imports: &Imports) -> Result<()> {
     Ok(())
 }
 
-/// Fails if `file` imports itself by way of others; `way` is how it was reached.
+/// Checks that `file` does not import itself through other files. `way` has the files on the path
+/// to it.
 fn follow<'a>(
     imports: &'a Imports,
     file: &'a str,
@@ -67,7 +69,7 @@ fn follow<'a>(
 ) -> Result<()> {
     if let Some(start) = way.iter().position(|it| *it == file) {
         bail!(
-            "a circle of imports: {} -> {file}",
+            "the imports form a circle: {} -> {file}",
             way[start..].join(" -> ")
         );
     }
@@ -91,7 +93,7 @@ fn imports(shell: &Shell, src: &Path) -> Result<Imports> {
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         for entry in shell.read_dir(src.join(&folder))? {
-            let name = entry.file_name().context("a name")?;
+            let name = entry.file_name().context("a path without a file name")?;
             let path = folder.join(name);
             if entry.is_dir() {
                 folders.push(path);
@@ -115,7 +117,7 @@ fn imports(shell: &Shell, src: &Path) -> Result<Imports> {
         paths.visit_file(&syn::parse_file(text).with_context(|| module.join("::"))?);
         let used = paths.0.iter().filter_map(|path| {
             let absolute = absolute(parent, module, path)?;
-            // The longest beginning that is a file.
+            // A path belongs to the file with the longest matching module path.
             (1..=absolute.len())
                 .rev()
                 .map(|end| &absolute[..end])
@@ -128,14 +130,14 @@ fn imports(shell: &Shell, src: &Path) -> Result<Imports> {
     Ok(imports)
 }
 
-/// The path from the crate's root; `None` if it leads out of the crate.
+/// Returns the path from the root of the crate, or `None` if the path leads out of the crate.
 fn absolute(parent: &[String], module: &[String], path: &[String]) -> Option<Vec<String>> {
     match path.first()?.as_str() {
         "crate" => Some(path[1..].to_vec()),
         "self" => Some([module, &path[1..]].concat()),
         "super" => {
             let up = path.iter().take_while(|it| *it == "super").count();
-            // The first `super` leads from the file to its folder.
+            // The first `super` leads from a file to the folder of the file.
             let start = &parent[..(parent.len() + 1).checked_sub(up)?];
             Some([start, &path[up..]].concat())
         }
@@ -143,7 +145,7 @@ fn absolute(parent: &[String], module: &[String], path: &[String]) -> Option<Vec
     }
 }
 
-/// All paths of a file, those of imports too.
+/// Collects all paths in a file, in imports and in code.
 #[derive(Default)]
 struct Paths(Vec<Vec<String>>);
 
@@ -189,7 +191,7 @@ impl<'ast> Visit<'ast> for Paths {
     }
 }
 
-/// `#[cfg(test)]`, `#[cfg(doc)]`.
+/// Returns whether `attribute` is `#[cfg(test)]` or `#[cfg(doc)]`.
 fn is_for_tests_or_documentation(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg")
         && attribute
@@ -220,7 +222,7 @@ mod tests {
         ]);
         assert!(one_way(&down).is_ok());
         let up = imports(&[("protocol::bits", &["aarch64::tlb"])]);
-        let error = one_way(&up).expect_err("it goes up").to_string();
+        let error = one_way(&up).expect_err("an import up").to_string();
         assert!(
             error.contains("protocol::bits imports aarch64::tlb"),
             "{error}"
@@ -230,9 +232,9 @@ mod tests {
             ("section::store", &["section::proof"]),
             ("section::proof", &["section::guard"]),
         ]);
-        let error = one_way(&circle).expect_err("it is a circle").to_string();
+        let error = one_way(&circle).expect_err("a circle").to_string();
         assert!(
-            error.starts_with("a circle of imports: section::"),
+            error.starts_with("the imports form a circle: section::"),
             "{error}"
         );
     }
@@ -262,7 +264,7 @@ mod tests {
         let file = "use crate::a; #[cfg(test)] mod tests { use crate::b; } \
                     #[cfg(doc)] use crate::c; fn f() { crate::d::g() }";
         let mut paths = Paths::default();
-        paths.visit_file(&syn::parse_file(file).expect("it is a file"));
+        paths.visit_file(&syn::parse_file(file).expect("a valid file"));
         let found: Vec<_> = paths.0.iter().map(|it| it.join("::")).collect();
         assert_eq!(found, ["crate::a", "crate::d::g"]);
     }

@@ -1,8 +1,8 @@
-//! `cargo xtask litmus`: the tests in `litmus/`, which state what the barriers mean.
+//! `cargo xtask litmus`: checks the litmus tests in `litmus/`, which state what the barriers mean.
 //!
-//! The model checker herd7 judges them where it is installed. Everywhere the command checks that each
-//! test states its verdict. It also checks that the kernels in QEMU executed the barriers of each
-//! test with the verdict `Never`.
+//! The model checker herd7 computes their verdicts, if it is installed. Two checks do not need it:
+//! each test states its verdict, and the kernels in QEMU executed the barriers of each test with
+//! the verdict `Never`.
 
 mod file;
 mod herd;
@@ -16,12 +16,12 @@ use xshell::Shell;
 use file::{Test, Trace, Verdict};
 use herd::Herd;
 
-/// The folder of the tests, below the workspace's.
+/// The folder of the litmus tests in the workspace.
 const FOLDER: &str = "litmus";
-/// The folder of what the kernels printed.
+/// The folder of the recorded outputs of the kernels.
 const RECORDED: &str = "examples/qemu";
 
-/// The command: herd7 is what it is for.
+/// Runs the command, which fails if herd7 is not installed.
 pub(crate) fn run(shell: &Shell) -> Result<()> {
     let tests = checked(shell)?;
     let Some(herd) = Herd::find(shell) else {
@@ -42,22 +42,23 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// The part of `cargo xtask test`: the files, and herd7 where it is installed.
+/// Runs the litmus tests as a part of `cargo xtask test`, which uses herd7 only if it is installed.
 pub(crate) fn check(shell: &Shell) -> Result<()> {
     let tests = checked(shell)?;
     match Herd::find(shell) {
         Some(herd) => println!("{}", herd.judge(shell, &tests)?),
         None => println!(
-            "herd7 is not installed: the verdicts were not computed again (`cargo xtask litmus` says how to get it)"
+            "herd7 did not check the verdicts, because it is not installed (`cargo xtask litmus` \
+             says how to install it)"
         ),
     }
     Ok(())
 }
 
-/// All tests, by name, after what is checked without herd7.
+/// Returns all tests, sorted by name, after the checks that do not need herd7.
 fn checked(shell: &Shell) -> Result<Vec<Test>> {
     let tests = read(shell)?;
-    ensure!(!tests.is_empty(), "{FOLDER} has no litmus tests");
+    ensure!(!tests.is_empty(), "{FOLDER} does not contain a litmus test");
     for test in &tests {
         trace(shell, test).with_context(|| test.path())?;
     }
@@ -65,8 +66,8 @@ fn checked(shell: &Shell) -> Result<Vec<Test>> {
     let never = tests.iter().filter(never).count();
     let untraced = tests.iter().filter(|it| it.untraced).count();
     println!(
-        "{} litmus tests, {} with the verdict Sometimes and {never} with Never: the barriers of {} \
-         stand in the recorded outputs, and {untraced} say why theirs do not",
+        "{} litmus tests: {} have the verdict Sometimes, {never} have the verdict Never. Recorded \
+         outputs show the barriers of {} with Never, and the other {untraced} say why not",
         tests.len(),
         tests.len() - never,
         never - untraced,
@@ -82,15 +83,15 @@ fn read(shell: &Shell) -> Result<Vec<Test>> {
             continue;
         }
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("{} cannot be read", path.display()))?;
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         tests.push(Test::parse(&stem, &text).with_context(|| format!("{FOLDER}/{stem}.litmus"))?);
     }
     tests.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(tests)
 }
 
-/// The barriers of the test are in the recorded outputs that it names.
+/// Checks that the recorded outputs that `test` names show the barriers of the test.
 fn trace(shell: &Shell, test: &Test) -> Result<()> {
     if test.verdict == Verdict::Sometimes || test.untraced {
         return Ok(());
@@ -100,7 +101,7 @@ fn trace(shell: &Shell, test: &Test) -> Result<()> {
         if let Some(Trace { file, citation }) = trace {
             let recorded = shell
                 .read_file(format!("{RECORDED}/{file}"))
-                .with_context(|| format!("`Trace:` names no recorded output in {RECORDED}"))?;
+                .with_context(|| format!("`Trace:` must name a recorded output in {RECORDED}"))?;
             let steps =
                 order::find(&recorded, citation).with_context(|| format!("{RECORDED}/{file}"))?;
             *shown = Some(steps);

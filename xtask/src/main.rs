@@ -1,8 +1,4 @@
-//! The project's own commands.
-//!
-//! `cargo xtask test` runs every test, and installs what it needs for that; `cargo xtask qemu` runs the kernels;
-//! `cargo xtask litmus` asks the model checker what the barriers mean; `cargo xtask verify` runs the long forms; `cargo xtask
-//! mutants` tests the tests; `cargo xtask bench` measures.
+//! The commands of this project, `cargo xtask ..`. `cargo xtask --help` lists them.
 
 mod asm;
 mod behaviours;
@@ -39,17 +35,18 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run every test, on the host and on the emulated CPU; add what is missing (rustup components, QEMU)
+    /// Run every test, on the host and on the emulated CPU; install missing tools
     Test(test::Args),
-    /// Build the kernels, run them in QEMU, and compare their counts with the hosted machine's
+    /// Run the kernels in QEMU, and compare their counts with those of the simulated machine
     Qemu(qemu::Args),
-    /// Run the long forms of the tests: more programs, more interrupts, more sections
+    /// Run the tests in their long forms: more programs, interrupts and sections
     Verify(verify::Args),
-    /// Let herd7, which must be installed, judge the litmus tests, and compare its verdicts with theirs
+    /// Judge the litmus tests with herd7, which must be installed, and compare the verdicts
     Litmus,
-    /// Change the library one place at a time: a test must fail, or `xtask/mutants.txt` says why none can (an hour)
+    /// Change the library in one place at a time: a test must fail, or `xtask/mutants.txt` must
+    /// have the reason (takes an hour)
     Mutants(mutants::Args),
-    /// Count the crate beside C and hand-written assembly, and draw docs/performance.svg
+    /// Count the instructions of the crate, of C and of assembly; draw docs/performance.svg
     Bench,
 }
 
@@ -57,7 +54,7 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The causes, without a backtrace: they say what to do.
+            // The causes say what to do, and a backtrace would hide them.
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
@@ -84,10 +81,10 @@ fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// The workspace's folder.
+/// Returns the folder of the workspace.
 fn workspace() -> Result<PathBuf> {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .map(Path::to_path_buf)
-        .context("xtask lies in the workspace")
+        .context("the package xtask is not in a workspace")
 }

@@ -1,7 +1,8 @@
-//! `cargo xtask mutants`: whether the tests see it when the source is wrong.
+//! `cargo xtask mutants`: checks that the tests fail if the source is wrong.
 //!
-//! cargo-mutants changes one place at a time and runs the tests, which must fail. What no test sees stands in
-//! `mutants.txt`, with the reason; what is found must be that list, no more and no less.
+//! A *mutant* is the source with a change in one place. cargo-mutants makes the mutants and runs
+//! the tests on each. `mutants.txt` lists the mutants that tests cannot catch, with the reasons.
+//! The result must be exactly this list.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,30 +19,31 @@ use crate::setup;
 /// The packages that have mutants.
 const PACKAGES: [&str; 2] = ["lazy-mmu", "lazy-mmu-macros"];
 
-/// The list of those that no test sees.
+/// The list of the mutants that tests do not catch.
 const LIST: &str = "xtask/mutants.txt";
 
-/// A test command, for the mutants of a package that the commands before it have not caught.
+/// A test command for the mutants of a package. It runs on those that earlier stages did not catch.
 struct Stage {
     name: &'static str,
     package: &'static str,
-    /// The files whose mutants it is for; none: all.
+    /// The files whose mutants the stage tests. An empty list means all files.
     files: &'static [&'static str],
-    /// Arguments of cargo-mutants; those behind `-C` are `cargo test`'s. Where another package has the tests, it is named
-    /// there: `--test-package` does not hold for the unmutated run.
+    /// Arguments of cargo-mutants. `-C` marks those for `cargo test`. Another package with the
+    /// tests is among them, because the run without a mutant ignores `--test-package`.
     arguments: &'static [&'static str],
     environment: &'static [(&'static str, &'static str)],
 }
 
-/// Tests this small are built in less time without optimization than they gain by it.
+/// Switches optimization off, because it takes longer than it saves for small tests.
 const NOT_OPTIMIZED: &[(&str, &str)] = &[
     ("CARGO_PROFILE_TEST_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_TEST_DEBUG", "0"),
 ];
 
-/// In this order: the quick ones first, as each is for what the ones before it have left.
+/// The stages in their order. Quick stages are first, because a later stage tests fewer mutants.
 const STAGES: [Stage; 4] = [
-    // All but the model, which needs half a minute: what it would find is to be a row's test.
+    // Without the test `model`, because it takes half a minute. A mutant that only the model
+    // catches needs a test in the rows.
     Stage {
         name: "the rows on the host",
         package: "lazy-mmu",
@@ -49,7 +51,7 @@ const STAGES: [Stage; 4] = [
         arguments: &["-C=--lib", "-C=--test=rows", "-C=--test=global_*"],
         environment: NOT_OPTIMIZED,
     },
-    // What a host does not execute.
+    // For the code that a host does not execute.
     Stage {
         name: "the kernels in QEMU",
         package: "lazy-mmu",
@@ -73,7 +75,7 @@ const STAGES: [Stage; 4] = [
         arguments: &["-C=--lib"],
         environment: &[],
     },
-    // The door to it, which the tests of the function go round.
+    // For the entry point of the macro, which the stage above does not call.
     Stage {
         name: "the attribute in the compiler",
         package: "lazy-mmu-macros",
@@ -83,12 +85,12 @@ const STAGES: [Stage; 4] = [
     },
 ];
 
-/// What became of a mutant.
+/// The result of the tests with a mutant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     /// A test failed.
     Caught,
-    /// It does not compile.
+    /// The mutant does not compile.
     Unviable,
     /// The tests did not end.
     Hangs,
@@ -96,18 +98,19 @@ enum Outcome {
     Survives,
 }
 
-/// A mutant, as the list has it, and what became of it.
+/// A mutant: its entry in the list, and the result of the tests.
 struct Mutant {
     entry: String,
     outcome: Outcome,
 }
 
 impl Mutant {
-    /// Its entry, if it must stand in the list.
+    /// Returns the entry of the mutant, if it must be in the list.
     fn into_listed(self, listed: &[String]) -> Option<String> {
         match self.outcome {
             Outcome::Hangs | Outcome::Survives => Some(self.entry),
-            // A loop that does not end may use up the memory before the time, and be killed: then a test has failed.
+            // A loop that does not end may use up the memory before the time. The system then kills
+            // the test, which counts as a failure.
             Outcome::Caught => Some(self.entry + HANGS).filter(|it| listed.contains(it)),
             Outcome::Unviable => None,
         }
@@ -116,12 +119,12 @@ impl Mutant {
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// Only the mutants of this package
+    /// Test only the mutants of this package
     #[arg(long, value_parser = PACKAGES)]
     package: Option<String>,
 }
 
-/// Runs all of it; returns a line of figures.
+/// Runs all stages. Returns a line of figures.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<String> {
     let of_package = |it: &str| args.package.as_deref().is_none_or(|package| package == it);
     let mut listed = read_list(&fs::read_to_string(shell.current_dir().join(LIST))?)?;
@@ -137,7 +140,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<String> {
             println!("\n==> mutants of {package}: {}", stage.name);
             mutants.extend(run_stage(shell, stage, number == 0)?);
         }
-        ensure!(mutants.len() > before, "{package} has no mutants");
+        ensure!(mutants.len() > before, "{package} has zero mutants");
     }
 
     let count = |outcome| mutants.values().filter(|it| it.outcome == outcome).count();
@@ -155,11 +158,11 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<String> {
         .into_values()
         .filter_map(|it| it.into_listed(&listed));
     compare(found.collect(), listed)?;
-    println!("each that survives or does not end is listed with its reason, in {LIST}");
+    println!("{LIST} lists each mutant that survives or does not end, with the reason");
     Ok(figures)
 }
 
-/// Runs cargo-mutants once; returns the mutants that it tested, by their names.
+/// Runs cargo-mutants once. Returns the mutants that it tested, by name.
 fn run_stage(shell: &Shell, stage: &Stage, first: bool) -> Result<BTreeMap<String, Mutant>> {
     let output = shell
         .current_dir()
@@ -169,21 +172,22 @@ fn run_stage(shell: &Shell, stage: &Stage, first: bool) -> Result<BTreeMap<Strin
         shell.remove_path(&output)?;
     }
     shell.create_dir(&output)?;
-    // Not through `Shell`: some of its exit codes are no failures.
+    // `Shell` would treat each exit code except 0 as a failure.
     let status = Command::new("cargo")
         .current_dir(shell.current_dir())
         .args(["mutants", "--colors=never", "--iterate", "-C=--locked"])
         .arg(format!("--package={}", stage.package))
         .args(stage.files.iter().map(|it| format!("--file={it}")))
         .args(stage.arguments)
-        // An unmutated run is short, and the machine may be busy with something else meanwhile.
+        // cargo-mutants derives the time limit from a run without a mutant. This run is short, and
+        // the machine may be busier later.
         .arg("--minimum-test-timeout=30")
         .arg("--output")
         .arg(&output)
         .envs(stage.environment.iter().copied())
         .status()
-        .context("cargo-mutants cannot be started")?;
-    // All caught; some missed; some did not end.
+        .context("cannot start cargo-mutants")?;
+    // 0: all were caught; 2: some survive; 3: some do not end.
     ensure!(
         matches!(status.code(), Some(0 | 2 | 3)),
         "cargo-mutants ended with {status}"
@@ -193,7 +197,7 @@ fn run_stage(shell: &Shell, stage: &Stage, first: bool) -> Result<BTreeMap<Strin
     let outcomes = outcomes["outcomes"].as_array().context("no outcomes")?;
     outcomes
         .iter()
-        // The other scenario is the baseline.
+        // The other kind of scenario is the run without a mutant.
         .filter_map(|it| Some((it["scenario"].get("Mutant")?, &it["summary"])))
         .map(|(mutant, summary)| mutant_of(shell.current_dir().as_path(), mutant, summary))
         .collect()
@@ -205,20 +209,20 @@ fn mutant_of(workspace: &Path, mutant: &Value, summary: &Value) -> Result<(Strin
         Some("Unviable") => Outcome::Unviable,
         Some("Timeout") => Outcome::Hangs,
         Some("MissedMutant") => Outcome::Survives,
-        other => bail!("an outcome that is not known: {other:?}"),
+        other => bail!("unknown outcome of a mutant: {other:?}"),
     };
-    let text = |value: &Value| value.as_str().map(str::to_owned).context("no string");
+    let text = |value: &Value| value.as_str().map(str::to_owned).context("not a string");
     let name = text(&mutant["name"])?;
     let file = text(&mutant["file"])?;
     let number = |of: &str, what: &str| {
-        let number = mutant["span"][of][what].as_u64().context("no number")?;
-        usize::try_from(number).context("a place in a file")
+        let number = mutant["span"][of][what].as_u64().context("not a number")?;
+        usize::try_from(number).context("a line or column is too large")
     };
-    // `file:line:column: what is replaced`
+    // The name is `file:line:column: description of the change`.
     let what = name.splitn(4, ':').last().unwrap_or_default().trim();
     let source = fs::read_to_string(workspace.join(&file))?;
     let (line, end) = (number("start", "line")?, number("end", "line")?);
-    let text = source.lines().nth(line - 1).context("no such line")?;
+    let text = source.lines().nth(line - 1).context("missing line")?;
     let from = number("start", "column")? - 1;
     let to = if end == line {
         number("end", "column")? - 1
@@ -232,10 +236,11 @@ fn mutant_of(workspace: &Path, mutant: &Value, summary: &Value) -> Result<(Strin
     Ok((name, Mutant { entry, outcome }))
 }
 
-/// Stands behind those that are known by not ending.
+/// The end of an entry whose tests do not end.
 const HANGS: &str = " (does not end)";
 
-/// A line with the place marked, which numbers would do only as long as nobody changes the file.
+/// Returns the line with marks around a part of it. The list does not have line numbers, because
+/// each edit of a file changes them.
 fn marked(line: &str, from: usize, to: usize) -> String {
     let mut marked = String::new();
     for (at, character) in line.chars().enumerate() {
@@ -253,7 +258,8 @@ fn marked(line: &str, from: usize, to: usize) -> String {
     marked.trim().to_owned()
 }
 
-/// The entries of the list: paragraphs, each with its reason in lines that begin with `#`, above the mutants.
+/// Reads the entries of the list. A paragraph has the reason, in lines that begin with `#`, and
+/// then the mutants.
 fn read_list(text: &str) -> Result<Vec<String>> {
     let mut entries = Vec::new();
     for paragraph in text.split("\n\n") {
@@ -264,13 +270,13 @@ fn read_list(text: &str) -> Result<Vec<String>> {
         entries.extend(mutants.map(str::to_owned));
         ensure!(
             reasons > 0 || entries.len() == before,
-            "{LIST}: no reason stands above\n{paragraph}"
+            "{LIST}: a reason is missing above\n{paragraph}"
         );
     }
     Ok(entries)
 }
 
-/// Those found are those listed.
+/// Checks that the mutants that were found are exactly those in the list.
 fn compare(found: Vec<String>, mut listed: Vec<String>) -> Result<()> {
     let mut unlisted = Vec::new();
     for entry in found {
@@ -280,14 +286,14 @@ fn compare(found: Vec<String>, mut listed: Vec<String>) -> Result<()> {
         }
     }
     for entry in &unlisted {
-        println!("no test fails, and it is not listed:\n  {entry}");
+        println!("the tests do not catch this mutant, and it is not listed:\n  {entry}");
     }
     for entry in &listed {
-        println!("listed, and a test fails, or there is no such mutant:\n  {entry}");
+        println!("this mutant is listed, but it is caught or does not exist:\n  {entry}");
     }
     ensure!(
         unlisted.is_empty() && listed.is_empty(),
-        "{LIST} is not what was found: {} more, {} fewer",
+        "{LIST} differs from the result: {} mutants are not listed, {} are listed in error",
         unlisted.len(),
         listed.len()
     );
@@ -342,7 +348,7 @@ mod tests {
         let list = crate::workspace().unwrap().join(LIST);
         let entries = read_list(&fs::read_to_string(list).unwrap()).unwrap();
         assert!(!entries.is_empty());
-        // Each is of a file, and quotes a line of it.
+        // Each entry names a file, and quotes a line of it.
         for entry in entries {
             let [file, _, line] = entry.splitn(3, ": ").collect::<Vec<_>>()[..] else {
                 panic!("not `file: what: line`: {entry}");

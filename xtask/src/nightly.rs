@@ -1,4 +1,4 @@
-//! The parts that need a nightly compiler: Miri, AddressSanitizer, and the pages of docs.rs.
+//! The parts of `cargo xtask test` with a nightly compiler: Miri, AddressSanitizer, docs.rs.
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
@@ -13,7 +13,7 @@ pub(crate) fn miri_tree_borrows(shell: &Shell) -> Result<()> {
     miri(shell, "-Zmiri-tree-borrows")
 }
 
-/// The library's tests under Miri.
+/// Runs the tests of the library under Miri.
 fn miri(shell: &Shell, flags: &str) -> Result<()> {
     let output = cmd!(
         shell,
@@ -25,19 +25,20 @@ fn miri(shell: &Shell, flags: &str) -> Result<()> {
     Ok(())
 }
 
-/// The tests and the documentation's examples of the library and of the memory manager under
-/// AddressSanitizer. Row S18 is left out: its unwinding takes minutes there.
+/// Runs the tests and doctests of the library and of the memory manager under AddressSanitizer. It
+/// skips S18, because its unwinding takes minutes there.
 pub(crate) fn address_sanitizer(shell: &Shell) -> Result<()> {
     let version = cmd!(shell, "rustc +nightly --version --verbose").read()?;
     let host = version
         .lines()
         .find_map(|line| line.strip_prefix("host: "))
-        .context("rustc says which host it is for")?;
+        .context("`rustc --version --verbose` does not print the host")?;
     let output = cmd!(
         shell,
-        "cargo +nightly test --locked -p lazy-mmu -p lazy-mmu-examples --target {host} --target-dir target/asan -- --skip s18_"
+        "cargo +nightly test --locked -p lazy-mmu -p lazy-mmu-examples --target {host}
+         --target-dir target/asan -- --skip s18_"
     )
-    // Guards are forgotten on purpose, and what they hold with them.
+    // Some tests forget guards on purpose, and leak their memory.
     .env("ASAN_OPTIONS", "detect_leaks=0")
     .env("RUSTFLAGS", "-Zsanitizer=address")
     .env("RUSTDOCFLAGS", "-Zsanitizer=address")
@@ -50,7 +51,7 @@ pub(crate) fn address_sanitizer(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// The pages of docs.rs: with the features and for the targets that each manifest gives.
+/// Builds the pages of docs.rs, with the features and for the targets in each manifest.
 pub(crate) fn docs_rs(shell: &Shell) -> Result<()> {
     setup::subcommand(shell, "docs-rs")?;
     for package in ["lazy-mmu", "lazy-mmu-macros"] {

@@ -1,12 +1,11 @@
-//! Random programs of sections for the kernel `programs`, and what the reference model says of each.
-//!
-//! Programs and model are those of the library's own test of row S18.
+//! Makes random programs of sections for the kernel `programs`, with the traces of the reference
+//! model. The library's own test of S18 uses the same programs and the same model.
 
 use lazy_mmu_testing::program::{End, Op, Scope, samples, word};
 use lazy_mmu_testing::reference;
 
-/// `count` programs, a line each: the program, a space, and the stores and barriers of the
-/// reference model. The same ones each time.
+/// Returns `count` programs, always the same. A line has a program, a space, and the stores and
+/// barriers of the reference model.
 pub(crate) fn lines(count: usize) -> String {
     let mut lines = String::new();
     for program in samples(count).map(without_interrupts) {
@@ -19,8 +18,8 @@ pub(crate) fn lines(count: usize) -> String {
     lines
 }
 
-/// The program without its interrupts, which come from the machine; and without panics, which do
-/// not unwind there.
+/// Removes the interrupts and the panics of a program, because the emulated machine raises
+/// interrupts itself, and panics do not unwind on it.
 fn without_interrupts(ops: Vec<Op>) -> Vec<Op> {
     ops.into_iter()
         .filter_map(|op| match op {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: the parts side by side, a line for each, and the slowest at the end.
+//! `cargo xtask test`: runs the parts in parallel, prints a line for each, and lists the slowest.
 
 use std::env;
 use std::fs::{self, File};
@@ -17,7 +17,8 @@ use crate::{layers, litmus, nightly, qemu};
 struct Part {
     name: &'static str,
     run: fn(&Shell) -> Result<()>,
-    /// Whether it needs a compiler other than the workspace's. Only `--all` includes it then.
+    /// Whether the part needs another compiler than the workspace's. Without arguments, only
+    /// `--all` runs such a part.
     toolchain: bool,
 }
 
@@ -39,8 +40,8 @@ const fn with_toolchain(name: &'static str, run: fn(&Shell) -> Result<()>) -> Pa
     }
 }
 
-/// The workers take the parts in this order. Two parts that build into the same target folder wait
-/// for each other, so a part of the host alternates with one of the kernels.
+/// The parts, in the order in which the workers take them. Parts for the host alternate with parts
+/// for the kernels, because two parts wait for each other if they build in the same target folder.
 const PARTS: [Part; 15] = [
     part("formatting", formatting),
     part("layers", layers::check),
@@ -61,14 +62,14 @@ const PARTS: [Part; 15] = [
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only the parts whose names contain one of these words
+    /// Run only the parts whose names contain one of these words
     parts: Vec<String>,
 
-    /// Also Miri, AddressSanitizer, docs.rs and the oldest compiler: everything that must hold
+    /// Run all parts, also Miri, AddressSanitizer, docs.rs and the oldest compiler
     #[arg(long)]
     all: bool,
 
-    /// Write the files with expected outputs, instead of comparing with them
+    /// Write the files with the expected outputs, instead of comparing with them
     #[arg(long)]
     bless: bool,
 }
@@ -80,8 +81,8 @@ struct Done {
     passed: bool,
 }
 
-/// Runs the parts. A single part runs here and shows its output. Several run as processes, each with
-/// a file for its output.
+/// Runs a single part in this process, and shows its output. Several parts run as processes, each
+/// with a file for its output.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     let matches = |it: &Part| args.parts.iter().any(|word| it.name.contains(word));
     let mut parts = Vec::from(PARTS);
@@ -98,11 +99,11 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     }
     match parts[..] {
         [] => bail!(
-            "no part has such a name; the parts are {}",
+            "unknown part; the parts are {}",
             PARTS.map(|it| it.name).join(", ")
         ),
         [part] if !args.bless => {
-            (part.run)(shell).with_context(|| format!("the part that failed: {}", part.name))?;
+            (part.run)(shell).with_context(|| format!("this part failed: {}", part.name))?;
             println!("\nok  {}", part.name);
             Ok(())
         }
@@ -110,10 +111,10 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     }
 }
 
-/// The variables by which `expect-test` and `trybuild` write their files.
+/// The environment variables that let `expect-test` and `trybuild` write their files.
 const BLESS: [(&str, &str); 2] = [("UPDATE_EXPECT", "1"), ("TRYBUILD", "overwrite")];
 
-/// Runs as many parts at a time as there are CPUs.
+/// Runs the parts in parallel, as many at a time as there are CPUs.
 fn side_by_side(shell: &Shell, parts: &[Part], bless: bool) -> Result<()> {
     let logs = shell.current_dir().join("target/test-logs");
     fs::create_dir_all(&logs)?;
@@ -122,8 +123,8 @@ fn side_by_side(shell: &Shell, parts: &[Part], bless: bool) -> Result<()> {
     let done = Mutex::new(Vec::new());
     let work = || -> Result<()> {
         loop {
-            // The lock is released before the part begins.
-            let part = next.lock().expect("no worker panics").next();
+            // This statement releases the lock before the part begins.
+            let part = next.lock().expect("a worker panicked").next();
             let Some(&Part { name, .. }) = part else {
                 return Ok(());
             };
@@ -141,7 +142,7 @@ fn side_by_side(shell: &Shell, parts: &[Part], bless: bool) -> Result<()> {
             let time = start.elapsed();
             let passed = status.success();
             let word = if passed { "ok" } else { "FAILED" };
-            let mut done = done.lock().expect("no worker panics");
+            let mut done = done.lock().expect("a worker panicked");
             done.push(Done { name, time, passed });
             println!(
                 "{word:<4} {name} ({} s; {} of {} parts)",
@@ -157,10 +158,10 @@ fn side_by_side(shell: &Shell, parts: &[Part], bless: bool) -> Result<()> {
     let workers = thread::available_parallelism()?.get();
     thread::scope(|scope| {
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let ended = workers.into_iter().map(|it| it.join().expect("no panic"));
+        let ended = workers.into_iter().map(|it| it.join().expect("a panic"));
         ended.collect::<Result<()>>()
     })?;
-    let mut done = done.into_inner().expect("no worker panics");
+    let mut done = done.into_inner().expect("a worker panicked");
     done.sort_by_key(|it| std::cmp::Reverse(it.time));
     let slowest: Vec<_> = done.iter().take(3).collect();
     println!("\n{} s; the slowest parts:", start.elapsed().as_secs());
@@ -172,7 +173,7 @@ fn side_by_side(shell: &Shell, parts: &[Part], bless: bool) -> Result<()> {
     let names: Vec<_> = failed.iter().map(|it| it.name).collect();
     ensure!(
         failed.is_empty(),
-        "the parts that failed: {}",
+        "these parts failed: {}",
         names.join(", ")
     );
     Ok(())
@@ -210,7 +211,7 @@ fn lints_on_aarch64(shell: &Shell) -> Result<()> {
 fn documentation(shell: &Shell) -> Result<()> {
     let _env = shell.push_env("RUSTDOCFLAGS", "-D warnings");
     cmd!(shell, "cargo doc --locked --workspace --no-deps").run()?;
-    // A kernel's author builds it so, without the feature `sim`.
+    // The author of a kernel builds it like this, without the feature `sim`.
     Ok(cmd!(
         shell,
         "cargo doc --locked -p lazy-mmu --no-deps --target {TARGET}"
@@ -222,7 +223,7 @@ fn tests_on_the_host(shell: &Shell) -> Result<()> {
     Ok(cmd!(shell, "cargo test --locked --workspace").run()?)
 }
 
-/// The crate alone, as its users build it: with each set of features, on a host and for its target.
+/// Builds the crate alone, as its users do, with each set of features, for the host and the target.
 fn features(shell: &Shell) -> Result<()> {
     let check = [
         "hack",
@@ -240,7 +241,7 @@ fn features(shell: &Shell) -> Result<()> {
     .run()?)
 }
 
-/// The library crates alone.
+/// Builds only the library crates, with the oldest compiler that they support.
 fn minimum_version(shell: &Shell) -> Result<()> {
     let check = [
         &format!("+{MSRV}"),

@@ -1,5 +1,5 @@
-//! `cargo xtask verify`: the long forms of the tests, and tests that `cargo xtask test` leaves out.
-//! Each prints its figures. `docs/verification.md` records them.
+//! `cargo xtask verify`: runs the long forms of the tests, and tests that `cargo xtask test` leaves
+//! out. Each part prints its figures, and `docs/verification.md` records them.
 
 use std::time::Instant;
 
@@ -12,28 +12,28 @@ use crate::{counts, mutants, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only these parts
+    /// Run only these parts
     #[arg(value_enum)]
     parts: Vec<Part>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// An interrupt at every instruction boundary
+    /// Interrupts at every instruction boundary
     Interrupts,
     /// Sections under the generic timer
     Timer,
     /// Threads that migrate between CPUs
     Migration,
-    /// Random programs, with an interrupt before every instruction, compared with the reference model
+    /// Random programs with an interrupt before every instruction, compared with the model
     Programs,
     /// Random programs on the host, compared with the reference model
     Model,
-    /// Every legal order of the sections and pauses of two lineages
+    /// Every legal order of sections and pauses of the task handle and of closures
     Search,
     /// Every interleaving of a thread's sections with changes of its flags word
     Loom,
-    /// The library and the macro, changed one place at a time: the tests must see it
+    /// The library and the macro, changed in one place at a time: a test must fail
     Mutants,
 }
 
@@ -47,13 +47,13 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     let kernels = Kernels::build(shell)?;
     let mut done = Vec::new();
     for &part in parts {
-        let name = part.to_possible_value().context("no part is hidden")?;
+        let name = part.to_possible_value().context("a part is hidden")?;
         let name = name.get_name().to_owned();
         println!("\n==> {name}");
         let start = Instant::now();
         let figures = part
             .run(shell, &kernels)
-            .with_context(|| format!("the part that failed: {name}"))?;
+            .with_context(|| format!("this part failed: {name}"))?;
         let seconds = start.elapsed().as_secs();
         done.push(format!("ok  {name} ({seconds} s): {figures}"));
     }
@@ -62,7 +62,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
 }
 
 impl Part {
-    /// Runs the part. Returns its figures, none of which is 0.
+    /// Runs the part. Returns its figures, which are all greater than 0.
     fn run(self, shell: &Shell, kernels: &Kernels) -> Result<String> {
         match self {
             Self::Interrupts => counts::figures(
@@ -102,7 +102,7 @@ impl Part {
     }
 }
 
-/// Runs the optimized tests of a package. Returns what they printed.
+/// Runs the optimized tests of a package. Returns their output.
 fn long_test(shell: &Shell, package: &str) -> Result<String> {
     let package = package.split(' ');
     let output = cmd!(

@@ -153,8 +153,8 @@ pub const fn needs_repeated_tlbi(midr_el1: u64) -> bool {
 mod tests {
     use super::needs_repeated_tlbi;
 
-    /// The register's first and last affected value, from the sources' own lists. A next revision, if
-    /// there is one, is not affected.
+    /// The first and the last affected value of the register, from the lists of the sources. Later
+    /// revisions are not affected.
     const PUBLISHED: [(&str, u64, u64); 27] = [
         ("Cortex-A55 r0p0 on", 0x410f_d050, 0x41ff_d05f),
         ("Cortex-A510 r0p0 to r1p1", 0x410f_d460, 0x411f_d461),
@@ -185,10 +185,10 @@ mod tests {
         ("Kryo 4xx Gold rCpE to rFpE", 0x51cf_804e, 0x51ff_804e),
     ];
 
-    /// Miri is slow, and looks for something else.
+    /// Miri is slow, and does not check these numbers.
     const STEP: usize = if cfg!(miri) { 17 } else { 1 };
 
-    /// The register with every Variant and Revision, from r0p0 to rFpF.
+    /// Returns the register with every Variant and Revision, from r0p0 to rFpF.
     fn revisions(midr_el1: u64) -> impl Iterator<Item = u64> {
         (0..0x100)
             .step_by(STEP)
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn b31_the_published_cpus_need_a_repeated_tlbi() {
         for (name, first, last) in PUBLISHED {
-            // Inside these the registers are in the order of the revisions.
+            // In these ranges, the values of the register have the order of the revisions.
             let next = (last & 0xf != 0xf).then_some(last + 1);
             for midr_el1 in revisions(first).chain([first, last]).chain(next) {
                 let published = (first..=last).contains(&midr_el1);
@@ -206,7 +206,7 @@ mod tests {
                 assert_eq!(needs, published, "{name}: {midr_el1:#x}");
             }
         }
-        // All parts 0x2xx of Qualcomm, all revisions.
+        // Qualcomm's parts 0x2xx are affected in all revisions.
         for part in 0x200..0x300 {
             let kryo = 0x510f_0000 | part << 4;
             assert!(needs_repeated_tlbi(kryo), "{kryo:#x}, r0p0");
@@ -224,7 +224,7 @@ mod tests {
                 let kryo = implementer == 0x51 && part >> 8 == 2;
                 let design = |it: u64| it & !0x00f0_000f;
                 let published = PUBLISHED.iter().any(|row| design(row.1) == design(cpu));
-                // r0p0, rCpE, rFpE: one of them is in every range.
+                // Every range contains one of r0p0, rCpE and rFpE.
                 let needs = [0, 0x00c0_000e, 0x00f0_000e].map(|it| needs_repeated_tlbi(cpu | it));
                 assert_eq!(needs.contains(&true), kryo || published, "{cpu:#x}");
             }

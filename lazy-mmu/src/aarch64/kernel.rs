@@ -317,7 +317,7 @@ mod tests {
     type Byte = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
     type Count<const MASK: u32> = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, MASK>;
 
-    /// Stands for the register.
+    /// Takes the place of the register.
     struct Pointer;
 
     impl TaskPointer for Pointer {
@@ -328,7 +328,7 @@ mod tests {
 
     struct Flags;
 
-    // SAFETY: for this test, whose one thread owns INFO.
+    // SAFETY: only one thread, the one of the test, uses INFO.
     unsafe impl Kernel for Flags {
         type Task = Pointer;
         type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 60>;
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn k01_k02_the_bits_are_where_the_kernel_says() {
         let flags = Aarch64::<Flags>::current();
-        // SAFETY: no section depends on these bits.
+        // SAFETY: a section does not use these bits.
         unsafe { flags.set(Bits::EMPTY, Bits::ACTIVE) };
         assert_eq!(INFO.flags.load(Ordering::Relaxed), 1 << 62);
         // SAFETY: as above.
@@ -359,7 +359,7 @@ mod tests {
         assert_ne!(INFO.lazy_mmu.load(Ordering::Relaxed), 0);
         assert_eq!(INFO.other.load(Ordering::Relaxed), 0);
 
-        // A softirq-disabled section of the task counts, a preemption-disabled one does not.
+        // Disabled softirqs are an interrupt context, but disabled preemption is not.
         for (count, interrupt) in [(0, false), (7, false), (0x100, true), (0x0010_0000, true)] {
             INFO.preempt_count.store(count, Ordering::Relaxed);
             assert_eq!(Aarch64::<Flags>::in_interrupt(), interrupt);
@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn k01_a_kernel_says_what_its_cpus_have() {
         struct Modern;
-        // SAFETY: nothing is executed.
+        // SAFETY: the test does not use this backend.
         unsafe impl Kernel for Modern {
             type Task = Pointer;
             type Bits = Byte;
@@ -401,7 +401,7 @@ mod tests {
         static ENDED: AtomicUsize = AtomicUsize::new(0);
 
         struct Hooked;
-        // SAFETY: no section is entered.
+        // SAFETY: the test does not enter a section.
         unsafe impl Kernel for Hooked {
             type Task = Pointer;
             type Bits = Byte;

@@ -534,11 +534,12 @@ mod tests {
         granule.range(start, pages).unwrap()
     }
 
-    /// The instructions; one that makes no headway fails, and does not go on for ever.
+    /// Returns the instructions for one range.
     fn instructions(tlbs: Tlbs, range: VirtualRange, scope: Scope) -> Vec<Tlbi> {
         sequence(tlbs, &[Invalidation { range, scope }])
     }
 
+    /// Returns the instructions. An iterator that does not end fails the test.
     fn sequence(tlbs: Tlbs, invalidations: &[Invalidation]) -> Vec<Tlbi> {
         let limit = usize::try_from(MAX_TLBI_OPS).unwrap();
         let instructions: Vec<_> = tlbs.instructions(invalidations).take(limit + 1).collect();
@@ -548,7 +549,7 @@ mod tests {
 
     #[test]
     fn b20_operands_by_address() {
-        // Worked by hand from the instruction's page: VA[55:12], nothing else.
+        // The operands are derived by hand from the manual: they have VA[55:12], and nothing else.
         for (address, operand) in [
             (0x0000_0000_0000_0000, 0x000_0000_0000),
             (0x0000_0000_4000_1000, 0x000_0004_0001),
@@ -570,7 +571,7 @@ mod tests {
             one_asid: true,
             this_cpu: false,
         };
-        // An address whose bits above 55 must not get into the field, and the other fields neither.
+        // The bits of the address above 55 must not change the other fields.
         for address in [0x1000, 0x00ff_ffff_ffff_f000, 0xffff_ffff_ffff_f000] {
             let page = range(Granule::Kib4, address, 1).of_asid(0xa5c3);
             let va = address >> 12 & 0xfff_ffff_ffff;
@@ -586,10 +587,10 @@ mod tests {
         let (operand, form) = (0xa5c3 << 48 | 0x4000_0004_0000, form(false));
         let found = instructions(WITH_RANGE, pages, Scope::PAGES);
         assert_eq!(found, [Tlbi::Range { operand, form }]);
-        // Too many: everything of that ASID.
+        // Too many pages become everything of the ASID.
         let many = range(Granule::Kib4, 0, MAX_TLBI_OPS + 1).of_asid(0xa5c3);
         let operand = 0xa5c3 << 48;
-        // SAFETY: nothing is invalidated.
+        // SAFETY: the test does not invalidate the range.
         let here = unsafe { many.on_this_cpu() };
         for (many, this_cpu) in [(many, false), (here, true)] {
             let found = instructions(Tlbs::EL1, many, Scope::PAGES);
@@ -615,7 +616,7 @@ mod tests {
     #[test]
     fn b36_on_one_cpu_only_if_each_range_is() {
         let one = range(Granule::Kib4, 0, 300);
-        // SAFETY: nothing is invalidated.
+        // SAFETY: the test does not invalidate the range.
         let here = unsafe { one.on_this_cpu() };
         let scope = Scope::PAGES;
         let of = |ranges: [VirtualRange; 2]| {
@@ -624,7 +625,7 @@ mod tests {
                 &ranges.map(|range| Invalidation { range, scope }),
             )
         };
-        // 600 pages are too many.
+        // Together, the ranges have more pages than the limit.
         assert_eq!(of([here, here]), [Tlbi::All { this_cpu: true }]);
         assert_eq!(of([here, one]), [ALL]);
         for (range, is_broadcast) in [(here, false), (one, true)] {
@@ -646,7 +647,7 @@ mod tests {
                 })
                 .collect()
         };
-        // Worked by hand: TG << 46 | SCALE << 44 | NUM << 39 | VA >> shift.
+        // The operands are derived by hand: TG << 46 | SCALE << 44 | NUM << 39 | VA >> shift.
         assert_eq!(operands(Granule::Kib4, 0x4000_0000, 2), [0x4000_0004_0000]);
         assert_eq!(operands(Granule::Kib16, 0x4000_0000, 2), [0x8000_0001_0000]);
         assert_eq!(operands(Granule::Kib64, 0x4000_0000, 2), [0xc000_0000_4000]);
@@ -658,7 +659,7 @@ mod tests {
         assert_eq!(four(0, 67), [tg | 1 << 44, tg | 0x40, 0x42 | 1 << 63]);
         // The upper half: VA[48:12].
         assert_eq!(four(KERNEL, 2), [tg | 0x18_0000_0000]);
-        // As far as one instruction reaches, and one page more.
+        // The largest range of one instruction, and a range with one more page.
         assert_eq!(four(0, 32 << 16), [tg | 3 << 44 | 31 << 39]);
         assert_eq!(four(0, (32 << 16) + 1), [u64::MAX]);
     }
@@ -667,7 +668,7 @@ mod tests {
     fn b20_every_page_is_invalidated_once() {
         for granule in [Granule::Kib4, Granule::Kib16, Granule::Kib64] {
             let shift = granule.page_shift();
-            // Miri is slow, and looks for something else.
+            // Miri is slow, and does not check these numbers.
             let most = if cfg!(miri) { 100 } else { 3000 };
             for pages in (0..most).chain([65_535, 65_536, 65_537, 100_000, 32 << 16]) {
                 let mut next = 0;
@@ -684,7 +685,7 @@ mod tests {
                             assert_eq!(operand >> 46, Granule::tlbi_tg(shift));
                             next += (num + 1) << (5 * scale + 1);
                         }
-                        other => panic!("not so many: {other:?}"),
+                        other => panic!("unexpected instruction {other:?}"),
                     }
                 }
                 assert_eq!(next, pages, "{granule:?}");
@@ -704,7 +705,7 @@ mod tests {
         assert_eq!(all(MAX_TLBI_OPS, 0), []);
         assert_eq!(all(MAX_TLBI_OPS, MAX_TLBI_OPS).len(), 512);
         assert_eq!(all(MAX_TLBI_OPS, MAX_TLBI_OPS + 1), [ALL]);
-        // The kernel's own limit.
+        // A kernel can set its own limit.
         assert_eq!(all(3, 3).len(), 3);
         assert_eq!(all(3, 4), [ALL]);
     }
@@ -726,7 +727,7 @@ mod tests {
         for (granule, level) in [(Kib4, 1), (Kib4, 2), (Kib4Lpa2, 0), (Kib16, 2), (Kib64, 2)] {
             let size = granule.entry_size(level).unwrap();
             for tlbs in [Tlbs::EL1, WITH_RANGE] {
-                // A block: one instruction, by its address.
+                // A block costs one instruction, by its address.
                 assert_eq!(many(granule, level, 1, tlbs), [page(0)]);
             }
             let three = [0, size, 2 * size].map(page);
@@ -739,9 +740,9 @@ mod tests {
         let operand = 0x4000_0000_0000 | 1 << 44 | 23 << 39;
         let found = many(Kib4, 2, 3, WITH_RANGE);
         assert_eq!(found, [Tlbi::Range { operand, form }]);
-        // Beyond the reach of a range instruction by address again: 9 blocks of 1 GiB.
+        // 9 blocks of 1 GiB are too large for a range instruction, so each costs one instruction.
         assert_eq!(many(Kib4, 1, 9, WITH_RANGE).len(), 9);
-        // Where a table may have been, every page below it.
+        // An entry that may have been a table costs one instruction for every page below it.
         let table = |level| {
             let range = Kib4.entry(level, 0).unwrap();
             instructions(Tlbs::EL1, range, Scope::ALL_LEVELS)
@@ -771,7 +772,7 @@ mod tests {
                 expected,
                 "{start:#x}"
             );
-            // By ranges they cover the same, from the first leaf on.
+            // Range instructions cover the same pages, from the first leaf on.
             let by_range = instructions(WITH_RANGE, range, scope);
             let covered = by_range.iter().map(|it| match it {
                 Tlbi::Range { operand, .. } => {
@@ -791,7 +792,7 @@ mod tests {
                 range: VirtualRange::new(shift, start, 1).unwrap(),
                 scope: Scope::PAGES,
             });
-        // TG names one granule, and entries of another may stay.
+        // The field TG has one granule, and would miss the entries of another granule.
         let both = [small.union(large)];
         assert_eq!(sequence(WITH_RANGE, &both), [ALL]);
         assert_eq!(sequence(Tlbs::EL1, &both), [ALL]);

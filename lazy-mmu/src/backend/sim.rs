@@ -615,7 +615,8 @@ mod tests {
 
     #[test]
     fn an_invalidation_is_recorded_with_its_address() {
-        // Both halves of the address space, and the bits between that the operand has.
+        // The addresses are in both halves of the address space, and set the outer bits of the
+        // operand.
         let form = |all_levels| Form {
             all_levels,
             one_asid: false,
@@ -645,7 +646,7 @@ mod tests {
     #[test]
     fn the_modes_flags_are_the_four_highest() {
         let all = Bits::ALL;
-        // SAFETY: no section depends on these bits.
+        // SAFETY: a section does not use these bits.
         unsafe { Sim::current().set(Bits::EMPTY, all) };
         assert_eq!(flags().load(), FLAGS);
         assert_eq!(FLAGS, 0xf000_0000_0000_0000);

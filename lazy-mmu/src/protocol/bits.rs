@@ -413,12 +413,12 @@ mod tests {
     use super::*;
 
     fn set(bits: impl Storage, which: Bits) {
-        // SAFETY: no section depends on these bits.
+        // SAFETY: a section does not use these bits.
         unsafe { bits.set(bits.load(), which) };
     }
 
     fn clear(bits: impl Storage, which: Bits) {
-        // SAFETY: no section depends on these bits.
+        // SAFETY: a section does not use these bits.
         unsafe { bits.clear(bits.load(), which) };
     }
 
@@ -427,7 +427,7 @@ mod tests {
     #[test]
     fn k02_shared_word_changes_only_its_four_bits() {
         let word = FlagsWord::new(FOREIGN);
-        // SAFETY: the word outlives the handle, and nobody else writes it.
+        // SAFETY: the word outlives the handle, and other code does not write it.
         let bits = unsafe { SharedWord::<5>::from_ptr(NonNull::from(&word)) };
         exercise(bits);
         for (bit, number) in [
@@ -450,7 +450,7 @@ mod tests {
     #[test]
     fn k02_own_byte_holds_the_four_bits() {
         let byte = AtomicU8::new(0);
-        // SAFETY: the byte outlives the handle, and nobody else writes it.
+        // SAFETY: the byte outlives the handle, and other code does not write it.
         exercise(unsafe { OwnByte::from_ptr(NonNull::from(&byte)) });
         assert_eq!(byte.load(Ordering::Relaxed), 0);
     }

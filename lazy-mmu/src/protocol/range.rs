@@ -509,7 +509,7 @@ mod tests {
         let none = range(0x8000, 0);
         assert_eq!(low.hull(none), low);
         assert_eq!(none.hull(low), low);
-        // Of two page sizes all.
+        // The hull of two page sizes is everything.
         let large = VirtualRange::new(16, 0xffff_ffff_ffff_0000, 1).unwrap();
         for hull in [low.hull(large), large.hull(low)] {
             assert_eq!(hull.start(), 0);
@@ -529,7 +529,7 @@ mod tests {
         assert_eq!(union, page.union(block));
         assert_eq!((union.range.start(), union.range.pages()), (0x1000, 1023));
         assert_eq!((block.entry_shift(), union.entry_shift()), (21, 12));
-        // Nothing adds nothing.
+        // An empty range does not add pages.
         assert_eq!(block.union(leaves(0, 0, 0)), block);
         assert_eq!(leaves(0, 0, 0).union(block), block);
 
@@ -548,7 +548,7 @@ mod tests {
         assert_eq!(one.hull(one).asid(), Some(1));
         assert_eq!(one.hull(two).asid(), None);
         assert_eq!(one.hull(range).asid(), None);
-        // SAFETY: nothing is invalidated.
+        // SAFETY: the test does not invalidate the range.
         let here = unsafe { one.on_this_cpu() };
         assert!(here.hull(here).this_cpu());
         assert!(!here.hull(one).this_cpu());

@@ -1,4 +1,4 @@
-//! Programs run on the crate, through its guards.
+//! Runs programs on the crate, through its guards and closures.
 
 use std::mem::forget;
 use std::panic::resume_unwind;
@@ -6,9 +6,9 @@ use std::panic::resume_unwind;
 use lazy_mmu_testing::prelude::*;
 use lazy_mmu_testing::program::{End, Op, Scope};
 
-/// Every store that needs the pair goes to this entry.
+/// The entry of the stores that need the pair.
 static SLOT: AtomicU64 = AtomicU64::new(0);
-/// The others to this.
+/// The entry of the other stores.
 static USER_SLOT: AtomicU64 = AtomicU64::new(0);
 
 fn entry(needs_pair: bool) -> (&'static AtomicU64, Leaf) {
@@ -19,12 +19,11 @@ fn entry(needs_pair: bool) -> (&'static AtomicU64, Leaf) {
     }
 }
 
-/// Runs `program` as a task that has its handle; returns the trace, a letter an event.
-///
-/// Errors if at the end a store lacks its pair, or a bit is set.
+/// Runs `program` as a task with its handle. Returns the trace, with a letter for each event, or an
+/// error if a store does not have its pair at the end, or a bit is set.
 pub(crate) fn run<B: Backend>(program: &[Op]) -> Result<String, String> {
     if sim::bits::<B>() != Bits::EMPTY || !sim::is_settled(&SLOT) {
-        // A program before has failed: this one gets a task of its own.
+        // An earlier program has failed, so this one gets a new task.
         sim::switch_to(sim::spawn());
         sim::execute(Event::DsbIshst);
         sim::execute(Event::Isb);
@@ -41,19 +40,19 @@ pub(crate) fn run<B: Backend>(program: &[Op]) -> Result<String, String> {
     Ok(trace)
 }
 
-/// Ends a closure as `how` says: with a panic that has no message, or by returning.
+/// Panics without a message if `how` is a panic, or returns.
 fn unwind_if(how: End) {
     if how == End::Panic {
         resume_unwind(Box::new(()));
     }
 }
 
-/// Runs `scope`, which panics if `how` says so, and no other way.
+/// Runs `scope`, and checks that it panics exactly if `how` is a panic.
 fn caught(how: End, scope: impl FnOnce()) {
-    assert_eq!(unwinds(scope), how == End::Panic, "no other panic");
+    assert_eq!(unwinds(scope), how == End::Panic, "an unexpected panic");
 }
 
-/// Ends an owned guard.
+/// Ends a guard.
 fn end<G>(guard: G, how: End) {
     if how == End::Forget {
         return forget(guard);
@@ -64,7 +63,7 @@ fn end<G>(guard: G, how: End) {
     });
 }
 
-/// With the handle of the task in hand.
+/// Runs `ops` in code that has the handle of the task.
 fn at_top<B: Backend>(task: &mut Task<B>, ops: &[Op]) {
     for op in ops {
         match op {
@@ -84,7 +83,7 @@ fn at_top<B: Backend>(task: &mut Task<B>, ops: &[Op]) {
     }
 }
 
-/// With a section in hand.
+/// Runs `ops` in code that has a section.
 fn in_section<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, ops: &[Op]) {
     for op in ops {
         match op {
@@ -109,7 +108,7 @@ fn in_section<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, ops: &[Op]) {
     }
 }
 
-/// With nothing in hand.
+/// Runs `ops` in code that has neither a handle nor a section.
 fn without_section<B: Backend>(ops: &[Op]) {
     for op in ops {
         let (scope, ops, how) = match op {

@@ -1,8 +1,9 @@
-//! Rows S18 and S27: well-nested programs of enter, join, store, flush, pause, resume, leave,
-//! forget and interrupt, run on the crate and on a reference model that was written apart from it;
-//! the traces must be the same, no pair may be lost, and the mode must be off at the end.
+//! Behaviours S18 and S27: well-nested programs of enter, join, store, flush, pause, resume, leave,
+//! forget and interrupt.
 //!
-//! `program` says what a program is, `machine` runs it on the crate, `reference` on the model.
+//! Each program runs on the crate, and on a reference model that was written independently. Both
+//! traces must be the same, every store must have its pair, and the mode must be off at the end.
+//! `program` defines the programs, `machine` runs them on the crate, and `reference` on the model.
 #![cfg(not(miri))]
 
 mod machine;
@@ -15,7 +16,7 @@ use lazy_mmu_testing::program::{self, Op, word};
 use lazy_mmu_testing::reference;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-/// Runs `program` on the crate, with both storages of the bits, and on the model.
+/// Runs `program` on the crate, with both storages of the bits, and on the model, and compares.
 fn check(program: &[Op]) -> Result<(), String> {
     let expected = reference::run(program);
     for (storage, trace) in [
@@ -36,7 +37,7 @@ fn check(program: &[Op]) -> Result<(), String> {
 
 #[test]
 fn s18_random_programs_give_the_trace_of_the_reference_model() {
-    /// `cargo xtask verify` wants more.
+    /// `cargo xtask verify` sets a larger number.
     const AT_LEAST: u32 = 10_000;
     let cases = std::env::var("LAZY_MMU_RANDOM_PROGRAMS").map_or(AT_LEAST, |it| {
         it.parse().expect("LAZY_MMU_RANDOM_PROGRAMS is a number")
@@ -46,7 +47,7 @@ fn s18_random_programs_give_the_trace_of_the_reference_model() {
     let deepest = Cell::new(0);
     let mut runner = TestRunner::new(Config {
         cases: cases.max(AT_LEAST),
-        // Longer ones than 200 operations are rejected.
+        // The strategy rejects programs of more than 200 operations.
         max_local_rejects: u32::MAX,
         failure_persistence: None,
         ..Config::default()
@@ -76,7 +77,7 @@ fn s18_all_programs_up_to_eight_operations() {
     ));
 }
 
-/// Joins make many more programs of a length, so these are shorter.
+/// These programs are shorter, because joins multiply the number of programs of a length.
 #[test]
 fn s18_s27_all_programs_with_a_joined_section_up_to_seven_operations() {
     let programs = check_all(|check| program::all_with_join(7, check));
@@ -85,7 +86,7 @@ fn s18_s27_all_programs_with_a_joined_section_up_to_seven_operations() {
     ));
 }
 
-/// Checks the programs that `all` enumerates; returns how many there are.
+/// Checks the programs that `all` enumerates. Returns their number.
 fn check_all(all: impl FnOnce(&mut dyn FnMut(&[Op]))) -> usize {
     let mut programs = 0;
     all(&mut |ops| {
@@ -95,7 +96,7 @@ fn check_all(all: impl FnOnce(&mut dyn FnMut(&[Op]))) -> usize {
     programs
 }
 
-/// Past the capture of the test harness: how many were run is a part of the result.
+/// Prints `line` without the capture of the test harness, because the numbers are results.
 fn say(line: &str) {
     writeln!(stderr(), "{line}").expect("stderr can be written");
 }

@@ -1,12 +1,13 @@
-//! Attacks in safe code: proofs and guards of sections that the borrow checker cannot tell apart.
-//! Each got through once, or would have; the comment says what stops it.
+//! Attacks with safe code: proofs and guards of sections that the compiler cannot distinguish.
+//!
+//! A comment at each attack says how the crate stops it. Each attack worked in some design.
 
 use std::mem::{forget, replace, swap};
 
 use lazy_mmu_testing::prelude::*;
 
-// The brands of two nested sections are borrows, which may be equally long: redeeming looks at the
-// bits.
+// The identity of a nested section is the lifetime of a borrow. Two such lifetimes may be equal.
+// Therefore `Pending::get` reads the bits, and emits the pair if it is still pending.
 for_both_storages! {
     fn b28_an_older_proof_of_another_lineage_redeems_nothing_early<B>() {
         let table = slots::<3>();
@@ -63,7 +64,7 @@ fn redeem_the_handles_mapping(handle: &mut Task<Sim>, slot: &AtomicU64) {
     assert!(is_settled(slot));
 }
 
-// The same for the attribute's section, whose brand is the borrow of a local variable.
+// The same for the section of the attribute, whose identity is the borrow of a local variable.
 #[test]
 fn b28_proofs_of_the_attributes_section() {
     let table = slots::<4>();
@@ -72,7 +73,8 @@ fn b28_proofs_of_the_attributes_section() {
     with::<Sim, _>(|mmu| interrupt(|| redeem_anothers_mapping(mmu, &table[2])));
     let mut handle = task::<Sim>();
     redeem_the_handles_mapping(&mut handle, &table[3]);
-    // Softirqs disabled: the handle's section defers, the attribute's is inert.
+    // The kernel has disabled softirqs: the section of the handle defers, and that of the attribute
+    // is inert.
     interrupt(|| redeem_the_handles_mapping(&mut handle, &table[3]));
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
 }
@@ -88,8 +90,8 @@ fn take_by_forgetting(other: &mut LazyMmu<'_, Dynamic, Sim>) {
 fn take_by_leaving(other: &mut LazyMmu<'_, Dynamic, Sim>) {
     mmu.note_store();
     replace(mmu, other.nest()).leave();
-    assert_eq!(bits::<Sim>(), Bits::ACTIVE, "what it proves is true");
-    assert!(is_active::<Sim>(), "the mode does not end early");
+    assert_eq!(bits::<Sim>(), Bits::ACTIVE, "the proof is true");
+    assert!(is_active::<Sim>(), "the mode continues");
     mmu.note_store();
 }
 
@@ -107,7 +109,7 @@ fn swap_with_nested(other: &mut LazyMmu<'_, Dynamic, Sim>) {
     forget(nested);
 }
 
-// What the body can exchange is not the guard that leaves.
+// The body can exchange only a borrow, not the guard that leaves the section.
 #[test]
 fn s22_taking_the_attributes_section_changes_nothing() {
     type Attack = fn(&mut LazyMmu<'_, Dynamic, Sim>);
@@ -123,7 +125,7 @@ fn s22_taking_the_attributes_section_changes_nothing() {
             assert_eq!(bits::<Sim>(), Bits::ACTIVE);
         });
         assert_eq!(bits::<Sim>(), Bits::EMPTY);
-        // The same where the function's section is the outermost when it is left.
+        // The same, if the section of the function is the outermost one at its leave.
         let mut handle = task::<Sim>();
         let outermost = handle.enter();
         with::<Sim, _>(move |mmu| {
@@ -136,8 +138,7 @@ fn s22_taking_the_attributes_section_changes_nothing() {
     }
 }
 
-// The pair of what was stored before a panic is emitted by the guards that the panic unwinds
-// through.
+// The guards that a panic unwinds emit the pair for the stores before the panic.
 for_both_storages! {
     fn s23_drops_that_open_sections_while_unwinding<B>() {
         struct OpensSections<'s, B: Backend>(&'s AtomicU64, std::marker::PhantomData<B>);
@@ -167,10 +168,10 @@ for_both_storages! {
     }
 }
 
-/// The section of the attribute stays on its thread, though the handle of its bits could be sent.
+/// The section of the attribute stays on its thread, even if its storage is `Send`.
 #[test]
 fn s22_an_attributed_functions_section_cannot_be_sent() {
-    /// Ambiguous for what is `Send`.
+    /// A trait whose implementation is ambiguous for types that are `Send`.
     trait UnlessSend<A> {}
     impl<T> UnlessSend<()> for T {}
     impl<T: Send> UnlessSend<u8> for T {}

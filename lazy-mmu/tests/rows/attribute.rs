@@ -1,4 +1,4 @@
-//! Rows P and S22, as far as the attribute is concerned: the section is left on every way out.
+//! Behaviours P and S22 of the attribute: the function leaves its section on every way out.
 
 use lazy_mmu_testing::prelude::*;
 
@@ -77,7 +77,7 @@ fn p01_a_panic_leaves_it_too() {
     assert_eq!(trace(), "(SDI)");
 }
 
-/// Walks `slots` in a section of its own; the callback knows nothing of sections.
+/// Walks `slots` in its own section. The callback does not know about sections.
 #[lazy_mmu(backend = Sim, mmu)]
 fn apply(slots: &[AtomicU64], mut callback: impl FnMut()) {
     for slot in slots {
@@ -88,15 +88,15 @@ fn apply(slots: &[AtomicU64], mut callback: impl FnMut()) {
 
 #[test]
 fn p04_a_callback_that_allocates_nests() {
-    /// An allocator that maps what it hands out, and needs it mapped.
+    /// An allocator, which needs its mapping when it returns.
     #[lazy_mmu(backend = Sim)]
     fn allocate() {
         store();
     }
     apply(&slots::<3>(), || {
         allocate();
-        assert!(is_active::<Sim>(), "the walk's section is still open");
-        // And what was mapped is visible.
+        assert!(is_active::<Sim>(), "the section of the walk is still open");
+        // The mapping of the allocator has its pair.
         assert_eq!(bits::<Sim>(), Bits::ACTIVE);
     });
     assert_eq!(trace(), "(S<SDI>S<SDI>S<SDI>)");
@@ -145,8 +145,8 @@ fn the_attribute_keeps_inner_attributes_and_bodies_from_macros() {
 
     #[lazy_mmu(backend = Sim)]
     fn with_inner_attribute() -> u32 {
-        #![expect(unused_variables, reason = "that is what is tested")]
-        //! Documentation from inside.
+        #![expect(unused_variables, reason = "the test needs an inner attribute")]
+        //! Documentation inside the function.
         let unused = 1;
         store();
         6

@@ -1,4 +1,5 @@
-//! Rows K: what a kernel supplies, where the bits are, and the backend of the whole program.
+//! Behaviours K: the parts that a kernel supplies, the storage of the bits, and the backend of the
+//! whole program.
 
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU8;
@@ -11,11 +12,11 @@ thread_local! {
     static BITS: AtomicU8 = const { AtomicU8::new(0) };
 }
 
-// K01: from here ..
+// K01: a backend begins here ..
 struct Mine;
 
-// SAFETY: each thread has a byte of its own, as long as it lives; there are no interrupts; no MMU
-// to wait for.
+// SAFETY: each thread has its own byte during its whole life. The host has neither interrupts nor
+// an MMU that the crate must wait for.
 unsafe impl Backend for Mine {
     type Storage = OwnByte;
     type Machine = Sim;
@@ -29,7 +30,7 @@ unsafe impl Backend for Mine {
         false
     }
 }
-// .. to here it is 15 lines, with the machine that is given.
+// .. and ends here, after about 15 lines, because the machine is given.
 
 #[test]
 fn k01_twenty_lines_make_a_backend() {
@@ -46,15 +47,15 @@ fn k01_twenty_lines_make_a_backend() {
     assert!(!is_active::<Mine>());
 }
 
-/// K08: a kernel whose CPUs tell each other of an invalidation by interrupt.
+/// K08: a kernel whose CPUs send each other an interrupt for an invalidation.
 struct Interprocessor;
 
 thread_local! {
-    /// The ranges that the other CPUs were told of.
+    /// The ranges that were sent to the other CPUs.
     static TOLD: Cell<Vec<Invalidation>> = const { Cell::new(Vec::new()) };
 }
 
-// SAFETY: no other CPU walks the tables, and the trace is barrier enough.
+// SAFETY: the simulated machine does not walk tables, so its recorded barriers suffice.
 unsafe impl Machine for Interprocessor {
     fn barrier() {
         Sim::barrier();
@@ -98,7 +99,7 @@ fn k08_a_kernel_that_shoots_down_by_interrupt_is_given_ranges_and_names_no_instr
         gather.withhold(1, other, Scope::PAGES).unwrap();
     });
     let told = TOLD.take();
-    assert_eq!(told.len(), 2, "two ranges that are far apart: {told:?}");
+    assert_eq!(told.len(), 2, "the ranges are far apart: {told:?}");
     assert_eq!(told[0].range.asid(), Some(7));
     assert_eq!(told[1].range, range_at(0x1000, 2));
     assert_eq!(values, [Some(KERNEL.0), Some(1)]);
@@ -123,10 +124,11 @@ mod before_the_first_task {
         }
     }
 
-    /// A kernel whose task pointer may be null, and one that promises that it is not.
+    /// A kernel whose task pointer may be null.
     struct Checked;
+    /// A kernel that promises that its task pointer is not null.
     struct Unchecked;
-    // SAFETY: the tests let the register point to a `ThreadInfo`, or be null before they have one.
+    // SAFETY: the register points to a `ThreadInfo`, or is null before the first task.
     unsafe impl Kernel for Checked {
         type Task = MaybeNull<Register>;
         type Bits = FlagsAt<0, 0>;
@@ -163,15 +165,15 @@ mod before_the_first_task {
         let [slot] = slots::<1>();
         boot(&slot);
         assert!(check_idle::<Hosted>().is_ok());
-        assert!(unwinds(task::<Hosted>), "there is no task");
+        assert!(unwinds(task::<Hosted>), "a handle needs a task");
 
         let info = ThreadInfo(slots::<3>());
         with::<Hosted, _>(|_| {
-            // The first task begins inside the section, which settles what is deferred from now on.
+            // The first task begins inside the section. A later section inside it can defer.
             TASK.set((&raw const info).cast_mut().cast());
             with::<Hosted, _>(|inner| {
                 inner.write(&slot, KERNEL);
-                assert!(!is_settled(&slot), "deferred");
+                assert!(!is_settled(&slot), "the store is deferred");
             });
             assert!(is_settled(&slot));
         });
@@ -211,25 +213,25 @@ fn k02_others_flags_in_the_shared_word_survive() {
 fn k02_the_own_byte_is_another_place() {
     with::<SimOwnByte, _>(|_| {
         assert!(is_active::<SimOwnByte>());
-        assert!(!is_active::<Sim>(), "nothing in the flags word");
+        assert!(!is_active::<Sim>(), "the flags word does not have the bits");
         assert_eq!(flags().load(), 0);
     });
 }
 
-/// The backend whose bits the next two tests change behind the crate's back.
+/// Changes the bits of the backend without the crate.
 fn k03<B: Backend>() {
     let [slot] = slots();
-    // Set: a section is open, though nobody entered one here.
-    // SAFETY: cleared below; what the crate makes of it is what is tested.
+    // A set bit means that a section is open, even if code has not entered one.
+    // SAFETY: the test clears the bit below, and tests how the crate reacts to it.
     unsafe { B::current().set(Bits::EMPTY, Bits::ACTIVE) };
     assert!(is_active::<B>());
     write::<B, _>(&slot, KERNEL);
-    assert_eq!(trace(), "S", "deferred");
+    assert_eq!(trace(), "S", "the store is deferred");
     let state = enter::<B>();
     assert_eq!(state.kind(), Kind::Nested);
     leave::<B>(state);
     assert_eq!(trace(), "<DI>");
-    // Cleared: none is.
+    // A cleared bit means that a section is not open.
     // SAFETY: as above.
     unsafe { B::current().clear(Bits::ACTIVE, Bits::ACTIVE) };
     assert!(!is_active::<B>());
@@ -261,7 +263,7 @@ fn k06_the_registered_backend_serves_code_that_names_none() {
     assert_eq!(trace(), "(SSS<SDI>)");
     assert!(!is_active::<Sim>());
 
-    // One truth: it is the registered backend's bits that `Global` uses.
+    // `Global` uses the bits of the registered backend.
     with::<Sim, _>(|mmu| {
         mmu.note_store();
         inner(&slots::<1>()[0]);
@@ -284,7 +286,7 @@ fn k06_the_registered_backend_says_whether_this_is_an_interrupt_and_what_a_tlb_c
     with::<Global, _>(|mmu| {
         mmu.flush_tlb_kernel_range(range(2));
     });
-    assert_eq!(trace(), "{}(DTTdRdI)", "`Sim` has no range instructions");
+    assert_eq!(trace(), "{}(DTTdRdI)", "`Sim` lacks range instructions");
 }
 
 #[test]

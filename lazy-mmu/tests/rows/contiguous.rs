@@ -1,4 +1,4 @@
-//! Row B32: contiguous groups change as a whole.
+//! Behaviour B32: a contiguous group changes as a whole.
 
 use lazy_mmu_testing::prelude::*;
 
@@ -8,7 +8,7 @@ fn leaf(i: usize, attributes: u64) -> Leaf {
     Leaf::page(0x4000_0000 + 4096 * i as u64, attributes)
 }
 
-/// 32 pages, two groups of 16, dirty by the hardware's bits.
+/// Returns 32 pages in two groups of 16. The bits of the hardware say that they are dirty.
 fn two_groups() -> [AtomicU64; 32] {
     core::array::from_fn(|i| AtomicU64::new(leaf(i, MEMBER).0))
 }
@@ -17,7 +17,7 @@ fn pages(first: u64, pages: u64) -> VirtualRange {
     range_at(4096 * first, pages)
 }
 
-/// Every operation that would change a part of a group panics, before it changes anything.
+/// An operation that would change a part of a group panics before it changes an entry.
 #[test]
 fn b32_a_part_of_a_group_is_refused() {
     type Attempt<'a> = (&'static str, &'a dyn Fn());
@@ -100,7 +100,7 @@ fn b32_whole_groups_are_one_operation() {
     let table = two_groups();
     let groups =
         [&table[..16], &table[16..]].map(|it| ContiguousGroup::new(Granule::Kib4, 3, it).unwrap());
-    // What the hardware has noted in one entry only.
+    // The hardware has set the access flag in one entry, and the dirty state in another.
     for slot in &table {
         slot.fetch_and(!ACCESSED, Ordering::Relaxed);
         slot.fetch_or(READ_ONLY, Ordering::Relaxed);
@@ -108,49 +108,49 @@ fn b32_whole_groups_are_one_operation() {
     table[3].fetch_or(ACCESSED, Ordering::Relaxed);
     table[7].fetch_and(!READ_ONLY, Ordering::Relaxed);
     let old = groups[0].test_and_clear_young::<Sim>();
-    assert_eq!(old, leaf(0, MEMBER).0, "accessed, and dirty");
+    assert_eq!(old, leaf(0, MEMBER).0, "accessed and dirty");
     assert_eq!(table[3].get() & ACCESSED, 0);
     let old = groups[0].set_wrprotect::<Sim>(1 << 55);
     assert_eq!(old & (DBM | READ_ONLY | ACCESSED), DBM, "dirty");
     for (i, slot) in table[..16].iter().enumerate() {
         let bits = slot.get();
         assert_eq!(bits & (DBM | READ_ONLY), READ_ONLY);
-        assert_eq!(bits >> 55 & 1 != 0, i == 7, "the one that was dirty");
+        assert_eq!(bits >> 55 & 1 != 0, i == 7, "entry 7 was dirty");
     }
-    assert_eq!(trace().matches('D').count(), 0, "they take away");
+    assert_eq!(trace().matches('D').count(), 0, "permissions shrink");
 
     with::<Sim, _>(|_| {
         assert!(groups[0].set_access_flags::<Sim, _>(Leaf(ACCESSED | DBM), 0));
         assert!(!groups[0].set_access_flags::<Sim, _>(Leaf(ACCESSED | DBM | READ_ONLY), 0));
-        assert!(!is_settled(&table[0]), "deferred");
+        assert!(!is_settled(&table[0]), "the store is deferred");
     });
     assert!(table[..16].iter().all(is_settled));
     assert!(table[..16].iter().all(|it| it.get() & ACCESSED != 0));
 
     trace();
     assert!(!groups[0].set_access_flags::<Sim, _>(Leaf(ACCESSED | DBM), 0));
-    // Nothing is changed, so no pair is due.
+    // The entries do not change, so they do not need a pair.
     assert_eq!(trace(), "S".repeat(16));
 
     let old = groups[1].get_and_clear::<Sim>();
     assert_eq!(old, leaf(16, MEMBER).0 & !ACCESSED | READ_ONLY);
     assert!(table[16..].iter().all(|it| it.get() == 0));
     trace();
-    // By range: the group, and entries that are in none.
+    // A range may contain whole groups, and entries without a group.
     with::<Sim, _>(|mmu| mmu.unmap_range(&table, pages(0, 32)).invalidate(mmu));
     assert_eq!(values(&table), [0; 32]);
     let (stores, tlbis) = ("S".repeat(32), "T".repeat(32));
     assert_eq!(trace(), format!("({stores}D{tlbis}dRdI)"));
 }
 
-/// Neither invalid entries nor tables are members, whatever bit 52 is in them.
+/// Invalid entries and tables do not belong to a group, whatever their bit 52 is.
 #[test]
 fn b32_what_is_in_no_group_changes_alone() {
     let [slot] = slots::<1>();
     let bits = CONTIGUOUS | 0x1234_0000;
     slot.put(bits);
     assert_eq!(update::get_and_clear::<Sim>(&slot), bits);
-    // Software's bit of a table descriptor.
+    // In a table descriptor, software may use bit 52.
     slot.put(0x4000_0003 | CONTIGUOUS);
     with::<Sim, _>(|mmu| mmu.unmap(&slot, entry_at(2, 0)).invalidate(mmu));
     slot.put(leaf(0, KERNEL_DATA).0);
@@ -170,7 +170,7 @@ fn b32_what_is_no_group_is_refused() {
         let error = NotAGroup::Length { entries, expected };
         assert_eq!(group(0, entries), Err(error));
     }
-    // Halves of two groups: the address tells.
+    // The address shows that these are halves of two groups.
     let bits = leaf(8, MEMBER).0;
     assert_eq!(group(8, 16), Err(NotAGroup::Entry { index: 0, bits }));
     for bits in [0, leaf(3, KERNEL_DATA).0, leaf(4, MEMBER).0] {
@@ -188,7 +188,7 @@ fn b32_what_is_no_group_is_refused() {
     );
 }
 
-/// Bit 52 of a table descriptor is ignored by hardware.
+/// The hardware ignores bit 52 of a table descriptor.
 #[test]
 fn b32_a_table_is_in_no_group_whatever_its_bits() {
     let link = |i: u64| Table::new(Granule::Kib4, 2, 0x4800_0000 + (i << 21), CONTIGUOUS).unwrap();
@@ -199,7 +199,7 @@ fn b32_a_table_is_in_no_group_whatever_its_bits() {
     let bits = link(0).0;
     let group = ContiguousGroup::new(Granule::Kib4, 2, &tables);
     assert_eq!(group.map(|_| ()), Err(NotAGroup::Entry { index: 0, bits }));
-    // Valid without bit 1 is reserved at level 3.
+    // At level 3, a valid entry without bit 1 is reserved.
     let bits = leaf(0, MEMBER).0 & !2;
     tables[0].put(bits);
     let group = ContiguousGroup::new(Granule::Kib4, 3, &tables);
@@ -217,8 +217,8 @@ fn b32_a_descriptor_that_panics_leaves_the_group_as_it_was() {
     let changes = || group.set_access_flags::<Sim, _>(Panicky(DBM), 0);
     let calls = (0..).take_while(|&calls| {
         let panicked = panics_after(calls, changes);
-        assert_eq!(values(&table) == before, panicked, "{calls} calls");
+        assert_eq!(values(&table) == before, panicked, "after {calls} calls");
         panicked
     });
-    assert!(calls.count() > 32, "at each of the calls for 16 entries");
+    assert!(calls.count() > 32, "each of the 16 entries has calls");
 }

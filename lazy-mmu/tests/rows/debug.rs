@@ -1,4 +1,4 @@
-//! What `{:?}` shows: the bits by their names, and no value that is not to be had yet.
+//! The output of `{:?}` shows the bits by their names, and does not show values that are locked.
 
 use lazy_mmu::aarch64::Tlbi;
 use lazy_mmu_testing::prelude::*;
@@ -29,7 +29,7 @@ fn handles_guards_and_pauses_show_their_state() {
     });
     drop(section);
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
-    // What the attribute's body has.
+    // The view of the section in the body of an attributed function.
     let mut section = lazy_mmu::__private::section::<Sim>();
     let view = lazy_mmu::__private::view(&mut section);
     let shown = "LazyMmu { inert: false, bits: {ACTIVE}, .. }";

@@ -1,5 +1,5 @@
-//! Rows B04 and B10 to B13: the rule of each kind, in each granule and regime; and what is no
-//! descriptor of the kind.
+//! Behaviours B04 and B10 to B13: the rule of each descriptor type, for each granule and regime.
+//! Also the bits that a type refuses.
 
 use Granule::{Kib4, Kib4Lpa2, Kib16, Kib16Lpa2, Kib64};
 use lazy_mmu::aarch64::PAGE_LEVEL;
@@ -8,7 +8,7 @@ use lazy_mmu_testing::prelude::*;
 const GRANULES: [Granule; 3] = [Kib4, Kib16, Kib64];
 const LPA2: [Granule; 2] = [Kib4Lpa2, Kib16Lpa2];
 
-/// Every level of every granule.
+/// Returns every level of every granule.
 fn levels() -> impl Iterator<Item = (Granule, u8)> {
     GRANULES
         .into_iter()
@@ -18,7 +18,7 @@ fn levels() -> impl Iterator<Item = (Granule, u8)> {
 #[test]
 fn the_granules_are_those_of_the_manual() {
     let (kib, mib, gib, tib) = (1 << 10, 1 << 20, 1 << 30, 1 << 40);
-    // Entries, and what an entry translates at each level.
+    // The number of entries in a table, and the size of an entry at each level.
     let four = [512 * gib, gib, 2 * mib, 4 * kib].map(Some);
     let sixteen = [128 * tib, 64 * gib, 32 * mib, 16 * kib].map(Some);
     let sixty_four = [0, 4 * tib, 512 * mib, 64 * kib].map(|it| (it != 0).then_some(it));
@@ -51,13 +51,13 @@ fn b04_b11_a_leaf_of_el1_needs_the_pair_iff_it_is_a_valid_kernel_leaf() {
             let leaf = Leaf::new(granule, level, address, attributes).unwrap();
             assert_eq!(leaf.needs_barrier(), !user, "{granule:?} {level} {leaf:?}");
             assert!(!Leaf(leaf.0 & !VALID).needs_barrier());
-            // By Linux's rule UXN must be set too.
+            // Linux's rule also asks for UXN.
             let linuxs = UxnLeaf::new(granule, level, address, attributes).unwrap();
             assert_eq!(linuxs.needs_barrier(), uxn && !user);
             assert!(!UxnLeaf(leaf.0 & !VALID).needs_barrier());
             assert_eq!(leaf.address(granule), address);
             assert_eq!(Leaf::from_bits(granule, level, leaf.0), Ok(leaf));
-            // At EL2 all of them are the kernel's.
+            // At EL2, all leaves are kernel leaves.
             let leaf = El2Leaf::new(granule, level, address, attributes).unwrap();
             assert!(leaf.needs_barrier());
             assert!(!El2Leaf(leaf.0 & !VALID).needs_barrier());
@@ -77,7 +77,8 @@ fn b04_b08_no_other_bit_of_a_leaf_counts() {
                 let bits = ((others ^ 1 << number) & !(VALID | USER | UXN)) | chosen;
                 assert_eq!(Leaf(bits).needs_barrier(), rule(bits), "{bits:#x}");
                 assert_eq!(UxnLeaf(bits).needs_barrier(), linuxs(bits), "{bits:#x}");
-                // One whose author knows it for a valid kernel leaf is not looked at.
+                // The caller asserts that a `KernelLeaf` is a valid kernel leaf, so its bits do
+                // not matter.
                 assert!(KernelLeaf(bits).needs_barrier());
             }
         }
@@ -128,7 +129,7 @@ fn only_the_bits_that_are_reserved_are_reported() {
         let block = Leaf::new(granule, 2, 0, ACCESSED | NT | 1 << 17);
         assert_eq!(block, Err(Reserved { bits: 1 << 17 }));
         assert!(Leaf::new(granule, 2, 0, ACCESSED | NT).is_ok());
-        // There are no tables at the level of the pages, nor below it, an invalid entry or not.
+        // Tables do not exist at the level of the pages or below it, not even as invalid entries.
         for (level, bits) in [(3, 0), (3, 0b11), (4, 0), (4, 0b11)] {
             let table = Table::from_bits(granule, level, bits);
             assert_eq!(table, Err(NoSuchLevel { level }));
@@ -166,11 +167,11 @@ fn bad_descriptors_are_refused() {
             (leaf(granule, 3, 1 << 48, 0), TooLarge { address: 1 << 48 }),
             (leaf(granule, 4, 0, 0), NoSuchLevel { level: 4 }),
             (table(granule, 3, 0, 0), NoSuchLevel { level: 3 }),
-            // The type is not an attribute, nor is an address.
+            // Neither the type nor an address is an attribute.
             (leaf(granule, 3, 0, VALID), Reserved { bits: VALID }),
             (leaf(granule, 3, 0, 1 << 20), Reserved { bits: 1 << 20 }),
             (table(granule, 2, 0, 2), Reserved { bits: 2 }),
-            // Somebody else's bits.
+            // The bits of another descriptor type.
             (leaf_of(granule, 2, 0b11), IsTable { bits: 0b11 }),
             (table_of(0b01), IsLeaf { bits: 0b01 }),
             (leaf_of(granule, 3, 0b01), Reserved { bits: VALID }),
@@ -191,14 +192,14 @@ fn bad_descriptors_are_refused() {
         }
         let of_el2 = El2Leaf::new(granule, 3, 0, 1 << 20);
         assert_eq!(of_el2, Err(Reserved { bits: 1 << 20 }));
-        // nT, in a block only.
+        // nT is allowed only in a block.
         assert!(Leaf::from_bits(granule, 2, 0b01 | 1 << 16).is_ok());
         assert_eq!(Leaf(0b01 | 1 << 16).address(granule), 0);
-        // An invalid entry is of every kind, whatever else software keeps in it.
+        // Every type accepts an invalid entry, whatever software keeps in it.
         assert!(Leaf::from_bits(granule, 2, 0xdead_beef_0000_0002).is_ok());
         assert!(TopLevel::from_bits(granule, 1, 0xdead_beef_0000_0000).is_ok());
     }
-    // No blocks there.
+    // Blocks do not exist at these levels.
     assert_eq!(leaf(Kib16, 1, 0, 0), NoSuchLevel { level: 1 });
     assert_eq!(leaf_of(Kib4, 0, 0b01), NoSuchLevel { level: 0 });
     assert_eq!(table(Kib64, 0, 0, 0), NoSuchLevel { level: 0 });
@@ -206,7 +207,8 @@ fn bad_descriptors_are_refused() {
     assert_eq!(leaf(Kib4, 2, 0x1000, 0).to_string(), text);
 }
 
-/// With LPA2 bits 51:50 of an address stand where SH stands otherwise, and 49:48 where nothing may.
+/// With LPA2, bits 51:50 of an address are in the field SH, and bits 49:48 are in bits that are
+/// otherwise reserved.
 #[test]
 fn lpa2_has_other_addresses_and_no_shareability() {
     use BadDescriptor::{Reserved, TooLarge};
@@ -235,11 +237,11 @@ fn lpa2_has_other_addresses_and_no_shareability() {
         assert_eq!(Leaf::new(granule, 3, address, 0), Err(TooLarge { address }));
         let bits = INNER_SHAREABLE;
         let shareable = Leaf::new(granule, 3, 0, KERNEL_DATA);
-        assert_eq!(shareable, Err(Reserved { bits }), "TCR_ELx.SH says it");
-        // The levels that only LPA2 has blocks at.
+        assert_eq!(shareable, Err(Reserved { bits }), "the field is in TCR_ELx");
+        // Only LPA2 has blocks at these levels.
         assert!(Leaf::new(granule, u8::from(page != 4096), 0, ACCESSED).is_ok());
     }
-    // Without it such an address is refused.
+    // Without LPA2, the types refuse such an address.
     for granule in GRANULES {
         let leaf = Leaf::from_bits(granule, 3, 1 << 48 | 0b11);
         assert_eq!(leaf, Err(Reserved { bits: 1 << 48 }));
@@ -266,8 +268,7 @@ fn pages_and_tables_of_4_kib() {
     }
 }
 
-/// Each entry of a granule that can be contiguous, and how many of them are (Arm ARM DDI 0487, "The
-/// Contiguous bit").
+/// The sizes are from the Arm ARM (DDI 0487, "The Contiguous bit").
 #[test]
 fn b32_the_sizes_of_contiguous_groups_are_those_of_the_manual() {
     for (granule, expected) in [
@@ -283,8 +284,8 @@ fn b32_the_sizes_of_contiguous_groups_are_those_of_the_manual() {
     }
 }
 
-/// The bits by their numbers in the manual's figures. (That each does what its name says is shown
-/// on live tables, by the program `descriptors` in QEMU.)
+/// The bits have the numbers of the manual. The program `descriptors` in QEMU shows on live tables
+/// that each bit does what its name says.
 #[test]
 fn the_attributes_are_the_manuals_bits() {
     for (attribute, bits) in [

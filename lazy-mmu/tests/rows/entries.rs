@@ -1,16 +1,16 @@
-//! Row K09: tables of a kernel's own entry type, of `u64` and of `AtomicU64`, by `&mut`.
+//! Behaviour K09: `&mut` gives access to tables of a kernel's own entry type, `u64` or `AtomicU64`.
 
 use lazy_mmu_testing::prelude::*;
 
-/// A kernel's own entry.
+/// The entry type of a kernel.
 #[derive(Debug)]
 #[repr(transparent)]
 struct Mine(u64);
 
-// SAFETY: it is transparent over 64 bits, any of which are valid, and has no destructor.
+// SAFETY: the type is transparent over 64 bits, accepts every value of them, and has no destructor.
 unsafe impl Entry for Mine {}
 
-/// The entries that the tests are run for.
+/// An entry type that the tests use.
 trait Kept: Entry + Sized {
     fn new(bits: u64) -> Self;
     fn get(&self) -> u64;
@@ -58,7 +58,7 @@ fn pages(number: usize) -> Vec<u64> {
     (0..number).map(|i| page(i).0).collect()
 }
 
-/// Each operation of a section, on an entry, an array and a slice.
+/// Runs each operation of a section on an entry, an array and a slice.
 fn in_a_section<B: lazy_mmu::Backend, E: Kept>() {
     let mut one = E::new(0);
     let mut array: [E; 4] = table(0);
@@ -104,7 +104,7 @@ fn in_a_section<B: lazy_mmu::Backend, E: Kept>() {
 
     parent = E::new(BLOCK);
     with::<B, _>(|mmu| {
-        // SAFETY: nothing walks them.
+        // SAFETY: the simulated machine does not walk tables.
         let old = unsafe { mmu.split_block(&mut parent, &mut array, LINK, |_, i| page(i)) };
         assert_eq!(old, Ok(BLOCK));
     });
@@ -121,7 +121,7 @@ fn in_a_section<B: lazy_mmu::Backend, E: Kept>() {
     assert_eq!(trace(), "(SDTdRdISSDTdRdISSDI)");
 }
 
-/// The functions for code without a section.
+/// Runs each function for code without a section.
 fn without_a_section<B: lazy_mmu::Backend, E: Kept>() {
     let mut one = E::new(0);
     let mut array: [E; 2] = table(0);
@@ -134,7 +134,7 @@ fn without_a_section<B: lazy_mmu::Backend, E: Kept>() {
     assert_eq!(one.get(), LINK.0);
     assert_eq!(trace(), "SSDSDI");
     write_sync::<B, _>(&mut one, KERNEL);
-    // SAFETY: nothing walks it.
+    // SAFETY: the simulated machine does not walk tables.
     unsafe { write_nosync::<B, _>(&mut one, KERNEL) };
     assert_eq!(trace(), "SDIS");
     drop(aarch64::unmap_range::<B>(&mut array, range(2)));
@@ -169,7 +169,7 @@ for_both_storages! {
     }
 }
 
-/// The store is made in the entry itself, each in its own.
+/// Each store goes to its own entry, at the address of the entry.
 #[test]
 fn k09_the_stores_are_at_the_entries_addresses() {
     let mut entries: [Mine; 3] = table(0);
@@ -183,7 +183,7 @@ fn k09_the_stores_are_at_the_entries_addresses() {
     assert!(stores.eq(expected));
 }
 
-/// A table is a structure of the kernel's own, whose entries are changed where it is borrowed.
+/// A kernel borrows the entries of its own table structure, and changes them in place.
 #[test]
 fn k09_a_kernels_own_table() {
     #[repr(C, align(4096))]

@@ -1,6 +1,8 @@
-//! Synchronous exceptions, on behalf of the thread, before and after each look at its bits, each
-//! change of them and each barrier. (The QEMU programs have them at each instruction; here each
-//! store that a handler makes is followed to its pair.)
+//! Synchronous exceptions of a thread, before and after each read of its bits, each change of them,
+//! and each barrier.
+//!
+//! The QEMU programs have exceptions at each instruction. These tests check that each store of a
+//! handler gets its pair.
 
 use std::marker::PhantomData;
 use std::mem;
@@ -8,17 +10,18 @@ use std::mem;
 use lazy_mmu_testing::prelude::*;
 
 thread_local! {
-    /// How many points have been passed; at which one the exception comes; and what its handler
-    /// does then.
+    /// The number of points that were passed.
     static PASSED: Cell<usize> = const { Cell::new(0) };
+    /// The point at which the exception occurs.
     static AT: Cell<usize> = const { Cell::new(0) };
+    /// The handler of the exception.
     static HANDLER: Cell<Option<Handler>> = const { Cell::new(None) };
 }
 
-/// What a handler does, with an entry of its own.
+/// An exception handler, which stores to its own entry.
 type Handler = fn(&AtomicU64);
 
-/// A point at which an exception may come.
+/// A point at which an exception may occur.
 fn point() {
     let passed = PASSED.get();
     PASSED.set(passed + 1);
@@ -28,7 +31,7 @@ fn point() {
             handler(&slot);
             assert!(
                 is_settled(&slot),
-                "its section was left, or its pause has ended"
+                "the end of the handler's section or pause flushes"
             );
         }
     }
@@ -41,7 +44,7 @@ fn around<R>(access: impl FnOnce() -> R) -> R {
     result
 }
 
-/// The backend `B` with such points around each access of the bits, and each barrier.
+/// The backend `B`, with a point before and after each access to the bits and each barrier.
 struct Points<B>(PhantomData<B>);
 type Excepted<B> = Changed<Points<B>>;
 
@@ -58,7 +61,7 @@ impl<B: Backend> Change for Points<B> {
     }
 }
 
-// SAFETY: all that it does is `B`'s.
+// SAFETY: each method calls the method of `B`.
 unsafe impl<B: Backend> Wrapper for Points<B> {
     type Inner = B;
     fn barrier() {
@@ -79,7 +82,7 @@ unsafe impl<B: Backend> Wrapper for Points<B> {
     }
 }
 
-/// What the programs and the handlers store in, in turn; all must be settled in the end.
+/// The entries to which a program stores. All stores must have their pair at the end.
 type Slots = [AtomicU64; 4];
 
 #[lazy_mmu(backend = B)]
@@ -87,7 +90,7 @@ fn map<B: Backend>(slot: &AtomicU64) {
     write::<B, _>(slot, KERNEL);
 }
 
-/// What a handler may do: it keeps its duty, that is, it opens a section for its stores, or pauses.
+/// Returns the handlers. They keep the duty of a handler: stores are in its own section or pause.
 fn handlers<B: Backend>() -> [Handler; 6] {
     [
         map::<B>,
@@ -95,18 +98,18 @@ fn handlers<B: Backend>() -> [Handler; 6] {
             with::<B, _>(|mmu| {
                 mmu.write(slot, KERNEL);
                 mmu.flush();
-                assert!(is_settled(slot), "flushed");
+                assert!(is_settled(slot), "the flush emits the pair");
                 mmu.nest().write(slot, KERNEL);
-                assert!(is_settled(slot), "the nested section was left");
+                assert!(is_settled(slot), "the leave of the nested section flushes");
                 mmu.write(slot, KERNEL);
             });
         },
         |slot| {
             paused::<B, _>(|| {
                 write::<B, _>(slot, KERNEL);
-                assert!(is_settled(slot), "paused");
+                assert!(is_settled(slot), "a store in a pause");
                 map::<B>(slot);
-                assert!(is_settled(slot), "paused");
+                assert!(is_settled(slot), "an inert section in a pause");
             });
         },
         |slot| {
@@ -114,7 +117,7 @@ fn handlers<B: Backend>() -> [Handler; 6] {
                 mmu.write(slot, KERNEL);
                 mmu.paused(|| {
                     write::<B, _>(slot, KERNEL);
-                    assert!(is_settled(slot), "paused");
+                    assert!(is_settled(slot), "a store in a pause of the section");
                 });
             });
         },
@@ -144,7 +147,7 @@ fn programs<B: Backend>() -> [fn(&Slots); 7] {
             drop(section);
             write::<B, _>(d, KERNEL);
         },
-        // A guard is forgotten, and its handle used again.
+        // A guard is forgotten, and its handle opens another section.
         |[a, b, ..]| {
             let mut task = task::<B>();
             let mut section = task.enter();
@@ -153,7 +156,7 @@ fn programs<B: Backend>() -> [fn(&Slots); 7] {
             task.enter().write(b, KERNEL);
             assert!(is_settled(a) && is_settled(b));
         },
-        // The same, with somebody else's pause, and with one of its own that was forgotten.
+        // The same in a pause of other code. Then a guard is forgotten after its own pause.
         |[a, b, ..]| {
             let mut task = task::<B>();
             let mut section = task.enter();
@@ -165,7 +168,7 @@ fn programs<B: Backend>() -> [fn(&Slots); 7] {
             mem::forget(section);
             task.enter().write(b, KERNEL);
         },
-        // A nested guard and its pause are forgotten.
+        // A nested guard is forgotten after its pause.
         |[a, b, c, _]| {
             with::<B, _>(|mmu| {
                 let mut nested = mmu.nest();
@@ -176,7 +179,7 @@ fn programs<B: Backend>() -> [fn(&Slots); 7] {
                 mmu.write(c, KERNEL);
             });
         },
-        // A nested guard's forgotten pause ends with it.
+        // A nested section is left inside a pause.
         |[a, b, c, _]| {
             let mut task = task::<B>();
             let mut section = task.enter();
@@ -198,7 +201,7 @@ fn programs<B: Backend>() -> [fn(&Slots); 7] {
     ]
 }
 
-/// How many points a program has with its exception at point `at`.
+/// Runs a program with an exception at point `at`. Returns the number of points that it passed.
 fn run<B: Backend>(program: fn(&Slots), at: usize, handler: Option<Handler>) -> usize {
     let slots: Slots = slots();
     PASSED.set(0);
@@ -206,7 +209,7 @@ fn run<B: Backend>(program: fn(&Slots), at: usize, handler: Option<Handler>) -> 
     HANDLER.set(handler);
     program(&slots);
     let passed = PASSED.get();
-    assert!(HANDLER.take().is_none(), "it has had its turn");
+    assert!(HANDLER.take().is_none(), "the handler did not run");
     assert_eq!(bits::<B>(), Bits::EMPTY, "at {at}");
     for (number, slot) in slots.iter().enumerate() {
         assert!(is_settled(slot), "slot {number}, exception at {at}");
@@ -217,7 +220,7 @@ fn run<B: Backend>(program: fn(&Slots), at: usize, handler: Option<Handler>) -> 
 
 for_both_storages! {
     fn c05_exceptions_at_each_access_of_the_bits<B>() {
-        // Miri takes a twentieth of a second for each.
+        // Miri takes a twentieth of a second for each exception.
         const STEP: usize = if cfg!(miri) { 19 } else { 1 };
         let mut runs = 0;
         for program in programs::<Excepted<B>>() {
@@ -244,7 +247,7 @@ for_both_storages! {
         outer.note_store();
         PASSED.set(0);
         let nested = outer.nest();
-        assert_eq!(PASSED.get(), 1, "the machine is told, and that is all");
+        assert_eq!(PASSED.get(), 1, "a nested enter only calls `Machine::observe`");
         assert_eq!(size_of_val(&nested), WORD);
         nested.leave();
         assert_eq!(size_of_val(&outer), WORD);

@@ -1,4 +1,4 @@
-//! Rows B34 and B35: values that a gather, or an `Unmapped`, withholds until the invalidation.
+//! Behaviours B34 and B35: a gather, or an `Unmapped`, withholds values until the invalidation.
 
 use std::cell::RefCell;
 
@@ -10,7 +10,7 @@ fn page(number: u64) -> VirtualRange {
     range_at(4096 * number, 1)
 }
 
-/// A frame. Whoever has it, in whatever way, finds that its translation is gone.
+/// A frame that records its drop. The tests check that its translation has been invalidated first.
 #[derive(Debug, PartialEq)]
 struct Frame(u64);
 
@@ -29,21 +29,21 @@ fn dropped() -> Vec<u64> {
     DROPPED.take()
 }
 
-/// Gathers with room for `N` values, and returns what is in the storage then.
+/// Gathers with room for `N` values. Returns the storage after the gather.
 fn gathered<const N: usize, T>(f: impl FnOnce(&mut Gather<'_, T, Sim>)) -> [Option<T>; N] {
     let mut storage = [const { None }; N];
     gather::<Sim, _, _>(&mut storage, f);
     storage
 }
 
-/// The same where `f` panics.
+/// Does the same, and checks that `f` panics.
 fn gathered_until_panic(f: impl FnOnce(&mut Gather<'_, Frame, Sim>)) -> [Option<Frame>; 4] {
     let mut storage = [const { None }; 4];
     assert!(unwinds(|| gather::<Sim, _, _>(&mut storage, f)));
     storage
 }
 
-/// Gathers a kernel's page for each of `ranges`.
+/// Gathers a kernel page for each range.
 fn unmap_each(ranges: impl IntoIterator<Item = VirtualRange>) {
     gathered::<40, _>(|gather| {
         for range in ranges {
@@ -63,16 +63,16 @@ for_both_storages! {
             gather.unmap(&block, entry_at(2, 4 * MIB), Frame).unwrap();
             gather.unmap_table(&table, entry_at(2, 8 * MIB), Frame).unwrap();
             aarch64::unmap_range::<B>(std::slice::from_ref(&other), page(4096)).invalidate_now();
-            assert_eq!(trace(), "SSSSDTdRdI", "the last one is another's");
+            assert_eq!(trace(), "SSSSDTdRdI", "only other code has invalidated");
             let theirs = Unmapped::withhold(Frame(KERNEL.0), page(4096), Scope::PAGES);
             gather.add(theirs).unwrap();
             gather.withhold(Frame(1), page(5000), Scope::PAGES).unwrap();
             gather.keep(Frame(2)).unwrap();
-            assert_eq!(trace(), "", "the entries are cleared, and that is all");
+            assert_eq!(trace(), "", "these calls neither store nor invalidate");
             "returned"
         });
         assert_eq!(result, "returned");
-        assert_eq!(trace(), "DAdRdI", "one invalidation; 516 pages are too many one by one");
+        assert_eq!(trace(), "DAdRdI", "one invalidation, because 516 pages exceed the limit");
         let expected = [KERNEL.0, BLOCK, LINK.0, KERNEL.0, 1, 2].map(|it| Some(Frame(it)));
         assert_eq!(storage[..6], expected);
         assert_eq!(storage[6..], [const { None }; 2]);
@@ -86,7 +86,7 @@ fn b34_a_full_gather_refuses_before_an_entry_is_cleared() {
     let added = || Unmapped::withhold(Frame(7), page(9), Scope::PAGES);
     let refuses = |gather: &mut Gather<'_, Frame, Sim>| {
         assert!(gather.is_full());
-        let never = |_| unreachable!("no value is made");
+        let never = |_| unreachable!("a full gather does not make a value");
         assert!(gather.unmap(&table[1], page(1), never).is_err());
         let full: Full = gather.unmap_table(&table[2], page(2), never).unwrap_err();
         let text = "the gather is full; flush it before the next mapping is taken away";
@@ -96,9 +96,9 @@ fn b34_a_full_gather_refuses_before_an_entry_is_cleared() {
         drop(withheld);
         assert_eq!(gather.keep(Frame(2)), Err(Frame(2)));
         assert_eq!(trace(), "");
-        // The caller has them back; and the expected ones.
+        // The caller drops the refused frames, and the assertions drop those that they compare.
         assert_eq!(dropped(), [1, 1, 2, 2]);
-        // What is given back is invalidated when it is dropped, and not before.
+        // `add` returns a refused mapping. The drop of the mapping invalidates it.
         let back = gather.add(added()).unwrap_err();
         assert_eq!((trace().as_str(), dropped().len()), ("", 0));
         drop(back);
@@ -111,10 +111,10 @@ fn b34_a_full_gather_refuses_before_an_entry_is_cleared() {
         assert_eq!(trace(), "S");
         refuses(gather);
     });
-    assert_eq!(trace(), "DTdRdI", "of the one that had room");
+    assert_eq!(trace(), "DTdRdI", "the accepted entry is invalidated");
     assert_eq!(storage, [Some(Frame(KERNEL.0))]);
     dropped();
-    // A gather without any room.
+    // A gather with an empty storage.
     gathered::<0, _>(refuses);
     assert_eq!(trace(), "");
 }
@@ -137,7 +137,7 @@ for_both_storages! {
                 }
                 gather.unmap(slot, page(number), |_| Frame(number)).unwrap();
             }
-            assert_eq!(dropped(), [0, 1, 2, 3, 4, 5, 6, 7], "in order");
+            assert_eq!(dropped(), [0, 1, 2, 3, 4, 5, 6, 7], "flush keeps the order");
         });
         assert_eq!(freed, 8);
         assert_eq!(trace(), "SSDTTdRdI");
@@ -149,7 +149,7 @@ for_both_storages! {
 
 #[test]
 fn b34_values_are_dropped_after_the_invalidation() {
-    /// Tells the trace of its drop.
+    /// A value that records its drop in the trace.
     #[derive(Debug)]
     struct Tells;
     impl Drop for Tells {
@@ -176,7 +176,7 @@ fn b34_a_panic_of_the_closure_invalidates_and_loses_nothing() {
         panic!("provoked");
     });
     assert_eq!(trace(), "SDTdRdI");
-    assert_eq!(dropped(), [], "the caller has the values");
+    assert_eq!(dropped(), [], "the values are in the storage");
     assert_eq!(storage, [Some(Frame(KERNEL.0)), Some(Frame(1)), None, None]);
 }
 
@@ -196,14 +196,14 @@ fn b34_a_panic_of_the_function_that_makes_a_value_invalidates_its_entry_too() {
                 gather.unmap(&table[1], page(8), value)
             };
         });
-        // The entry is cleared, so it is invalidated.
+        // The gather invalidates the second entry, because the entry is cleared.
         assert_eq!(invalidated(), [Event::Tlbi(BASE), second]);
         assert_eq!(table[1].get(), 0);
         assert!(storage[0].is_some() && storage[1].is_none());
     }
 }
 
-/// The TLBIs of the trace.
+/// Returns the TLBIs of the trace.
 fn invalidated() -> Vec<Event> {
     let is_tlbi = |it: &Event| "TtFA".contains(&letters(&[*it]));
     take_trace().into_iter().filter(is_tlbi).collect()
@@ -216,10 +216,10 @@ fn b34_a_panic_of_what_a_flush_calls_leaves_the_others_in_the_storage() {
         for (slot, number) in table.iter().zip(0..) {
             gather.unmap(slot, page(number), |_| Frame(number)).unwrap();
         }
-        gather.flush(|frame| assert_eq!(frame.0, 0, "provoked, at the second"));
+        gather.flush(|frame| assert_eq!(frame.0, 0, "provoked at the second frame"));
     });
-    assert_eq!(trace(), "SSSSDTTTTdRdI", "once, before the first value");
-    assert_eq!(dropped(), [0, 1], "those that the closure has had");
+    assert_eq!(trace(), "SSSSDTTTTdRdI", "invalidated before the values");
+    assert_eq!(dropped(), [0, 1], "the closure has received two frames");
     assert_eq!(storage[2..], [Some(Frame(2)), Some(Frame(3))]);
 }
 
@@ -229,9 +229,9 @@ fn b34_each_range_costs_what_its_entries_are() {
         unmap_each([range(1), range_at(offset, 1)]);
         trace()
     };
-    // Not the 257 pages from one to the other.
+    // The pages between the two ranges are not invalidated.
     assert_eq!(two(MIB), "SSDTTdRdI");
-    assert_eq!(two(4096), "SSDTTdRdI", "one a page, though they adjoin");
+    assert_eq!(two(4096), "SSDTTdRdI", "adjoining pages have one TLBI each");
     assert_eq!(two(0), "SSDTdRdI", "the same page");
     let one = |bits, level| {
         let slot = AtomicU64::new(bits);
@@ -241,12 +241,12 @@ fn b34_each_range_costs_what_its_entries_are() {
     assert_eq!(one(BLOCK, 2), "SDTdRdI");
     assert_eq!(one(BLOCK, 1), "SDTdRdI");
     let all_levels = format!("SD{}dRdI", "t".repeat(512));
-    assert_eq!(one(LINK.0, 2), all_levels, "found by the old entry");
+    assert_eq!(one(LINK.0, 2), all_levels, "the old entry was a table");
     assert_eq!(one(LINK.0, 1), "SDAdRdI");
     let slot = AtomicU64::new(KERNEL.0);
     gathered::<1, _>(|gather| gather.unmap_table(&slot, entry_at(2, 0), drop).unwrap());
-    assert_eq!(trace(), all_levels, "by its name");
-    // A block between two pages that adjoin it keeps its own unit.
+    assert_eq!(trace(), all_levels, "`unmap_table` invalidates all levels");
+    // A block costs one TLBI, also between two pages that adjoin it.
     let [before, block, behind] = [KERNEL.0, BLOCK, KERNEL.0].map(AtomicU64::new);
     gathered::<3, _>(|gather| {
         gather.unmap(&before, page(511), drop).unwrap();
@@ -258,11 +258,11 @@ fn b34_each_range_costs_what_its_entries_are() {
 
 #[test]
 fn b34_more_far_ranges_than_it_keeps_apart_are_all_invalidated() {
-    // With one page between each two, so that those that are merged stay few.
+    // The gaps are one page, so the merged range stays small.
     for number in [8, 9, 12, 40] {
         unmap_each((0..number).map(|i| page(2 * i)));
         let trace = take_trace();
-        // One sequence, the last of them merged.
+        // The gather keeps seven ranges apart, and merges the others.
         let merged = 2 * (number - 8) + 1;
         let tlbis = trace.iter().filter(|it| matches!(it, Event::Tlbi(_)));
         assert_eq!(tlbis.count() as u64, 7 + merged, "{number}");
@@ -272,7 +272,7 @@ fn b34_more_far_ranges_than_it_keeps_apart_are_all_invalidated() {
         }
         assert_eq!(trace.iter().filter(|it| **it == Event::DsbIshst).count(), 1);
     }
-    // Of another granule, which cannot adjoin: both are there.
+    // Ranges of two granules do not adjoin, so both are invalidated.
     let sixty_four = Granule::Kib64.range(0x1_0000, 1).unwrap();
     let four = Granule::Kib4.range(0x2000, 1).unwrap();
     gathered::<2, _>(|gather| {
@@ -280,10 +280,10 @@ fn b34_more_far_ranges_than_it_keeps_apart_are_all_invalidated() {
         gather.withhold((), four, Scope::PAGES).unwrap();
     });
     assert_eq!(invalidated(), [Event::Tlbi(0x1_0000), Event::Tlbi(0x2000)]);
-    // Backwards, and far apart: everything.
+    // The merged range is too large if the ranges are far apart.
     unmap_each((0..12).rev().map(|i| range_at(i << 30, 1)));
     assert_eq!(trace(), format!("{}DAdRdI", "S".repeat(12)));
-    // What is merged last keeps the widest of the scopes.
+    // A merged range has the widest scope of its parts.
     let table = holding::<10>(KERNEL.0);
     gathered::<10, _>(|gather| {
         for (slot, i) in table[..8].iter().zip(0..) {
@@ -314,7 +314,7 @@ fn b34_more_pages_than_512_together_are_everything() {
     let each = format!("D{}dRdI", "T".repeat(512));
     assert_eq!(sum(&[range_at(0, 256), range_at(8 * MIB, 256)]), each);
     assert_eq!(sum(&[range_at(0, 256), range_at(8 * MIB, 257)]), "DAdRdI");
-    // Adjoining.
+    // Adjoining ranges.
     assert_eq!(sum(&[range_at(0, 256), range_at(MIB, 257)]), "DAdRdI");
     assert_eq!(sum(&[range_at(0, 256), range_at(MIB, 256)]), each);
 }
@@ -323,7 +323,7 @@ fn b34_more_pages_than_512_together_are_everything() {
 #[should_panic(expected = "the storage of a gather must contain only `None`")]
 fn b34_a_storage_with_a_value_in_it_is_refused() {
     let mut storage = [None, Some(1)];
-    gather::<Sim, _, ()>(&mut storage, |_| unreachable!("it does not begin"));
+    gather::<Sim, _, ()>(&mut storage, |_| unreachable!("the gather is refused"));
 }
 
 for_both_storages! {
@@ -338,8 +338,8 @@ for_both_storages! {
             });
             assert!(is_settled(&pending) && !is_pending::<B>());
         });
-        assert_eq!(trace(), "(SSDTdRdI)", "the leave owes nothing");
-        // In an interrupt what is pending is the thread's.
+        assert_eq!(trace(), "(SSDTdRdI)", "the leave does not emit a pair");
+        // In an interrupt, the pair of the thread stays pending.
         with::<B, _>(|mmu| {
             mmu.write(&pending, KERNEL);
             interrupt(|| {
@@ -360,11 +360,11 @@ for_both_storages! {
             gather::<B, (), _>(&mut [None], |gather| gather.flush(|()| ()));
             let mut storage = [None];
             gather::<B, _, _>(&mut storage, |gather| gather.keep(7).unwrap());
-            assert_eq!(storage, [Some(7)], "a value without a mapping");
+            assert_eq!(storage, [Some(7)], "a value without a mapping is returned");
             assert!(is_pending::<B>());
         });
         assert_eq!(trace(), "(SDI)");
-        // Flushed twice, and dropped: once.
+        // Two flushes and the end of the gather invalidate once.
         gather::<B, _, _>(&mut [None], |gather| {
             gather.withhold((), page(0), Scope::PAGES).unwrap();
             gather.flush(drop);
@@ -387,7 +387,7 @@ fn b34_an_entry_that_is_refused_leaves_the_others_to_be_invalidated() {
     assert!(storage[0].is_some() && storage[1].is_none());
 }
 
-/// An invalidation by range is for pages of one size.
+/// A range has pages of one size, so ranges of two sizes cannot be merged.
 #[test]
 fn b34_a_ninth_range_of_another_page_size_makes_everything() {
     let other = Granule::Kib64.range(BASE + (1 << 40), 1).unwrap();
@@ -402,7 +402,7 @@ fn b34_a_ninth_range_of_another_page_size_makes_everything() {
 
 for_both_storages! {
     fn b35_what_another_crate_unmapped_is_withheld_until_the_invalidation<B>() {
-        // Their mapper has cleared an entry.
+        // The mapper of another crate has cleared an entry.
         let unmapped = |number, scope| {
             Unmapped::<_, B>::withhold(Frame(number), page(number), scope)
         };
@@ -411,27 +411,27 @@ for_both_storages! {
             mmu.write(&slot, KERNEL);
             let withheld = unmapped(1, Scope::PAGES);
             assert_eq!(withheld.range(), page(1));
-            assert_eq!(trace(), "(S", "nothing yet");
+            assert_eq!(trace(), "(S", "`withhold` does not invalidate");
             let frame = withheld.invalidate(mmu);
             assert!(is_settled(&slot) && !is_pending::<B>());
             assert_eq!((&*trace(), dropped().len(), frame.0), ("DTdRdI", 0, 1));
         });
         assert_eq!((&*trace(), dropped()), (")", vec![1]));
-        // Without a section; a table.
+        // A table, without a section.
         drop(unmapped(2, Scope::ALL_LEVELS).invalidate_now());
         assert_eq!((trace().as_str(), dropped()), ("DtdRdI", vec![2]));
-        // Dropped: first the invalidation.
+        // A drop invalidates first.
         drop(unmapped(3, Scope::PAGES).map(|frame| {
             assert_eq!(trace(), "DTdRdI");
             drop(frame);
         }));
         assert_eq!(dropped(), [3]);
-        // Together with others, and a block of theirs.
+        // A block, and two pages together.
         let block = Unmapped::<_, B>::withhold((), entry_at(2, 0), Scope::leaves(21));
         block.invalidate_now();
         unmapped(4, Scope::PAGES).and(unmapped(5, Scope::PAGES)).invalidate_now();
         assert_eq!(trace(), "DTdRdIDTTdRdI");
-        // A panic before it is invalidated.
+        // A panic before the invalidation.
         let panics = || {
             let _withheld = unmapped(6, Scope::PAGES);
             dropped();
@@ -439,7 +439,7 @@ for_both_storages! {
         };
         assert!(unwinds(panics));
         assert_eq!((trace().as_str(), dropped()), ("DTdRdI", vec![6]));
-        // Forgotten, it is leaked, and the value is not to be had.
+        // A forgotten value is leaked, and code cannot use it.
         std::mem::forget(unmapped(7, Scope::PAGES));
         assert_eq!((trace().as_str(), dropped().len()), ("", 0));
     }

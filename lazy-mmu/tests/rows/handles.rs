@@ -1,9 +1,9 @@
-//! The hosted backend refuses a second handle of the same task, which safe code could not tell from
-//! the first.
+//! The hosted backend refuses a second handle of a task, because safe code cannot promise that it
+//! is the only one.
 
 use lazy_mmu_testing::prelude::*;
 
-/// The message of the panic that refuses a handle.
+/// Returns the message of the panic that refuses a handle.
 fn refused<B: Backend>() -> String {
     let panic = catch_unwind(|| task::<B>()).expect_err("a second handle");
     let text = panic.downcast::<&str>().expect("a message");
@@ -17,14 +17,14 @@ for_both_storages! {
         let [slot] = slots();
         let mut first = task::<B>();
         assert!(refused::<B>().starts_with(ALREADY));
-        // In its section too; and the section goes on.
+        // A second handle is refused inside the section of the first too. The section continues.
         let mut section = first.enter();
         section.write(&slot, KERNEL);
         assert!(refused::<B>().starts_with(ALREADY));
         assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::OWNED).union(Bits::PENDING));
         section.leave();
         assert_eq!(trace(), "(SDI)");
-        // Dropped, it makes room for the next.
+        // After the drop of a handle, a task can have a new one.
         drop(first);
         for _ in 0..3 {
             drop(task::<B>());
@@ -34,7 +34,7 @@ for_both_storages! {
             panic!("provoked");
         }));
         task::<B>().enter().write(&slot, KERNEL);
-        assert_eq!(trace(), "(SDI)", "nothing is recorded of the handles themselves");
+        assert_eq!(trace(), "(SDI)", "the handles themselves do not appear in the trace");
     }
 
     fn each_task_has_a_handle_of_its_own<B>() {
@@ -43,7 +43,7 @@ for_both_storages! {
         switch_to(other);
         let second = task::<B>();
         assert!(refused::<B>().starts_with(ALREADY));
-        // A handle is its own task's, whichever task runs when it is dropped.
+        // A handle belongs to its own task, whichever task drops it.
         drop(first);
         assert!(refused::<B>().starts_with(ALREADY));
         switch_to(TaskId::FIRST);
@@ -55,19 +55,19 @@ for_both_storages! {
     }
 }
 
-/// A handle of a backend that wraps another one, and one of the registered backend, are handles of
-/// the same bits. Bits elsewhere, or none, are another matter.
+/// A backend that wraps another one uses the same bits, and so does the registered backend. A task
+/// has one handle for all of them. Backends with other bits have their own handles.
 #[test]
 fn a_handle_of_another_backend_with_the_same_bits_is_a_second_one() {
     struct Same;
-    // SAFETY: nothing is changed.
+    // SAFETY: the wrapper does not change a method.
     unsafe impl Wrapper for Same {
         type Inner = Sim;
     }
 
     let first = task::<Sim>();
     assert!(refused::<Wrapped<Same>>().starts_with(ALREADY));
-    // `Sim` is the one that is registered.
+    // `Sim` is the registered backend.
     assert!(refused::<Global>().starts_with(ALREADY));
     let byte = task::<SimOwnByte>();
     let none = [task::<Eager<Sim>>(), task::<Eager<Sim>>()];

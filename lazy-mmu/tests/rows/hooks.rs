@@ -1,13 +1,13 @@
-//! Row K04: the hooks of the outermost section are balanced on every way out.
+//! Behaviour K04: the calls of the hooks are balanced on every way out.
 
 use lazy_mmu_testing::prelude::*;
 
 thread_local! {
-    /// How deep preemption is disabled, as in a preempt count.
+    /// How often preemption is disabled, as in a preempt count.
     static DISABLED: Cell<u32> = const { Cell::new(0) };
 }
 
-/// `Sim`, with preemption disabled while stores are deferred.
+/// `Sim` with hooks that disable preemption while stores are deferred.
 struct Hooks;
 type NoPreemption = Changed<Hooks>;
 
@@ -22,7 +22,7 @@ impl Change for Hooks {
     }
 
     fn mode_ends() {
-        // What was pending has had its pair; and below zero this would panic.
+        // The pair has been emitted before. The subtraction panics if the calls are not balanced.
         assert!(!is_pending::<Sim>());
         DISABLED.set(DISABLED.get() - 1);
     }
@@ -32,7 +32,7 @@ fn disabled() -> u32 {
     DISABLED.get()
 }
 
-/// Preemption is disabled exactly while stores are deferred.
+/// Checks that preemption is disabled exactly while stores are deferred.
 fn check() {
     assert_eq!(disabled(), u32::from(is_active::<NoPreemption>()));
 }
@@ -59,7 +59,7 @@ fn k04_early_return_and_panic() {
         if out {
             return None;
         }
-        assert!(!out, "not reached");
+        assert!(!out, "the function has returned early");
         Some(disabled())
     }
     assert_eq!((early(true), early(false)), (None, Some(1)));
@@ -76,9 +76,9 @@ fn k04_early_return_and_panic() {
 fn k04_pauses() {
     with::<NoPreemption, _>(|mmu| {
         mmu.paused(|| {
-            assert_eq!(disabled(), 0, "what is paused is left");
+            assert_eq!(disabled(), 0, "a pause ends the mode");
             paused::<NoPreemption, _>(|| assert_eq!(disabled(), 0));
-            with::<NoPreemption, _>(|_| assert_eq!(disabled(), 0, "inert"));
+            with::<NoPreemption, _>(|_| assert_eq!(disabled(), 0, "an inert section"));
         });
         assert_eq!(disabled(), 1);
         paused::<NoPreemption, _>(|| assert_eq!(disabled(), 0));
@@ -89,7 +89,7 @@ fn k04_pauses() {
     assert_eq!(disabled(), 0);
 }
 
-/// The outermost section is left inside a pause that is not its own: the mode has ended already.
+/// If the outermost section is left inside another code's pause, the mode has ended already.
 #[test]
 fn k04_left_inside_a_pause() {
     let mut task = task::<NoPreemption>();
@@ -99,21 +99,21 @@ fn k04_left_inside_a_pause() {
         drop(section);
         assert_eq!(disabled(), 0);
     });
-    assert_eq!(disabled(), 0, "nothing is open");
+    assert_eq!(disabled(), 0, "a section is not open");
 }
 
-/// Synchronous exceptions just where the mode begins and ends: their handler's sections and pauses
-/// nest in between.
+/// Synchronous exceptions occur where the mode begins and ends. The sections and pauses of their
+/// handlers nest there.
 #[test]
 fn k04_exceptions_where_the_mode_changes() {
     thread_local! {
-        /// What the handler does at the next change of a bit; and how deep the hooks are, which
-        /// must not be below 0.
+        /// The handler of the exception that occurs at the next change of a bit.
         static HANDLER: Cell<Option<fn()>> = const { Cell::new(None) };
+        /// The number of calls of `mode_begins` without their `mode_ends`.
         static DEPTH: Cell<u32> = const { Cell::new(0) };
     }
 
-    /// `Sim`, with an exception behind each change of the bits.
+    /// `Sim`, with an exception after a change of the bits.
     struct Exceptions;
     type Faulting = Changed<Exceptions>;
 
@@ -128,7 +128,7 @@ fn k04_exceptions_where_the_mode_changes() {
         }
 
         fn mode_ends() {
-            DEPTH.set(DEPTH.get().checked_sub(1).expect("it has begun before"));
+            DEPTH.set(DEPTH.get().checked_sub(1).expect("the mode has begun"));
         }
 
         fn change(change: impl FnOnce()) {
@@ -187,10 +187,10 @@ fn k04_forgotten_guards_and_pauses() {
     check();
 }
 
-/// Every program of five operations, each inside the one before or behind it.
+/// Runs every program of five operations. An operation is inside the previous one, or after it.
 #[test]
 fn k04_every_short_program() {
-    /// What the program does next: enter and leave at this depth, pause and resume.
+    /// Runs the next operations of the program, up to the end of the present scope.
     fn run(mmu: &mut LazyMmu<'_, Dynamic, NoPreemption>, program: &mut &[u8], count: &mut usize) {
         while let [operation, rest @ ..] = *program {
             *program = rest;
@@ -212,7 +212,7 @@ fn k04_every_short_program() {
                 6 => interrupt(|| {
                     with::<NoPreemption, _>(|_| note_store::<NoPreemption>());
                 }),
-                // Up.
+                // The present scope ends.
                 _ => return,
             }
             check();
@@ -233,10 +233,11 @@ fn k04_every_short_program() {
     assert!(cfg!(miri) || operations > 80_000, "{operations}");
 }
 
-/// Row C15: backends that share bits have the same hooks. What happens where one has none.
+/// Behaviour C15: backends that share bits have the same hooks. The test also shows the effect of a
+/// backend without hooks.
 #[test]
 fn c15_backends_that_share_bits_have_the_same_hooks() {
-    /// Another backend for the bits of `NoPreemption`, with its hooks.
+    /// Another backend with the bits and the hooks of `NoPreemption`.
     struct Same;
     type Twin = Changed<Same>;
 
@@ -253,7 +254,7 @@ fn c15_backends_that_share_bits_have_the_same_hooks() {
     with::<Twin, _>(|_| paused::<NoPreemption, _>(check));
     check();
 
-    // `Sim` has the same bits and no hooks: it pauses the mode, and preemption stays disabled.
+    // `Sim` has the same bits, but not the hooks. Preemption therefore stays disabled in its pause.
     with::<NoPreemption, _>(|_| {
         paused::<Sim, _>(|| {
             assert!(!is_active::<NoPreemption>());

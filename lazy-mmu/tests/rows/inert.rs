@@ -1,4 +1,4 @@
-//! Row S28: an inert section whose cause ends inside it.
+//! Behaviour S28: the cause of an inert section ends inside the section.
 
 use lazy_mmu_testing::prelude::*;
 
@@ -6,7 +6,8 @@ std::thread_local! {
     static SOFTIRQS_DISABLED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A kernel in which disabled softirqs count as an interrupt. A task enables them where it likes.
+/// A kernel in which `in_interrupt` is true while softirqs are disabled. A task may enable softirqs
+/// anywhere.
 struct DisabledSoftirqs;
 type Softirqs = Changed<DisabledSoftirqs>;
 
@@ -19,12 +20,12 @@ impl Change for DisabledSoftirqs {
     }
 }
 
-/// Enables softirqs inside an inert section, and stores: the store is deferred into the section
-/// further up.
+/// Enables softirqs inside an inert section, and stores. The store is deferred into an outer
+/// section.
 fn enable_and_store(slot: &AtomicU64) {
     SOFTIRQS_DISABLED.set(false);
     write::<Softirqs, _>(slot, KERNEL);
-    assert!(!is_settled(slot), "deferred");
+    assert!(!is_settled(slot), "the store is deferred");
 }
 
 #[lazy_mmu(backend = Softirqs)]
@@ -37,11 +38,10 @@ fn attributed_joining(slot: &AtomicU64) {
     enable_and_store(slot);
 }
 
-/// A form of a section, and its use around a store to the entry.
+/// The name of a form of section, and a function that stores to the entry in such a section.
 type Form = (&'static str, fn(&AtomicU64));
 
-/// Each form of a section that is inert because softirqs are disabled, and in which they are
-/// enabled.
+/// The forms of a section that is inert because softirqs are disabled. Each enables them inside.
 const FORMS: [Form; 9] = [
     ("closure", |slot| {
         with::<Softirqs, _>(|_| enable_and_store(slot));
@@ -90,7 +90,7 @@ const FORMS: [Form; 9] = [
     }),
 ];
 
-/// Runs the form, which enables softirqs, in a section in which they are disabled.
+/// Runs the form, which enables softirqs, in an outer section that has disabled them.
 fn settles_inside_a_section((form, run): Form) {
     let [slot] = slots();
     with::<Softirqs, _>(|_| {
@@ -109,8 +109,8 @@ fn s28_an_inert_section_whose_interrupt_ends_settles_when_it_is_left() {
     }
 }
 
-/// Its flush, its pause and its invalidation see to everybody's stores too; its own stores are
-/// immediate still.
+/// The flush, the pause and the invalidation of such a section cover all stores of the thread. Its
+/// own stores stay immediate.
 #[test]
 fn c06_an_inert_section_whose_interrupt_has_ended() {
     let [slot] = slots();
@@ -136,7 +136,8 @@ fn c06_an_inert_section_whose_interrupt_has_ended() {
                 write::<Softirqs, _>(&slot, KERNEL);
                 assert!(is_settled(&slot));
             });
-            // The nested sections of both may have the same brand. Flush and leave are true proofs.
+            // The nested sections of both may have the same identity. The proofs of flush and leave
+            // are true for both.
             let mut one = middle.nest();
             let mut other = inert.nest();
             let pending = one.write_pending(&slot, KERNEL, ());
@@ -154,7 +155,7 @@ fn c06_an_inert_section_whose_interrupt_has_ended() {
     });
 }
 
-/// While the cause lasts, what is pending may be the interrupted thread's.
+/// While the cause lasts, a pending pair may belong to the interrupted thread.
 #[test]
 fn s28_an_inert_section_whose_cause_lasts_settles_nothing() {
     let [slot] = slots();
@@ -166,7 +167,7 @@ fn s28_an_inert_section_whose_cause_lasts_settles_nothing() {
     assert_eq!(trace(), "(S{[[]]}DI)");
 }
 
-/// The handle's section is never in an interrupt, whatever the context says at its end.
+/// The section of a handle flushes at its end, even if the context is then an interrupt context.
 #[test]
 fn s28_a_handles_section_from_a_pause_settles_with_softirqs_disabled() {
     let leaves: [fn(LazyMmu<'_, Outer, Softirqs>); 2] = [|it| _ = it.leave(), |it| drop(it)];
@@ -177,7 +178,7 @@ fn s28_a_handles_section_from_a_pause_settles_with_softirqs_disabled() {
             let mut section = outer.paused(|| task.enter());
             SOFTIRQS_DISABLED.set(true);
             section.write(&slot, KERNEL);
-            assert!(!is_settled(&slot), "the token decides");
+            assert!(!is_settled(&slot), "the section decides, not the context");
             leave(section);
             drop(task);
             assert!(is_settled(&slot));
@@ -191,7 +192,7 @@ fn paused_attributed(slot: &AtomicU64) {
     enable_and_store(slot);
 }
 
-/// A pause that is inert because softirqs are disabled, and in which they are enabled.
+/// The pauses are inert because softirqs are disabled. Each enables them inside.
 #[test]
 fn s28_an_inert_pause_whose_interrupt_ends_settles_when_it_ends() {
     let forms: [Form; 4] = [
@@ -206,10 +207,10 @@ fn s28_an_inert_pause_whose_interrupt_ends_settles_when_it_ends() {
             });
         }),
         ("bare token", |slot| {
-            // SAFETY: resumed below.
+            // SAFETY: the same thread resumes the mode below.
             let state = unsafe { raw::pause::<Softirqs>() };
             enable_and_store(slot);
-            // SAFETY: the matching resume.
+            // SAFETY: the token comes from the matching pause.
             unsafe { raw::resume::<Softirqs>(state) };
         }),
     ];

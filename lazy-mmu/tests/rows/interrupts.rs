@@ -1,8 +1,8 @@
-//! Rows C: what an interrupt does, and does not do, to the task that it interrupted.
+//! Behaviours C: the effect of an interrupt on the task that it interrupts.
 
 use lazy_mmu_testing::prelude::*;
 
-/// What a handler may do: open a section, store with it and without it, nest, flush, leave.
+/// An interrupt handler: it opens a section, stores with it and without it, nests and flushes.
 fn handler<B: Backend>() {
     let [slot] = slots();
     with::<B, _>(|mmu| {
@@ -16,7 +16,7 @@ fn handler<B: Backend>() {
     write::<B, _>(&slot, KERNEL);
     flush::<B>();
 }
-/// Each store is followed by its pair at once, and the sections are inert.
+/// The trace of the handler: its sections are inert, and each store has its pair at once.
 const HANDLER: &str = "{[SDI[SDI]]SDI}";
 
 for_both_storages! {
@@ -40,7 +40,7 @@ for_both_storages! {
                 let state = enter::<B>();
                 leave::<B>(state);
             });
-            assert_eq!(bits::<B>(), before, "what is pending stays pending");
+            assert_eq!(bits::<B>(), before, "the pair of the task stays pending");
         });
         assert_eq!(trace(), "(S{[]}DI)");
     }
@@ -76,16 +76,16 @@ for_both_storages! {
 
     fn c06_the_token_decides_not_the_context<B>() {
         let [slot] = slots();
-        // Entered in the task, left while softirqs are disabled (which counts as an interrupt).
+        // The task leaves its section in interrupt context, for example with softirqs disabled.
         let state = enter::<B>();
         write::<B, _>(&slot, KERNEL);
         interrupt(|| {
             leave::<B>(state);
         });
         assert_eq!(trace(), "(S{DI)}");
-        assert_eq!(bits::<B>(), Bits::EMPTY, "the mode has not leaked");
+        assert_eq!(bits::<B>(), Bits::EMPTY, "the mode ends");
 
-        // A section in hand flushes, though the context says interrupt: the token knows better.
+        // A section of the task flushes in interrupt context too, because the section decides.
         with::<B, _>(|mmu| {
             mmu.write(&slot, KERNEL);
             interrupt(|| mmu.flush());
@@ -96,17 +96,18 @@ for_both_storages! {
     fn c06_what_the_flush_of_a_nested_inert_section_redeems_is_visible<B>() {
         let [slot] = slots();
         with::<B, _>(|task| {
-            // Softirqs disabled by the task itself: it still has its section in hand.
+            // The task has disabled softirqs itself, and still has its section.
             interrupt(|| {
                 with::<B, _>(|inert| {
-                    // The compiler may make both borrows equally long, and so both brands the same.
+                    // The compiler may give both borrows the same lifetime. Then both sections have
+                    // the same identity.
                     let mut one = task.nest();
                     let mut other = inert.nest();
                     let pending = one.write_pending(&slot, KERNEL, ());
-                    assert!(!is_settled(&slot), "deferred: the token decides");
+                    assert!(!is_settled(&slot), "the section defers, because it decides");
                     let proof = other.flush();
                     pending.get(&proof);
-                    assert!(is_settled(&slot), "redeeming has looked");
+                    assert!(is_settled(&slot), "`get` reads the bits, and emits the pair");
                 });
             });
         });

@@ -1,4 +1,4 @@
-//! Row S27: a section that joins the one that is open.
+//! Behaviour S27: a section joins the section that is open.
 
 use lazy_mmu_testing::prelude::*;
 
@@ -30,10 +30,10 @@ for_both_storages! {
             with::<B, _>(|_| {
                 run(&slot);
                 assert_eq!(trace(), "(S", "{form}");
-                assert!(!is_settled(&slot) && is_pending::<B>(), "{form}: deferred");
+                assert!(!is_settled(&slot) && is_pending::<B>(), "{form}: the store is deferred");
             });
             assert_eq!(trace(), "DI)", "{form}: the caller's leave emits");
-            // Under a bare guard too.
+            // The same inside the section of a guard.
             let mut task = task::<B>();
             let section = task.enter();
             run(&slot);
@@ -52,7 +52,7 @@ for_both_storages! {
             assert_eq!(bits::<B>(), Bits::EMPTY, "{form}");
         }
         join::<B, _>(|_| assert_eq!(bits::<B>(), Bits::ACTIVE));
-        assert_eq!(trace(), "()", "nothing stored");
+        assert_eq!(trace(), "()", "a section without a store");
     }
 
     fn s27_in_an_interrupt_and_while_paused_it_is_inert<B>() {
@@ -63,7 +63,7 @@ for_both_storages! {
             with::<B, _>(|mmu| {
                 mmu.write(&of_thread, KERNEL);
                 interrupt(|| run(&slot));
-                assert!(is_pending::<B>(), "{form}: the thread's pair stays pending");
+                assert!(is_pending::<B>(), "{form}: the pair of the thread stays pending");
                 mmu.paused(|| run(&slot));
                 paused::<B, _>(|| run(&slot));
             });
@@ -87,7 +87,7 @@ for_both_storages! {
             nested();
             assert_eq!(trace(), "(SSSSDI)", "{form}: the outermost opens the section");
             with::<B, _>(|_| nested());
-            assert_eq!(trace(), "(SSSSDI)", "{form}: none of them does");
+            assert_eq!(trace(), "(SSSSDI)", "{form}: all of them join");
         }
     }
 
@@ -103,7 +103,7 @@ for_both_storages! {
                 assert_eq!(trace(), "DI>", "{form}");
             });
             assert_eq!(trace(), ")");
-            // And the other way round: a nested section of the joined one flushes.
+            // The other way round: a section that is nested in a joined one flushes.
             with::<B, _>(|_| join::<B, _>(|mmu| {
                 mmu.write(&slot, KERNEL);
                 let mut nested = mmu.nest();
@@ -145,7 +145,7 @@ for_both_storages! {
             drop(guard);
             assert!(is_settled(&early));
             assert_eq!(bits::<B>(), Bits::EMPTY);
-            // There is no section any more: its stores are immediate.
+            // The joined section has ended, so the stores are immediate.
             mmu.write(&late, KERNEL);
             assert!(is_settled(&late));
             mmu.nest().write(&late, KERNEL);
@@ -153,7 +153,7 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(SDI)SDI<SDI>");
 
-        // Another one begins inside: the stores are that one's.
+        // The stores are deferred into a section that begins inside.
         let guard = task.enter();
         join::<B, _>(|mmu| {
             drop(guard);
@@ -285,7 +285,7 @@ thread_local! {
     static ENTERED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// `Sim`, in a context that may count as an interrupt; it counts the sections that are entered.
+/// `Sim`, with a switch for interrupt context. It counts the sections that are entered.
 struct Counting;
 type Softirqs = Changed<Counting>;
 
@@ -310,7 +310,7 @@ unsafe impl Wrapper for Counting {
     }
 }
 
-/// What the beginning found decides, as with every section, and not the context at the store.
+/// The context at the beginning of a section decides, not the context at a store.
 #[test]
 fn s27_what_a_joined_section_found_decides() {
     let [slot] = slots();
@@ -320,9 +320,9 @@ fn s27_what_a_joined_section_found_decides() {
             mmu.write(&slot, KERNEL);
             assert!(
                 !is_settled(&slot),
-                "deferred into the section that it has joined"
+                "the store is deferred into the section that was joined"
             );
-            // One that begins here joins nothing.
+            // A section that begins in interrupt context does not join.
             join::<Softirqs, _>(|inert| {
                 inert.write(&slot, KERNEL);
                 assert!(is_settled(&slot));
@@ -330,7 +330,7 @@ fn s27_what_a_joined_section_found_decides() {
             mmu.write(&slot, KERNEL);
         });
         CONTEXT_IS_INERT.set(false);
-        assert_eq!(ENTERED.get(), 2, "the caller's, and the inert one");
+        assert_eq!(ENTERED.get(), 2, "the caller's section and the inert one");
     });
     assert_eq!(trace(), "(S[SDI]SDI)");
 }

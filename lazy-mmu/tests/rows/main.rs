@@ -1,5 +1,5 @@
-//! The rows of the project's list of behaviours that a host can show, on the backend `sim`. The
-//! name of each test begins with its row.
+//! Tests of the behaviours in `docs/behaviours.md` that a host can show, with the backend
+//! `lazy_mmu::sim`. The name of a test begins with the id of its behaviour.
 
 mod attack;
 mod attribute;

@@ -1,4 +1,4 @@
-//! Rows S30 and B35: code of the user's that panics, or fails, leaves no store without its pair.
+//! Behaviours S30 and B35: each store gets its pair, also if the user's code panics or fails.
 
 use lazy_mmu_testing::prelude::*;
 
@@ -10,7 +10,7 @@ fn page(_: usize) -> Panicky {
     Panicky(PAGE)
 }
 
-/// Another crate's mapper, which may fail after its store.
+/// The mapper of another crate, which may fail after its store.
 fn foreign(slot: &AtomicU64) {
     called();
     slot.put(PAGE);
@@ -21,8 +21,8 @@ fn foreign(slot: &AtomicU64) {
     called();
 }
 
-/// Each operation that asks the user's code, and what the entries hold before it. Those with `()`
-/// are for code without a section.
+/// The operations that call the user's code, with the values of the entries before them. A name
+/// with `()` is a function for code without a section.
 const OPERATIONS: [(&str, u64); 15] = [
     ("write", 0),
     ("write_range", 0),
@@ -44,7 +44,7 @@ const OPERATIONS: [(&str, u64); 15] = [
     ),
 ];
 
-/// Runs an operation of a section.
+/// Runs an operation on a section.
 fn in_hand<L: Nesting, B: Backend>(
     name: &str,
     mmu: &mut LazyMmu<'_, L, B>,
@@ -68,7 +68,7 @@ fn in_hand<L: Nesting, B: Backend>(
         }
         "link_table" => mmu.link_table(slot, Table::INVALID, &slots[1..], page),
         "split_block" => {
-            // SAFETY: nothing walks them.
+            // SAFETY: the simulated machine does not walk tables.
             let _ = unsafe { mmu.split_block(slot, &slots[1..1], Table(3), |_, i| page(i)) };
         }
         "note_stores" => mmu.note_stores(|| foreign(slot)),
@@ -76,7 +76,7 @@ fn in_hand<L: Nesting, B: Backend>(
     }
 }
 
-/// Runs an operation for code without a section. Those of a section do nothing here.
+/// Runs an operation for code without a section. It ignores the names of other operations.
 fn without<B: Backend>(name: &str, slots: &[AtomicU64; 16]) {
     let (slot, leaf) = (&slots[0], Panicky(PAGE));
     match name {
@@ -96,13 +96,13 @@ fn without<B: Backend>(name: &str, slots: &[AtomicU64; 16]) {
             let group = ContiguousGroup::new(Granule::Kib4, 3, slots).unwrap();
             group.set_access_flags::<B, _>(leaf, 0);
         }
-        _ => assert!(!name.contains("()"), "no such operation: {name}"),
+        _ => assert!(!name.contains("()"), "unknown operation: {name}"),
     }
 }
 
 for_both_storages! {
     fn s30_a_panic_at_any_call_of_the_users_code_loses_no_pair<B>() {
-        // Miri takes seconds for the unwinding of a few.
+        // Miri takes seconds to unwind a few panics.
         const STEP: usize = if cfg!(miri) { 16 } else { 1 };
         type Around = (&'static str, fn(&str, &[AtomicU64; 16]));
         let around: [Around; 4] = [
@@ -120,8 +120,7 @@ for_both_storages! {
                     let panicked = panics_after(panics_at, || run(op, &table));
                     let what = format!("{op} {place}, panic at call {panics_at}");
                     for slot in &table {
-                        // (A descriptor that was cleared needs no pair; a block's children are in
-                        // no walker's reach.)
+                        // A cleared descriptor does not need a pair.
                         let valid = slot.get() & VALID != 0;
                         assert!(!valid || is_settled(slot), "{what}");
                     }
@@ -130,7 +129,7 @@ for_both_storages! {
                     if !panicked {
                         break;
                     }
-                    assert!(panics_at < 200, "{what}: it does not end");
+                    assert!(panics_at < 200, "{what}: the calls do not end");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Rows S10 to S17, S21, S23 to S25: pauses.
+//! Behaviours S10 to S17, S21, and S23 to S25: pauses.
 
 use std::mem;
 
@@ -112,13 +112,13 @@ for_both_storages! {
         inner.write(&slot, KERNEL);
         inner.paused(|| {
             assert!(!active());
-            assert!(trace().ends_with("DI|"), "flushed");
+            assert!(trace().ends_with("DI|"), "the pause flushes");
         });
         assert!(active());
         inner.write(&slot, KERNEL);
         inner.leave();
         assert!(active());
-        assert!(trace().ends_with("DI>"), "flushed");
+        assert!(trace().ends_with("DI>"), "the leave flushes");
         outer.leave();
         assert!(!active());
     }
@@ -180,7 +180,7 @@ for_both_storages! {
             let text = "the thread is not idle: the mode is paused";
             assert_eq!(handle.check_idle().unwrap_err().to_string(), text);
         });
-        // A forgotten guard of the handle is left first.
+        // The check leaves the section of a forgotten guard first.
         let mut section = handle.enter();
         section.write(&slot, KERNEL);
         mem::forget(section);
@@ -196,7 +196,7 @@ for_both_storages! {
             assert_eq!(handle.check_idle(), Ok(()));
             mmu.paused(|| assert_eq!(check_idle::<Eager<B::Machine>>(), Ok(())));
         });
-        // The backend itself still tells of its own sections.
+        // The backend itself still reports its own sections.
         with::<B, _>(|_| {
             assert_eq!(check_idle::<Eager<B::Machine>>(), Ok(()));
             assert_eq!(check_idle::<B>().unwrap_err().bits(), Bits::ACTIVE);
@@ -221,7 +221,7 @@ for_both_storages! {
     }
 }
 
-/// Walks `table` in a section of its own, which each callback receives.
+/// Walks `table` in its own section. Each callback receives the section.
 fn walk<B: Backend>(
     table: &[AtomicU64],
     mut callback: impl FnMut(&mut LazyMmu<'_, Dynamic, B>, &AtomicU64),
@@ -248,7 +248,7 @@ for_both_storages! {
             mmu.paused(|| {
                 with::<B, _>(|callee| {
                     callee.write(slot, KERNEL);
-                    assert!(is_settled(slot), "and uses the mapping in it");
+                    assert!(is_settled(slot), "the callee can use the mapping");
                 });
             });
         });
@@ -301,7 +301,8 @@ for_both_storages! {
         with::<B, _>(|outer| {
             let mut section = outer.paused(|| handle.enter());
             assert!(is_active::<B>());
-            // It was inert, but defers by the bits: its leave flushes.
+            // The section was inert when it was entered. The bits defer its store, and its leave
+            // flushes.
             section.write(&slot, KERNEL);
             assert!(!is_settled(&slot));
             drop(section);
@@ -317,7 +318,7 @@ for_both_storages! {
         let section = handle.enter();
         paused::<B, _>(|| {
             drop(section);
-            assert_eq!(bits::<B>(), Bits::PAUSED, "the pause goes on");
+            assert_eq!(bits::<B>(), Bits::PAUSED, "the pause continues");
             with::<B, _>(|_| {
                 write::<B, _>(&slot, KERNEL);
                 assert!(is_settled(&slot));
@@ -332,7 +333,7 @@ for_both_storages! {
         paused::<B, _>(|| {
             let mut section = handle.enter();
             section.write(&slot, KERNEL);
-            assert!(is_settled(&slot), "the pause goes on");
+            assert!(is_settled(&slot), "the pause continues");
         });
     }
 
@@ -361,7 +362,7 @@ for_both_storages! {
             mem::forget(handle.enter());
             write::<B, _>(&slot, KERNEL);
             assert!(!is_settled(&slot));
-            assert!(handle.check_idle().is_err(), "the outer one is open");
+            assert!(handle.check_idle().is_err(), "the outer section is open");
         });
         assert!(is_settled(&slot));
         trace();

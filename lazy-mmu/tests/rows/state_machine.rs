@@ -1,4 +1,4 @@
-//! Rows S: the state machine, through the bare token, the guards and the closure form.
+//! Behaviours S: the state machine, through the tokens of `raw`, the guards and the closures.
 
 use std::cell::RefCell;
 use std::sync::mpsc::{Sender, channel};
@@ -8,8 +8,8 @@ use lazy_mmu_testing::prelude::*;
 
 const DEFERRED: Bits = Bits::ACTIVE.union(Bits::PENDING);
 
-/// Runs a program of bare tokens, and tells its trace and the bits behind it. `(` enters, `)`
-/// leaves, `s` and `u` store a kernel's and a user's page. What is open is left then.
+/// Runs a program with the tokens of `raw`. `(` enters, `)` leaves, `s` stores a kernel page, and
+/// `u` a user page. Returns the trace and the bits, and then leaves the open sections.
 fn after<B: Backend>(program: &str) -> (String, Bits) {
     let [slot] = slots();
     let mut states: Vec<State> = Vec::new();
@@ -43,7 +43,7 @@ for_both_storages! {
     fn s01_a_fresh_thread_is_inactive<B>() {
         assert!(!is_active::<B>());
         assert_eq!(bits::<B>(), Bits::EMPTY);
-        // Nothing is pending, so a flush emits nothing.
+        // A flush emits nothing, because a pair is not pending.
         flush::<B>();
         assert_eq!(trace(), "");
     }
@@ -54,7 +54,7 @@ for_both_storages! {
     }
 
     fn s03_enter_inside_a_section_is_nested<B>() {
-        // No barrier at enter.
+        // Entering does not emit a barrier.
         assert_eq!(after::<B>("(s("), ("(S<".to_owned(), DEFERRED));
     }
 
@@ -146,7 +146,7 @@ for_both_storages! {
 fn s19_the_pair_first_then_the_mode_is_cleared() {
     thread_local!(static AT_BARRIER: Cell<Option<Bits>> = const { Cell::new(None) });
 
-    /// Looks at the bits at the moment of the barrier.
+    /// Records the bits at the time of the barrier.
     struct Looking;
 
     // SAFETY: the barrier is `Sim`'s.
@@ -163,11 +163,11 @@ fn s19_the_pair_first_then_the_mode_is_cleared() {
         let mut nested = mmu.nest();
         nested.write(&slot, KERNEL);
         nested.leave();
-        // The mode goes on, so what is stored from here on is another leave's.
+        // The mode continues, and a later leave emits the pair of the next store.
         assert_eq!(AT_BARRIER.take(), Some(Bits::ACTIVE));
         mmu.write(&slot, KERNEL);
     });
-    // Active still; both end at once.
+    // ACTIVE is still set during the barrier. Both bits are cleared together after it.
     assert_eq!(AT_BARRIER.take(), Some(DEFERRED));
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
 }
@@ -199,14 +199,14 @@ for_both_storages! {
         let mut section = handle.enter();
         section.write(&slot, KERNEL);
         mem::forget(section);
-        assert!(is_active::<B>(), "nothing has noticed yet");
-        // The next use of the handle emits, and opens an Outer again.
+        assert!(is_active::<B>(), "the mode is still on");
+        // The next use of the handle emits the pair, and opens an outermost section again.
         handle.enter().leave();
         assert_eq!(trace(), "(SDI)()");
         assert!(!is_active::<B>());
 
-        // Used while somebody else has paused the mode, the handle leaves, and enters as anybody
-        // does then.
+        // While other code has paused the mode, the handle leaves the forgotten section. The new
+        // section is inert.
         mem::forget(handle.enter());
         paused::<B, _>(|| {
             handle.enter().leave();
@@ -224,7 +224,8 @@ for_both_storages! {
     fn s21_a_forgotten_guard_below_another_section_is_healed<B>() {
         let [slot] = slots();
         let mut handle = task::<B>();
-        // It did not begin the mode; what did has ended when the handle is used again.
+        // The forgotten section did not begin the mode. The section that began it has ended before
+        // the handle is used again.
         with::<B, _>(|_| mem::forget(handle.enter()));
         assert_eq!(bits::<B>(), Bits::EMPTY);
         let mut section = handle.enter();
@@ -234,7 +235,7 @@ for_both_storages! {
         paused::<B, _>(|| mem::forget(handle.enter()));
         handle.enter().leave();
         assert_eq!(trace(), "|[/()");
-        // Or it is still there.
+        // The section that began the mode is still open when the handle is used again.
         with::<B, _>(|_| {
             mem::forget(handle.enter());
             handle.enter().write(&slot, KERNEL);
@@ -252,7 +253,7 @@ for_both_storages! {
             });
         });
         assert!(unwinds(panics));
-        assert_eq!(trace(), "(<SSDI>)", "what was stored before the panic has its pair");
+        assert_eq!(trace(), "(<SSDI>)", "the stores before the panic have their pair");
     }
 
     fn s25_eager_has_the_same_api_and_defers_nothing<B>() {
@@ -273,11 +274,11 @@ for_both_storages! {
         assert_eq!(without_sections, "SDISSDISDI");
         assert_eq!(bits::<B>(), Bits::EMPTY);
 
-        // Nor does an interrupt make a difference.
+        // An interrupt does not change this.
         interrupt(|| assert!(!Eager::<B::Machine>::in_interrupt()));
         trace();
 
-        // Nothing at all: no bits, no size.
+        // The storage has no bits and no size.
         assert_eq!(size_of::<<Eager<B::Machine> as Backend>::Storage>(), 0);
     }
 }
@@ -296,11 +297,11 @@ fn s01_each_simulated_task_starts_fresh() {
 
 #[test]
 fn s24_the_mode_works_until_the_host_threads_very_end() {
-    /// Its drop is a thread-local's destructor.
+    /// A value of a thread-local variable, whose destructor uses the mode.
     struct AtTheEnd(Sender<bool>);
     impl Drop for AtTheEnd {
         fn drop(&mut self) {
-            // The trace is of no use any more.
+            // `take_trace` panics if the simulated machine of the thread is gone.
             let gone = unwinds(take_trace);
             let [slot] = slots();
             let uses_it = || {
@@ -335,9 +336,9 @@ fn s24_the_mode_works_until_the_host_threads_very_end() {
     })
     .join()
     .unwrap();
-    // The order of the destructors is the host's.
+    // The host chooses the order of the destructors.
     let mut results: Vec<bool> = results.iter().collect();
     results.sort_unstable();
-    // One of them runs when the machine is gone.
+    // Only one of them runs after the destructor of the simulated machine.
     assert_eq!(results, [false, true]);
 }

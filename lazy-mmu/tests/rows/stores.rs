@@ -1,8 +1,8 @@
-//! Rows B: which stores need the pair, and when it is emitted.
+//! Behaviours B: which stores need the barrier pair, and when the pair is emitted.
 
 use lazy_mmu_testing::prelude::*;
 
-/// The trace of one store in a section, without the section.
+/// Returns the trace of a store in a section, without the events of the section.
 fn in_section<B: Backend, D: Descriptor>(descriptor: D) -> String {
     let [slot] = slots();
     with::<B, _>(|mmu| mmu.write(&slot, descriptor));
@@ -33,7 +33,7 @@ for_both_storages! {
 
     fn b03_n_stores_one_pair_at_leave<B>() {
         let table = slots::<512>();
-        // Miri interprets each store: a few numbers must do there.
+        // Miri interprets each store, so it gets only a few numbers.
         let numbers = if cfg!(miri) { 1..=8 } else { 1..=table.len() };
         for n in numbers {
             with::<B, _>(|mmu| {
@@ -51,7 +51,7 @@ for_both_storages! {
             let leaf = chosen(combination, [VALID, USER, UXN, PXN]);
             let valid_kernel = leaf & VALID != 0 && leaf & USER == 0;
             let by_linux = valid_kernel && leaf & UXN != 0;
-            // All other bits must not matter.
+            // The other bits must not matter.
             let others = !(VALID | USER | UXN | PXN | CONTIGUOUS);
             for leaf in [leaf, leaf | others] {
                 let pair = |needed| if needed { "SDI" } else { "S" };
@@ -94,11 +94,11 @@ for_both_storages! {
         let slot = AtomicU64::new(KERNEL.0);
         let other_page = Leaf::page(0x4000_1000, KERNEL_DATA);
         with::<B, _>(|mmu| mmu.write(&slot, other_page));
-        assert_eq!(trace(), "(SDI)", "valid to valid");
+        assert_eq!(trace(), "(SDI)", "a valid entry becomes another valid one");
         with::<B, _>(|mmu| mmu.write(&slot, other_page));
         assert_eq!(trace(), "(SDI)", "the same value again");
         with::<B, _>(|mmu| mmu.write(&slot, Leaf::INVALID));
-        assert_eq!(trace(), "(S)", "valid to invalid");
+        assert_eq!(trace(), "(S)", "a valid entry becomes invalid");
     }
 
     fn b09_a_range_write_decides_once_for_any_entry<B>() {
@@ -117,7 +117,7 @@ for_both_storages! {
             }
         }
         with::<B, _>(|mmu| mmu.write_range(&[], |_| KERNEL));
-        assert_eq!(trace(), "()", "no entry, no pair");
+        assert_eq!(trace(), "()", "an empty range does not need a pair");
     }
 }
 
@@ -149,7 +149,7 @@ for_both_storages! {
             mmu.flush();
             flush::<B>();
             assert_eq!(trace(), "", "a second flush emits nothing");
-            // Without the section in hand, the same.
+            // The functions for code without a section do the same.
             write::<B, _>(&slot, KERNEL);
             flush::<B>();
             assert_eq!(trace(), "SDI");
@@ -160,7 +160,7 @@ for_both_storages! {
 
 thread_local!(static CHANGES: Cell<usize> = const { Cell::new(0) });
 
-/// `Sim`, with the read-modify-writes of the bits counted.
+/// `Sim`, which counts the read-modify-writes of the bits.
 struct Counting;
 type CountingSim = Changed<Counting>;
 
@@ -188,10 +188,10 @@ fn b18_once_pending_further_stores_do_no_read_modify_write() {
         }
         assert_eq!(CHANGES.replace(0), 0);
     });
-    // Leave clears PENDING and ACTIVE, at once.
+    // Leave clears PENDING and ACTIVE in one change.
     assert_eq!(CHANGES.replace(0), 1);
     with::<CountingSim, _>(|_| {});
-    // Nothing was stored: ACTIVE is set, and cleared.
+    // Without a store, enter sets ACTIVE and leave clears it.
     assert_eq!(CHANGES.replace(0), 2);
 }
 
@@ -203,7 +203,7 @@ for_both_storages! {
             assert_eq!(mmu.read(&slot), KERNEL.0);
             mmu.write(&slot, USERS);
             assert_eq!(mmu.nest().read(&slot), USERS.0);
-            // What the hardware, or another CPU, changes meanwhile is seen too.
+            // A read returns changes by the hardware, or by another CPU, too.
             slot.fetch_or(1 << 10, Ordering::Relaxed);
             assert_eq!(mmu.read(&slot), USERS.0 | 1 << 10);
         });
@@ -214,7 +214,7 @@ for_both_storages! {
 fn b02_stores_by_address_are_the_same() {
     let mut word = 0u64;
     let slot = &raw mut word;
-    // SAFETY: a local word, which nobody else accesses.
+    // SAFETY: the word is a local variable, which other code does not access.
     unsafe { write_ptr::<Sim, _>(slot, KERNEL) };
     with::<Sim, _>(|mmu| {
         // SAFETY: as above.
@@ -235,10 +235,10 @@ for_both_storages! {
             (&|| write::<B, _>(&table[0], leaf), ""),
         ];
         for (attempt, expected) in attempts {
-            // It is asked for its bits, for its rule, and whether it links a table.
+            // A store asks the descriptor for its bits, for its rule, and whether it links a table.
             for calls in 0..3 {
                 assert!(panics_after(calls, attempt));
-                assert_eq!((table[0].get(), &*trace()), (0, expected), "{calls} calls");
+                assert_eq!((table[0].get(), &*trace()), (0, expected), "panic after {calls} calls");
             }
             assert!(!panics_after(3, attempt));
             assert_eq!(table[0].swap(0, Ordering::Relaxed), KERNEL.0);
@@ -257,13 +257,13 @@ for_both_storages! {
                 KERNEL
             });
         });
-        assert_eq!(trace(), "(SS<>SSDI)", "nothing is lost, though nothing was flushed on the way");
+        assert_eq!(trace(), "(SS<>SSDI)", "leave and flush do not emit, and the end emits a pair");
     }
 }
 
 #[test]
 fn b04_the_bits_are_those_of_the_architecture() {
-    // Arm ARM D8.3: VALID is bit 0, AP[1] bit 6, UXN bit 54; bit 53, beside it, is PXN.
+    // Arm ARM D8.3: VALID is bit 0, AP[1] is bit 6, PXN is bit 53, and UXN is bit 54.
     for (leaf, needs, by_linux) in [
         (1 << 54 | 1, true, true),
         (1 << 53 | 1, true, false),

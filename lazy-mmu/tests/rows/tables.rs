@@ -1,17 +1,20 @@
-//! Rows B29 and B33: a table is filled before a walker can find it.
+//! Behaviours B29 and B33: the stores that fill a table are ordered before its link.
 
 use lazy_mmu_testing::prelude::*;
 
-/// A valid block of 2 MiB, writable by the hardware and clean.
+/// A valid, clean block of 2 MiB, which the hardware may make writable.
 const BLOCK: u64 = 0x4000_0000 | KERNEL_DATA | DBM | READ_ONLY | VALID;
 
-/// A `dsb` stands in the trace between the last store to `child` and the store to `parent`.
+/// Checks that the trace has a `dsb` between the last store to `child` and the store to `parent`.
 fn assert_ordered(child: &AtomicU64, parent: &AtomicU64, way: &str) {
     let trace = take_trace();
     let store_to = |slot: &AtomicU64| {
         let slot = core::ptr::from_ref(slot) as usize;
         let is_it = |it: &Event| matches!(it, Event::Store { slot: at, .. } if *at == slot);
-        trace.iter().rposition(is_it).expect("it was stored")
+        trace
+            .iter()
+            .rposition(is_it)
+            .expect("the trace has a store")
     };
     let (child, parent) = (store_to(child), store_to(parent));
     let between = trace.get(child..parent);
@@ -23,7 +26,7 @@ fn assert_ordered(child: &AtomicU64, parent: &AtomicU64, way: &str) {
 
 for_both_storages! {
     fn b29_a_link_is_ordered_after_the_stores_that_fill_its_table<B>() {
-        // A user's page: its own store needs no pair, so nothing else orders it.
+        // The store of a user page does not need a pair, so a pair does not order it.
         for child_leaf in [KERNEL, USERS] {
             let [child, parent, other] = slots::<3>();
             let pair = std::slice::from_ref(&parent);
@@ -69,12 +72,13 @@ for_both_storages! {
                 LINK
             }));
             check("break_before_make");
-            with::<B, _>(|m| m.link_table(&parent, LINK, std::slice::from_ref(&child), |_| child_leaf));
+            let child_slots = std::slice::from_ref(&child);
+            with::<B, _>(|m| m.link_table(&parent, LINK, child_slots, |_| child_leaf));
             check("link_table");
             parent.put(BLOCK);
             with::<B, _>(|m| {
-                // SAFETY: nothing walks them.
-                unsafe { m.split_block(&parent, std::slice::from_ref(&child), LINK, |_, _| child_leaf) }
+                // SAFETY: the simulated machine does not walk tables.
+                unsafe { m.split_block(&parent, child_slots, LINK, |_, _| child_leaf) }
             })
             .unwrap();
             check("split_block");
@@ -82,8 +86,7 @@ for_both_storages! {
     }
 }
 
-/// In a range each entry that links a table is ordered, also behind one that needs the pair
-/// already.
+/// Each link in a range is ordered, also after an entry that already needs the pair.
 #[test]
 fn b29_every_link_of_a_range_is_ordered() {
     let parents = slots::<3>();
@@ -119,7 +122,7 @@ fn b29_link_table_loses_no_pair_though_the_table_were_live_or_the_link_invalid()
     assert_eq!(trace(), "(SSSSDSDI)");
 }
 
-/// Whatever kind the link is written as.
+/// The type of the link's descriptor does not matter.
 #[test]
 fn b29_link_table_orders_any_link() {
     let [parent] = slots::<1>();
@@ -136,8 +139,8 @@ fn b33_what_the_hardware_notes_while_children_are_filled_is_not_lost() {
     with::<Sim, _>(|mmu| {
         let child = |block: u64, i: usize| {
             calls += 1;
-            // The walker: accessed when the third child is filled, dirty at the end of the second
-            // time.
+            // The walker sets the access flag during the third child. It makes the block dirty at
+            // the end of the second attempt.
             match calls {
                 3 => drop(parent.fetch_or(ACCESSED, Ordering::Relaxed)),
                 16 => drop(parent.fetch_and(!READ_ONLY, Ordering::Relaxed)),
@@ -146,11 +149,11 @@ fn b33_what_the_hardware_notes_while_children_are_filled_is_not_lost() {
             let attributes = block & (KERNEL_DATA | DBM | READ_ONLY);
             Leaf::page(0x4000_0000 + 4096 * i as u64, attributes)
         };
-        // SAFETY: nothing walks them.
+        // SAFETY: the simulated machine does not walk tables.
         let old = unsafe { mmu.split_block(&parent, &children, LINK, child) };
         assert_eq!(old, Ok(BLOCK & !READ_ONLY), "accessed and dirty");
     });
-    assert_eq!(calls, 24, "three times, each with the newest block");
+    assert_eq!(calls, 24, "three attempts, each with the newest block");
     for child in &children {
         let child = child.get();
         assert_eq!(child & (ACCESSED | DBM | READ_ONLY), ACCESSED | DBM);
@@ -164,17 +167,17 @@ fn b33_a_second_split_of_the_same_block_fails() {
     let [first, second] = [slots::<1>(), slots::<1>()];
     let other = Table::at(0x4900_0000);
     with::<Sim, _>(|mmu| {
-        // Another CPU splits it while the children are filled.
+        // Another CPU splits the block while this one fills the children.
         let child = |_, _| {
             with::<Sim, _>(|mmu| {
-                // SAFETY: nothing walks them.
+                // SAFETY: the simulated machine does not walk tables.
                 let _ = unsafe { mmu.split_block(&parent, &second, other, |_, _| KERNEL) };
             });
             KERNEL
         };
-        // SAFETY: nothing walks them.
+        // SAFETY: the simulated machine does not walk tables.
         let lost = unsafe { mmu.split_block(&parent, &first, LINK, child) };
-        assert_eq!(lost, Err(other.0), "the parent is what it is now");
+        assert_eq!(lost, Err(other.0), "the error has the present parent");
         // SAFETY: as above.
         let again = unsafe { mmu.split_block(&parent, &first, LINK, |_, _| KERNEL) };
         assert_eq!(again, Err(other.0));
@@ -191,7 +194,7 @@ fn b33_a_second_split_of_the_same_block_fails() {
 fn b33_b32_a_block_of_a_contiguous_group_is_not_split_alone() {
     let parent = AtomicU64::new(BLOCK | CONTIGUOUS);
     with::<Sim, _>(|mmu| {
-        // SAFETY: nothing walks them.
+        // SAFETY: the simulated machine does not walk tables.
         let _ = unsafe { mmu.split_block(&parent, &slots::<1>(), LINK, |_, _| KERNEL) };
     });
 }

@@ -1,12 +1,12 @@
-//! Row B30: an invalidation is that of the entry; and values that are held back longer.
+//! Behaviour B30: an invalidation is by entries. Also values that change after the invalidation.
 
 use lazy_mmu_testing::prelude::*;
 
-/// Takes one entry away in each way: what each executes.
+/// Removes one entry in each way, and compares the trace of each.
 fn assert_taken(old: u64, level: u8, expected: &str) {
     let slot = AtomicU64::new(old);
     let (slots, range) = (std::slice::from_ref(&slot), entry_at(level, 0));
-    // The last way stores a new entry too.
+    // The last way, break-before-make, stores a new entry too.
     let replaced = expected.replace(')', "S)");
     let ways: [&dyn Fn(); 4] = [
         &|| _ = with::<Sim, _>(|m| m.unmap(&slot, range).invalidate(m)),
@@ -26,13 +26,13 @@ fn assert_taken(old: u64, level: u8, expected: &str) {
 fn b30_a_block_costs_one_instruction_and_a_table_all_levels() {
     assert_taken(BLOCK, 1, "(SDTdRdI)");
     assert_taken(BLOCK, 2, "(SDTdRdI)");
-    // A page, whose bit 1 is not a table's.
+    // Bit 1 of a page does not mean a table.
     assert_taken(KERNEL.0, 3, "(SDTdRdI)");
     let all_levels = format!("(SD{}dRdI)", "t".repeat(512));
     assert_taken(LINK.0, 2, &all_levels);
-    // More pages below it than instructions are executed one by one.
+    // The table has more pages below it than the limit of instructions.
     assert_taken(LINK.0, 1, "(SDAdRdI)");
-    // By its name, whatever the entry was.
+    // `unmap_table` invalidates all levels, also for an invalid old entry.
     let slot = AtomicU64::new(0);
     with::<Sim, _>(|mmu| mmu.unmap_table(&slot, entry_at(2, 0)).invalidate(mmu));
     assert_eq!(trace(), all_levels);
@@ -43,7 +43,7 @@ fn b30_one_table_among_blocks_is_found() {
     let entries = [BLOCK, LINK.0, BLOCK].map(AtomicU64::new);
     let range = range(3 * 512);
     with::<Sim, _>(|mmu| mmu.unmap_range(&entries, range).invalidate(mmu));
-    assert_eq!(trace(), "(SSSDAdRdI)", "1536 pages are too many one by one");
+    assert_eq!(trace(), "(SSSDAdRdI)", "1536 pages exceed the limit");
     let entries = [BLOCK; 3].map(AtomicU64::new);
     with::<Sim, _>(|mmu| mmu.unmap_range(&entries, range).invalidate(mmu));
     assert_eq!(trace(), "(SSSDTTTdRdI)");
@@ -59,7 +59,7 @@ fn b30_what_is_joined_is_invalidated_by_the_smaller_entry() {
         block.and(page).invalidate(mmu);
     });
     assert_eq!(trace(), "(SSDAdRdI)", "513 pages");
-    // Nothing adds nothing.
+    // An empty range does not add pages.
     let block = AtomicU64::new(BLOCK);
     with::<Sim, _>(|mmu| {
         let before = mmu.unmap_range(&[], range(0));
@@ -75,7 +75,7 @@ fn what_is_mapped_is_changed_after_the_invalidation_only() {
     let [slot] = holding(LINK.0);
     let deferred = Cell::new(0);
     let changed = |old| {
-        assert!(trace().ends_with("dRdI"), "it is invalidated");
+        assert!(trace().ends_with("dRdI"), "the invalidation is complete");
         deferred.set(old);
         old + 1
     };
@@ -85,14 +85,14 @@ fn what_is_mapped_is_changed_after_the_invalidation_only() {
         assert_eq!(trace(), "(S");
         assert_eq!(unmapped.invalidate(mmu).get(), LINK.0 + 1);
     });
-    // Dropped, before the invalidation and behind it.
+    // The value is dropped, before the invalidation and after it.
     slot.put(LINK.0);
     with::<Sim, _>(|mmu| drop(unmap(mmu).map(changed)));
     assert_eq!((deferred.take(), trace().len()), (LINK.0, 1));
     slot.put(LINK.0);
     with::<Sim, _>(|mmu| drop(unmap(mmu).map(changed).invalidate(mmu)));
     assert_eq!(deferred.take(), LINK.0);
-    // Forgotten, it is not changed.
+    // A forgotten value is not changed.
     slot.put(LINK.0);
     with::<Sim, _>(|mmu| std::mem::forget(unmap(mmu).map(changed)));
     assert_eq!(deferred.take(), 0);

@@ -1,20 +1,20 @@
-//! Row K10: the code that changes live tables fills those that no walker reaches, and those of
-//! machines that need no barrier.
+//! Behaviour K10: code for live tables can also fill tables that a walker cannot reach, and tables
+//! of machines that do not need a barrier.
 
 use lazy_mmu_testing::prelude::*;
 
 /// The tables of these tests.
 struct Tables;
 
-// SAFETY: nothing walks them.
+// SAFETY: the simulated machine does not walk tables.
 unsafe impl NoWalker for Tables {}
 
-/// A section of the tables that no walker reaches.
+/// Opens a section for tables that a walker cannot reach.
 fn unreached<R>(f: impl FnOnce(&mut LazyMmu<'_, Dynamic, Unreached<Tables>>) -> R) -> R {
     with::<Unreached<Tables>, _>(f)
 }
 
-/// A walker that uses whatever a section has, and code that takes only the backend from it.
+/// Uses each operation of a section, and code that only knows the backend.
 fn walk<L: Nesting, B: Backend>(
     mmu: &mut LazyMmu<'_, L, B>,
     parent: &AtomicU64,
@@ -28,7 +28,7 @@ fn walk<L: Nesting, B: Backend>(
     mmu.write_sync(&table[0], KERNEL);
     mmu.write_pending(&table[0], KERNEL, ()).get(&mmu.flush());
     mmu.compare_exchange(&table[0], KERNEL, Leaf::INVALID)
-        .expect("it was written");
+        .expect("the entry has the value of the last write");
     mmu.set_memory_valid(table, range(4), true);
     mmu.set_memory_valid(table, range(4), false);
     mmu.paused(|| write::<B, _>(&table[0], KERNEL));
@@ -56,9 +56,9 @@ for_both_storages! {
     fn k10_tables_that_no_walker_reaches_are_filled_without_a_barrier<B>() {
         let ([parent], table) = (slots(), slots::<4>());
         unreached(|mmu| walk(mmu, &parent, &table));
-        assert_eq!(trace(), "", "nothing is executed");
+        assert_eq!(trace(), "", "the code does not execute a barrier");
         assert_walked(&parent, &table);
-        // The same code on live tables, and they come out the same.
+        // The same code gives the same entries in live tables.
         let ([parent], table) = (slots(), slots::<4>());
         with::<B, _>(|mmu| walk(mmu, &parent, &table));
         assert!(table.iter().all(is_settled) && is_settled(&parent));
@@ -72,14 +72,14 @@ for_both_storages! {
         let fill = || unreached(|mmu| mmu.write_range(&table, page));
         fill();
         write::<B, _>(&parent, LINK);
-        assert_eq!(trace(), "DSDI", "outside of a section");
+        assert_eq!(trace(), "DSDI", "outside a section");
         with::<B, _>(|mmu| {
             fill();
             mmu.write(&parent, LINK);
             fill();
             mmu.write(&root, TopLevel::at(0x4900_0000));
         });
-        assert_eq!(trace(), "(DSDSDI)", "each link, though a store is pending");
+        assert_eq!(trace(), "(DSDSDI)", "each link is ordered, also while a pair is pending");
     }
 
     fn k10_the_threads_own_section_stays_as_it_is<B>() {
@@ -93,28 +93,28 @@ for_both_storages! {
         };
         with::<B, _>(|mmu| {
             boot();
-            assert!(!is_pending::<B>(), "its stores await nothing");
+            assert!(!is_pending::<B>(), "the stores of `Unreached` do not need a pair");
             mmu.write(&live, KERNEL);
             boot();
-            assert!(is_pending::<B>(), "and settle nothing");
+            assert!(is_pending::<B>(), "the pair of the thread stays pending");
             mmu.paused(boot);
         });
         interrupt(boot);
         assert_eq!(trace(), "(SDI|/){}");
         unreached(|_| assert!(!is_active::<B>() && bits::<B>() == Bits::EMPTY));
-        interrupt(|| assert!(!Unreached::<Tables>::in_interrupt(), "it would change nothing"));
+        interrupt(|| assert!(!Unreached::<Tables>::in_interrupt()));
     }
 }
 
 thread_local! {
-    /// The invalidations of [`X`], and how often it was to invalidate everything.
+    /// The invalidations of [`X`], and the number of its invalidations of everything.
     static SHOT_DOWN: Cell<(Vec<Invalidation>, usize)> = const { Cell::new((Vec::new(), 0)) };
 }
 
-/// A machine on which making an entry valid needs no barrier.
+/// A machine that does not need a barrier to make an entry valid.
 struct X;
 
-// SAFETY: nothing walks the tables.
+// SAFETY: the simulated machine does not walk tables.
 unsafe impl Machine for X {
     fn barrier() {}
 
@@ -150,11 +150,7 @@ fn k10_a_machine_that_needs_no_barrier_only_invalidates() {
     let (all, everything) = SHOT_DOWN.take();
     assert_eq!(all, expected);
     assert_eq!(everything, 1);
-    assert_eq!(
-        trace(),
-        "",
-        "the simulated machine has nothing to do with it"
-    );
+    assert_eq!(trace(), "", "the code does not use the simulated machine");
     assert_eq!(
         (bits::<Sim>(), size_of::<<Eager<X> as Backend>::Storage>()),
         (Bits::EMPTY, 0)

@@ -1,14 +1,13 @@
-//! Rows B14 to B16, B20, B21, B23 and B24: the writes that are not plain stores, and TLB
-//! invalidation.
+//! Behaviours B14 to B16, B20, B21, B23 and B24: special writes, and the invalidation of the TLB.
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use lazy_mmu_testing::prelude::*;
 
-/// A valid kernel leaf, writable and dirty by the hardware's bits.
+/// A valid, writable kernel leaf, which is dirty according to the bits of the hardware.
 const DIRTY: u64 = Leaf::page(0x4000_0000, KERNEL_DATA | DBM).0;
-/// The software's dirty bit, as Linux has it.
+/// The dirty bit of the software, as in Linux.
 const SOFTWARE_DIRTY: u64 = 1 << 55;
 
 #[test]
@@ -25,7 +24,7 @@ fn b14_write_sync_is_never_deferred() {
         mmu.write_sync(&root, TopLevel::INVALID);
         assert!(is_settled(&root) && is_settled(&other));
     });
-    assert_eq!(trace(), "(SSDISSDI)", "the leave owes nothing");
+    assert_eq!(trace(), "(SSDISSDI)", "the leave does not emit a pair");
 }
 
 #[test]
@@ -57,7 +56,7 @@ fn b15_what_takes_away_needs_no_pair() {
         assert_eq!(update::set_wrprotect::<Sim>(&slot, SOFTWARE_DIRTY), DIRTY);
         let protected = (DIRTY | READ_ONLY | SOFTWARE_DIRTY) & !DBM;
         assert_eq!(slot.get(), protected);
-        // Clean: the hardware may make it writable, and has not.
+        // A clean leaf: the hardware may make it writable, but has not done so.
         slot.put(DIRTY | READ_ONLY);
         update::set_wrprotect::<Sim>(&slot, SOFTWARE_DIRTY);
         assert_eq!(slot.get(), (DIRTY | READ_ONLY) & !DBM);
@@ -65,7 +64,7 @@ fn b15_what_takes_away_needs_no_pair() {
         let old = update::get_and_clear::<Sim>(&slot);
         assert_eq!(old, (DIRTY | READ_ONLY) & !DBM);
         assert_eq!(slot.get(), 0);
-        assert_eq!(bits::<Sim>(), Bits::ACTIVE, "nothing is pending");
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE, "a pair is not pending");
     });
     assert_eq!(trace(), "(SSSSS)");
 }
@@ -77,13 +76,13 @@ fn b15_what_adds_goes_by_the_rule() {
     slot.put(old.0);
     with::<Sim, _>(|mmu| {
         assert!(mmu.set_access_flags(&slot, Leaf(old.0 | ACCESSED), SOFTWARE_DIRTY));
-        assert_eq!(slot.get(), old.0 | ACCESSED, "still read-only");
-        // Nothing is taken.
+        assert_eq!(slot.get(), old.0 | ACCESSED, "the leaf stays read-only");
+        // The operation does not remove a flag.
         assert!(!mmu.set_access_flags(&slot, Leaf(old.0), SOFTWARE_DIRTY));
         assert!(mmu.set_access_flags(&slot, Leaf(DIRTY | SOFTWARE_DIRTY), SOFTWARE_DIRTY));
         assert_eq!(slot.get(), DIRTY | SOFTWARE_DIRTY);
     });
-    // (One that changes nothing stores the same.)
+    // An operation without a change stores the same value.
     assert_eq!(trace(), "(SSSDI)");
     let flags = Leaf(1 << 56 | ACCESSED);
     assert!(update::set_access_flags::<Sim, _>(&slot, flags, 1 << 56));
@@ -114,7 +113,7 @@ fn b15_the_type_of_an_entry_is_none_of_softwares_bits() {
 #[test]
 fn b15_what_is_set_already_stays_set() {
     let [slot] = slots::<1>();
-    // Dirty by the hardware's bits and by the software's too.
+    // The bits of the hardware and of the software both say that the leaf is dirty.
     slot.put(DIRTY | SOFTWARE_DIRTY);
     update::set_wrprotect::<Sim>(&slot, SOFTWARE_DIRTY);
     let protected = (DIRTY | READ_ONLY | SOFTWARE_DIRTY) & !DBM;
@@ -126,7 +125,7 @@ fn b15_what_is_set_already_stays_set() {
     assert!(update::set_access_flags::<Sim, _>(&slot, wanted, 0));
     let old = page | DBM;
     assert_eq!(slot.get(), old);
-    // The software's bits may be among the hardware's.
+    // A software bit may be one that the hardware uses.
     slot.put(page & !ACCESSED);
     assert!(update::set_access_flags::<Sim, _>(&slot, wanted, DBM));
     assert_eq!(slot.get(), old);
@@ -140,7 +139,7 @@ fn b15_a_change_that_needs_no_pair_and_a_pair_without_a_change() {
     with::<Sim, _>(|mmu| {
         assert!(!mmu.set_access_flags(&kernel, Leaf(ACCESSED), 0));
         assert!(mmu.set_access_flags(&user, Leaf(DBM), 0));
-        assert_eq!(bits::<Sim>(), Bits::ACTIVE, "nothing is pending");
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE, "a pair is not pending");
     });
     let flags = Leaf(ACCESSED);
     assert!(!update::set_access_flags::<Sim, _>(&kernel, flags, 0));
@@ -149,14 +148,14 @@ fn b15_a_change_that_needs_no_pair_and_a_pair_without_a_change() {
     assert_eq!(trace(), "(SS)SS");
 }
 
-/// Threads that set the access flag and make the leaf dirty, as the hardware does, while this one
-/// takes both away: what they set is seen once, none is lost.
+/// Two threads set the access flag and make the leaf dirty, as the hardware does. This thread
+/// removes both. It sees each change of the other threads exactly once.
 #[test]
 fn b15_hardware_updates_that_race_are_not_lost() {
     const ROUNDS: u64 = if cfg!(miri) { 50 } else { 20_000 };
-    /// How long the slowest host may take to let all of them run.
+    /// The time in which the slowest host must let all threads run.
     const PATIENCE: Duration = Duration::from_secs(10);
-    /// Lets the walkers end, when an assertion fails too.
+    /// Stops the walkers when it is dropped, also if an assertion fails.
     struct Stop<'d>(&'d AtomicBool);
     impl Drop for Stop<'_> {
         fn drop(&mut self) {
@@ -168,7 +167,7 @@ fn b15_hardware_updates_that_race_are_not_lost() {
     let clean = (DIRTY | READ_ONLY) & !ACCESSED;
     slot.put(clean);
     let done = AtomicBool::new(false);
-    // What the walkers have set, and this thread has taken away.
+    // The changes of each walker, and the changes that this thread has seen and removed.
     let counts = slots::<2>();
     let mut taken = [0; 2];
     let accessed = |old: u64| u64::from(old & ACCESSED != 0);
@@ -178,8 +177,8 @@ fn b15_hardware_updates_that_race_are_not_lost() {
             let (slot, done) = (&slot, &done);
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    // The hardware changes a valid entry only, and makes only one with DBM
-                    // writable.
+                    // The hardware changes only valid entries. It makes an entry writable only if
+                    // DBM is set.
                     let changed = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| {
                         let may = old & VALID != 0 && (set || old & DBM != 0);
                         let new = if set { old | flag } else { old & !flag };
@@ -193,13 +192,13 @@ fn b15_hardware_updates_that_race_are_not_lost() {
         let _stop = Stop(&done);
         let start = Instant::now();
         let mut round = 0;
-        // Until all have raced, however the host schedules them.
+        // The loop continues until all threads have raced, however the host schedules them.
         while round < ROUNDS || taken.contains(&0) {
             round += 1;
             if round % 64 == 0 {
                 std::thread::yield_now();
                 take_trace();
-                assert!(start.elapsed() < PATIENCE, "one is never seen: {taken:?}");
+                assert!(start.elapsed() < PATIENCE, "a walker never ran: {taken:?}");
             }
             match round % 3 {
                 0 => {
@@ -215,7 +214,7 @@ fn b15_hardware_updates_that_race_are_not_lost() {
             }
         }
     });
-    // What is set still, and was not taken.
+    // The last changes, which this thread has not removed.
     taken = [
         taken[0] + accessed(slot.get()),
         taken[1] + dirty(slot.get()),
@@ -226,10 +225,10 @@ fn b15_hardware_updates_that_race_are_not_lost() {
 #[test]
 fn b16_write_nosync_has_no_synchronisation() {
     let [slot] = slots::<1>();
-    // SAFETY: nothing walks it.
+    // SAFETY: the simulated machine does not walk tables.
     unsafe { write_nosync::<Sim, _>(&slot, KERNEL) };
     with::<Sim, _>(|_| {
-        // SAFETY: nothing walks it.
+        // SAFETY: as above.
         unsafe { write_nosync::<Sim, _>(&slot, KERNEL) };
         assert_eq!(bits::<Sim>(), Bits::ACTIVE);
     });
@@ -272,10 +271,10 @@ fn b21_it_settles_what_is_pending() {
             assert_eq!(bits::<Sim>(), Bits::ACTIVE);
         });
         let trace = trace();
-        assert_eq!(trace.matches("DI").count(), 0, "no pair: {trace}");
+        assert_eq!(trace.matches("DI").count(), 0, "unneeded pair: {trace}");
         assert!(trace.starts_with("(S"), "{trace}");
     }
-    // A proof comes of it.
+    // The invalidation of a section returns a proof.
     let [slot] = slots::<1>();
     with::<Sim, _>(|mmu| {
         let pending = mmu.write_pending(&slot, KERNEL, 7);
@@ -303,7 +302,7 @@ fn b21_in_an_interrupt_the_threads_pair_stays_pending() {
 
 #[test]
 fn what_was_unmapped_is_had_back_after_its_invalidation() {
-    /// A buffer whose drop is seen.
+    /// A buffer that records its drop in the trace.
     struct Buffer([u64; 4]);
     impl AsMut<[u64]> for Buffer {
         fn as_mut(&mut self) -> &mut [u64] {
@@ -328,14 +327,14 @@ fn what_was_unmapped_is_had_back_after_its_invalidation() {
     });
     assert_eq!(trace(), ")");
 
-    // Dropped, it is invalidated before its value is dropped.
+    // The drop of an `Unmapped` invalidates before it drops the value.
     let table = slots::<4>();
     table[2].put(DIRTY);
     let buffer = Buffer([1; 4]);
     with::<Sim, _>(|mmu| drop(mmu.unmap_range_into(&table, range(4), buffer)));
     assert_eq!(trace(), "(SSSSDTTTTdRdI{)");
 
-    // Many at once, with their entries and without; and a table, whose walks are forgotten too.
+    // Several entries at once, with their old values and without, and a table.
     table[2].put(DIRTY);
     with::<Sim, _>(|mmu| {
         let entries = mmu.unmap_range_into(&table, range(4), [1; 4]);
@@ -350,10 +349,10 @@ fn what_was_unmapped_is_had_back_after_its_invalidation() {
         let table = mmu.unmap_table(&two, range(1));
         leaf.and(table).invalidate(mmu);
     });
-    assert_eq!(trace(), "(SSDtdRdI)", "the wider of the two");
+    assert_eq!(trace(), "(SSDtdRdI)", "`and` keeps the wider scope");
 }
 
-/// What is to be had back is not to be had before, though it be forgotten, or something panics.
+/// The old entries stay locked if the `Unmapped` is forgotten, and if code panics.
 #[test]
 fn what_was_unmapped_and_forgotten_is_not_to_be_had() {
     let table = slots::<2>();
@@ -368,7 +367,7 @@ fn what_was_unmapped_and_forgotten_is_not_to_be_had() {
 
 #[test]
 fn a_panic_of_a_descriptor_loses_no_pair() {
-    /// Panics when it is asked for its bits once more.
+    /// Panics if its bits are read more often than the number says.
     #[derive(Clone, Copy)]
     struct Once<'c>(&'c Cell<u32>);
     impl Descriptor for Once<'_> {
@@ -385,7 +384,7 @@ fn a_panic_of_a_descriptor_loses_no_pair() {
     }
     let [slot] = slots::<1>();
     slot.put(KERNEL.0);
-    // Each is asked once, of the current and of the new one.
+    // The operation reads the bits of the current and of the new descriptor once each.
     let asked = Cell::new(2);
     assert!(update::compare_exchange::<Sim, _>(&slot, Once(&asked), Once(&asked)).is_ok());
     assert_eq!((asked.get(), trace().as_str()), (0, "SDI"));
@@ -395,8 +394,8 @@ fn a_panic_of_a_descriptor_loses_no_pair() {
     assert_eq!((asked.get(), trace().as_str()), (0, "(SDI)"));
 }
 
-/// In the EL2 regime the bit of AP[1] is set in every leaf: by the rule of EL1 it would be a
-/// user's.
+/// In the EL2 regime, AP[1] is set in every leaf. The rule of EL1 would take the leaf for a user
+/// leaf.
 #[test]
 fn the_regime_of_a_leaf_decides() {
     let [slot] = slots::<1>();
@@ -413,7 +412,7 @@ fn the_regime_of_a_leaf_decides() {
 #[test]
 fn invalid_entries_are_left_alone() {
     let [slot] = slots::<1>();
-    // What software keeps in an invalid entry.
+    // Software may keep other data in an invalid entry.
     let swap = 0x0123_4567_89ab_0c00;
     slot.put(swap);
     assert_eq!(update::set_wrprotect::<Sim>(&slot, SOFTWARE_DIRTY), swap);
@@ -436,7 +435,7 @@ fn an_eager_backend_invalidates_and_splits_as_the_other() {
         mmu.flush_tlb_kernel_range(range(2));
         mmu.unmap_table(&parent, range(1)).invalidate(mmu);
         parent.put(BLOCK);
-        // SAFETY: nothing walks them.
+        // SAFETY: the simulated machine does not walk tables.
         let old = unsafe { mmu.split_block(&parent, &children, LINK, |_, _| KERNEL) };
         assert_eq!(old, Ok(BLOCK));
         mmu.set_memory_valid(&children, range(2), true);
@@ -451,7 +450,7 @@ fn break_before_make_is_in_order() {
     slot.put(DIRTY);
     with::<Sim, _>(|mmu| {
         let old = mmu.break_before_make(&slot, range(1), |old| {
-            assert_eq!(slot.get(), 0, "broken");
+            assert_eq!(slot.get(), 0, "the entry is invalid");
             assert_eq!(trace(), "(SDTdRdI");
             Leaf(old ^ 0x1000)
         });
@@ -470,7 +469,7 @@ fn b23_a_block_is_split_children_first() {
             assert_eq!(block, BLOCK);
             page(i)
         };
-        // SAFETY: nothing walks them.
+        // SAFETY: the simulated machine does not walk tables.
         let old = unsafe { mmu.split_block(&parent, &children, LINK, child) };
         assert_eq!(old, Ok(BLOCK));
         assert_eq!(bits::<Sim>(), Bits::ACTIVE.union(Bits::PENDING));
@@ -496,7 +495,7 @@ fn b24_valid_needs_the_pair_only_and_invalid_an_invalidation() {
 fn b24_what_is_observed_is_what_is_stored() {
     let [slot] = slots::<1>();
     let (valid, invalid) = (DIRTY, DIRTY & !VALID);
-    // Valid to valid and invalid to invalid too.
+    // The cases include a valid entry that stays valid, and an invalid one that stays invalid.
     for (old, value) in [
         (valid, valid),
         (valid, invalid),

@@ -1,29 +1,29 @@
-//! Row B36: user ranges, by their ASID, on all CPUs or on one.
+//! Behaviour B36: the invalidation of user ranges by their ASID, on all CPUs or on this one.
 
 use lazy_mmu::aarch64::{Form, Tlbi};
 use lazy_mmu_testing::prelude::*;
 
 const START: u64 = 0x0000_7fff_1234_5000;
-/// All bits of an ASID, and none of the highest, so that a shift by one is seen.
+/// An ASID whose pattern of bits shows a wrong shift.
 const ASID: u16 = 0xa5c3;
 
 fn range(pages: u64) -> VirtualRange {
     Granule::Kib4.range(START, pages).unwrap().of_asid(ASID)
 }
 
-/// The same on this CPU only.
+/// Returns the same range, for an invalidation on only this CPU.
 fn here(range: VirtualRange) -> VirtualRange {
-    // SAFETY: there is one CPU.
+    // SAFETY: the simulated machine has one CPU.
     unsafe { range.on_this_cpu() }
 }
 
-/// The instruction for the page number `number` of the range.
+/// Returns the instruction for page `number` of the range.
 fn page(number: u64, all_levels: bool, this_cpu: bool) -> Event {
     let operand = u64::from(ASID) << 48 | ((START >> 12) + number);
     self::operand(operand, all_levels, this_cpu)
 }
 
-/// The instruction for one ASID's page, by its operand.
+/// Returns the instruction for a page of one ASID, from its operand.
 fn operand(operand: u64, all_levels: bool, this_cpu: bool) -> Event {
     let form = Form {
         all_levels,
@@ -33,7 +33,7 @@ fn operand(operand: u64, all_levels: bool, this_cpu: bool) -> Event {
     Event::TlbiForm(Tlbi::Page { operand, form })
 }
 
-/// The TLBIs of the trace, and the barriers behind them.
+/// Returns the TLBIs of the trace, and the letters of its barriers.
 fn sequence() -> (Vec<Event>, &'static str) {
     let mut trace = take_trace();
     trace.retain(|it| !matches!(it, Event::Enter(_) | Event::Leave(_) | Event::Store { .. }));
@@ -48,7 +48,7 @@ fn sequence() -> (Vec<Event>, &'static str) {
 const BROADCAST: &str = "DdRdI";
 const LOCAL: &str = "DnI";
 
-/// An operation that takes the page away, or invalidates it.
+/// An operation that removes the page, or invalidates it.
 type Way = (&'static str, fn(&AtomicU64, VirtualRange));
 
 fn ways<B: Backend>() -> [Way; 10] {
@@ -97,12 +97,12 @@ fn ways<B: Backend>() -> [Way; 10] {
 for_both_storages! {
     fn b36_a_users_page_is_invalidated_by_its_asid<B>() {
         for (way, run) in ways::<B>() {
-            // The same addresses of every address space.
+            // A range without an ASID is for all address spaces.
             let all = Granule::Kib4.range(START, 1).unwrap();
             for (place, range, tlbi, barriers) in [
                 ("on all CPUs", range(1), page(0, false, false), BROADCAST),
                 ("on this CPU", here(range(1)), page(0, false, true), LOCAL),
-                ("of all", all, Event::Tlbi(START), BROADCAST),
+                ("for all ASIDs", all, Event::Tlbi(START), BROADCAST),
             ] {
                 run(&AtomicU64::new(USERS.0), range);
                 assert_eq!(sequence(), (vec![tlbi], barriers), "{way}, {place}");
@@ -111,8 +111,8 @@ for_both_storages! {
     }
 }
 
-/// The fields of the operand: the ASID in bits 63:48, the level hint (TTL) in bits 47:44 is 0, and
-/// VA\[55:12\] is below, though the address has bits above 55.
+/// The operand has the ASID in bits 63:48, 0 in the level hint (TTL, bits 47:44), and VA\[55:12\]
+/// in bits 43:0. The bits of the address above 55 do not change the other fields.
 #[test]
 fn b36_no_bit_of_the_address_is_in_the_fields_of_the_asid_and_the_level() {
     for start in [
@@ -150,13 +150,13 @@ fn b36_blocks_tables_and_many_pages_of_a_user() {
     let base = u64::from(ASID) << 48 | 0x200;
     let tlbi = |number, all_levels, this_cpu| operand(base + number, all_levels, this_cpu);
     aarch64::unmap::<Sim>(&block(), entry(ASID)).invalidate_now();
-    assert_eq!(sequence().0, [tlbi(0, false, false)], "one for a block");
+    assert_eq!(sequence().0, [tlbi(0, false, false)], "one for the block");
     let table = AtomicU64::new(Table::at(0x4800_0000).0);
     aarch64::unmap::<Sim>(&table, here(entry(ASID))).invalidate_now();
-    // All levels of what was a table.
+    // The entry was a table, so all levels are invalidated.
     let each = (0..512).map(|i| tlbi(i, true, true)).collect();
     assert_eq!(sequence(), (each, LOCAL));
-    // Too many one by one: everything of the ASID, and of no other.
+    // More pages than the limit: one instruction invalidates everything of the ASID, and only that.
     let operand = u64::from(ASID) << 48;
     for (many, barriers) in [(range(513), BROADCAST), (here(range(513)), LOCAL)] {
         invalidate::<Sim>(many, Scope::PAGES);
@@ -170,7 +170,7 @@ fn b36_blocks_tables_and_many_pages_of_a_user() {
     assert_eq!(sequence().0, each);
 }
 
-/// One sequence for all: if any of them is for all CPUs, its barriers are.
+/// A gather executes one sequence. Its barriers are for all CPUs if one of its ranges is.
 #[test]
 fn b36_local_and_broadcast_in_one_gather_are_broadcast() {
     let gathered = |ranges: &[VirtualRange]| {
@@ -185,17 +185,17 @@ fn b36_local_and_broadcast_in_one_gather_are_broadcast() {
     let (local, broadcast) = (|n| page(n, false, true), |n| page(n, false, false));
     let both = gathered(&[here(range(1)), here(next)]);
     assert_eq!(both, (vec![local(0), local(1)], LOCAL));
-    // They adjoin, and stay apart.
+    // The ranges adjoin, but stay apart.
     let mixed = gathered(&[here(range(1)), next]);
     assert_eq!(mixed, (vec![local(0), broadcast(1)], BROADCAST));
     let mixed = gathered(&[range(1), here(next)]);
     assert_eq!(mixed, (vec![broadcast(0), local(1)], BROADCAST));
-    // Joined in one range: on all CPUs.
+    // `and` joins the ranges, and the result is for all CPUs.
     let [one, two] = [USERS.0; 2].map(AtomicU64::new);
     let one = aarch64::unmap::<Sim>(&one, here(range(1)));
     one.and(aarch64::unmap::<Sim>(&two, next)).invalidate_now();
     assert_eq!(sequence(), (vec![broadcast(0), broadcast(1)], BROADCAST));
-    // Of two address spaces and the kernel's: each by itself; too many: everything.
+    // Ranges of two address spaces and of the kernel stay apart. Too many pages become everything.
     let other = range(1).of_asid(7);
     let kernels = Granule::Kib4.range(0xffff_8000_0000_0000, 1).unwrap();
     let (tlbis, barriers) = gathered(&[range(1), other, kernels]);
@@ -213,7 +213,7 @@ fn b36_local_and_broadcast_in_one_gather_are_broadcast() {
     assert_eq!(many, (vec![Event::TlbiAll], BROADCAST));
 }
 
-/// The sequence for this CPU settles the pair too: it begins with `dsb ishst` and ends with `isb`.
+/// The sequence for this CPU contains `dsb ishst` and `isb`, so it replaces a pending pair.
 #[test]
 fn b36_a_local_invalidation_settles_what_is_pending() {
     let [kernel, user] = slots();
@@ -224,7 +224,7 @@ fn b36_a_local_invalidation_settles_what_is_pending() {
         assert!(is_settled(&kernel));
     });
     assert_eq!(trace(), "(SSDFnI)");
-    // The new entry of a break-before-make is stored behind it, by its own rule.
+    // Break-before-make stores the new entry after the sequence, with the pair of its own rule.
     aarch64::break_before_make::<Sim, _>(&user, here(range(1)), |_| KERNEL);
     assert_eq!(trace(), "SDFnISDI");
 }

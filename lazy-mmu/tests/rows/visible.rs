@@ -1,4 +1,4 @@
-//! Row B28, at run time: what a proof redeems is visible.
+//! Behaviour B28 at run time: a mapping that a proof unlocks is visible.
 
 use lazy_mmu_testing::prelude::*;
 
@@ -54,7 +54,7 @@ for_both_storages! {
         let mapped = visible::<B, _>(|mmu| mmu.write_pending(&slot, KERNEL, 7));
         assert_eq!(mapped, 7);
         assert!(is_settled(&slot));
-        // Inside a section of the caller too.
+        // The same inside a section of the caller.
         with::<B, _>(|_| {
             visible::<B, _>(|mmu| mmu.write_pending(&slot, KERNEL, ()));
             assert!(is_settled(&slot));
@@ -66,8 +66,9 @@ for_both_storages! {
             Err("no frame")
         });
         assert_eq!(failed, Err("no frame"));
-        assert_eq!(trace(), "(SDI)", "left on an error too");
-        let done: Result<u8, ()> = try_visible::<B, _, _>(|mmu| Ok(mmu.write_pending(&slot, USERS, 1)));
+        assert_eq!(trace(), "(SDI)", "an error leaves the section too");
+        let done: Result<u8, ()> =
+            try_visible::<B, _, _>(|mmu| Ok(mmu.write_pending(&slot, USERS, 1)));
         assert_eq!(done, Ok(1));
     }
 }

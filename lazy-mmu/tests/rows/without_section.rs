@@ -1,8 +1,9 @@
-//! Rows P10 and P11: sections without their level, and code that has no section in hand.
+//! Behaviours P10 and P11: sections without their nesting in the type, and functions for code
+//! without a section.
 
 use lazy_mmu_testing::prelude::*;
 
-/// A walk in progress, as a kernel has it: with the section in it, and where it is.
+/// The state of a kernel's walk: the section, and the position.
 struct Walk<'w, 's, B: Backend> {
     mmu: &'w mut LazyMmu<'s, Dynamic, B>,
     next: usize,
@@ -15,12 +16,12 @@ impl<B: Backend> Walk<'_, '_, B> {
     }
 }
 
-/// The same, which owns what it was handed.
+/// A structure that owns the view of a section.
 struct Owning<'w, B: Backend> {
     mmu: View<'w, B>,
 }
 
-/// A driver behind a `dyn`, which cannot be generic over the level.
+/// A driver. A method behind `dyn` cannot be generic over the nesting.
 trait Driver<B: Backend> {
     fn map(&self, mmu: &mut LazyMmu<'_, Dynamic, B>);
 }
@@ -31,7 +32,7 @@ impl<B: Backend> Driver<B> for AtomicU64 {
     }
 }
 
-/// Hands `mmu` on in each way: four stores.
+/// Hands `mmu` on in each way, for four stores.
 fn hand_on<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, table: &[AtomicU64; 4]) {
     let mut erased = mmu.erase();
     let mut walk = Walk {
@@ -55,7 +56,7 @@ for_both_storages! {
         let mut outer = task.enter();
         hand_on(&mut outer, &table);
         assert!(is_pending::<B>(), "deferred into the section");
-        assert_eq!(trace(), "(SSSS", "nothing is entered or left");
+        assert_eq!(trace(), "(SSSS", "a section is neither entered nor left");
         let mut nested = outer.nest();
         hand_on(&mut nested, &table);
         nested.leave();
@@ -65,12 +66,12 @@ for_both_storages! {
         with::<B, _>(|mmu| hand_on(mmu, &table));
         assert_eq!(trace(), "(SSSSDI)");
         with::<B, _>(|mmu| hand_on(&mut *mmu.erase().erase(), &table));
-        assert_eq!(trace(), "(SSSSDI)", "twice");
-        // An inert one is inert still.
+        assert_eq!(trace(), "(SSSSDI)", "the nesting is erased twice");
+        // An inert section stays inert.
         interrupt(|| with::<B, _>(|mmu| hand_on(mmu, &table)));
         assert_eq!(trace(), "{[SDISDISDISDI]}");
         with::<B, _>(|_| interrupt(|| with::<B, _>(|mmu| hand_on(mmu, &table))));
-        assert_eq!(trace(), "({[SDISDISDISDI]})", "on top of a section too");
+        assert_eq!(trace(), "({[SDISDISDISDI]})", "an interrupt inside a section");
     }
 
     fn p10_what_is_done_through_it_is_done_in_the_section<B>() {
@@ -86,14 +87,14 @@ for_both_storages! {
         erased.nest().write(&one, KERNEL);
         erased.paused(|| write::<B, _>(&two, KERNEL));
         erased.write(&two, KERNEL);
-        // It ends nothing.
+        // The end of `erased` does not end the section.
         assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::OWNED).union(Bits::PENDING));
         drop(outer);
         assert_eq!(trace(), "(SDISDI<SDI>|SDI/SDI)");
     }
 }
 
-/// The functions, each with what it executes: outside of a section, and as its part in one.
+/// The functions, with their traces outside a section and inside one.
 const FUNCTIONS: [(&str, &str, &str); 8] = [
     ("unmap", "SDTdRdI", "SDTdRdI"),
     ("unmap, dropped", "SDTdRdI", "SDTdRdI"),
@@ -144,7 +145,7 @@ for_both_storages! {
             assert_eq!(trace(), outside, "{name}, outside");
             assert_eq!(bits::<B>(), Bits::EMPTY, "{name}");
 
-            // In a section: what needs the pair is deferred, and the invalidation settles it.
+            // In a section, stores are deferred. An invalidation does what the pair does.
             let defers = inside.len() < outside.len();
             with::<B, _>(|_| {
                 run();
@@ -153,7 +154,7 @@ for_both_storages! {
             let pair = if defers { "DI" } else { "" };
             assert_eq!(trace(), format!("({inside}{pair})"), "{name}, inside");
 
-            // With a pair pending already.
+            // A pair is pending already.
             let invalidates = inside.contains('T');
             with::<B, _>(|mmu| {
                 mmu.write(&of_thread, KERNEL);
@@ -161,9 +162,9 @@ for_both_storages! {
                 assert_eq!(is_settled(&of_thread), invalidates, "{name}");
             });
             let pair = if defers || !invalidates { "DI" } else { "" };
-            assert_eq!(trace(), format!("(S{inside}{pair})"), "{name}, something pending");
+            assert_eq!(trace(), format!("(S{inside}{pair})"), "{name}, after a deferred store");
 
-            // In an interrupt: at once, and what is pending is the thread's.
+            // In an interrupt, stores are immediate, and the pair of the thread stays pending.
             with::<B, _>(|mmu| {
                 mmu.write(&of_thread, KERNEL);
                 interrupt(run);
@@ -171,7 +172,7 @@ for_both_storages! {
             });
             assert_eq!(trace(), format!("(S{{{outside}}}DI)"), "{name}, in an interrupt");
 
-            // While the mode is paused: at once.
+            // While the mode is paused, stores are immediate.
             with::<B, _>(|_| paused::<B, _>(run));
             assert_eq!(trace(), format!("(|{outside}/)"), "{name}, paused");
         }

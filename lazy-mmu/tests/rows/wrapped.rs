@@ -1,9 +1,9 @@
-//! A backend that changes one method of another, and what the hosted backend tells of the bits.
+//! A backend that changes one method of another backend. Also `is_pending` of the hosted backend.
 
 use lazy_mmu_testing::prelude::*;
 
 thread_local! {
-    /// How often a method was called that is changed.
+    /// The number of calls of the changed method.
     static CALLS: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -11,11 +11,11 @@ fn called() {
     CALLS.set(CALLS.get() + 1);
 }
 
-/// A wrapper of `Sim` that changes one method: it is counted, and does nothing else.
+/// Defines a wrapper of `Sim` with one changed method, which only counts its calls.
 macro_rules! changes {
     ($name:ident, $method:ident($($argument:ty)?)) => {
         struct $name;
-        // SAFETY: nothing walks the tables.
+        // SAFETY: the simulated machine does not walk tables.
         unsafe impl Wrapper for $name {
             type Inner = Sim;
 
@@ -38,7 +38,7 @@ unsafe impl Wrapper for ChangesNothing {
     type Inner = Sim;
 }
 
-/// Reaches each method of the machine: the trace, and the calls of the one that is changed.
+/// Uses each method of the machine. Returns the trace, and the calls of the changed method.
 fn run<W: Wrapper>() -> (String, usize) {
     let slot = slots::<1>();
     CALLS.set(0);
@@ -92,7 +92,7 @@ thread_local! {
     static BEGUN: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// A backend with hooks, and a context of its own.
+/// A backend with hooks and its own `in_interrupt`.
 struct Hooks;
 type Hooked = Changed<Hooks>;
 
@@ -130,7 +130,7 @@ fn k01_a_wrapped_backend_has_the_bits_the_context_and_the_hooks_of_the_inner_one
         mmu.write(&slot, KERNEL);
         assert!(
             is_active::<Hooked>() && is_pending::<Sim>(),
-            "the same bits"
+            "both backends have the same bits"
         );
         CALLS.set(usize::MAX);
         assert!(W::in_interrupt() && !is_active::<W>());
@@ -147,14 +147,14 @@ for_both_storages! {
         let [kernel, user] = slots();
         assert!(!is_pending::<B>());
         write::<B, _>(&kernel, KERNEL);
-        assert!(!is_pending::<B>(), "immediate");
+        assert!(!is_pending::<B>(), "the store is immediate");
         with::<B, _>(|mmu| {
             assert!(!is_pending::<B>());
             mmu.write(&user, USERS);
-            assert!(!is_pending::<B>(), "a user's page needs none");
+            assert!(!is_pending::<B>(), "a user page does not need a pair");
             mmu.write(&kernel, KERNEL);
             assert!(is_pending::<B>() && !is_settled(&kernel));
-            interrupt(|| assert!(is_pending::<B>(), "the interrupted thread's"));
+            interrupt(|| assert!(is_pending::<B>(), "the pair of the interrupted thread"));
             mmu.flush();
             assert!(!is_pending::<B>());
             mmu.note_store();
@@ -170,7 +170,7 @@ for_both_storages! {
             mmu.flush_tlb_all();
             assert!(!is_pending::<B>());
             mmu.note_store();
-            // Another task has nothing to do with it.
+            // Another task does not have a pending pair.
             let other = spawn();
             switch_to(other);
             assert!(!is_pending::<B>());

@@ -1,4 +1,4 @@
-//! A file of `litmus/`: its head, which is ours, and as much of herd7's format as the checks need.
+//! Reads a file of `litmus/`: the comment at its head, and the parts that the checks need.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,7 +9,7 @@ use lazy_mmu_examples::trace::{Order, Step};
 use super::FOLDER;
 use super::order::Shape;
 
-/// What herd7 says of the condition behind `exists`, which is that something goes wrong.
+/// How often the condition after `exists` is true. The condition says that something goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
     Never,
@@ -25,28 +25,28 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Where a CPU's sequence was recorded: a line of a kernel's output.
+/// The place where the sequence of a CPU was recorded: a line in the output of a kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Trace {
     pub(super) file: String,
     pub(super) citation: String,
 }
 
-/// One litmus test.
+/// A litmus test.
 #[derive(Debug)]
 pub(super) struct Test {
     pub(super) name: String,
     pub(super) verdict: Verdict,
     pub(super) claim: String,
-    /// Of a test that never goes wrong: of the CPU under test, and of the one on which its task
-    /// goes on, if it does.
+    /// For a test with the verdict `Never`: the trace of the CPU under test, and the trace of the
+    /// CPU on which the task continues, if it migrates.
     pub(super) traces: [Option<Trace>; 2],
-    /// It never goes wrong, and says why no recorded output shows its barriers.
+    /// Whether a test with the verdict `Never` says why a recorded output cannot show its barriers.
     pub(super) untraced: bool,
     threads: Vec<Thread>,
 }
 
-/// A thread's instructions that matter, or those of its exception handler.
+/// The stores, barriers and invalidations of a thread, or of the exception handler of a thread.
 #[derive(Debug)]
 struct Thread {
     name: String,
@@ -73,7 +73,7 @@ impl Test {
             .context("the initial state must follow, between `{` and `}`")?;
         let (program, _) = rest
             .split_once("\nexists (")
-            .context("the condition must be an `exists (..)`: what would go wrong")?;
+            .context("the condition must be `exists (..)`, which says what would go wrong")?;
         Ok(Self {
             name: name.to_owned(),
             verdict: head.verdict,
@@ -84,13 +84,15 @@ impl Test {
         })
     }
 
-    /// Where it is.
+    /// Returns the path of the file in the workspace.
     pub(super) fn path(&self) -> String {
         format!("{FOLDER}/{}.litmus", self.name)
     }
 
-    /// The CPU under test, with its handler, executes what was `shown` first; the other one, if its task goes on there, what was
-    /// shown second. If it does not, what the other CPUs do is not the crate's: they may read, and have an `isb` of their own.
+    /// Checks that the CPU under test, with its handler, executes the first sequence in `shown`.
+    ///
+    /// If the task continues on another CPU, that CPU must execute the second sequence. If not, the
+    /// other CPU does not execute code of the crate. It may only read, and execute an `isb`.
     pub(super) fn executes(&self, shown: [Option<&[Step]>; 2]) -> Result<()> {
         let names = [&["P0", "P0.F"][..], &["P1"]];
         for (names, shown) in names.iter().zip(shown) {
@@ -100,14 +102,14 @@ impl Test {
             match shown {
                 Some(shown) => ensure!(
                     Shape::of(&steps) == Shape::of(shown),
-                    "{} executes {}, and the recorded output shows {}",
+                    "{} executes {}, but the recorded output shows {}",
                     names[0],
                     Order(&steps),
                     Order(shown)
                 ),
                 None => ensure!(
                     steps.iter().all(|&it| it == Step::Isb),
-                    "{} executes {}, and only P0 is compared with a recorded output",
+                    "{} executes {}, but only P0 has a recorded output",
                     names[0],
                     Order(&steps)
                 ),
@@ -135,7 +137,7 @@ impl Head {
         for line in comment.lines() {
             let (key, value) = line
                 .split_once(": ")
-                .with_context(|| format!("`{line}` is no `Key: value`"))?;
+                .with_context(|| format!("`{line}` is not a `Key: value`"))?;
             let field = match key {
                 "Verdict" => &mut verdict,
                 "Claim" => &mut claim,
@@ -143,21 +145,22 @@ impl Head {
                 "Trace P1" => &mut other,
                 "Untraced" => &mut untraced,
                 _ => bail!(
-                    "`{key}:` is none of `Verdict:`, `Claim:`, `Trace:`, `Trace P1:` and `Untraced:`"
+                    "unknown key `{key}:`, expected `Verdict:`, `Claim:`, `Trace:`, `Trace P1:` or \
+                     `Untraced:`"
                 ),
             };
-            ensure!(field.replace(value).is_none(), "there are two `{key}:`");
+            ensure!(field.replace(value).is_none(), "duplicate key `{key}:`");
         }
         let verdict = match verdict.context("`Verdict:` is missing")? {
             "Never" => Verdict::Never,
             "Sometimes" => Verdict::Sometimes,
-            other => bail!("the verdict is `Never` or `Sometimes`, not `{other}`"),
+            other => bail!("the verdict must be `Never` or `Sometimes`, not `{other}`"),
         };
         let claim = claim.context("`Claim:` is missing")?;
         for (key, value) in [("Claim", Some(claim)), ("Untraced", untraced)] {
             ensure!(
                 value.is_none_or(|it| it.ends_with('.') && !it.contains(". ")),
-                "`{key}:` must be one sentence, with its full stop"
+                "`{key}:` must be one sentence with a full stop"
             );
         }
         let traced = trace.is_some() || other.is_some();
@@ -165,16 +168,17 @@ impl Head {
             Verdict::Never => {
                 ensure!(
                     trace.is_some() || untraced.is_some(),
-                    "`Trace:` is missing: the line of a recorded output which shows these barriers"
+                    "`Trace:` is missing: cite a line of a recorded output that shows the barriers"
                 );
                 ensure!(
                     !(traced && untraced.is_some()),
-                    "`Untraced:` says why there is no `Trace:`, and there is one"
+                    "`Untraced:` and `Trace:` cannot be combined: remove one of them"
                 );
             }
             Verdict::Sometimes => ensure!(
                 !traced && untraced.is_none(),
-                "`Trace:` is for what the crate executes, and this may go wrong"
+                "a test that may go wrong cannot have `Trace:` or `Untraced:`, because the crate \
+                 does not execute its barriers"
             ),
         }
         Ok(Self {
@@ -193,7 +197,7 @@ impl Trace {
     fn parse(text: &str) -> Result<Self> {
         let (file, citation) = text
             .split_once(".txt: ")
-            .context("`Trace:` must be `FILE.txt: WORDS OF A LINE, AND ITS ORDER`")?;
+            .context("`Trace:` must be `FILE.txt: WORDS OF A LINE AND ITS ORDER`")?;
         Ok(Self {
             file: format!("{file}.txt"),
             citation: citation.to_owned(),
@@ -201,7 +205,7 @@ impl Trace {
     }
 }
 
-/// The columns of the program.
+/// Reads the columns of the program. Each column is a thread.
 fn threads(initial: &str, program: &str) -> Result<Vec<Thread>> {
     let mut lines = program
         .lines()
@@ -224,7 +228,7 @@ fn threads(initial: &str, program: &str) -> Result<Vec<Thread>> {
     Ok(threads)
 }
 
-/// The registers of a thread that point to an entry of a translation table. A handler has its thread's.
+/// Returns the registers of a thread, or of its handler, that point to a translation table entry.
 fn slots<'a>(initial: &'a str, thread: &str) -> HashSet<&'a str> {
     let number = thread.trim_start_matches('P').trim_end_matches(".F");
     initial
@@ -237,14 +241,17 @@ fn slots<'a>(initial: &'a str, thread: &str) -> HashSet<&'a str> {
         .collect()
 }
 
-/// What an instruction is in a trace. One that is not known is refused, so that no barrier is overlooked.
+/// Returns the step of an instruction in a trace, if it has one. An unknown instruction is an
+/// error, because it may be a barrier.
 fn step(cell: &str, slots: &HashSet<&str>) -> Result<Option<Step>> {
-    // Behind its label, if it has one.
+    // The instruction may have a label in front.
     let instruction = cell.rsplit(':').next().unwrap_or_default().trim();
     let (mnemonic, operands) = instruction.split_once(' ').unwrap_or((instruction, ""));
     Ok(match (mnemonic, operands) {
         ("STR" | "STLR", operands) => {
-            let (_, address) = operands.split_once(",[").context("stored where?")?;
+            let (_, address) = operands
+                .split_once(",[")
+                .context("the store does not have an address")?;
             slots
                 .contains(address.trim_end_matches(']'))
                 .then_some(Step::Store)
@@ -257,7 +264,7 @@ fn step(cell: &str, slots: &HashSet<&str>) -> Result<Option<Step>> {
         ("TLBI", operands) if operands.starts_with("VAAE1IS,") => Some(Step::TlbiTable),
         ("" | "LDR" | "LDAR" | "LSR" | "ADD" | "CMP" | "B.EQ" | "CBZ" | "ERET", _) => None,
         _ => {
-            bail!("the trace check does not know this instruction: teach it what it is in a trace")
+            bail!("unknown instruction: add it to `step` in xtask/src/litmus/file.rs")
         }
     })
 }
@@ -267,7 +274,7 @@ pub(super) mod tests {
     use super::*;
     use Step::{DsbIshst, Isb, Store};
 
-    /// A test that is called `one`.
+    /// A test with the name `one`.
     pub(in super::super) const NEVER: &str = r"AArch64 one
 (*
 Verdict: Never
@@ -317,7 +324,7 @@ exists (fault(P0:L0,x))
         refused("AArch64 one", "AArch64 two", "first line");
         refused("Verdict: Never\n", "", "`Verdict:` is missing");
         refused("Verdict: Never", "Verdict: Always", "not `Always`");
-        refused("Claim:", "Verdict: Never\nClaim:", "two `Verdict:`");
+        refused("Claim:", "Verdict: Never\nClaim:", "duplicate key");
         refused(
             "Claim: The access finds the mapping.\n",
             "",
@@ -328,7 +335,7 @@ exists (fault(P0:L0,x))
         refused("Trace: out.txt: a leaf: S D I\n", "", "`Trace:` is missing");
         refused("out.txt: a leaf: S D I", "none", "FILE.txt");
         refused("Verdict: Never", "Verdict: Sometimes", "may go wrong");
-        refused("Claim:", "Author:", "none of");
+        refused("Claim:", "Author:", "unknown key `Author:`");
         refused("Trace: out.txt", "Trace P1: out.txt", "`Trace:` is missing");
         refused("vmsa", "", "Variant=vmsa");
         refused("exists", "forall", "exists");
@@ -347,13 +354,9 @@ exists (fault(P0:L0,x))
             "Untraced: no output",
             "`Untraced:` must be one sentence",
         );
-        refused(
-            TRACE,
-            &format!("{TRACE}\n{UNTRACED}"),
-            "says why there is no `Trace:`",
-        );
+        refused(TRACE, &format!("{TRACE}\n{UNTRACED}"), "cannot be combined");
         let sometimes = NEVER.replace(TRACE, UNTRACED).replace("Never", "Sometimes");
-        assert!(parse(&sometimes).is_err(), "it may go wrong");
+        assert!(parse(&sometimes).is_err(), "the test may go wrong");
         Ok(())
     }
 
@@ -361,7 +364,7 @@ exists (fault(P0:L0,x))
     fn the_barriers_are_those_that_were_shown() -> Result<()> {
         let shown = [Store, DsbIshst, Isb];
         parse(NEVER)?.executes([Some(&shown), None])?;
-        // More stores, and the other names of the same registers.
+        // More stores do not matter, because counts are not compared.
         parse(&NEVER.replace(" DSB", " STR X0,[X1]     |             ;\n DSB"))?
             .executes([Some(&shown), None])?;
         for (from, to) in [
@@ -408,7 +411,7 @@ exists (fault(P0:L0,x))
     #[test]
     fn an_unknown_instruction_is_refused() {
         refused("DSB ISHST", "DSB NSH", "`DSB NSH`");
-        refused("LDR W3", "DC CVAU, W3", "does not know");
-        refused("STR W3,[X4]", "STR W3", "where");
+        refused("LDR W3", "DC CVAU, W3", "unknown instruction");
+        refused("STR W3,[X4]", "STR W3", "address");
     }
 }

@@ -1,4 +1,4 @@
-//! herd7: running it, and reading what it prints.
+//! Runs herd7, and reads its output.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -9,15 +9,16 @@ use xshell::{Shell, cmd};
 use super::FOLDER;
 use super::file::{Test, Verdict};
 
-/// The version whose verdicts the files state.
+/// The version of herd7 that computed the verdicts in the files.
 const VERSION: &str = "7.58";
 
-/// What to do where it is missing.
-pub(super) const INSTALL: &str = "`herd7` is missing, which computes the verdicts: install herdtools7 with OCaml's package \
-    manager (`opam install herdtools7`), or build it from its sources (https://github.com/herd/herdtools7), and put `herd7` \
-    on the PATH. The verdicts are those of version 7.58";
+/// The message that is printed if herd7 is missing.
+pub(super) const INSTALL: &str = "the program `herd7`, which computes the verdicts, is not on the \
+    PATH: install herdtools7 with OCaml's package manager (`opam install herdtools7`), or build it \
+    from its sources (https://github.com/herd/herdtools7). The stated verdicts are from version \
+    7.58";
 
-/// The flag of an execution that changes a valid entry into another without break-before-make.
+/// herd7's flag for an execution that replaces a valid entry without break-before-make.
 const NEEDS_BREAK_BEFORE_MAKE: &str = "Flag requires-BBM";
 
 /// An installed herd7.
@@ -25,7 +26,7 @@ pub(super) struct Herd {
     version: String,
 }
 
-/// What it saw in all tests.
+/// The results of all tests.
 pub(super) struct Observed {
     version: String,
     pub(super) tests: Vec<Observation>,
@@ -33,19 +34,20 @@ pub(super) struct Observed {
     time: Duration,
 }
 
-/// What it saw in one.
+/// The result of one test.
 #[derive(Debug)]
 pub(super) struct Observation {
     verdict: String,
-    /// Executions that satisfy the condition, and that do not.
+    /// The number of executions that satisfy the condition.
     pub(super) positive: usize,
+    /// The number of executions that do not satisfy it.
     pub(super) negative: usize,
     states: usize,
     needs_break_before_make: bool,
 }
 
 impl Herd {
-    /// The one on the PATH.
+    /// Finds herd7 on the PATH.
     pub(super) fn find(shell: &Shell) -> Option<Self> {
         let printed = cmd!(shell, "herd7 -version")
             .quiet()
@@ -56,7 +58,7 @@ impl Herd {
         Some(Self { version })
     }
 
-    /// Runs all tests, and compares its verdicts with theirs.
+    /// Runs all tests, and compares herd7's verdicts with those that the files state.
     pub(super) fn judge(self, shell: &Shell, tests: &[Test]) -> Result<Observed> {
         let _folder = shell.push_dir(FOLDER);
         let files: Vec<String> = tests
@@ -67,7 +69,7 @@ impl Herd {
         let output = cmd!(shell, "herd7 {files...}")
             .quiet()
             .read()
-            .context("herd7 refuses a test; it said above why")?;
+            .context("herd7 refuses a test: the reason is in its output above")?;
         let time = start.elapsed();
         let observed = tests
             .iter()
@@ -90,7 +92,7 @@ impl Herd {
             format!("herd7 {VERSION}")
         } else {
             format!(
-                "herd7 {}, and the verdicts are those of {VERSION}, whose model may be another",
+                "herd7 {}, whose model may differ from that of the expected version {VERSION}",
                 self.version
             )
         }
@@ -101,7 +103,8 @@ impl fmt::Display for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "herd7 {}: each verdict is as the file states it; {} executions that the model allows, {} final states, {:.1} s",
+            "herd7 {} confirms each verdict: {} executions that the model allows, {} final \
+             states, {:.1} s",
             self.version,
             self.tests
                 .iter()
@@ -113,7 +116,7 @@ impl fmt::Display for Observed {
     }
 }
 
-/// What herd7 printed of one test: from its `Test` line to the empty one.
+/// Reads herd7's output for one test, from the line `Test ..` to the next empty line.
 fn observation(output: &str, name: &str) -> Result<Observation> {
     let head = format!("Test {name} ");
     let lines: Vec<&str> = output
@@ -123,36 +126,37 @@ fn observation(output: &str, name: &str) -> Result<Observation> {
         .collect();
     let find = |start: &str| lines.iter().find_map(|it| it.strip_prefix(start));
     let words: Vec<&str> = find(&format!("Observation {name} "))
-        .with_context(|| format!("herd7 says nothing of {name}; it said above why"))?
+        .with_context(|| format!("herd7 left out {name}: the reason is in its output above"))?
         .split_whitespace()
         .collect();
     let [verdict, positive, negative] = words[..] else {
-        bail!("herd7's line `Observation {name}` is not the one of version {VERSION}");
+        bail!("herd7's line `Observation {name}` does not have the format of version {VERSION}");
     };
     Ok(Observation {
         verdict: verdict.to_owned(),
         positive: positive.parse()?,
         negative: negative.parse()?,
         states: find("States ")
-            .context("herd7 counts no states")?
+            .context("herd7's line `States ..` is missing")?
             .trim()
             .parse()?,
         needs_break_before_make: lines.contains(&NEEDS_BREAK_BEFORE_MAKE),
     })
 }
 
-/// The verdict is the one that the file states, and what never goes wrong does not break the rules of the architecture.
+/// Checks that the file states herd7's verdict, and that a test with the verdict `Never` follows
+/// the rules of the architecture.
 fn compare(test: &Test, seen: &Observation) -> Result<()> {
     ensure!(
         seen.verdict == test.verdict.to_string(),
-        "{}: the file states the verdict {}, herd7 sees {}",
+        "{}: the file states the verdict {}, but herd7 computes {}",
         test.path(),
         test.verdict,
         seen.verdict
     );
     ensure!(
         test.verdict != Verdict::Never || !seen.needs_break_before_make,
-        "{}: herd7 misses a break-before-make in it",
+        "{}: the architecture demands a break-before-make, which the test does not have",
         test.path()
     );
     Ok(())
@@ -184,11 +188,11 @@ Time one 0.01
         assert_eq!((seen.positive, seen.negative, seen.states), (0, 3, 1));
         compare(&test, &seen)?;
         let other = observation(&OUTPUT.replace("one Never", "one Sometimes"), "one")?;
-        assert!(compare(&test, &other).is_err(), "another verdict");
+        assert!(compare(&test, &other).is_err(), "a different verdict");
         let flagged = observation(&OUTPUT.replace("Witnesses", "Flag requires-BBM"), "one")?;
         assert!(
             compare(&test, &flagged).is_err(),
-            "the architecture forbids what the test does"
+            "a missing break-before-make"
         );
         Ok(())
     }

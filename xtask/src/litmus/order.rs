@@ -1,18 +1,20 @@
-//! Orders of instructions in the recorded outputs, as [`Order`](lazy_mmu_examples::trace::Order) writes them.
+//! Reads the orders of instructions in the recorded outputs. [`Order`] writes them.
 //!
-//! Counts are not compared: what a batch of 64 executes, a litmus test states of two or three.
+//! Counts are not compared, because a kernel makes 64 stores where a litmus test makes only a few.
+//!
+//! [`Order`]: lazy_mmu_examples::trace::Order
 
 use anyhow::{Context, Result, bail, ensure};
 use lazy_mmu_examples::trace::Step;
 
-/// An order without its counts: each run of stores or invalidations is one, and a part up to an `isb` that is repeated
-/// counts once.
+/// An order without its counts. A run of stores or of invalidations counts as one, and so do equal
+/// parts in a row. A part ends with an `isb`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Shape(Vec<Vec<Step>>);
 
 impl Shape {
     pub(super) fn of(steps: &[Step]) -> Self {
-        // The repeated invalidation is for errata of CPUs, which the model does not have.
+        // The repeated invalidation is for errata of CPUs, and the model has no errata.
         let mut steps = steps.to_vec();
         while let Some(at) = steps
             .windows(2)
@@ -32,9 +34,9 @@ impl Shape {
     }
 }
 
-/// The order at the end of a text, and where it begins.
+/// Finds the order at the end of a text. Returns the offset where it begins, and its steps.
 fn at_end(text: &str) -> Option<(usize, Vec<Step>)> {
-    // From the front: the first word from which on everything is an order begins the longest.
+    // The search begins at the front, because the longest order is meant.
     text.split(' ')
         .scan(0, |next, word| {
             let start = *next;
@@ -44,7 +46,7 @@ fn at_end(text: &str) -> Option<(usize, Vec<Step>)> {
         .find_map(|start| Some((start, parse(&text[start..])?)))
 }
 
-/// The steps that an order lists, each repetition once.
+/// Returns the steps of an order. A repeated part appears once.
 fn parse(order: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     let mut depth = 0_usize;
@@ -61,7 +63,7 @@ fn parse(order: &str) -> Option<Vec<Step>> {
                 can_repeat = true;
             }
             '*' if repeats => {
-                // How often; an `n` stands for every number that was tried.
+                // The number of repetitions. An `n` stands for every number that a kernel tried.
                 let mut digits = 0;
                 while rest
                     .next_if(|it| it.is_ascii_digit() || *it == 'n')
@@ -76,7 +78,7 @@ fn parse(order: &str) -> Option<Vec<Step>> {
             letter => {
                 steps.push(step(letter)?);
                 can_repeat = true;
-                // A word that begins with such a letter is not one.
+                // A longer word may begin with the letter of a step, and is not a step.
                 if rest.peek().is_some_and(|it| !" )*".contains(*it)) {
                     return None;
                 }
@@ -101,14 +103,15 @@ fn step(letter: char) -> Option<Step> {
     })
 }
 
-/// The order that `citation` ends with, which stands in one line of `recorded`, whole. ` .. ` stands for what is left out.
+/// Returns the order at the end of `citation`, if a line of `recorded` contains the citation with
+/// the whole order. ` .. ` stands for words that the citation leaves out.
 pub(super) fn find(recorded: &str, citation: &str) -> Result<Vec<Step>> {
     let (start, steps) = at_end(citation)
         .with_context(|| format!("`{citation}` does not end with an order, such as S D I"))?;
     let order = &citation[start..];
     ensure!(
         start > 0,
-        "`{citation}` says only the order: cite the words in front of it too"
+        "`{citation}` is only an order: cite the words in front of it too"
     );
     for line in recorded.lines() {
         let line: Vec<&str> = line.split_whitespace().collect();
@@ -124,10 +127,10 @@ pub(super) fn find(recorded: &str, citation: &str) -> Result<Vec<Step>> {
             }
         }
     }
-    bail!("no line has `{citation}`, with the whole order as it is there")
+    bail!("no line contains `{citation}` with the whole order")
 }
 
-/// Where in the line the citation may end, if its parts stand there in this order.
+/// Returns the offsets where the citation may end, if the line has all its parts in this order.
 fn ends(line: &str, citation: &str) -> Option<Vec<usize>> {
     let mut parts: Vec<&str> = citation.split(" .. ").collect();
     let last = parts.pop()?;
@@ -189,14 +192,14 @@ mod tests {
             assert!(find(recorded, citation).is_ok(), "{citation}");
         }
         for citation in [
-            "S D T d I",                     // anybody's
-            "B20 unmap: S D T d",            // its end is missing
-            "B20 unmap .. d I",              // its start is missing
-            "break-before-make: S D t d I",  // its second half is missing
-            "B20 unmap: S D I",              // another one
-            "B20 unmap",                     // none
-            "way other .. S*64 D I",         // of another line
-            "way op .. S*64 D I is written", // no order
+            "S D T d I",                     // only an order
+            "B20 unmap: S D T d",            // the end is missing
+            "B20 unmap .. d I",              // the start is missing
+            "break-before-make: S D t d I",  // the second half is missing
+            "B20 unmap: S D I",              // a different order
+            "B20 unmap",                     // an order is missing
+            "way other .. S*64 D I",         // a different line
+            "way op .. S*64 D I is written", // words after the order
         ] {
             assert!(find(recorded, citation).is_err(), "{citation}");
         }

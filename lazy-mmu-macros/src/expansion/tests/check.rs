@@ -1,12 +1,12 @@
-//! What holds of every expansion, whatever the tokens. Shared by the property tests and the fuzz
-//! target.
+//! Checks that hold for every expansion, whatever the tokens are. The property tests and the fuzz
+//! target use them.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::parse::Parser;
 
 use crate::expansion::expand;
 
-/// Words that mean something to the expansion, and some that do not.
+/// Words with a meaning for the expansion, and some without.
 pub(crate) const WORDS: &str = "fn const async unsafe extern gen default safe pub crate in self \
     struct impl trait mod use static let where for macro_rules union enum type lazy_mmu naked \
     backend mmu paused f x T u32 __section return match if else loop while mut ref dyn as move \
@@ -15,26 +15,26 @@ pub(crate) const WORDS: &str = "fn const async unsafe extern gen default safe pu
 /// The characters of punctuation.
 pub(crate) const PUNCTUATION: &str = "#!;,:=<>-&*+.?|/^%@~";
 
-/// What became of an item.
+/// The result of the expansion of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It has a section.
+    /// The item has a section.
     Section,
-    /// It was refused, with so many errors.
+    /// The item was refused, with this number of errors.
     Refused(usize),
-    /// There was nothing.
+    /// The item was empty.
     Nothing,
 }
 
-/// Expands, and checks everything that holds of every expansion.
+/// Expands the item, and checks everything that holds for every expansion.
 ///
 /// # Panics
 ///
-/// If something does not hold.
+/// If a check fails.
 pub(crate) fn check(args: &TokenStream, item: &TokenStream) -> Outcome {
     let output = expand(args.clone(), item.clone());
     let again = expand(args.clone(), item.clone());
-    assert_eq!(flat(&output), flat(&again), "the same twice");
+    assert_eq!(flat(&output), flat(&again), "two expansions differ");
     if item.is_empty() {
         assert!(output.is_empty() || errors(&output).0 > 0);
         return Outcome::Nothing;
@@ -53,7 +53,7 @@ pub(crate) fn check(args: &TokenStream, item: &TokenStream) -> Outcome {
     outcome
 }
 
-/// The tokens, without the invisible delimiters: they group, and a text has none.
+/// Returns the tokens without the invisible delimiters, which only group, and do not have a text.
 pub(crate) fn flat(tokens: &TokenStream) -> Vec<String> {
     let mut flat = Vec::new();
     for tree in tokens.clone() {
@@ -76,12 +76,12 @@ pub(crate) fn flat(tokens: &TokenStream) -> Vec<String> {
     flat
 }
 
-/// The number of `compile_error!`s at the start, and what stands behind them.
+/// Returns the number of `compile_error!`s at the start, and the tokens after them.
 fn errors(output: &TokenStream) -> (usize, TokenStream) {
     const HEAD: [&str; 8] = [":", ":", "core", ":", ":", "compile_error", "!", "{"];
     let mut trees: Vec<TokenTree> = output.clone().into_iter().collect();
     if let [TokenTree::Group(group)] = &trees[..] {
-        // For an expression they stand in a block with it.
+        // With an expression, the errors are in a block together with the expression.
         if group.delimiter() == Delimiter::Brace {
             let (count, rest) = errors(&group.stream());
             if let (1.., Some(TokenTree::Group(item))) = (count, rest.into_iter().next()) {
@@ -93,29 +93,29 @@ fn errors(output: &TokenStream) -> (usize, TokenStream) {
     while trees.len() >= HEAD.len()
         && flat(&trees[..HEAD.len()].iter().cloned().collect()).starts_with(&HEAD.map(String::from))
     {
-        // The last of them is the group with the message.
+        // The last tree of an error is the group with the message.
         trees.drain(..HEAD.len());
         count += 1;
     }
     (count, trees.into_iter().collect())
 }
 
-/// The function is what it was, but for the section's statements behind its inner attributes and
-/// first items.
+/// Checks that the function only gains the statements of the section. They are after its inner
+/// attributes and first items.
 fn check_section(args: &TokenStream, item: &TokenStream, output: &TokenStream) {
     let (head, body) = split(item);
     let (head_after, body_after) = split(output);
-    assert_eq!(texts(&head), texts(&head_after), "the head");
+    assert_eq!(texts(&head), texts(&head_after), "the head differs");
 
-    // What the section's statements are is seen on an empty function.
+    // An empty function shows the statements of the section.
     let empty = "fn f() {}".parse().expect("a function");
     let (_, statements) = split(&expand(args.clone(), empty));
-    // A section that has a name stands before the macros that may use it.
+    // A section with a name is opened before the macros that may use the name.
     let lets = statements.iter().filter(|it| it.to_string() == "let");
     let before_macros = lets.count() > 1;
     let after = texts(&body_after);
     let attributes = inner_attributes(&body);
-    // Invisible delimiters may hold an item and more. The section is opened before them.
+    // Invisible delimiters may contain more than an item. The section is opened before them.
     let unclear = |it: &TokenTree| match it {
         TokenTree::Group(group) => group.delimiter() == Delimiter::None,
         _ => false,
@@ -131,11 +131,12 @@ fn check_section(args: &TokenStream, item: &TokenStream, output: &TokenStream) {
     });
     assert!(
         found,
-        "behind the first {items} trees, and nothing else has changed: {item} => {output}"
+        "the statements are not after the first {items} trees, or more has changed: \
+         {item} => {output}"
     );
 }
 
-/// How many trees the `#![..]` at the start take.
+/// Returns the number of trees in the `#![..]` at the start.
 fn inner_attributes(body: &[TokenTree]) -> usize {
     let mut end = 0;
     while let [
@@ -153,8 +154,8 @@ fn inner_attributes(body: &[TokenTree]) -> usize {
     end
 }
 
-/// How many trees the items at the start take: the longest prefix that the parser takes for items
-/// and semicolons.
+/// Returns the number of trees in the items at the start. They are the longest prefix that the
+/// parser accepts as items and semicolons.
 fn leading_items(body: &[TokenTree], before_macros: bool) -> usize {
     (0..=body.len())
         .rev()
@@ -162,8 +163,8 @@ fn leading_items(body: &[TokenTree], before_macros: bool) -> usize {
         .unwrap_or(0)
 }
 
-/// Whether the parser takes `trees` for items and semicolons; strictly, if it must like everything
-/// inside them too.
+/// Returns whether the parser accepts `trees` as items and semicolons. With `strictly`, it must
+/// also accept everything inside them.
 fn are_items(trees: &[TokenTree], strictly: bool, before_macros: bool) -> bool {
     let mut all = false;
     let parser = |input: syn::parse::ParseStream<'_>| {
@@ -185,7 +186,7 @@ fn are_items(trees: &[TokenTree], strictly: bool, before_macros: bool) -> bool {
     if strictly { result.is_ok() } else { all }
 }
 
-/// The trees before the body, and those in its braces.
+/// Returns the trees before the body, and those inside its braces.
 fn split(function: &TokenStream) -> (Vec<TokenTree>, Vec<TokenTree>) {
     let mut head: Vec<TokenTree> = function.clone().into_iter().collect();
     let Some(TokenTree::Group(mut body)) = head.pop() else {
@@ -204,14 +205,14 @@ fn texts(trees: &[TokenTree]) -> Vec<String> {
     flat(&trees.iter().cloned().collect())
 }
 
-/// The item is there as it came, and gives the same errors again.
+/// Checks that a refused item is emitted unchanged, and gives the same number of errors again.
 fn check_refusal(args: &TokenStream, item: &TokenStream, count: usize, rest: &TokenStream) {
-    assert_eq!(flat(item), flat(rest), "the item is emitted as it came");
+    assert_eq!(flat(item), flat(rest), "the item has changed");
     let again = expand(args.clone(), rest.clone());
-    assert_eq!(errors(&again).0, count, "as many errors as before");
+    assert_eq!(errors(&again).0, count, "the number of errors has changed");
 }
 
-/// What could be parsed can be parsed still, in the same place.
+/// Checks that the output can be parsed in each place where the item can be parsed.
 fn check_parses(item: &TokenStream, output: &TokenStream) {
     fn parses<T: syn::parse::Parse>(tokens: &TokenStream) -> bool {
         syn::parse2::<T>(tokens.clone()).is_ok()
@@ -226,35 +227,35 @@ fn check_parses(item: &TokenStream, output: &TokenStream) {
         parser.parse2(tokens.clone()).is_ok()
     }
     if has_empty_fragment(item) {
-        // The parser knows them where a macro puts them, before a function or in its signature, and
-        // nowhere else.
+        // The parser accepts an empty fragment only where a macro puts it: before a function, or in
+        // its signature.
         return;
     }
     if parses::<syn::Item>(item) {
-        assert!(all::<syn::Item>(output), "items: {output}");
+        assert!(all::<syn::Item>(output), "not items: {output}");
     }
     if parses::<syn::ImplItem>(item) {
-        assert!(all::<syn::ImplItem>(output), "items of an impl: {output}");
+        assert!(all::<syn::ImplItem>(output), "not for an impl: {output}");
     }
     if parses::<syn::TraitItem>(item) {
-        assert!(all::<syn::TraitItem>(output), "items of a trait: {output}");
+        assert!(all::<syn::TraitItem>(output), "not for a trait: {output}");
     }
     if parses::<syn::ForeignItem>(item) {
         assert!(
             all::<syn::ForeignItem>(output),
-            "items of an extern block: {output}"
+            "not for an extern block: {output}"
         );
     }
     if parses::<syn::Expr>(item) && !parses::<syn::Item>(item) {
-        assert!(parses::<syn::Expr>(output), "an expression: {output}");
+        assert!(parses::<syn::Expr>(output), "not an expression: {output}");
     }
     let is_text = |tokens: &TokenStream| tokens.to_string().parse::<TokenStream>().is_ok();
     if is_text(item) {
-        assert!(is_text(output), "tokens at least: {output}");
+        assert!(is_text(output), "not tokens: {output}");
     }
 }
 
-/// Whether there are invisible delimiters around nothing.
+/// Returns whether there are invisible delimiters without content.
 fn has_empty_fragment(tokens: &TokenStream) -> bool {
     tokens.clone().into_iter().any(|tree| match tree {
         TokenTree::Group(group) => {

@@ -1,4 +1,4 @@
-//! The expansion as a function over token streams: on arbitrary tokens, and on mutations of real
+//! Tests the expansion as a function of token streams: arbitrary ones, and mutations of real
 //! functions.
 
 mod check;
@@ -12,7 +12,7 @@ use quote::quote;
 
 use tokens::{arbitrary_tokens, mutated, real_functions};
 
-/// Arguments of which each is right by itself.
+/// Lists of arguments, which are all correct.
 const ARGUMENTS: [&str; 10] = [
     "",
     "mmu",
@@ -27,7 +27,7 @@ const ARGUMENTS: [&str; 10] = [
 ];
 
 fn parsed(text: &str) -> TokenStream {
-    text.parse().expect("these are tokens")
+    text.parse().expect("the text must be tokens")
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn what_is_refused_has_as_many_errors_as_mistakes() {
     }
 }
 
-/// The texts of the errors.
+/// Returns the texts of the errors.
 fn messages(args: &str, item: &str) -> Vec<String> {
     fn literals(tokens: TokenStream, found: &mut Vec<String>) {
         for tree in tokens {
@@ -167,12 +167,12 @@ fn attributes_of_others_that_say_naked_do_not_refuse() {
     }
 }
 
-/// Whether the section is opened behind the `item` with which the body begins.
+/// Returns whether the section is opened after the `item` at the start of the body.
 fn item_stands_first(args: &str, body: &str) -> bool {
     let output = expand(parsed(args), parsed(&format!("fn f() {{ {body} rest }}")));
     let tokens = flat(&output);
     let place = |word| tokens.iter().position(|it| it == word);
-    place("item").expect("the item is there") < place("__section").expect("so is the section")
+    place("item").expect("the item is missing") < place("__section").expect("a missing section")
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn what_may_be_no_item_stands_behind_the_section() {
     }
 }
 
-/// As a macro that was given an item as a fragment puts it.
+/// A macro that received an item as a fragment puts it in invisible delimiters.
 #[test]
 fn an_item_in_invisible_delimiters_stands_before_the_section() {
     let item = |tokens| TokenTree::from(Group::new(Delimiter::None, tokens));
@@ -230,12 +230,12 @@ fn an_item_in_invisible_delimiters_stands_before_the_section() {
     let fragment = item(parsed("fn item() {}"));
     let plain = section(quote!(fn item() {}, rest));
     assert_eq!(section(quote!(#fragment rest)), plain);
-    // One that cannot be split stays whole, behind the section.
+    // Delimiters with more than an item stay whole, after the section.
     let more = item(quote!(fn item() {}, more));
     assert_eq!(section(quote!(#more rest)), section(quote!(rest)));
 }
 
-/// As a macro that was given the body as a fragment puts it.
+/// A macro that received the body as a fragment puts it in invisible delimiters.
 #[test]
 fn a_body_in_invisible_delimiters_is_a_body() {
     let invisible = |tokens| TokenTree::from(Group::new(Delimiter::None, tokens));

@@ -1,4 +1,4 @@
-//! Token streams to expand: arbitrary ones, and mutations of the functions of this project.
+//! Makes token streams for the tests: arbitrary ones, and mutations of functions of this project.
 
 use std::fs;
 use std::path::Path;
@@ -45,18 +45,18 @@ fn tree() -> impl Strategy<Value = TokenTree> {
     })
 }
 
-/// Any token stream.
+/// Makes arbitrary token streams.
 pub(crate) fn arbitrary_tokens() -> impl Strategy<Value = TokenStream> {
     prop::collection::vec(tree(), 0..16).prop_map(|trees| trees.into_iter().collect())
 }
 
-/// The functions of this workspace's examples and tests that can have a section.
+/// Returns the functions of this workspace that can have a section.
 pub(crate) fn real_functions() -> Vec<TokenStream> {
     #[derive(Default)]
     struct Functions(Vec<TokenStream>);
 
     impl Functions {
-        /// Takes `function`, if it can have a section.
+        /// Adds `function`, if it can have a section.
         fn take(&mut self, function: &impl ToTokens, signature: &syn::Signature, naked: bool) {
             if signature.constness.is_none() && signature.asyncness.is_none() && !naked {
                 self.0.push(function.to_token_stream());
@@ -64,7 +64,7 @@ pub(crate) fn real_functions() -> Vec<TokenStream> {
         }
     }
 
-    /// Whether the function is naked. One that is annotated already is taken without that.
+    /// Removes the attribute `lazy_mmu`. Returns whether the function is naked.
     fn plain(attributes: &mut Vec<syn::Attribute>) -> bool {
         let says = |it: &syn::Attribute, word| it.to_token_stream().to_string().contains(word);
         attributes.retain(|it| !says(it, "lazy_mmu"));
@@ -91,18 +91,18 @@ pub(crate) fn real_functions() -> Vec<TokenStream> {
         "xtask/src",
         "ui-tests/tests/forms",
     ] {
-        for file in fs::read_dir(workspace.join(folder)).expect("the folder is there") {
-            let path = file.expect("it can be listed").path();
+        for file in fs::read_dir(workspace.join(folder)).expect("a missing folder") {
+            let path = file.expect("an unreadable folder").path();
             if path.extension().is_some_and(|it| it == "rs") {
-                let text = fs::read_to_string(&path).expect("it can be read");
-                functions.visit_file_mut(&mut syn::parse_file(&text).expect("it can be parsed"));
+                let text = fs::read_to_string(&path).expect("an unreadable file");
+                functions.visit_file_mut(&mut syn::parse_file(&text).expect("not a Rust file"));
             }
         }
     }
     functions.0
 }
 
-/// A change of one place in a stream.
+/// A change in one place of a stream.
 #[derive(Clone, Debug)]
 enum Mutation {
     Remove,
@@ -124,7 +124,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
     ]
 }
 
-/// Real functions with a few changes, anywhere.
+/// Makes real functions with a few changes in any places.
 pub(crate) fn mutated() -> impl Strategy<Value = TokenStream> {
     let places = prop::collection::vec((any::<prop::sample::Index>(), mutation()), 0..4);
     (prop::sample::select(real_functions()), places).prop_map(|(function, places)| {
@@ -137,7 +137,7 @@ pub(crate) fn mutated() -> impl Strategy<Value = TokenStream> {
     })
 }
 
-/// The trees at every depth.
+/// Counts the trees at every depth.
 fn count(tokens: &TokenStream) -> usize {
     tokens
         .clone()
@@ -149,7 +149,7 @@ fn count(tokens: &TokenStream) -> usize {
         .sum()
 }
 
-/// Changes the tree number `at`, counted at every depth.
+/// Changes tree number `at`. The count includes the trees at every depth.
 fn mutate(tokens: TokenStream, at: &mut usize, mutation: &Mutation) -> TokenStream {
     let mut trees: Vec<TokenTree> = Vec::new();
     let mut swap = false;
