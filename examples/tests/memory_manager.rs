@@ -25,26 +25,32 @@ fn state<M: Machine>(mm: &MemoryManager<'_, M>, range: PageRange) -> (usize, Vec
     (mm.frames().free(), mapped)
 }
 
+/// Allocates frames until `free` are left.
+fn allocate_until<M: Machine>(mm: &mut MemoryManager<'_, M>, free: usize) {
+    while mm.frames().free() > free {
+        mm.allocate(1).expect("one is free");
+    }
+}
+
 #[test]
 fn a_range_must_be_aligned_and_in_the_upper_half() {
+    let address = VMALLOC_BASE + 8;
     assert_eq!(
-        PageRange::new(VMALLOC_BASE + 8, 1),
-        Err(Error::Unaligned {
-            address: VMALLOC_BASE + 8
-        })
+        PageRange::new(address, 1),
+        Err(Error::Unaligned { address })
     );
-    for start in [0, 0x4000_0000, 0xfffe_ffff_ffff_f000] {
-        assert_eq!(
-            PageRange::new(start, 1),
-            Err(Error::OutOfArea { address: start })
-        );
-    }
     let last_page = 0u64.wrapping_sub(4096);
     assert!(PageRange::new(last_page, 1).is_ok());
-    for pages in [2, usize::MAX] {
+    for (address, pages) in [
+        (0, 1),
+        (0x4000_0000, 1),
+        (0xfffe_ffff_ffff_f000, 1),
+        (last_page, 2),
+        (last_page, usize::MAX),
+    ] {
         assert_eq!(
-            PageRange::new(last_page, pages),
-            Err(Error::OutOfArea { address: last_page })
+            PageRange::new(address, pages),
+            Err(Error::OutOfArea { address })
         );
     }
 }
@@ -71,27 +77,21 @@ fn what_is_refused_leaves_the_tables_as_they_were() {
     };
     assert_eq!(mm.vunmap_range(area), Err(first_unmapped));
     assert_eq!(mm.zap_range(area), Err(first_unmapped));
-    assert_eq!(
-        mm.vmap(area, &frames[..3]).map(drop),
-        Err(Error::WrongCount {
-            pages: 16,
-            frames: 3
-        })
-    );
+    let (few, pages, count) = (&frames[..3], 16, 3);
+    let wrong = Error::WrongCount {
+        pages,
+        frames: count,
+    };
+    assert_eq!(mm.vmap(area, few).map(drop), Err(wrong));
     // A range without any table.
-    let elsewhere = range(USER_BASE, 1);
-    assert_eq!(
-        mm.zap_range(elsewhere),
-        Err(Error::NotMapped { address: USER_BASE })
-    );
+    let (elsewhere, address) = (range(USER_BASE, 1), USER_BASE);
+    assert_eq!(mm.zap_range(elsewhere), Err(Error::NotMapped { address }));
     let stray = Frame::containing(0x1000);
     assert_eq!(mm.release(stray), Err(Error::NotAllocated { frame: stray }));
     mm.release(frames[0]).expect("it is allocated");
-    assert_eq!(
-        mm.release(frames[0]),
-        Err(Error::NotAllocated { frame: frames[0] }),
-        "freed twice"
-    );
+    // Freed twice.
+    let frame = frames[0];
+    assert_eq!(mm.release(frame), Err(Error::NotAllocated { frame }));
 
     let (free, mapped) = state(&mm, area);
     assert_eq!((free - 1, mapped), before);
@@ -118,11 +118,8 @@ fn out_of_frames_says_how_far_it_came() {
     // Three tables, too.
     assert_eq!(mm.frames().free(), free - done - 3);
     assert!(mm.frames().free() < RESERVE);
-    assert_eq!(
-        sim::bits::<Sim>(),
-        Bits::EMPTY,
-        "the section was left on the way out"
-    );
+    // The section was left on the way out.
+    assert_eq!(sim::bits::<Sim>(), Bits::EMPTY);
 
     // What was mapped can be unmapped, though there is hardly a free frame.
     mm.zap_range(range(VMALLOC_BASE, done))
@@ -137,9 +134,7 @@ fn what_the_reserve_has_over_goes_back() {
     // Four pages in one leaf table, the others in a second one.
     let area = range(VMALLOC_BASE + 508 * 4096, RESERVE);
     // Three tables and the reserve: nothing for the second leaf table.
-    while mm.frames().free() > 3 + RESERVE {
-        mm.allocate(1).expect("one is free");
-    }
+    allocate_until(&mut mm, 3 + RESERVE);
     assert_eq!(mm.populate_range(area), Err(Error::OutOfFrames { done: 4 }));
     assert_eq!(mm.frames().free(), RESERVE - 4);
 }
@@ -152,13 +147,9 @@ fn out_of_frames_for_a_table_says_how_far_vmap_came() {
     let area = range(VMALLOC_BASE + 508 * 4096, 8);
     let frames = [mm.allocate(1).expect("there is room"); 8];
     // Leave just three frames: the tables for the first half.
-    while mm.frames().free() > 3 {
-        mm.allocate(1).expect("one is free");
-    }
-    assert_eq!(
-        mm.vmap(area, &frames).map(drop),
-        Err(Error::OutOfFrames { done: 4 })
-    );
+    allocate_until(&mut mm, 3);
+    let error = Error::OutOfFrames { done: 4 };
+    assert_eq!(mm.vmap(area, &frames).map(drop), Err(error));
     let mapped: Vec<bool> = area.addresses().map(|it| mm.mapped(it).is_some()).collect();
     assert_eq!(mapped, [true, true, true, true, false, false, false, false]);
 }
@@ -169,9 +160,7 @@ fn zap_needs_no_free_frame() {
     let mut mm = boot::<Sim>(&memory, true);
     let area = range(USER_BASE, 30);
     mm.populate_user_range(area).expect("there is room");
-    while mm.frames().free() > 0 {
-        mm.allocate(1).expect("one is free");
-    }
+    allocate_until(&mut mm, 0);
     mm.zap_range(area).expect("all are mapped");
     assert_eq!(mm.frames().free(), 30);
     assert!(area.addresses().all(|it| mm.mapped(it).is_none()));
@@ -186,15 +175,10 @@ fn a_freed_frame_faults_with_debug_pagealloc_only() {
         let frame = mm.allocate(1).expect("there is room");
         machine.write(frame.linear(), 7).expect("allocated");
         mm.release(frame).expect("allocated");
-        let expected = if debug_pagealloc {
-            Err(Fault {
-                address: frame.linear(),
-                reason: FaultReason::NotMapped,
-            })
-        } else {
-            Ok(7)
-        };
-        assert_eq!(machine.read(frame.linear()), expected);
+        let (address, reason) = (frame.linear(), FaultReason::NotMapped);
+        let fault = Err(Fault { address, reason });
+        let expected = if debug_pagealloc { fault } else { Ok(7) };
+        assert_eq!(machine.read(address), expected);
     }
 }
 
@@ -208,11 +192,12 @@ fn b19_tables_are_filled_before_the_outer_leave() {
     mm.populate_user_range(range(USER_BASE, 1100))
         .expect("there is room");
     // One table at each of the levels 1 and 2, and three at level 3.
+    let (in_section, outside) = (5, 0);
     assert_eq!(
         filled.get(),
         Filled {
-            in_section: 5,
-            outside: 0
+            in_section,
+            outside
         }
     );
 }
@@ -233,19 +218,11 @@ fn b19_the_hosted_machine_sees_a_nested_leave_without_its_pair() {
 
     let memory = Memory::new(256);
     let mut mm = boot::<Wrapped<NoBarrier>>(&memory, true);
-    let error = mm
-        .populate_range(range(VMALLOC_BASE, 1))
-        .expect_err("its tables cannot be written");
-    assert!(
-        matches!(
-            error,
-            Error::Fault(Fault {
-                reason: FaultReason::NotYetVisible,
-                ..
-            })
-        ),
-        "{error}"
-    );
+    // Its tables cannot be written.
+    match mm.populate_range(range(VMALLOC_BASE, 1)) {
+        Err(Error::Fault(fault)) => assert_eq!(fault.reason, FaultReason::NotYetVisible),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -259,17 +236,11 @@ fn b28_vmap_in_the_callers_section_is_pending_until_it_is_flushed() {
         .expect("there is room");
     sim::take_trace();
     lazy_mmu::with::<Sim, _>(|mmu| {
-        let first = mm
-            .vmap_pages_range(mmu, one, &frames[..2])
-            .expect("unmapped");
-        let second = mm
-            .vmap_pages_range(mmu, two, &frames[2..])
-            .expect("unmapped");
+        let first = mm.vmap_pages_range(mmu, one, &frames[..2]).unwrap();
+        let second = mm.vmap_pages_range(mmu, two, &frames[2..]).unwrap();
         // What the types hold back would fault.
-        assert_eq!(
-            machine.write(two.start(), 1).expect_err("not yet").reason,
-            FaultReason::NotYetVisible
-        );
+        let fault = machine.write(two.start(), 1).expect_err("not yet");
+        assert_eq!(fault.reason, FaultReason::NotYetVisible);
         let proof = mmu.flush();
         let (first, second) = (first.get(&proof), second.get(&proof));
         first.write(machine, 3, 7).expect("visible");

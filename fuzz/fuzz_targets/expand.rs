@@ -5,34 +5,20 @@
 //! cargo +nightly fuzz run expand --sanitizer none -- -dict=fuzz/expand.dict
 //! ```
 //!
-//! The first byte of an input says how the rest is read: as the text of the arguments and, behind a zero byte, of the
-//! item; or as the code of a small machine that builds token trees, invisible delimiters too, which no text has.
+//! The first byte of an input says how the rest is read: as the text of the arguments and, behind a
+//! zero byte, of the item; or as the code of a small machine that builds token trees, invisible
+//! delimiters too, which no text has.
 
 #![no_main]
 
-#[path = "../../lazy-mmu-macros/src/args.rs"]
-mod args;
-#[path = "../../lazy-mmu-macros/tests/expansion/check.rs"]
+#[path = "../../lazy-mmu-macros/src/expansion/tests/check.rs"]
 mod check;
-#[path = "../../lazy-mmu-macros/src/errors.rs"]
-mod errors;
-#[path = "../../lazy-mmu-macros/src/expand.rs"]
-mod expand;
-#[path = "../../lazy-mmu-macros/src/item.rs"]
-mod item;
+#[path = "../../lazy-mmu-macros/src/expansion/mod.rs"]
+mod expansion;
 
+use check::{PUNCTUATION, WORDS};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
-
-const WORDS: [&str; 48] = [
-    "fn", "const", "async", "unsafe", "extern", "gen", "default", "safe", "pub", "crate", "in",
-    "self", "struct", "impl", "trait", "mod", "use", "static", "let", "where", "for",
-    "macro_rules", "union", "enum", "type", "lazy_mmu", "naked", "backend", "mmu", "paused", "f",
-    "x", "T", "u32", "__section", "return", "match", "if", "else", "loop", "while", "mut", "ref",
-    "dyn", "as", "move", "yield", "Sim",
-];
-
-const PUNCTUATION: &[u8; 20] = b"#!;,:=<>-&*+.?|/^%@~";
 
 fuzz_target!(|data: &[u8]| -> Corpus {
     let Some((mode, rest)) = data.split_first() else {
@@ -53,18 +39,28 @@ fn texts(data: &[u8]) -> Option<(TokenStream, TokenStream)> {
     Some((args.parse().ok()?, item.parse().ok()?))
 }
 
-/// Each byte is a token, or opens or closes a group; where the arguments end, a group at the outermost level does.
+/// A group that is open, and what is in it so far.
+type Open = (Delimiter, Vec<TokenTree>);
+
+/// Each byte is a token, or opens or closes a group; where the arguments end, a group at the
+/// outermost level does.
 fn built(data: &[u8]) -> Option<(TokenStream, TokenStream)> {
     let mut streams = Vec::new();
-    let mut stack: Vec<(Delimiter, Vec<TokenTree>)> = vec![(Delimiter::None, Vec::new())];
+    let mut stack: Vec<Open> = vec![(Delimiter::None, Vec::new())];
     for &byte in data {
         let tree: TokenTree = match byte {
-            0..48 => Ident::new(WORDS[usize::from(byte)], Span::call_site()).into(),
-            48..52 => Ident::new_raw(["fn", "type", "match", "x"][usize::from(byte) - 48], Span::call_site()).into(),
+            0..48 => {
+                let word = WORDS.split_whitespace().nth(byte.into())?;
+                Ident::new(word, Span::call_site()).into()
+            }
+            48..52 => {
+                let word = ["fn", "type", "match", "x"][usize::from(byte) - 48];
+                Ident::new_raw(word, Span::call_site()).into()
+            }
             64..128 => {
                 let spacing = if byte % 2 == 0 { Spacing::Alone } else { Spacing::Joint };
-                let punct = PUNCTUATION[usize::from(byte - 64) / 2 % PUNCTUATION.len()];
-                Punct::new(punct.into(), spacing).into()
+                let number = usize::from(byte - 64) / 2 % PUNCTUATION.len();
+                Punct::new(PUNCTUATION.chars().nth(number)?, spacing).into()
             }
             128..132 if stack.len() < 32 => {
                 use Delimiter::{Brace, Bracket, None, Parenthesis};
@@ -73,16 +69,9 @@ fn built(data: &[u8]) -> Option<(TokenStream, TokenStream)> {
                 continue;
             }
             160..176 => {
-                let (delimiter, trees) = stack.pop()?;
-                let stream: TokenStream = trees.into_iter().collect();
-                match stack.last_mut() {
-                    Some((_, outer)) => {
-                        outer.push(Group::new(delimiter, stream).into());
-                    }
-                    None => {
-                        streams.push(stream);
-                        stack.push((Delimiter::None, Vec::new()));
-                    }
+                close(&mut stack, &mut streams)?;
+                if stack.is_empty() {
+                    stack.push((Delimiter::None, Vec::new()));
                 }
                 continue;
             }
@@ -93,17 +82,22 @@ fn built(data: &[u8]) -> Option<(TokenStream, TokenStream)> {
         stack.last_mut()?.1.push(tree);
     }
     // What is still open is closed.
-    while let Some((delimiter, trees)) = stack.pop() {
-        let stream: TokenStream = trees.into_iter().collect();
-        match stack.last_mut() {
-            Some((_, outer)) => outer.push(Group::new(delimiter, stream).into()),
-            None => streams.push(stream),
-        }
-    }
+    while close(&mut stack, &mut streams).is_some() {}
     let mut streams = streams.into_iter();
     match (streams.next(), streams.next()) {
         (Some(args), Some(item)) => Some((args, item)),
         (Some(item), None) => Some((TokenStream::new(), item)),
         _ => None,
     }
+}
+
+/// Closes the innermost group. What is at the outermost level becomes a stream.
+fn close(stack: &mut Vec<Open>, streams: &mut Vec<TokenStream>) -> Option<()> {
+    let (delimiter, trees) = stack.pop()?;
+    let stream = trees.into_iter().collect();
+    match stack.last_mut() {
+        Some((_, outer)) => outer.push(Group::new(delimiter, stream).into()),
+        None => streams.push(stream),
+    }
+    Some(())
 }

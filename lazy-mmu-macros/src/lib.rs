@@ -1,14 +1,6 @@
 //! The attribute `#[lazy_mmu]` of the crate `lazy-mmu`. Use the re-export in that crate.
-//!
-//! * `args` parses the arguments of the attribute.
-//! * `item` splits the function into its head and its body.
-//! * `expand` combines the two.
-//! * `errors` collects all errors of one use of the attribute.
 
-mod args;
-mod errors;
-mod expand;
-mod item;
+mod expansion;
 
 use proc_macro::TokenStream;
 
@@ -17,5 +9,5 @@ use proc_macro::TokenStream;
 #[allow(missing_docs, reason = "it is documented where it is re-exported")]
 #[proc_macro_attribute]
 pub fn lazy_mmu(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::expand(args.into(), item.into()).into()
+    expansion::expand(args.into(), item.into()).into()
 }

@@ -1,12 +1,9 @@
 //! Row C13 through `Global`: before the first task the registered backend has the inert bits, too.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU8;
 
-use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::aarch64::{Aarch64, ByteAt, Kernel, MaybeNull, PreemptCountAt, TaskPointer};
-use lazy_mmu::sim::{self, Sim, is_settled};
-use lazy_mmu::{Backend, Bits, Global, OwnByte, Storage, Task, check_idle, with};
+use lazy_mmu_testing::prelude::*;
 
 #[repr(C, align(8))]
 struct ThreadInfo {
@@ -53,16 +50,13 @@ lazy_mmu::set_global_backend!(Hosted);
 
 #[test]
 fn c13_before_the_first_task_through_the_registered_backend() {
-    let slot = AtomicU64::new(0);
-    let page = Leaf::page(0x4000_0000, KERNEL_DATA);
+    let [slot] = slots();
     with::<Global, _>(|mmu| {
-        mmu.write(&slot, page);
+        mmu.write(&slot, KERNEL);
         assert!(is_settled(&slot));
     });
     assert!(check_idle::<Global>().is_ok());
-    // SAFETY: there is no task, and so no handle.
-    let handle = std::panic::catch_unwind(|| unsafe { Task::<Global>::current() });
-    assert!(handle.is_err());
+    assert!(unwinds(task::<Global>), "there is no task");
     assert_eq!(OwnByte::inert().load(), Bits::EMPTY);
 
     let info = ThreadInfo {
@@ -70,15 +64,13 @@ fn c13_before_the_first_task_through_the_registered_backend() {
         preempt_count: AtomicU64::new(0),
     };
     TASK.set((&raw const info).cast_mut().cast());
-    // SAFETY: the only handle of this task.
-    let mut task = unsafe { Task::<Global>::current() };
+    let mut task = task::<Global>();
     let mut section = task.enter();
-    section.write(&slot, page);
+    section.write(&slot, KERNEL);
     assert!(!is_settled(&slot), "deferred");
     drop(section);
     drop(task);
     assert!(is_settled(&slot));
     assert_eq!(info.bits.load(Ordering::Relaxed), 0);
-    assert_eq!(info.preempt_count.load(Ordering::Relaxed), 0);
-    sim::take_trace();
+    assert_eq!(info.preempt_count.get(), 0);
 }

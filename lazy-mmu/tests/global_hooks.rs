@@ -2,14 +2,8 @@
 //! are called. A test binary of its own, because there is one backend a program.
 
 use std::cell::RefCell;
-use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::aarch64::Granule;
-use lazy_mmu::aarch64::descriptor::{Leaf, Table};
-use lazy_mmu::sim::{Flags, Sim};
-use lazy_mmu::{
-    Backend, Bits, Global, Invalidation, Machine, Storage as _, lazy_mmu, paused, with,
-};
+use lazy_mmu_testing::prelude::*;
 
 thread_local! {
     static CALLS: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
@@ -46,8 +40,7 @@ unsafe impl Backend for Noting {
     }
 
     fn mode_ends() {
-        // What was pending has had its pair.
-        assert!(!Sim::current().load().contains(Bits::PENDING));
+        assert!(!is_pending::<Sim>(), "what was pending has had its pair");
         call("ends");
     }
 }
@@ -109,12 +102,7 @@ fn b20_the_registered_machine_invalidates() {
         calls(),
         ["begins", "all levels", "invalidated", "everything", "ends"]
     );
-    let [parent, child] = [const { AtomicU64::new(0) }; 2];
-    lazy_mmu::link_table::<Global, _>(
-        &parent,
-        Table::at(0x4000_0000),
-        std::slice::from_ref(&child),
-        |_| Leaf::INVALID,
-    );
+    let ([parent], child) = (slots(), slots::<1>());
+    link_table::<Global, _>(&parent, LINK, &child, |_| Leaf::INVALID);
     assert_eq!(calls(), ["table barrier", "pair"]);
 }

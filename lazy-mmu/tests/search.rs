@@ -9,21 +9,13 @@
 // Under Miri even one scope takes five minutes. (It has passed there so, in both models.)
 #![cfg(not(miri))]
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
 use std::marker::PhantomData;
+use std::mem::forget;
 use std::sync::LazyLock;
-use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
-use lazy_mmu::raw::Kind;
-use lazy_mmu::sim::{self, Sim, SimOwnByte, is_settled};
-use lazy_mmu::{
-    Backend, Bits, Dynamic, Event, LazyMmu, Machine as _, Outer, Storage, Task, Wrapped, Wrapper,
-    join, paused, with, write,
-};
-
-const PAGE: Leaf = Leaf::page(0x4000_0000, KERNEL_DATA);
+use lazy_mmu_testing::prelude::*;
 
 /// How deep scopes nest; with a section that may join among them, one less. The states are all that
 /// there are at this depth. `cargo xtask verify` goes deeper.
@@ -33,36 +25,36 @@ static DEPTH: LazyLock<usize> = LazyLock::new(|| {
     })
 });
 
-/// A step of an order. Numbers are those of the closures' sections, from outside in.
+/// Whose section is used.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Hand {
+    /// Code that has none.
+    Nothing,
+    /// That of a closure, by its number from outside in.
+    Section(usize),
+    /// The handle's guard.
+    Guard,
+}
+
+/// A step of an order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Op {
-    /// A store by code that has no section.
-    Write,
-    /// A flush by code that has no section.
-    Flush,
+    Write(Hand),
+    Flush(Hand),
+    /// A nested section of it stores, and is left or forgotten.
+    Nest(Hand, bool),
     /// The context begins to count as an interrupt, or ceases to.
     Softirqs,
     /// `with(|section| ..`
     With,
     /// `join(|section| ..`
     Join,
-    /// `paused(|| ..`
-    Paused,
-    /// `section.paused(|| ..`
-    SectionPaused(usize),
-    /// `guard.paused(|| ..`
-    GuardPaused,
+    /// `paused(|| ..`, or that of a section.
+    Paused(Hand),
     /// The innermost closure returns.
     Close,
-    SectionWrite(usize),
-    SectionFlush(usize),
-    /// A nested section of it stores, and is left or forgotten.
-    SectionNest(usize, bool),
     /// `guard = handle.enter()`
     Enter,
-    GuardWrite,
-    GuardFlush,
-    GuardNest(bool),
     GuardDrop,
     GuardForget,
     CheckIdle,
@@ -74,9 +66,7 @@ enum Scope {
     Section,
     /// A section that may have joined the one that was open.
     Join,
-    Paused,
-    SectionPaused(usize),
-    GuardPaused,
+    Paused(Hand),
 }
 
 impl Scope {
@@ -99,9 +89,7 @@ impl Shape {
             match *op {
                 Op::With => shape.scopes.push(Scope::Section),
                 Op::Join => shape.scopes.push(Scope::Join),
-                Op::Paused => shape.scopes.push(Scope::Paused),
-                Op::SectionPaused(i) => shape.scopes.push(Scope::SectionPaused(i)),
-                Op::GuardPaused => shape.scopes.push(Scope::GuardPaused),
+                Op::Paused(hand) => shape.scopes.push(Scope::Paused(hand)),
                 Op::Close => drop(shape.scopes.pop()),
                 Op::Enter => shape.guard = true,
                 Op::GuardDrop | Op::GuardForget => shape.guard = false,
@@ -113,12 +101,32 @@ impl Shape {
 
     /// What the borrow checker accepts next.
     fn legal(&self) -> Vec<Op> {
-        let mut ops = vec![Op::Write, Op::Flush, Op::Softirqs];
         // Joins at the full depth would make twice as many states.
         let joins = usize::from(self.scopes.contains(&Scope::Join));
         let has_room = self.scopes.len() + joins < *DEPTH;
+        let mut ops = vec![Op::Softirqs];
+        let sections = self.scopes.iter().filter(|it| it.is_section()).count();
+        let guard = self.guard.then_some(Hand::Guard);
+        let hands = (0..sections).map(Hand::Section).chain(guard);
+        // While a section is paused it is borrowed.
+        let mut free: Vec<Hand> = hands
+            .filter(|it| !self.scopes.contains(&Scope::Paused(*it)))
+            .collect();
+        for hand in &free {
+            ops.extend([Op::Nest(*hand, false), Op::Nest(*hand, true)]);
+        }
+        if free.contains(&Hand::Guard) {
+            ops.extend([Op::GuardDrop, Op::GuardForget]);
+        }
+        free.push(Hand::Nothing);
+        for hand in free {
+            ops.extend([Op::Write(hand), Op::Flush(hand)]);
+            if has_room {
+                ops.push(Op::Paused(hand));
+            }
+        }
         if has_room {
-            ops.extend([Op::With, Op::Paused]);
+            ops.push(Op::With);
             if self.scopes.len() + 1 < *DEPTH {
                 ops.push(Op::Join);
             }
@@ -126,31 +134,8 @@ impl Shape {
         if !self.scopes.is_empty() {
             ops.push(Op::Close);
         }
-        let sections = self.scopes.iter().filter(|it| it.is_section());
-        for i in 0..sections.count() {
-            // While it is paused it is borrowed.
-            if self.scopes.contains(&Scope::SectionPaused(i)) {
-                continue;
-            }
-            ops.extend([Op::SectionWrite(i), Op::SectionFlush(i)]);
-            ops.extend([Op::SectionNest(i, false), Op::SectionNest(i, true)]);
-            if has_room {
-                ops.push(Op::SectionPaused(i));
-            }
-        }
         if !self.guard {
             ops.extend([Op::Enter, Op::CheckIdle]);
-        } else if !self.scopes.contains(&Scope::GuardPaused) {
-            ops.extend([
-                Op::GuardWrite,
-                Op::GuardFlush,
-                Op::GuardDrop,
-                Op::GuardForget,
-            ]);
-            ops.extend([Op::GuardNest(false), Op::GuardNest(true)]);
-            if has_room {
-                ops.push(Op::GuardPaused);
-            }
         }
         ops
     }
@@ -167,19 +152,24 @@ std::thread_local! {
     static LAST: Cell<Option<Kind>> = const { Cell::new(None) };
     /// What is broken.
     static BROKEN: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The protocol that is searched.
+    static VARIANT: Cell<Variant> = const { Cell::new(Variant::Sound) };
+    /// Whether the end of the pause sets ACTIVE, in `PauseClearsActive`.
+    static RESUMES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The backend `B`, whose context and hooks the search knows, with the bits as `V` keeps them.
-struct Searched<B, V>(PhantomData<(B, V)>);
+/// The backend `B`, whose context and hooks the search knows, with the bits as the variant keeps
+/// them.
+struct Searched<B>(PhantomData<B>);
 
 // SAFETY: everything is `B`'s; the interrupt test is true in more contexts; the hooks touch no
-// bits. A flawed `V` is what the search is to find.
-unsafe impl<B: Backend, V: Variant> Backend for Searched<B, V> {
-    type Storage = Kept<B::Storage, V>;
+// bits. A flawed variant is what the search is to find.
+unsafe impl<B: Backend> Backend for Searched<B> {
+    type Storage = Kept<B::Storage>;
     type Machine = Wrapped<Self>;
 
     fn current() -> Self::Storage {
-        Kept(B::current(), PhantomData)
+        Kept(B::current())
     }
 
     fn in_interrupt() -> bool {
@@ -198,11 +188,11 @@ unsafe impl<B: Backend, V: Variant> Backend for Searched<B, V> {
 }
 
 // SAFETY: the machine is `B`'s.
-unsafe impl<B: Backend, V: Variant> Wrapper for Searched<B, V> {
+unsafe impl<B: Backend> Wrapper for Searched<B> {
     type Inner = B;
 
-    fn observe(event: Event) {
-        if let Event::Enter(kind) | Event::Pause(kind) = event {
+    fn observe(event: lazy_mmu::Event) {
+        if let lazy_mmu::Event::Enter(kind) | lazy_mmu::Event::Pause(kind) = event {
             LAST.set(Some(kind));
         }
         B::Machine::observe(event);
@@ -210,121 +200,27 @@ unsafe impl<B: Backend, V: Variant> Wrapper for Searched<B, V> {
 }
 
 /// A way in which the protocol could be wrong, as changes of the bits.
-trait Variant: 'static {
-    /// The bits that the protocol sees.
-    fn seen(bits: Bits) -> Bits {
-        bits
-    }
-
-    /// What else is set where the protocol sets `bits` of `before`; and what else is cleared.
-    fn set(_before: Bits, _bits: Bits) -> (Bits, Bits) {
-        (Bits::EMPTY, Bits::EMPTY)
-    }
-
-    /// The same where it clears them.
-    fn clear(_before: Bits, _bits: Bits) -> (Bits, Bits) {
-        (Bits::EMPTY, Bits::EMPTY)
-    }
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Variant {
+    /// The crate as it is.
+    Sound,
+    /// A pause clears ACTIVE, and its end sets it again.
+    PauseClearsActive,
+    /// The end of the mode ends a pause too.
+    EndEndsPause,
+    /// Nothing says that the handle began the mode.
+    NotOwned,
+    /// A store looks at ACTIVE alone.
+    DefersWhilePaused,
+    /// PENDING is forgotten when the mode is paused: its pair is left to the end of the pause.
+    PauseForgetsPending,
 }
 
-/// The crate as it is.
-struct Sound;
-impl Variant for Sound {}
+/// The bits of the storage `S`, changed as the variant says.
+#[derive(Clone, Copy, PartialEq)]
+struct Kept<S>(S);
 
-/// A pause clears ACTIVE, and its end sets it again.
-struct PauseClearsActive;
-impl Variant for PauseClearsActive {
-    fn set(before: Bits, bits: Bits) -> (Bits, Bits) {
-        let was_active = bits.contains(Bits::PAUSED) && before.contains(Bits::ACTIVE);
-        RESUMES.set(was_active || RESUMES.get());
-        (
-            Bits::EMPTY,
-            if was_active {
-                Bits::ACTIVE
-            } else {
-                Bits::EMPTY
-            },
-        )
-    }
-
-    fn clear(_: Bits, bits: Bits) -> (Bits, Bits) {
-        let resumes = bits.contains(Bits::PAUSED) && RESUMES.replace(false);
-        (
-            if resumes { Bits::ACTIVE } else { Bits::EMPTY },
-            Bits::EMPTY,
-        )
-    }
-}
-std::thread_local! {
-    static RESUMES: Cell<bool> = const { Cell::new(false) };
-}
-
-/// The end of the mode ends a pause too.
-struct EndEndsPause;
-impl Variant for EndEndsPause {
-    fn clear(_: Bits, bits: Bits) -> (Bits, Bits) {
-        let ends = bits.contains(Bits::ACTIVE);
-        (Bits::EMPTY, if ends { Bits::PAUSED } else { Bits::EMPTY })
-    }
-}
-
-/// Nothing says that the handle began the mode.
-struct NotOwned;
-impl Variant for NotOwned {
-    fn seen(bits: Bits) -> Bits {
-        bits.difference(Bits::OWNED)
-    }
-}
-
-/// A store looks at ACTIVE alone.
-struct DefersWhilePaused;
-impl Variant for DefersWhilePaused {
-    fn seen(bits: Bits) -> Bits {
-        if bits.contains(Bits::ACTIVE) {
-            bits.difference(Bits::PAUSED)
-        } else {
-            bits
-        }
-    }
-}
-
-/// PENDING is forgotten when the mode is paused.
-struct PauseForgetsPending;
-impl Variant for PauseForgetsPending {
-    fn seen(bits: Bits) -> Bits {
-        if bits.contains(Bits::PAUSED) {
-            bits.difference(Bits::PENDING)
-        } else {
-            bits
-        }
-    }
-
-    fn set(_: Bits, bits: Bits) -> (Bits, Bits) {
-        // The pair of what was stored before is left to the end of the pause.
-        let pauses = bits.contains(Bits::PAUSED);
-        (
-            if pauses { Bits::PENDING } else { Bits::EMPTY },
-            Bits::EMPTY,
-        )
-    }
-}
-
-/// The bits of the storage `S`, changed as `V` says.
-struct Kept<S, V>(S, PhantomData<V>);
-
-impl<S: Copy, V> Clone for Kept<S, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<S: Copy, V> Copy for Kept<S, V> {}
-impl<S: PartialEq, V> PartialEq for Kept<S, V> {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-impl<S: Storage, V: Variant> Kept<S, V> {
+impl<S: Storage> Kept<S> {
     /// Sets and clears, whatever the protocol has seen: a variant may have changed more.
     fn change(self, set: Bits, clear: Bits) {
         let seen = self.0.load();
@@ -336,23 +232,48 @@ impl<S: Storage, V: Variant> Kept<S, V> {
     }
 }
 
-impl<S: Storage, V: Variant> Storage for Kept<S, V> {
+impl<S: Storage> Storage for Kept<S> {
     fn inert() -> Self {
-        Self(S::inert(), PhantomData)
+        Self(S::inert())
     }
 
     fn load(self) -> Bits {
-        V::seen(self.0.load())
+        let bits = self.0.load();
+        match VARIANT.get() {
+            Variant::NotOwned => bits.difference(Bits::OWNED),
+            Variant::DefersWhilePaused if bits.contains(Bits::ACTIVE) => {
+                bits.difference(Bits::PAUSED)
+            }
+            Variant::PauseForgetsPending if bits.contains(Bits::PAUSED) => {
+                bits.difference(Bits::PENDING)
+            }
+            _ => bits,
+        }
     }
 
     unsafe fn set(self, _: Bits, bits: Bits) {
-        let (set, clear) = V::set(self.0.load(), bits);
-        self.change(set.union(bits), clear);
+        let pauses = bits.contains(Bits::PAUSED);
+        match VARIANT.get() {
+            Variant::PauseClearsActive if pauses && self.0.load().contains(Bits::ACTIVE) => {
+                RESUMES.set(true);
+                self.change(bits, Bits::ACTIVE);
+            }
+            Variant::PauseForgetsPending if pauses => {
+                self.change(bits.union(Bits::PENDING), Bits::EMPTY);
+            }
+            _ => self.change(bits, Bits::EMPTY),
+        }
     }
 
     unsafe fn clear(self, _: Bits, bits: Bits) {
-        let (set, clear) = V::clear(self.0.load(), bits);
-        self.change(set, clear.union(bits));
+        let resumes = bits.contains(Bits::PAUSED) && RESUMES.replace(false);
+        match VARIANT.get() {
+            Variant::EndEndsPause if bits.contains(Bits::ACTIVE) => {
+                self.change(Bits::EMPTY, bits.union(Bits::PAUSED));
+            }
+            _ if resumes => self.change(Bits::ACTIVE, bits),
+            _ => self.change(Bits::EMPTY, bits),
+        }
     }
 }
 
@@ -411,7 +332,7 @@ impl<B: Backend> Run<'_, B> {
 
     /// The promises that hold after every step.
     fn check(&mut self) {
-        let bits = sim::bits::<B>();
+        let bits = bits::<B>();
         let settled = is_settled(self.slot);
         let scopes = self.scopes();
         let began = |it: &(Scope, Option<Kind>)| *it == (Scope::Section, Some(Kind::Outermost));
@@ -456,7 +377,7 @@ impl<B: Backend> Run<'_, B> {
 
     /// What a section changes.
     fn now(&self) -> (Bits, bool, i32) {
-        (sim::bits::<B>(), is_settled(self.slot), MODE.get())
+        (bits::<B>(), is_settled(self.slot), MODE.get())
     }
 
     /// Checks that a flush, or a leave, of a section that was entered as `kind` has left no store
@@ -468,13 +389,28 @@ impl<B: Backend> Run<'_, B> {
         }
     }
 
-    /// The kind of the closures' section number `i`. One that has joined another flushes as a
-    /// nested one.
-    fn kind_of(&self, i: usize) -> Kind {
-        let scopes = self.scopes();
-        let mut sections = scopes.iter().filter(|it| it.0.is_section());
-        let kind = sections.nth(i).expect("it is open").1;
-        kind.unwrap_or(Kind::Nested)
+    /// How the section was entered; what is done without one asks the context.
+    fn kind_of(&self, hand: Hand) -> Kind {
+        match hand {
+            Hand::Nothing => Kind::Inert,
+            Hand::Guard => Kind::Outermost,
+            Hand::Section(i) => {
+                let scopes = self.scopes();
+                let mut sections = scopes.iter().filter(|it| it.0.is_section());
+                let kind = sections.nth(i).expect("it is open").1;
+                // One that has joined another flushes as a nested one.
+                kind.unwrap_or(Kind::Nested)
+            }
+        }
+    }
+
+    /// Whether a store is deferred.
+    fn defers(&self, hand: Hand) -> bool {
+        let inert = match hand {
+            Hand::Nothing => SOFTIRQS_DISABLED.get(),
+            _ => self.kind_of(hand) == Kind::Inert,
+        };
+        !inert && bits::<B>().defers()
     }
 
     /// Runs steps until the present closure returns, or the order ends.
@@ -523,106 +459,58 @@ impl<B: Backend> Run<'_, B> {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one line for each operation")]
     fn step(&mut self, op: Op) {
         let slot = self.slot;
         match op {
-            Op::Write => {
-                let deferred = !SOFTIRQS_DISABLED.get() && sim::bits::<B>().defers();
-                write::<B, _>(slot, PAGE);
-                if is_settled(slot) == deferred {
-                    fails("a store is deferred where it should not, or not where it should");
+            Op::Write(hand) | Op::Flush(hand) | Op::Nest(hand, _) => {
+                let deferred = self.defers(hand);
+                match hand {
+                    Hand::Nothing if op == Op::Flush(hand) => flush::<B>(),
+                    Hand::Nothing => write::<B, _>(slot, KERNEL),
+                    // SAFETY: it is open, and legal orders do not use it while it is paused.
+                    Hand::Section(i) => use_section(unsafe { &mut *self.sections[i] }, op, slot),
+                    Hand::Guard => use_section(self.guard(), op, slot),
+                }
+                match op {
+                    Op::Write(_) if is_settled(slot) == deferred => {
+                        fails("a store is deferred where it should not, or not where it should");
+                    }
+                    Op::Write(_) | Op::Nest(_, true) => {}
+                    _ => self.check_flushed(self.kind_of(hand)),
                 }
             }
-            Op::Flush => {
-                lazy_mmu::flush::<B>();
-                self.check_flushed(Kind::Inert);
-            }
             Op::Softirqs => SOFTIRQS_DISABLED.set(!SOFTIRQS_DISABLED.get()),
-            Op::With => {
-                self.open(Scope::Section, |inside| {
-                    with::<B, _>(|mmu| {
-                        let section: *mut LazyMmu<'_, Dynamic, B> = mmu;
-                        inside(Some(section.cast()));
-                    });
+            Op::With => self.open(Scope::Section, |inside| {
+                with::<B, _>(|mmu| inside(Some(std::ptr::from_mut(mmu).cast())));
+            }),
+            Op::Join => self.open(Scope::Join, |inside| {
+                join::<B, _>(|mmu| inside(Some(std::ptr::from_mut(mmu).cast())));
+            }),
+            Op::Paused(Hand::Nothing) => {
+                self.open(Scope::Paused(Hand::Nothing), |inside| {
+                    paused::<B, _>(|| inside(None));
                 });
             }
-            Op::Join => {
-                self.open(Scope::Join, |inside| {
-                    join::<B, _>(|mmu| {
-                        let section: *mut LazyMmu<'_, Dynamic, B> = mmu;
-                        inside(Some(section.cast()));
-                    });
-                });
-            }
-            Op::Paused => self.open(Scope::Paused, |inside| paused::<B, _>(|| inside(None))),
-            Op::SectionPaused(i) => {
+            Op::Paused(hand @ Hand::Section(i)) => {
                 let section = self.sections[i];
-                self.open(Scope::SectionPaused(i), |inside| {
+                self.open(Scope::Paused(hand), |inside| {
                     // SAFETY: it is open, and legal orders do not use it while it is paused.
                     unsafe { &mut *section }.paused(|| inside(None));
                 });
             }
-            Op::GuardPaused => {
+            Op::Paused(Hand::Guard) => {
                 let mut guard = self.guard.take().expect("there is one");
-                self.open(Scope::GuardPaused, |inside| guard.paused(|| inside(None)));
+                self.open(Scope::Paused(Hand::Guard), |inside| {
+                    guard.paused(|| inside(None));
+                });
                 self.guard = Some(guard);
             }
             Op::Close => unreachable!("`scope` returns"),
-            Op::SectionWrite(i) => {
-                let deferred = self.kind_of(i) != Kind::Inert && sim::bits::<B>().defers();
-                // SAFETY: it is open, and not borrowed.
-                unsafe { &mut *self.sections[i] }.write(slot, PAGE);
-                if is_settled(slot) == deferred {
-                    fails(
-                        "a section's store is deferred where it should not, or not where it should",
-                    );
-                }
-            }
-            Op::SectionFlush(i) => {
-                // SAFETY: as above.
-                unsafe { &mut *self.sections[i] }.flush();
-                self.check_flushed(self.kind_of(i));
-            }
-            Op::SectionNest(i, forget) => {
-                // SAFETY: as above.
-                let mut nested = unsafe { &mut *self.sections[i] }.nest();
-                nested.write(slot, PAGE);
-                if forget {
-                    std::mem::forget(nested);
-                } else {
-                    drop(nested);
-                    self.check_flushed(self.kind_of(i));
-                }
-            }
             Op::Enter => {
                 // SAFETY: no guard of it lives, as the borrow checker demands of each order in a
                 // program of its own.
                 self.guard = Some(unsafe { &mut *self.handle }.enter());
                 self.shape.guard = true;
-            }
-            Op::GuardWrite => {
-                let deferred = sim::bits::<B>().defers();
-                self.guard.as_mut().expect("there is one").write(slot, PAGE);
-                if is_settled(slot) == deferred {
-                    fails(
-                        "the guard's store is deferred where it should not, or not where it should",
-                    );
-                }
-            }
-            Op::GuardFlush => {
-                self.guard.as_mut().expect("there is one").flush();
-                self.check_flushed(Kind::Outermost);
-            }
-            Op::GuardNest(forget) => {
-                let mut nested = self.guard.as_mut().expect("there is one").nest();
-                nested.write(slot, PAGE);
-                if forget {
-                    std::mem::forget(nested);
-                } else {
-                    drop(nested);
-                    self.check_flushed(Kind::Nested);
-                }
             }
             Op::GuardDrop => {
                 self.shape.guard = false;
@@ -631,30 +519,47 @@ impl<B: Backend> Run<'_, B> {
             }
             Op::GuardForget => {
                 self.shape.guard = false;
-                std::mem::forget(self.guard.take());
+                forget(self.guard.take());
             }
             Op::CheckIdle => {
                 // SAFETY: no guard of it lives.
                 let _ = unsafe { &mut *self.handle }.check_idle();
-                if sim::bits::<B>().contains(Bits::OWNED) {
+                if bits::<B>().contains(Bits::OWNED) {
                     fails("a forgotten guard was not left");
                 }
             }
         }
     }
+
+    fn guard(&mut self) -> &mut LazyMmu<'static, Outer, B> {
+        self.guard.as_mut().expect("there is one")
+    }
+}
+
+fn use_section<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, op: Op, slot: &AtomicU64) {
+    match op {
+        Op::Write(_) => mmu.write(slot, KERNEL),
+        Op::Nest(_, forgets) => {
+            let mut nested = mmu.nest();
+            nested.write(slot, KERNEL);
+            if forgets {
+                forget(nested);
+            }
+        }
+        _ => drop(mmu.flush()),
+    }
 }
 
 /// Runs `ops` from the start, leaves everything, and tells the state after the last of them.
 fn run<B: Backend>(ops: &[Op]) -> Result<State, String> {
-    sim::switch_to(sim::spawn());
+    switch_to(spawn());
     SOFTIRQS_DISABLED.set(false);
     MODE.set(0);
     RESUMES.set(false);
     KINDS.take();
     BROKEN.take();
     let slot = AtomicU64::new(0);
-    // SAFETY: the only handle of this task.
-    let mut handle = unsafe { Task::<B>::current() };
+    let mut handle = task::<B>();
     let mut run = Run {
         ops,
         at: 0,
@@ -671,15 +576,16 @@ fn run<B: Backend>(ops: &[Op]) -> Result<State, String> {
     drop(run.guard.take());
     let end = run.end.take().expect("the last step was checked");
     drop(handle);
-    if sim::bits::<B>() != Bits::EMPTY || !is_settled(&slot) || MODE.get() != 0 {
+    if bits::<B>() != Bits::EMPTY || !is_settled(&slot) || MODE.get() != 0 {
         fails("everything is left, and bits are set or a store has no pair");
     }
-    sim::take_trace();
+    take_trace();
     BROKEN.take().map_or(Ok(end), Err)
 }
 
 /// All states, or the shortest order that breaks a promise.
-fn search<B: Backend>() -> Result<usize, String> {
+fn search<B: Backend>(variant: Variant) -> Result<usize, String> {
+    VARIANT.set(variant);
     let mut seen = HashSet::new();
     let mut orders = VecDeque::from([Vec::new()]);
     while let Some(order) = orders.pop_front() {
@@ -697,11 +603,8 @@ fn search<B: Backend>() -> Result<usize, String> {
 
 #[test]
 fn s18_every_order_of_two_lineages_keeps_the_promises() {
-    for states in [
-        search::<Searched<Sim, Sound>>(),
-        search::<Searched<SimOwnByte, Sound>>(),
-    ] {
-        let states = states.unwrap();
+    for search in [search::<Searched<Sim>>, search::<Searched<SimOwnByte>>] {
+        let states = search(Variant::Sound).unwrap();
         let depth = *DEPTH;
         println!("{states} states, {depth} scopes deep, and every legal step from each");
         assert!(states > 1000, "{states}");
@@ -710,31 +613,14 @@ fn s18_every_order_of_two_lineages_keeps_the_promises() {
 
 #[test]
 fn every_flawed_variant_breaks_a_promise() {
-    type Search = fn() -> Result<usize, String>;
-    let variants: [(&str, Search); 5] = [
-        (
-            "a pause clears ACTIVE",
-            search::<Searched<Sim, PauseClearsActive>>,
-        ),
-        (
-            "the end of the mode ends a pause",
-            search::<Searched<Sim, EndEndsPause>>,
-        ),
-        (
-            "nothing says that the handle began the mode",
-            search::<Searched<Sim, NotOwned>>,
-        ),
-        (
-            "a store looks at ACTIVE alone",
-            search::<Searched<Sim, DefersWhilePaused>>,
-        ),
-        (
-            "a pause keeps what is pending",
-            search::<Searched<Sim, PauseForgetsPending>>,
-        ),
-    ];
-    for (variant, search) in variants {
-        let broken = search().expect_err(variant);
-        println!("{variant}: {broken}");
+    for variant in [
+        Variant::PauseClearsActive,
+        Variant::EndEndsPause,
+        Variant::NotOwned,
+        Variant::DefersWhilePaused,
+        Variant::PauseForgetsPending,
+    ] {
+        let broken = search::<Searched<Sim>>(variant).expect_err("a promise");
+        println!("{variant:?}: {broken}");
     }
 }

@@ -70,7 +70,7 @@ const STAGES: [Stage; 4] = [
         name: "the expansion as a function",
         package: "lazy-mmu-macros",
         files: &[],
-        arguments: &["-C=--test=expansion"],
+        arguments: &["-C=--lib"],
         environment: &[],
     },
     // The door to it, which the tests of the function go round.

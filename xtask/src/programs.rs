@@ -2,37 +2,15 @@
 //!
 //! Programs and model are those of the library's own test of row S18.
 
-use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use lazy_mmu_testing::program::{End, Op, Scope, samples, word};
+use lazy_mmu_testing::reference;
 
-#[expect(
-    dead_code,
-    reason = "the library's test enumerates and shows programs too"
-)]
-#[path = "../../lazy-mmu/tests/model/program.rs"]
-pub(crate) mod program;
-
-#[path = "../../lazy-mmu/tests/model/reference.rs"]
-mod reference;
-
-use program::{End, Op};
-
-/// `count` programs, a line each: the program, a space, and the stores and barriers of the reference model. The same ones each
-/// time.
+/// `count` programs, a line each: the program, a space, and the stores and barriers of the
+/// reference model. The same ones each time.
 pub(crate) fn lines(count: usize) -> String {
-    let mut runner = TestRunner::new_with_rng(
-        Config::default(),
-        TestRng::deterministic_rng(RngAlgorithm::ChaCha),
-    );
-    let strategy = program::random();
     let mut lines = String::new();
-    for _ in 0..count {
-        let program = strategy
-            .new_tree(&mut runner)
-            .expect("few programs are too long")
-            .current();
-        let program = without_interrupts(program);
-        word(&program, &mut lines);
+    for program in samples(count).map(without_interrupts) {
+        lines.push_str(&word(&program));
         lines.push(' ');
         let trace = reference::run(&program);
         lines.extend(trace.chars().filter(|it| "SDI".contains(*it)));
@@ -41,49 +19,17 @@ pub(crate) fn lines(count: usize) -> String {
     lines
 }
 
-/// The program without its interrupts, which come from the machine; and without panics, which do not unwind there.
+/// The program without its interrupts, which come from the machine; and without panics, which do
+/// not unwind there.
 fn without_interrupts(ops: Vec<Op>) -> Vec<Op> {
-    let end = |end| if end == End::Panic { End::Leave } else { end };
     ops.into_iter()
         .filter_map(|op| match op {
-            Op::Interrupt(_) => None,
-            Op::Section(ops, how) => Some(Op::Section(without_interrupts(ops), end(how))),
-            Op::Unknowing(ops, _) => Some(Op::Unknowing(without_interrupts(ops), false)),
-            Op::Join(ops, _) => Some(Op::Join(without_interrupts(ops), false)),
-            Op::Pause(ops, how) => Some(Op::Pause(without_interrupts(ops), end(how))),
+            Op::Scope(Scope::Interrupt, ..) => None,
+            Op::Scope(scope, ops, End::Panic) => {
+                Some(Op::Scope(scope, without_interrupts(ops), End::Leave))
+            }
+            Op::Scope(scope, ops, end) => Some(Op::Scope(scope, without_interrupts(ops), end)),
             Op::Store(_) | Op::Flush => Some(op),
         })
         .collect()
-}
-
-/// A program as the kernel reads it.
-fn word(ops: &[Op], into: &mut String) {
-    for op in ops {
-        match op {
-            Op::Store(true) => into.push('s'),
-            Op::Store(false) => into.push('u'),
-            Op::Flush => into.push('f'),
-            Op::Section(ops, how) => {
-                into.push('(');
-                word(ops, into);
-                into.push(if *how == End::Forget { '!' } else { ')' });
-            }
-            Op::Unknowing(ops, _) => {
-                into.push('<');
-                word(ops, into);
-                into.push('>');
-            }
-            Op::Join(ops, _) => {
-                into.push('[');
-                word(ops, into);
-                into.push(']');
-            }
-            Op::Pause(ops, how) => {
-                into.push('|');
-                word(ops, into);
-                into.push(if *how == End::Forget { '?' } else { '/' });
-            }
-            Op::Interrupt(_) => unreachable!("they were taken out"),
-        }
-    }
 }

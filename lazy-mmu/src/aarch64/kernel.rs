@@ -314,6 +314,9 @@ mod tests {
         lazy_mmu: AtomicU8::new(0),
     };
 
+    type Byte = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
+    type Count<const MASK: u32> = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, MASK>;
+
     /// Stands for the register.
     struct Pointer;
 
@@ -329,16 +332,16 @@ mod tests {
     unsafe impl Kernel for Flags {
         type Task = Pointer;
         type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 60>;
-        type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
+        type Interrupt = Count<0x00ff_ff00>;
     }
 
-    struct Byte;
+    struct OwnByte;
 
     // SAFETY: as above.
-    unsafe impl Kernel for Byte {
+    unsafe impl Kernel for OwnByte {
         type Task = Pointer;
-        type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
-        type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
+        type Bits = Byte;
+        type Interrupt = Count<0x00ff_ff00>;
     }
 
     #[test]
@@ -352,7 +355,7 @@ mod tests {
         assert_eq!(INFO.flags.load(Ordering::Relaxed), 0b101 << 60);
 
         // SAFETY: as above.
-        unsafe { Aarch64::<Byte>::current().set(Bits::EMPTY, Bits::ACTIVE) };
+        unsafe { Aarch64::<OwnByte>::current().set(Bits::EMPTY, Bits::ACTIVE) };
         assert_ne!(INFO.lazy_mmu.load(Ordering::Relaxed), 0);
         assert_eq!(INFO.other.load(Ordering::Relaxed), 0);
 
@@ -360,7 +363,7 @@ mod tests {
         for (count, interrupt) in [(0, false), (7, false), (0x100, true), (0x0010_0000, true)] {
             INFO.preempt_count.store(count, Ordering::Relaxed);
             assert_eq!(Aarch64::<Flags>::in_interrupt(), interrupt);
-            assert_eq!(Aarch64::<Byte>::context().1, interrupt);
+            assert_eq!(Aarch64::<OwnByte>::context().1, interrupt);
         }
     }
 
@@ -370,8 +373,8 @@ mod tests {
         // SAFETY: nothing is executed.
         unsafe impl Kernel for Modern {
             type Task = Pointer;
-            type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
-            type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 1>;
+            type Bits = Byte;
+            type Interrupt = Count<1>;
             const REGIME: Regime = Regime::El2;
             const HAS_TLB_RANGE: bool = true;
             const MAX_TLBI_OPS: u64 = 7;
@@ -401,8 +404,8 @@ mod tests {
         // SAFETY: no section is entered.
         unsafe impl Kernel for Hooked {
             type Task = Pointer;
-            type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
-            type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 1>;
+            type Bits = Byte;
+            type Interrupt = Count<1>;
             const HAS_HOOKS: bool = true;
             fn mode_begins() {
                 BEGUN.fetch_add(1, Ordering::Relaxed);

@@ -535,17 +535,15 @@ mod tests {
     }
 
     /// The instructions; one that makes no headway fails, and does not go on for ever.
-    fn instructions(tlbs: Tlbs, range: VirtualRange, scope: Scope) -> impl Iterator<Item = Tlbi> {
+    fn instructions(tlbs: Tlbs, range: VirtualRange, scope: Scope) -> Vec<Tlbi> {
+        sequence(tlbs, &[Invalidation { range, scope }])
+    }
+
+    fn sequence(tlbs: Tlbs, invalidations: &[Invalidation]) -> Vec<Tlbi> {
         let limit = usize::try_from(MAX_TLBI_OPS).unwrap();
-        let instructions: Vec<Tlbi> = tlbs
-            .instructions(&[Invalidation { range, scope }])
-            .take(limit + 1)
-            .collect();
-        assert!(
-            instructions.len() <= limit,
-            "more than {limit} instructions"
-        );
-        instructions.into_iter()
+        let instructions: Vec<_> = tlbs.instructions(invalidations).take(limit + 1).collect();
+        assert!(instructions.len() <= limit, "too many: {instructions:?}");
+        instructions
     }
 
     #[test]
@@ -560,10 +558,8 @@ mod tests {
         ] {
             let page = range(Granule::Kib4, address, 1);
             let form = LAST_LEVEL;
-            assert_eq!(
-                instructions(Tlbs::EL1, page, Scope::PAGES).collect::<Vec<_>>(),
-                [Tlbi::Page { operand, form }]
-            );
+            let found = instructions(Tlbs::EL1, page, Scope::PAGES);
+            assert_eq!(found, [Tlbi::Page { operand, form }]);
         }
     }
 
@@ -579,7 +575,7 @@ mod tests {
             let page = range(Granule::Kib4, address, 1).of_asid(0xa5c3);
             let va = address >> 12 & 0xfff_ffff_ffff;
             for (scope, all_levels) in [(Scope::PAGES, false), (Scope::ALL_LEVELS, true)] {
-                let found: Vec<_> = instructions(WITH_RANGE, page, scope).collect();
+                let found = instructions(WITH_RANGE, page, scope);
                 let operand = 0xa5c3 << 48 | va;
                 let form = form(all_levels);
                 assert_eq!(found, [Tlbi::Page { operand, form }]);
@@ -587,25 +583,17 @@ mod tests {
             }
         }
         let pages = range(Granule::Kib4, 0x4000_0000, 2).of_asid(0xa5c3);
-        assert_eq!(
-            instructions(WITH_RANGE, pages, Scope::PAGES).collect::<Vec<_>>(),
-            [Tlbi::Range {
-                operand: 0xa5c3 << 48 | 0x4000_0004_0000,
-                form: form(false)
-            }]
-        );
+        let (operand, form) = (0xa5c3 << 48 | 0x4000_0004_0000, form(false));
+        let found = instructions(WITH_RANGE, pages, Scope::PAGES);
+        assert_eq!(found, [Tlbi::Range { operand, form }]);
         // Too many: everything of that ASID.
         let many = range(Granule::Kib4, 0, MAX_TLBI_OPS + 1).of_asid(0xa5c3);
         let operand = 0xa5c3 << 48;
-        for (many, this_cpu) in [
-            (many, false),
-            // SAFETY: nothing is invalidated.
-            (unsafe { many.on_this_cpu() }, true),
-        ] {
-            assert_eq!(
-                instructions(Tlbs::EL1, many, Scope::PAGES).collect::<Vec<_>>(),
-                [Tlbi::Asid { operand, this_cpu }]
-            );
+        // SAFETY: nothing is invalidated.
+        let here = unsafe { many.on_this_cpu() };
+        for (many, this_cpu) in [(many, false), (here, true)] {
+            let found = instructions(Tlbs::EL1, many, Scope::PAGES);
+            assert_eq!(found, [Tlbi::Asid { operand, this_cpu }]);
         }
     }
 
@@ -616,7 +604,7 @@ mod tests {
             ..WITH_RANGE
         };
         let range = |pages| range(Granule::Kib4, 0x1000, pages).of_asid(0xa5c3);
-        let of = |pages| instructions(tlbs, range(pages), Scope::PAGES).collect::<Vec<_>>();
+        let of = |pages| instructions(tlbs, range(pages), Scope::PAGES);
         let form = LAST_LEVEL;
         assert_eq!(of(1), [Tlbi::Page { operand: 1, form }]);
         let operand = 0x4000_0000_0001;
@@ -629,22 +617,27 @@ mod tests {
         let one = range(Granule::Kib4, 0, 300);
         // SAFETY: nothing is invalidated.
         let here = unsafe { one.on_this_cpu() };
-        let of = |ranges: [VirtualRange; 2]| -> Vec<Tlbi> {
-            let scope = Scope::PAGES;
-            let both = ranges.map(|range| Invalidation { range, scope });
-            Tlbs::EL1.instructions(&both).collect()
+        let scope = Scope::PAGES;
+        let of = |ranges: [VirtualRange; 2]| {
+            sequence(
+                Tlbs::EL1,
+                &ranges.map(|range| Invalidation { range, scope }),
+            )
         };
         // 600 pages are too many.
         assert_eq!(of([here, here]), [Tlbi::All { this_cpu: true }]);
         assert_eq!(of([here, one]), [ALL]);
-        assert!(instructions(Tlbs::EL1, here, Scope::PAGES).all(|it| !it.is_broadcast()));
-        assert!(instructions(Tlbs::EL1, one, Scope::PAGES).all(Tlbi::is_broadcast));
+        for (range, is_broadcast) in [(here, false), (one, true)] {
+            let mut found = instructions(Tlbs::EL1, range, scope).into_iter();
+            assert!(found.all(|it| it.is_broadcast() == is_broadcast));
+        }
     }
 
     #[test]
     fn b20_operands_by_range() {
         let operands = |granule, start, pages| -> Vec<u64> {
             instructions(WITH_RANGE, range(granule, start, pages), Scope::ALL_LEVELS)
+                .into_iter()
                 .map(|it| match it {
                     Tlbi::Range { operand, form } if form == ALL_LEVELS => operand,
                     Tlbi::Page { operand, form } if form == ALL_LEVELS => operand | 1 << 63,
@@ -657,27 +650,17 @@ mod tests {
         assert_eq!(operands(Granule::Kib4, 0x4000_0000, 2), [0x4000_0004_0000]);
         assert_eq!(operands(Granule::Kib16, 0x4000_0000, 2), [0x8000_0001_0000]);
         assert_eq!(operands(Granule::Kib64, 0x4000_0000, 2), [0xc000_0000_4000]);
+        let four = |start, pages| operands(Granule::Kib4, start, pages);
+        let tg = 0x4000_0000_0000;
         // 512 = 8 * 64: SCALE 1, NUM 7.
-        assert_eq!(
-            operands(Granule::Kib4, 0, 512),
-            [0x4000_0000_0000 | 1 << 44 | 7 << 39]
-        );
+        assert_eq!(four(0, 512), [tg | 1 << 44 | 7 << 39]);
         // 67 = 64 + 2 + 1.
-        assert_eq!(
-            operands(Granule::Kib4, 0, 67),
-            [0x4000_0000_0000 | 1 << 44, 0x4000_0000_0040, 0x42 | 1 << 63]
-        );
+        assert_eq!(four(0, 67), [tg | 1 << 44, tg | 0x40, 0x42 | 1 << 63]);
         // The upper half: VA[48:12].
-        assert_eq!(
-            operands(Granule::Kib4, KERNEL, 2),
-            [0x4000_0000_0000 | 0x18_0000_0000]
-        );
+        assert_eq!(four(KERNEL, 2), [tg | 0x18_0000_0000]);
         // As far as one instruction reaches, and one page more.
-        assert_eq!(
-            operands(Granule::Kib4, 0, 32 << 16),
-            [0x4000_0000_0000 | 3 << 44 | 31 << 39]
-        );
-        assert_eq!(operands(Granule::Kib4, 0, (32 << 16) + 1), [u64::MAX]);
+        assert_eq!(four(0, 32 << 16), [tg | 3 << 44 | 31 << 39]);
+        assert_eq!(four(0, (32 << 16) + 1), [u64::MAX]);
     }
 
     #[test]
@@ -688,8 +671,8 @@ mod tests {
             let most = if cfg!(miri) { 100 } else { 3000 };
             for pages in (0..most).chain([65_535, 65_536, 65_537, 100_000, 32 << 16]) {
                 let mut next = 0;
-                for instruction in instructions(WITH_RANGE, range(granule, 0, pages), Scope::PAGES)
-                {
+                let range = range(granule, 0, pages);
+                for instruction in instructions(WITH_RANGE, range, Scope::PAGES) {
                     match instruction {
                         Tlbi::Page { operand, .. } => {
                             assert_eq!(operand << 12 >> shift, next);
@@ -716,7 +699,7 @@ mod tests {
                 max_ops,
                 ..Tlbs::EL1
             };
-            instructions(tlbs, range(Granule::Kib4, 0, pages), Scope::PAGES).collect()
+            instructions(tlbs, range(Granule::Kib4, 0, pages), Scope::PAGES)
         };
         assert_eq!(all(MAX_TLBI_OPS, 0), []);
         assert_eq!(all(MAX_TLBI_OPS, MAX_TLBI_OPS).len(), 512);
@@ -733,7 +716,7 @@ mod tests {
         let many = |granule: Granule, level, blocks: u64, tlbs| -> Vec<Tlbi> {
             let pages = blocks << (leaf(granule, level) - granule.page_shift());
             let scope = Scope::leaves(leaf(granule, level));
-            instructions(tlbs, range(granule, 0, pages), scope).collect()
+            instructions(tlbs, range(granule, 0, pages), scope)
         };
         let form = LAST_LEVEL;
         let page = |address: u64| Tlbi::Page {
@@ -754,16 +737,14 @@ mod tests {
         }
         // 3 * 512 pages are 24 * 64: SCALE 1, NUM 23.
         let operand = 0x4000_0000_0000 | 1 << 44 | 23 << 39;
-        assert_eq!(
-            many(Kib4, 2, 3, WITH_RANGE),
-            [Tlbi::Range { operand, form }]
-        );
+        let found = many(Kib4, 2, 3, WITH_RANGE);
+        assert_eq!(found, [Tlbi::Range { operand, form }]);
         // Beyond the reach of a range instruction by address again: 9 blocks of 1 GiB.
         assert_eq!(many(Kib4, 1, 9, WITH_RANGE).len(), 9);
         // Where a table may have been, every page below it.
         let table = |level| {
             let range = Kib4.entry(level, 0).unwrap();
-            instructions(Tlbs::EL1, range, Scope::ALL_LEVELS).collect::<Vec<_>>()
+            instructions(Tlbs::EL1, range, Scope::ALL_LEVELS)
         };
         assert_eq!(table(2).len(), 512);
         assert_eq!(table(1), [ALL]);
@@ -781,25 +762,25 @@ mod tests {
         ] {
             let range = range(Granule::Kib4, start, pages);
             let form = LAST_LEVEL;
-            let by_address: Vec<_> = instructions(Tlbs::EL1, range, scope).collect();
-            let expected: Vec<_> = blocks
-                .iter()
-                .map(|block| Tlbi::Page {
-                    operand: block >> 12 & 0xfff_ffff_ffff,
-                    form,
-                })
+            let operands = blocks.iter().map(|it| it >> 12 & 0xfff_ffff_ffff);
+            let expected: Vec<_> = operands
+                .map(|operand| Tlbi::Page { operand, form })
                 .collect();
-            assert_eq!(by_address, expected, "{start:#x}");
+            assert_eq!(
+                instructions(Tlbs::EL1, range, scope),
+                expected,
+                "{start:#x}"
+            );
             // By ranges they cover the same, from the first leaf on.
-            let covered: u64 = instructions(WITH_RANGE, range, scope)
-                .map(|it| match it {
-                    Tlbi::Range { operand, .. } => {
-                        ((operand >> 39 & 31) + 1) << (5 * (operand >> 44 & 3) + 1)
-                    }
-                    _ => 512,
-                })
-                .sum();
-            assert!(covered >= (start & 0x1f_ffff) / 4096 + pages, "{start:#x}");
+            let by_range = instructions(WITH_RANGE, range, scope);
+            let covered = by_range.iter().map(|it| match it {
+                Tlbi::Range { operand, .. } => {
+                    ((operand >> 39 & 31) + 1) << (5 * (operand >> 44 & 3) + 1)
+                }
+                _ => 512,
+            });
+            let pages = (start & 0x1f_ffff) / 4096 + pages;
+            assert!(covered.sum::<u64>() >= pages, "{start:#x}");
         }
     }
 
@@ -812,8 +793,8 @@ mod tests {
             });
         // TG names one granule, and entries of another may stay.
         let both = [small.union(large)];
-        assert_eq!(WITH_RANGE.instructions(&both).collect::<Vec<_>>(), [ALL]);
-        assert_eq!(Tlbs::EL1.instructions(&both).collect::<Vec<_>>(), [ALL]);
+        assert_eq!(sequence(WITH_RANGE, &both), [ALL]);
+        assert_eq!(sequence(Tlbs::EL1, &both), [ALL]);
     }
 
     #[test]
@@ -824,9 +805,9 @@ mod tests {
                 scope: Scope::PAGES,
             })
         };
-        assert_eq!(Tlbs::EL1.instructions(&far(1)).count(), 2);
-        assert_eq!(Tlbs::EL1.instructions(&far(256)).count(), 512);
-        assert_eq!(Tlbs::EL1.instructions(&far(257)).collect::<Vec<_>>(), [ALL]);
-        assert_eq!(Tlbs::EL1.instructions(&[]).count(), 0);
+        assert_eq!(sequence(Tlbs::EL1, &far(1)).len(), 2);
+        assert_eq!(sequence(Tlbs::EL1, &far(256)).len(), 512);
+        assert_eq!(sequence(Tlbs::EL1, &far(257)), [ALL]);
+        assert_eq!(sequence(Tlbs::EL1, &[]), []);
     }
 }

@@ -453,13 +453,9 @@ mod tests {
         assert_eq!(VirtualRange::new(14, 0x1000, 1), unaligned(0x1000, 0x4000));
         let last = 0xffff_ffff_ffff_f000;
         assert!(VirtualRange::new(PAGE, last, 1).is_ok());
-        assert_eq!(
-            VirtualRange::new(PAGE, last, 2),
-            Err(BadRange::Wraps {
-                start: last,
-                pages: 2
-            })
-        );
+        let (start, pages) = (last, 2);
+        let wraps = VirtualRange::new(PAGE, start, pages);
+        assert_eq!(wraps, Err(BadRange::Wraps { start, pages }));
         assert!(VirtualRange::new(PAGE, 0, 1 << 52).is_ok());
         assert!(VirtualRange::new(PAGE, 0, (1 << 52) + 1).is_err());
         assert!(VirtualRange::new(PAGE, 0xffff_8000_0000_0000, u64::MAX).is_err());
@@ -478,13 +474,8 @@ mod tests {
             start: 0x4000,
             end: 0x1000,
         };
-        assert_eq!(
-            of(backwards),
-            Err(BadRange::Wraps {
-                start: 0x4000,
-                pages: (1 << 52) - 3
-            })
-        );
+        let (start, pages) = (0x4000, (1 << 52) - 3);
+        assert_eq!(of(backwards), Err(BadRange::Wraps { start, pages }));
     }
 
     #[test]

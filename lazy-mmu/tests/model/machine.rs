@@ -1,15 +1,10 @@
 //! Programs run on the crate, through its guards.
 
 use std::mem::forget;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::AtomicU64;
+use std::panic::resume_unwind;
 
-use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, USER_DATA};
-use lazy_mmu::sim::{self, Event};
-use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, Task, flush, join, paused, with, write};
-
-use crate::letters::letters;
-use crate::program::{End, Op};
+use lazy_mmu_testing::prelude::*;
+use lazy_mmu_testing::program::{End, Op, Scope};
 
 /// Every store that needs the pair goes to this entry.
 static SLOT: AtomicU64 = AtomicU64::new(0);
@@ -18,9 +13,9 @@ static USER_SLOT: AtomicU64 = AtomicU64::new(0);
 
 fn entry(needs_pair: bool) -> (&'static AtomicU64, Leaf) {
     if needs_pair {
-        (&SLOT, Leaf::page(0x4000_0000, KERNEL_DATA))
+        (&SLOT, KERNEL)
     } else {
-        (&USER_SLOT, Leaf::page(0x4000_0000, USER_DATA))
+        (&USER_SLOT, USERS)
     }
 }
 
@@ -35,11 +30,8 @@ pub(crate) fn run<B: Backend>(program: &[Op]) -> Result<String, String> {
         sim::execute(Event::Isb);
     }
     sim::take_trace();
-    // SAFETY: the only handle of this thread and backend; dropped below.
-    let mut task = unsafe { Task::<B>::current() };
-    at_top(&mut task, program);
-    drop(task);
-    let trace = letters(&sim::take_trace());
+    at_top(&mut task::<B>(), program);
+    let trace = trace();
     if !sim::is_settled(&SLOT) {
         return Err(format!("a pair is lost: {trace}"));
     }
@@ -49,55 +41,46 @@ pub(crate) fn run<B: Backend>(program: &[Op]) -> Result<String, String> {
     Ok(trace)
 }
 
-/// Runs `body`, which panics at its end if `panics`, and catches that.
-fn perhaps_panicking(panics: bool, body: impl FnOnce()) {
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        body();
-        if panics {
-            // Without the panic hook and its message.
-            resume_unwind(Box::new(()));
-        }
-    }));
-    assert_eq!(result.is_err(), panics, "no other panic");
+/// Ends a closure as `how` says: with a panic that has no message, or by returning.
+fn unwind_if(how: End) {
+    if how == End::Panic {
+        resume_unwind(Box::new(()));
+    }
+}
+
+/// Runs `scope`, which panics if `how` says so, and no other way.
+fn caught(how: End, scope: impl FnOnce()) {
+    assert_eq!(unwinds(scope), how == End::Panic, "no other panic");
 }
 
 /// Ends an owned guard.
 fn end<G>(guard: G, how: End) {
-    match how {
-        End::Leave => drop(guard),
-        End::Forget => forget(guard),
-        End::Panic => perhaps_panicking(true, move || {
-            let _unwound = guard;
-            resume_unwind(Box::new(()));
-        }),
+    if how == End::Forget {
+        return forget(guard);
     }
+    caught(how, || {
+        let _guard = guard;
+        unwind_if(how);
+    });
 }
 
 /// With the handle of the task in hand.
 fn at_top<B: Backend>(task: &mut Task<B>, ops: &[Op]) {
     for op in ops {
         match op {
-            Op::Section(ops, how) => {
+            Op::Scope(Scope::Section, ops, how) => {
                 let mut section = task.enter();
                 in_section(&mut section, ops);
                 end(section, *how);
             }
-            Op::Pause(ops, how) => {
-                perhaps_panicking(*how == End::Panic, || {
-                    paused::<B, _>(|| {
-                        at_top(task, ops);
-                        unwind_if(*how == End::Panic);
-                    });
+            Op::Scope(Scope::Pause, ops, how) => caught(*how, || {
+                paused::<B, _>(|| {
+                    at_top(task, ops);
+                    unwind_if(*how);
                 });
-            }
+            }),
             other => without_section::<B>(std::slice::from_ref(other)),
         }
-    }
-}
-
-fn unwind_if(panics: bool) {
-    if panics {
-        resume_unwind(Box::new(()));
     }
 }
 
@@ -109,26 +92,19 @@ fn in_section<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, ops: &[Op]) {
                 let (slot, leaf) = entry(*needs_pair);
                 mmu.write(slot, leaf);
             }
-            Op::Flush => {
-                mmu.flush();
-            }
-            Op::Section(ops, how) => {
+            Op::Flush => drop(mmu.flush()),
+            Op::Scope(Scope::Section, ops, how) => {
                 let mut nested = mmu.nest();
                 in_section(&mut nested, ops);
                 end(nested, *how);
             }
-            Op::Pause(ops, how) => {
-                let panics = *how == End::Panic;
-                perhaps_panicking(panics, || {
-                    mmu.paused(|| {
-                        without_section::<B>(ops);
-                        unwind_if(panics);
-                    });
+            Op::Scope(Scope::Pause, ops, how) => caught(*how, || {
+                mmu.paused(|| {
+                    without_section::<B>(ops);
+                    unwind_if(*how);
                 });
-            }
-            Op::Unknowing(..) | Op::Join(..) | Op::Interrupt(_) => {
-                without_section::<B>(std::slice::from_ref(op));
-            }
+            }),
+            other @ Op::Scope(..) => without_section::<B>(std::slice::from_ref(other)),
         }
     }
 }
@@ -136,47 +112,31 @@ fn in_section<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, ops: &[Op]) {
 /// With nothing in hand.
 fn without_section<B: Backend>(ops: &[Op]) {
     for op in ops {
-        match op {
+        let (scope, ops, how) = match op {
             Op::Store(needs_pair) => {
                 let (slot, leaf) = entry(*needs_pair);
                 write::<B, _>(slot, leaf);
+                continue;
             }
-            Op::Flush => flush::<B>(),
-            Op::Section(ops, how) => {
-                let panics = *how == End::Panic;
-                perhaps_panicking(panics, || {
-                    with::<B, _>(|mmu| {
-                        in_section(mmu, ops);
-                        unwind_if(panics);
-                    });
-                });
+            Op::Flush => {
+                flush::<B>();
+                continue;
             }
-            Op::Unknowing(ops, panics) => {
-                perhaps_panicking(*panics, || {
-                    with::<B, _>(|mmu| {
-                        in_section(mmu, ops);
-                        unwind_if(*panics);
-                    });
-                });
-            }
-            Op::Join(ops, panics) => {
-                perhaps_panicking(*panics, || {
-                    join::<B, _>(|mmu| {
-                        in_section(mmu, ops);
-                        unwind_if(*panics);
-                    });
-                });
-            }
-            Op::Pause(ops, how) => {
-                let panics = *how == End::Panic;
-                perhaps_panicking(panics, || {
-                    paused::<B, _>(|| {
-                        without_section::<B>(ops);
-                        unwind_if(panics);
-                    });
-                });
-            }
-            Op::Interrupt(ops) => sim::interrupt(|| without_section::<B>(ops)),
-        }
+            Op::Scope(scope, ops, how) => (scope, ops, *how),
+        };
+        let in_section = |mmu: &mut LazyMmu<'_, Dynamic, B>| {
+            in_section(mmu, ops);
+            unwind_if(how);
+        };
+        let in_pause = || {
+            without_section::<B>(ops);
+            unwind_if(how);
+        };
+        caught(how, || match scope {
+            Scope::Section | Scope::Unknowing => with::<B, _>(in_section),
+            Scope::Join => join::<B, _>(in_section),
+            Scope::Pause => paused::<B, _>(in_pause),
+            Scope::Interrupt => sim::interrupt(in_pause),
+        });
     }
 }

@@ -1,23 +1,19 @@
-//! Rows S18 and S27: well-nested programs of enter, join, store, flush, pause, resume, leave, forget
-//! and interrupt, run on the crate and on a reference model that was written apart from it; the
-//! traces must be the same, no pair may be lost, and the mode must be off at the end.
+//! Rows S18 and S27: well-nested programs of enter, join, store, flush, pause, resume, leave,
+//! forget and interrupt, run on the crate and on a reference model that was written apart from it;
+//! the traces must be the same, no pair may be lost, and the mode must be off at the end.
 //!
 //! `program` says what a program is, `machine` runs it on the crate, `reference` on the model.
 #![cfg(not(miri))]
 
-#[path = "../letters/mod.rs"]
-mod letters;
 mod machine;
-mod program;
-mod reference;
 
 use std::cell::Cell;
 use std::io::{Write, stderr};
 
 use lazy_mmu::sim::{Sim, SimOwnByte};
+use lazy_mmu_testing::program::{self, Op, word};
+use lazy_mmu_testing::reference;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-
-use program::{Op, display};
 
 /// Runs `program` on the crate, with both storages of the bits, and on the model.
 fn check(program: &[Op]) -> Result<(), String> {
@@ -26,11 +22,12 @@ fn check(program: &[Op]) -> Result<(), String> {
         ("shared word", machine::run::<Sim>(program)),
         ("own byte", machine::run::<SimOwnByte>(program)),
     ] {
-        let trace = trace.map_err(|error| format!("{}: {storage}: {error}", display(program)))?;
+        let word = || word(program);
+        let trace = trace.map_err(|error| format!("{}: {storage}: {error}", word()))?;
         if trace != expected {
             return Err(format!(
                 "{}: {storage}\n  the crate: {trace}\n  the model: {expected}",
-                display(program)
+                word()
             ));
         }
     }
@@ -60,9 +57,7 @@ fn s18_random_programs_give_the_trace_of_the_reference_model() {
         deepest.set(deepest.get().max(program::depth(&ops)));
         check(&ops).map_err(TestCaseError::fail)
     });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
+    result.unwrap_or_else(|error| panic!("{error}"));
     let (programs, longest, deepest) = (programs.get(), longest.get(), deepest.get());
     assert!(
         programs >= cases.max(AT_LEAST) && longest > 100 && deepest == 8,
@@ -75,13 +70,7 @@ fn s18_random_programs_give_the_trace_of_the_reference_model() {
 
 #[test]
 fn s18_all_programs_up_to_eight_operations() {
-    let mut programs = 0_usize;
-    program::all(8, &mut |ops| {
-        programs += 1;
-        if let Err(error) = check(ops) {
-            panic!("{error}");
-        }
-    });
+    let programs = check_all(|check| program::all(8, check));
     say(&format!(
         "S18: all {programs} programs of up to 8 operations"
     ));
@@ -90,16 +79,20 @@ fn s18_all_programs_up_to_eight_operations() {
 /// Joins make many more programs of a length, so these are shorter.
 #[test]
 fn s18_s27_all_programs_with_a_joined_section_up_to_seven_operations() {
-    let mut programs = 0_usize;
-    program::all_with_join(7, &mut |ops| {
-        programs += 1;
-        if let Err(error) = check(ops) {
-            panic!("{error}");
-        }
-    });
+    let programs = check_all(|check| program::all_with_join(7, check));
     say(&format!(
         "S27: all {programs} programs of up to 7 operations with a joined section"
     ));
+}
+
+/// Checks the programs that `all` enumerates; returns how many there are.
+fn check_all(all: impl FnOnce(&mut dyn FnMut(&[Op]))) -> usize {
+    let mut programs = 0;
+    all(&mut |ops| {
+        programs += 1;
+        check(ops).unwrap_or_else(|error| panic!("{error}"));
+    });
+    programs
 }
 
 /// Past the capture of the test harness: how many were run is a part of the result.

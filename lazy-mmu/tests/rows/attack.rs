@@ -1,19 +1,12 @@
-//! Attacks in safe code: proofs and guards of sections that the borrow checker cannot tell apart. Each got through once, or
-//! would have; the comment says what stops it.
+//! Attacks in safe code: proofs and guards of sections that the borrow checker cannot tell apart.
+//! Each got through once, or would have; the comment says what stops it.
 
 use std::mem::{forget, replace, swap};
-use std::sync::atomic::AtomicU64;
 
-use crate::common::{KERNEL, for_both_storages, slots, trace};
-use lazy_mmu::sim::{self, Sim, bits, is_settled};
-use lazy_mmu::{Backend, Bits, Dynamic, Eager, LazyMmu, Task, is_active, lazy_mmu, with};
+use lazy_mmu_testing::prelude::*;
 
-fn task<B: Backend>() -> Task<B> {
-    // SAFETY: each test makes one handle for its thread and backend at a time, and forgets none.
-    unsafe { Task::current() }
-}
-
-// The brands of two nested sections are borrows, which may be equally long: redeeming looks at the bits.
+// The brands of two nested sections are borrows, which may be equally long: redeeming looks at the
+// bits.
 for_both_storages! {
     fn b28_an_older_proof_of_another_lineage_redeems_nothing_early<B>() {
         let table = slots::<3>();
@@ -43,7 +36,6 @@ for_both_storages! {
             pending.get(&proof);
             assert!(is_settled(&table[2]));
         });
-        trace();
     }
 }
 
@@ -77,11 +69,11 @@ fn b28_proofs_of_the_attributes_section() {
     let table = slots::<4>();
     with::<Sim, _>(|mmu| redeem_by_another_sections_proof(mmu, &table[0]));
     with::<Sim, _>(|mmu| redeem_anothers_mapping(mmu, &table[1]));
-    with::<Sim, _>(|mmu| sim::interrupt(|| redeem_anothers_mapping(mmu, &table[2])));
+    with::<Sim, _>(|mmu| interrupt(|| redeem_anothers_mapping(mmu, &table[2])));
     let mut handle = task::<Sim>();
     redeem_the_handles_mapping(&mut handle, &table[3]);
     // Softirqs disabled: the handle's section defers, the attribute's is inert.
-    sim::interrupt(|| redeem_the_handles_mapping(&mut handle, &table[3]));
+    interrupt(|| redeem_the_handles_mapping(&mut handle, &table[3]));
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
 }
 
@@ -127,11 +119,8 @@ fn s22_taking_the_attributes_section_changes_nothing() {
     ] {
         with::<Sim, _>(|mmu| {
             attack(mmu);
-            assert_eq!(
-                bits::<Sim>(),
-                Bits::ACTIVE,
-                "the function's own leave has flushed"
-            );
+            // The function's own leave has flushed.
+            assert_eq!(bits::<Sim>(), Bits::ACTIVE);
         });
         assert_eq!(bits::<Sim>(), Bits::EMPTY);
         // The same where the function's section is the outermost when it is left.
@@ -147,22 +136,23 @@ fn s22_taking_the_attributes_section_changes_nothing() {
     }
 }
 
-// The pair of what was stored before a panic is emitted by the guards that the panic unwinds through.
+// The pair of what was stored before a panic is emitted by the guards that the panic unwinds
+// through.
 for_both_storages! {
     fn s23_drops_that_open_sections_while_unwinding<B>() {
         struct OpensSections<'s, B: Backend>(&'s AtomicU64, std::marker::PhantomData<B>);
         impl<B: Backend> Drop for OpensSections<'_, B> {
             fn drop(&mut self) {
-                lazy_mmu::paused::<B, _>(|| lazy_mmu::write::<B, _>(self.0, KERNEL));
+                paused::<B, _>(|| lazy_mmu::write::<B, _>(self.0, KERNEL));
                 with::<B, _>(|mmu| {
                     mmu.write(self.0, KERNEL);
                     forget(mmu.nest());
                 });
-                lazy_mmu::flush::<B>();
+                flush::<B>();
             }
         }
         let table = slots::<4>();
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let panics = || {
             with::<B, _>(|mmu| {
                 let _outer = OpensSections::<B>(&table[0], std::marker::PhantomData);
                 mmu.write_range(&table, |i| {
@@ -171,11 +161,9 @@ for_both_storages! {
                     KERNEL
                 });
             });
-        }));
-        assert!(result.is_err());
+        };
+        assert!(unwinds(panics));
         assert!(table.iter().all(is_settled));
-        assert_eq!(bits::<B>(), Bits::EMPTY);
-        trace();
     }
 }
 

@@ -1,10 +1,6 @@
 //! Rows P and S22, as far as the attribute is concerned: the section is left on every way out.
 
-use std::sync::atomic::AtomicU64;
-
-use crate::common::{KERNEL, slots, trace};
-use lazy_mmu::sim::{Event, Sim, bits};
-use lazy_mmu::{Bits, Dynamic, LazyMmu, is_active, lazy_mmu, write};
+use lazy_mmu_testing::prelude::*;
 
 fn store() {
     write::<Sim, _>(&slots::<1>()[0], KERNEL);
@@ -77,7 +73,7 @@ fn p01_a_panic_leaves_it_too() {
         store();
         panic!("provoked");
     }
-    assert!(std::panic::catch_unwind(panics).is_err());
+    assert!(unwinds(panics));
     assert_eq!(trace(), "(SDI)");
 }
 
@@ -100,11 +96,8 @@ fn p04_a_callback_that_allocates_nests() {
     apply(&slots::<3>(), || {
         allocate();
         assert!(is_active::<Sim>(), "the walk's section is still open");
-        assert_eq!(
-            bits::<Sim>(),
-            Bits::ACTIVE,
-            "and what was mapped is visible"
-        );
+        // And what was mapped is visible.
+        assert_eq!(bits::<Sim>(), Bits::ACTIVE);
     });
     assert_eq!(trace(), "(S<SDI>S<SDI>S<SDI>)");
 }
@@ -167,7 +160,7 @@ fn a_lock_in_the_body_is_released_before_the_pair_and_one_passed_in_after_it() {
     struct Lock(&'static str);
     impl Drop for Lock {
         fn drop(&mut self) {
-            lazy_mmu::sim::execute(Event::Tlbi(self.0.len() as u64));
+            execute(Event::Tlbi(self.0.len() as u64));
         }
     }
     #[lazy_mmu(backend = Sim)]
@@ -176,18 +169,10 @@ fn a_lock_in_the_body_is_released_before_the_pair_and_one_passed_in_after_it() {
         store();
     }
     body(Lock("passed in"));
-    let order: Vec<_> = lazy_mmu::sim::take_trace()
-        .into_iter()
-        .filter(|it| matches!(it, Event::Tlbi(_) | Event::DsbIshst))
-        .collect();
-    assert_eq!(
-        order,
-        [
-            Event::Tlbi("inside".len() as u64),
-            Event::DsbIshst,
-            Event::Tlbi("passed in".len() as u64)
-        ]
-    );
+    let mut order = take_trace();
+    order.retain(|it| matches!(it, Event::Tlbi(_) | Event::DsbIshst));
+    let [inside, passed_in] = ["inside", "passed in"].map(|it| Event::Tlbi(it.len() as u64));
+    assert_eq!(order, [inside, Event::DsbIshst, passed_in]);
 }
 
 #[test]

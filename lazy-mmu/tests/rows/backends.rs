@@ -1,18 +1,9 @@
 //! Rows K: what a kernel supplies, where the bits are, and the backend of the whole program.
 
-use std::cell::Cell;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU8;
 
-use crate::common::{KERNEL, slots, trace};
-use lazy_mmu::aarch64::Granule;
-use lazy_mmu::aarch64::descriptor::Table;
-use lazy_mmu::raw::{self, Kind};
-use lazy_mmu::sim::{self, Sim, SimOwnByte};
-use lazy_mmu::{
-    Backend, Bits, Global, Invalidation, Machine, OwnByte, Scope, Storage, gather, is_active,
-    lazy_mmu, with, write,
-};
+use lazy_mmu_testing::prelude::*;
 
 lazy_mmu::set_global_backend!(Sim);
 
@@ -23,7 +14,8 @@ thread_local! {
 // K01: from here ..
 struct Mine;
 
-// SAFETY: each thread has a byte of its own, as long as it lives; there are no interrupts; no MMU to wait for.
+// SAFETY: each thread has a byte of its own, as long as it lives; there are no interrupts; no MMU
+// to wait for.
 unsafe impl Backend for Mine {
     type Storage = OwnByte;
     type Machine = Sim;
@@ -84,44 +76,31 @@ unsafe impl Machine for Interprocessor {
 
 #[test]
 fn k08_a_kernel_that_shoots_down_by_interrupt_is_given_ranges_and_names_no_instruction() {
-    struct Kernel;
-    // SAFETY: as for `Mine`.
-    unsafe impl Backend for Kernel {
-        type Storage = OwnByte;
+    struct ByInterrupt;
+    type Kernel = Changed<ByInterrupt>;
+    impl Change for ByInterrupt {
+        type Inner = Mine;
         type Machine = Interprocessor;
-        fn current() -> OwnByte {
-            Mine::current()
-        }
-        fn in_interrupt() -> bool {
-            false
-        }
     }
 
-    let [page, table, far] = slots::<3>();
-    page.store(KERNEL.0, Ordering::Relaxed);
-    far.store(KERNEL.0, Ordering::Relaxed);
-    table.store(Table::at(0x4000_0000).0, Ordering::Relaxed);
-    let at = |start: u64, pages| {
-        Granule::Kib4
-            .range(0xffff_8000_0000_0000 + start, pages)
-            .unwrap()
-    };
-    let block = Granule::Kib4.entry(2, 0xffff_8000_0020_0000).unwrap();
-    with::<Kernel, _>(|mmu| mmu.unmap(&page, at(0, 1)).invalidate(mmu));
+    let [page, far, table] = [KERNEL.0, KERNEL.0, LINK.0].map(AtomicU64::new);
+    let block = entry_at(2, 0x20_0000);
+    with::<Kernel, _>(|mmu| mmu.unmap(&page, range_at(0, 1)).invalidate(mmu));
     let expected = |range, scope| [Invalidation { range, scope }];
-    assert_eq!(TOLD.take(), expected(at(0, 1), Scope::leaves(12)));
-    drop(lazy_mmu::aarch64::unmap::<Kernel>(&table, block));
+    assert_eq!(TOLD.take(), expected(range_at(0, 1), Scope::leaves(12)));
+    drop(aarch64::unmap::<Kernel>(&table, block));
     assert_eq!(TOLD.take(), expected(block, Scope::ALL_LEVELS));
     let mut values = [None; 2];
     gather::<Kernel, _, _>(&mut values, |gather| {
-        let user = at(0x100_0000, 1).of_asid(7);
+        let user = range_at(0x100_0000, 1).of_asid(7);
         gather.unmap(&far, user, |old| old).unwrap();
-        gather.withhold(1, at(0x1000, 2), Scope::PAGES).unwrap();
+        let other = range_at(0x1000, 2);
+        gather.withhold(1, other, Scope::PAGES).unwrap();
     });
     let told = TOLD.take();
     assert_eq!(told.len(), 2, "two ranges that are far apart: {told:?}");
     assert_eq!(told[0].range.asid(), Some(7));
-    assert_eq!(told[1].range, at(0x1000, 2));
+    assert_eq!(told[1].range, range_at(0x1000, 2));
     assert_eq!(values, [Some(KERNEL.0), Some(1)]);
 }
 
@@ -130,8 +109,6 @@ mod before_the_first_task {
     use lazy_mmu::aarch64::{
         Aarch64, ByteAt, FlagsAt, Kernel, MaybeNull, PreemptCountAt, TaskPointer,
     };
-    use lazy_mmu::{Task, check_idle};
-
     #[repr(C, align(8))]
     struct ThreadInfo([AtomicU64; 3]);
 
@@ -163,29 +140,21 @@ mod before_the_first_task {
     }
 
     /// `Aarch64<Checked>` with the barriers of the simulated machine.
-    struct Hosted;
-    // SAFETY: the bits and the interrupt test are `Checked`'s, the rest is `Sim`'s.
-    unsafe impl Backend for Hosted {
-        type Storage = <Aarch64<Checked> as Backend>::Storage;
+    struct OnHost;
+    type Hosted = Changed<OnHost>;
+    impl Change for OnHost {
+        type Inner = Aarch64<Checked>;
         type Machine = Sim;
-
-        fn current() -> Self::Storage {
-            Aarch64::<Checked>::current()
-        }
-
-        fn in_interrupt() -> bool {
-            Aarch64::<Checked>::in_interrupt()
-        }
     }
 
     #[lazy_mmu(backend = Hosted, mmu)]
     fn boot(slot: &AtomicU64) {
         mmu.write(slot, KERNEL);
-        assert!(sim::is_settled(slot));
+        assert!(is_settled(slot));
         write::<Hosted, _>(slot, KERNEL);
-        assert!(sim::is_settled(slot));
-        lazy_mmu::paused::<Hosted, _>(|| ());
-        lazy_mmu::flush::<Hosted>();
+        assert!(is_settled(slot));
+        paused::<Hosted, _>(|| ());
+        flush::<Hosted>();
         assert!(!is_active::<Hosted>());
     }
 
@@ -194,9 +163,7 @@ mod before_the_first_task {
         let [slot] = slots::<1>();
         boot(&slot);
         assert!(check_idle::<Hosted>().is_ok());
-        // SAFETY: there is no task, and so no handle.
-        let handle = std::panic::catch_unwind(|| unsafe { Task::<Hosted>::current() });
-        assert!(handle.is_err());
+        assert!(unwinds(task::<Hosted>), "there is no task");
 
         let info = ThreadInfo(slots::<3>());
         with::<Hosted, _>(|_| {
@@ -204,15 +171,14 @@ mod before_the_first_task {
             TASK.set((&raw const info).cast_mut().cast());
             with::<Hosted, _>(|inner| {
                 inner.write(&slot, KERNEL);
-                assert!(!sim::is_settled(&slot), "deferred");
+                assert!(!is_settled(&slot), "deferred");
             });
-            assert!(sim::is_settled(&slot));
+            assert!(is_settled(&slot));
         });
-        // SAFETY: the only handle of this task.
-        let mut task = unsafe { Task::<Hosted>::current() };
+        let mut task = task::<Hosted>();
         task.enter().write(&slot, KERNEL);
         drop(task);
-        assert_eq!(info.0[0].load(Ordering::Relaxed), 0);
+        assert_eq!(info.0[0].get(), 0);
         TASK.set(std::ptr::null_mut());
         assert_eq!(trace(), "[SDISDI-][(SDI)](SDI)");
     }
@@ -229,16 +195,16 @@ mod before_the_first_task {
 fn k02_others_flags_in_the_shared_word_survive() {
     let [slot] = slots();
     let others = 0x0123_4567_89ab_cdef & !sim::FLAGS & !(1 << 59);
-    sim::flags().set(others);
+    flags().set(others);
     with::<Sim, _>(|mmu| {
         mmu.write(&slot, KERNEL);
         // Another CPU asks for a reschedule.
-        sim::flags().set(1 << 59);
+        flags().set(1 << 59);
         mmu.flush();
         mmu.write(&slot, KERNEL);
     });
     assert_eq!(trace(), "(SDISDI)");
-    assert_eq!(sim::flags().load(), others | 1 << 59);
+    assert_eq!(flags().load(), others | 1 << 59);
 }
 
 #[test]
@@ -246,7 +212,7 @@ fn k02_the_own_byte_is_another_place() {
     with::<SimOwnByte, _>(|_| {
         assert!(is_active::<SimOwnByte>());
         assert!(!is_active::<Sim>(), "nothing in the flags word");
-        assert_eq!(sim::flags().load(), 0);
+        assert_eq!(flags().load(), 0);
     });
 }
 
@@ -259,11 +225,9 @@ fn k03<B: Backend>() {
     assert!(is_active::<B>());
     write::<B, _>(&slot, KERNEL);
     assert_eq!(trace(), "S", "deferred");
-    // SAFETY: left in the next line.
-    let state = unsafe { raw::enter::<B>() };
+    let state = enter::<B>();
     assert_eq!(state.kind(), Kind::Nested);
-    // SAFETY: the matching leave.
-    unsafe { raw::leave::<B>(state) };
+    leave::<B>(state);
     assert_eq!(trace(), "<DI>");
     // Cleared: none is.
     // SAFETY: as above.
@@ -303,7 +267,7 @@ fn k06_the_registered_backend_serves_code_that_names_none() {
         inner(&slots::<1>()[0]);
     });
     assert_eq!(trace(), "(<SDI>)");
-    sim::interrupt(|| library(&slots::<1>()));
+    interrupt(|| library(&slots::<1>()));
     assert_eq!(trace(), "{[SDI[SDI]]}");
     with::<Global, _>(|mmu| {
         mmu.note_store();
@@ -316,20 +280,17 @@ fn k06_the_registered_backend_serves_code_that_names_none() {
 #[test]
 fn k06_the_registered_backend_says_whether_this_is_an_interrupt_and_what_a_tlb_can() {
     assert!(!Global::in_interrupt());
-    sim::interrupt(|| assert!(Global::in_interrupt()));
-    let two = Granule::Kib4.range(0xffff_8000_0000_0000, 2).unwrap();
+    interrupt(|| assert!(Global::in_interrupt()));
     with::<Global, _>(|mmu| {
-        mmu.flush_tlb_kernel_range(two);
+        mmu.flush_tlb_kernel_range(range(2));
     });
     assert_eq!(trace(), "{}(DTTdRdI)", "`Sim` has no range instructions");
 }
 
 #[test]
 fn k06_the_functions_of_the_registered_backend_are_those_of_the_crate() {
-    use lazy_mmu::global;
-
     let table = slots::<4>();
-    let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1).unwrap();
+    let page = range(1);
     assert!(!global::is_active() && global::check_idle().is_ok());
     global::write(&table[0], KERNEL);
     global::write_range(&table, |_| KERNEL);

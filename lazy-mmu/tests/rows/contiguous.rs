@@ -1,22 +1,7 @@
 //! Row B32: contiguous groups change as a whole.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use lazy_mmu_testing::prelude::*;
 
-use lazy_mmu::Descriptor;
-use lazy_mmu::VirtualRange;
-use lazy_mmu::aarch64::Granule;
-use lazy_mmu::aarch64::contiguous::{ContiguousGroup, NotAGroup};
-use lazy_mmu::aarch64::descriptor::{
-    ACCESSED, CONTIGUOUS, DBM, KERNEL_DATA, Leaf, LeafDescriptor, READ_ONLY, Table, VALID,
-};
-use lazy_mmu::aarch64::update;
-use lazy_mmu::sim::{Sim, is_settled};
-use lazy_mmu::{Bits, sim, with};
-
-use crate::common::{slots, trace};
-
-const BASE: u64 = 0xffff_8000_0000_0000;
 const MEMBER: u64 = KERNEL_DATA | DBM | CONTIGUOUS;
 
 fn leaf(i: usize, attributes: u64) -> Leaf {
@@ -28,12 +13,8 @@ fn two_groups() -> [AtomicU64; 32] {
     core::array::from_fn(|i| AtomicU64::new(leaf(i, MEMBER).0))
 }
 
-fn range(first: u64, pages: u64) -> VirtualRange {
-    Granule::Kib4.range(BASE + 4096 * first, pages).unwrap()
-}
-
-fn loaded(table: &[AtomicU64]) -> Vec<u64> {
-    table.iter().map(|it| it.load(Ordering::Relaxed)).collect()
+fn pages(first: u64, pages: u64) -> VirtualRange {
+    range_at(4096 * first, pages)
 }
 
 /// Every operation that would change a part of a group panics, before it changes anything.
@@ -41,7 +22,7 @@ fn loaded(table: &[AtomicU64]) -> Vec<u64> {
 fn b32_a_part_of_a_group_is_refused() {
     type Attempt<'a> = (&'static str, &'a dyn Fn());
     let table = two_groups();
-    let before = loaded(&table);
+    let before = values(&table);
     let one = &table[5];
     let part = &table[5..16];
     let current = leaf(5, MEMBER);
@@ -68,56 +49,50 @@ fn b32_a_part_of_a_group_is_refused() {
             let _ = with::<Sim, _>(|mmu| mmu.compare_exchange(one, current, Leaf::INVALID));
         }),
         ("unmap", &|| {
-            with::<Sim, _>(|mmu| drop(mmu.unmap(one, range(5, 1))));
+            with::<Sim, _>(|mmu| drop(mmu.unmap(one, pages(5, 1))));
         }),
         ("unmap_table", &|| {
-            with::<Sim, _>(|mmu| drop(mmu.unmap_table(one, range(5, 1))));
+            with::<Sim, _>(|mmu| drop(mmu.unmap_table(one, pages(5, 1))));
         }),
         ("break_before_make", &|| {
-            with::<Sim, _>(|mmu| mmu.break_before_make(one, range(5, 1), |_| current));
+            with::<Sim, _>(|mmu| mmu.break_before_make(one, pages(5, 1), |_| current));
         }),
         ("unmap_range, cut in front", &|| {
-            with::<Sim, _>(|mmu| drop(mmu.unmap_range(part, range(5, 11))));
+            with::<Sim, _>(|mmu| drop(mmu.unmap_range(part, pages(5, 11))));
         }),
         ("unmap_range, cut behind", &|| {
-            with::<Sim, _>(|mmu| drop(mmu.unmap_range(&table[..20], range(0, 20))));
+            with::<Sim, _>(|mmu| drop(mmu.unmap_range(&table[..20], pages(0, 20))));
         }),
         ("unmap_range_into", &|| {
-            with::<Sim, _>(|mmu| drop(mmu.unmap_range_into(part, range(5, 11), [0; 11])));
+            with::<Sim, _>(|mmu| drop(mmu.unmap_range_into(part, pages(5, 11), [0; 11])));
         }),
         ("set_memory_valid, invalid", &|| {
-            with::<Sim, _>(|mmu| mmu.set_memory_valid(part, range(5, 11), false));
+            with::<Sim, _>(|mmu| mmu.set_memory_valid(part, pages(5, 11), false));
         }),
         ("set_memory_valid, cut behind", &|| {
-            with::<Sim, _>(|mmu| mmu.set_memory_valid(&table[16..31], range(16, 15), false));
+            with::<Sim, _>(|mmu| mmu.set_memory_valid(&table[16..31], pages(16, 15), false));
         }),
     ];
     for (name, attempt) in attempts {
         let panic = catch_unwind(AssertUnwindSafe(attempt)).expect_err(name);
         let message = panic.downcast_ref::<String>().expect("a message");
         assert!(message.contains("contiguous group"), "{name}: {message}");
-        assert_eq!(loaded(&table), before, "{name}");
-        assert_eq!(sim::bits::<Sim>(), Bits::EMPTY, "{name}");
+        assert_eq!(values(&table), before, "{name}");
+        assert_eq!(bits::<Sim>(), Bits::EMPTY, "{name}");
     }
-    trace();
 }
 
 #[test]
 fn b32_entries_that_become_valid_do_it_as_a_group() {
     let table = two_groups();
-    with::<Sim, _>(|mmu| mmu.set_memory_valid(&table, range(0, 32), false));
-    let before = loaded(&table);
+    with::<Sim, _>(|mmu| mmu.set_memory_valid(&table, pages(0, 32), false));
+    let before = values(&table);
     assert!(before.iter().all(|it| it & VALID == 0));
-    let part = || with::<Sim, _>(|mmu| mmu.set_memory_valid(&table[..15], range(0, 15), true));
-    assert!(catch_unwind(AssertUnwindSafe(part)).is_err());
-    assert_eq!(loaded(&table), before);
-    with::<Sim, _>(|mmu| mmu.set_memory_valid(&table[16..], range(16, 16), true));
-    assert!(
-        table[16..]
-            .iter()
-            .all(|it| it.load(Ordering::Relaxed) & VALID != 0)
-    );
-    trace();
+    let part = || with::<Sim, _>(|mmu| mmu.set_memory_valid(&table[..15], pages(0, 15), true));
+    assert!(unwinds(part));
+    assert_eq!(values(&table), before);
+    with::<Sim, _>(|mmu| mmu.set_memory_valid(&table[16..], pages(16, 16), true));
+    assert!(table[16..].iter().all(|it| it.get() & VALID != 0));
 }
 
 #[test]
@@ -134,11 +109,11 @@ fn b32_whole_groups_are_one_operation() {
     table[7].fetch_and(!READ_ONLY, Ordering::Relaxed);
     let old = groups[0].test_and_clear_young::<Sim>();
     assert_eq!(old, leaf(0, MEMBER).0, "accessed, and dirty");
-    assert_eq!(table[3].load(Ordering::Relaxed) & ACCESSED, 0);
+    assert_eq!(table[3].get() & ACCESSED, 0);
     let old = groups[0].set_wrprotect::<Sim>(1 << 55);
     assert_eq!(old & (DBM | READ_ONLY | ACCESSED), DBM, "dirty");
     for (i, slot) in table[..16].iter().enumerate() {
-        let bits = slot.load(Ordering::Relaxed);
+        let bits = slot.get();
         assert_eq!(bits & (DBM | READ_ONLY), READ_ONLY);
         assert_eq!(bits >> 55 & 1 != 0, i == 7, "the one that was dirty");
     }
@@ -150,49 +125,36 @@ fn b32_whole_groups_are_one_operation() {
         assert!(!is_settled(&table[0]), "deferred");
     });
     assert!(table[..16].iter().all(is_settled));
-    assert!(
-        table[..16]
-            .iter()
-            .all(|it| it.load(Ordering::Relaxed) & ACCESSED != 0)
-    );
+    assert!(table[..16].iter().all(|it| it.get() & ACCESSED != 0));
 
     trace();
     assert!(!groups[0].set_access_flags::<Sim, _>(Leaf(ACCESSED | DBM), 0));
-    assert_eq!(
-        trace(),
-        "S".repeat(16),
-        "nothing is changed, so no pair is due"
-    );
+    // Nothing is changed, so no pair is due.
+    assert_eq!(trace(), "S".repeat(16));
 
     let old = groups[1].get_and_clear::<Sim>();
     assert_eq!(old, leaf(16, MEMBER).0 & !ACCESSED | READ_ONLY);
-    assert!(table[16..].iter().all(|it| it.load(Ordering::Relaxed) == 0));
+    assert!(table[16..].iter().all(|it| it.get() == 0));
     trace();
     // By range: the group, and entries that are in none.
-    with::<Sim, _>(|mmu| mmu.unmap_range(&table, range(0, 32)).invalidate(mmu));
-    assert_eq!(loaded(&table), [0; 32]);
-    assert_eq!(
-        trace(),
-        format!("({}D{}dRdI)", "S".repeat(32), "T".repeat(32))
-    );
+    with::<Sim, _>(|mmu| mmu.unmap_range(&table, pages(0, 32)).invalidate(mmu));
+    assert_eq!(values(&table), [0; 32]);
+    let (stores, tlbis) = ("S".repeat(32), "T".repeat(32));
+    assert_eq!(trace(), format!("({stores}D{tlbis}dRdI)"));
 }
 
 /// Neither invalid entries nor tables are members, whatever bit 52 is in them.
 #[test]
 fn b32_what_is_in_no_group_changes_alone() {
     let [slot] = slots::<1>();
-    slot.store(CONTIGUOUS | 0x1234_0000, Ordering::Relaxed);
-    assert_eq!(
-        update::get_and_clear::<Sim>(&slot),
-        CONTIGUOUS | 0x1234_0000
-    );
+    let bits = CONTIGUOUS | 0x1234_0000;
+    slot.put(bits);
+    assert_eq!(update::get_and_clear::<Sim>(&slot), bits);
     // Software's bit of a table descriptor.
-    slot.store(0x4000_0003 | CONTIGUOUS, Ordering::Relaxed);
-    let table = Granule::Kib4.entry(2, BASE).unwrap();
-    with::<Sim, _>(|mmu| mmu.unmap(&slot, table).invalidate(mmu));
-    slot.store(leaf(0, KERNEL_DATA).0, Ordering::Relaxed);
-    with::<Sim, _>(|mmu| mmu.unmap(&slot, range(0, 1)).invalidate(mmu));
-    trace();
+    slot.put(0x4000_0003 | CONTIGUOUS);
+    with::<Sim, _>(|mmu| mmu.unmap(&slot, entry_at(2, 0)).invalidate(mmu));
+    slot.put(leaf(0, KERNEL_DATA).0);
+    with::<Sim, _>(|mmu| mmu.unmap(&slot, pages(0, 1)).invalidate(mmu));
 }
 
 #[test]
@@ -204,25 +166,15 @@ fn b32_what_is_no_group_is_refused() {
     assert_eq!(group(0, 16), Ok(16));
     assert_eq!(group(16, 16), Ok(16));
     let expected = Some(16);
-    assert_eq!(
-        group(0, 15),
-        Err(NotAGroup::Length {
-            entries: 15,
-            expected
-        })
-    );
-    assert_eq!(
-        group(0, 32),
-        Err(NotAGroup::Length {
-            entries: 32,
-            expected
-        })
-    );
+    for entries in [15, 32] {
+        let error = NotAGroup::Length { entries, expected };
+        assert_eq!(group(0, entries), Err(error));
+    }
     // Halves of two groups: the address tells.
     let bits = leaf(8, MEMBER).0;
     assert_eq!(group(8, 16), Err(NotAGroup::Entry { index: 0, bits }));
     for bits in [0, leaf(3, KERNEL_DATA).0, leaf(4, MEMBER).0] {
-        table[3].store(bits, Ordering::Relaxed);
+        table[3].put(bits);
         assert_eq!(group(0, 16), Err(NotAGroup::Entry { index: 3, bits }));
     }
     let none = ContiguousGroup::new(Granule::Kib4, 0, &table[..16]).unwrap_err();
@@ -249,48 +201,24 @@ fn b32_a_table_is_in_no_group_whatever_its_bits() {
     assert_eq!(group.map(|_| ()), Err(NotAGroup::Entry { index: 0, bits }));
     // Valid without bit 1 is reserved at level 3.
     let bits = leaf(0, MEMBER).0 & !2;
-    tables[0].store(bits, Ordering::Relaxed);
+    tables[0].put(bits);
     let group = ContiguousGroup::new(Granule::Kib4, 3, &tables);
     assert_eq!(group.map(|_| ()), Err(NotAGroup::Entry { index: 0, bits }));
-    trace();
 }
 
 #[test]
 fn b32_a_descriptor_that_panics_leaves_the_group_as_it_was() {
-    use std::cell::Cell;
-
-    std::thread_local! {
-        static CALLS: Cell<usize> = const { Cell::new(0) };
-    }
-    #[derive(Clone, Copy)]
-    struct Panics(u64);
-    impl Descriptor for Panics {
-        fn bits(self) -> u64 {
-            self.0
-        }
-        fn needs_barrier(self) -> bool {
-            CALLS.set(CALLS.get() + 1);
-            assert_ne!(CALLS.get(), 6, "provoked");
-            true
-        }
-        fn points_to_table(self) -> bool {
-            false
-        }
-    }
-    impl LeafDescriptor for Panics {
-        fn leaf(bits: u64) -> Self {
-            Self(bits)
-        }
-    }
-
     let table = two_groups();
     for slot in &table {
         slot.fetch_or(READ_ONLY, Ordering::Relaxed);
     }
-    let before = loaded(&table);
+    let before = values(&table);
     let group = ContiguousGroup::new(Granule::Kib4, 3, &table[..16]).unwrap();
-    let panics = || group.set_access_flags::<Sim, _>(Panics(DBM), 0);
-    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
-    assert_eq!(loaded(&table), before);
-    trace();
+    let changes = || group.set_access_flags::<Sim, _>(Panicky(DBM), 0);
+    let calls = (0..).take_while(|&calls| {
+        let panicked = panics_after(calls, changes);
+        assert_eq!(values(&table) == before, panicked, "{calls} calls");
+        panicked
+    });
+    assert!(calls.count() > 32, "at each of the calls for 16 entries");
 }

@@ -1,12 +1,7 @@
 //! What `{:?}` shows: the bits by their names, and no value that is not to be had yet.
 
-use lazy_mmu::aarch64::contiguous::NotAGroup;
-use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu::aarch64::{Granule, Tlbi};
-use lazy_mmu::sim::{self, Sim, bits};
-use lazy_mmu::{Bits, Task, with};
-
-use crate::common::{KERNEL, slots};
+use lazy_mmu::aarch64::Tlbi;
+use lazy_mmu_testing::prelude::*;
 
 #[test]
 fn the_bits_have_their_names() {
@@ -21,33 +16,24 @@ fn the_bits_have_their_names() {
 
 #[test]
 fn handles_guards_and_pauses_show_their_state() {
-    // SAFETY: the only handle of this thread.
-    let mut task = unsafe { Task::<Sim>::current() };
+    let mut task = task::<Sim>();
     let shown = format!("{task:?}");
     assert!(shown.starts_with("Task { bits: {}, "), "{shown}");
     let mut section = task.enter();
     section.note_store();
-    assert_eq!(
-        format!("{section:?}"),
-        "LazyMmu { inert: false, bits: {ACTIVE, PENDING, OWNED}, .. }"
-    );
+    let shown = "LazyMmu { inert: false, bits: {ACTIVE, PENDING, OWNED}, .. }";
+    assert_eq!(format!("{section:?}"), shown);
     section.paused(|| {
-        with::<Sim, _>(|mmu| {
-            assert_eq!(
-                format!("{mmu:?}"),
-                "LazyMmu { inert: true, bits: {ACTIVE, PAUSED, OWNED}, .. }"
-            );
-        });
+        let shown = "LazyMmu { inert: true, bits: {ACTIVE, PAUSED, OWNED}, .. }";
+        with::<Sim, _>(|mmu| assert_eq!(format!("{mmu:?}"), shown));
     });
     drop(section);
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
     // What the attribute's body has.
     let mut section = lazy_mmu::__private::section::<Sim>();
     let view = lazy_mmu::__private::view(&mut section);
-    assert_eq!(
-        format!("{view:?}"),
-        "LazyMmu { inert: false, bits: {ACTIVE}, .. }"
-    );
+    let shown = "LazyMmu { inert: false, bits: {ACTIVE}, .. }";
+    assert_eq!(format!("{view:?}"), shown);
 }
 
 #[test]
@@ -62,56 +48,32 @@ fn what_is_not_to_be_had_yet_is_not_shown() {
         assert_eq!(format!("{changed:?}"), "AfterInvalidation { .. }");
         let unmapped = mmu.unmap(&slot, page);
         let shown = format!("{unmapped:?}");
-        assert!(
-            shown.starts_with("Unmapped { invalidation: Invalidation { range: VirtualRange {"),
-            "{shown}"
-        );
+        let start = "Unmapped { invalidation: Invalidation { range: VirtualRange {";
+        assert!(shown.starts_with(start), "{shown}");
         assert!(shown.ends_with("all_levels: false } }, .. }"), "{shown}");
     });
 }
 
 #[test]
 fn addresses_descriptors_and_operands_are_shown_in_hexadecimal() {
-    let shown = [
-        format!("{KERNEL:?}"),
-        format!("{:?}", sim::Event::Tlbi(0xffff_8000_0000_0000)),
-        format!("{:?}", sim::Event::TlbiTable(0x4000_0000)),
-        format!(
-            "{:?}",
-            sim::Event::Store {
-                slot: 0x1f0,
-                value: 0x703
-            }
-        ),
-        format!(
-            "{:?}",
-            lazy_mmu::Event::Store {
-                slot: std::ptr::null(),
-                value: 0x703
-            }
-        ),
-        format!(
-            "{:?}",
-            Tlbi::Asid {
-                operand: 7 << 48,
-                this_cpu: false
-            }
-        ),
-        format!("{:?}", Granule::Kib4.range(0x1234, 1).unwrap_err()),
-        format!(
-            "{:?}",
-            NotAGroup::Entry {
-                index: 1,
-                bits: 0x703
-            }
-        ),
-        format!(
-            "{:?}",
-            Leaf::from_bits(Granule::Kib4, 2, 0x4000_0003).unwrap_err()
-        ),
+    let (slot, value) = (0x1f0, 0x703);
+    let null = std::ptr::null();
+    let (operand, this_cpu) = (7 << 48, false);
+    let (index, bits) = (1, 0x703);
+    let table = Leaf::from_bits(Granule::Kib4, 2, 0x4000_0003);
+    let shown: [&dyn std::fmt::Debug; 9] = [
+        &KERNEL,
+        &Event::Tlbi(BASE),
+        &Event::TlbiTable(0x4000_0000),
+        &Event::Store { slot, value },
+        &lazy_mmu::Event::Store { slot: null, value },
+        &Tlbi::Asid { operand, this_cpu },
+        &Granule::Kib4.range(0x1234, 1).unwrap_err(),
+        &NotAGroup::Entry { index, bits },
+        &table.unwrap_err(),
     ];
     assert_eq!(
-        shown,
+        shown.map(|it| format!("{it:?}")),
         [
             &*format!("Leaf({:#x})", KERNEL.0),
             "Tlbi(0xffff800000000000)",

@@ -1,17 +1,9 @@
-//! Rows B04 and B10 to B13: the rule of each kind, in each granule and regime; and what is no descriptor of the kind.
-
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use lazy_mmu::Descriptor;
-use lazy_mmu::aarch64::descriptor::{
-    ACCESSED, BadDescriptor, El2Leaf, INNER_SHAREABLE, KERNEL_DATA, KernelLeaf, Leaf, Table,
-    TopLevel, USER, UXN, UxnLeaf, VALID, memory_type,
-};
-use lazy_mmu::aarch64::{Granule, PAGE_LEVEL};
-use lazy_mmu::sim::Sim;
-use lazy_mmu::with;
+//! Rows B04 and B10 to B13: the rule of each kind, in each granule and regime; and what is no
+//! descriptor of the kind.
 
 use Granule::{Kib4, Kib4Lpa2, Kib16, Kib16Lpa2, Kib64};
+use lazy_mmu::aarch64::PAGE_LEVEL;
+use lazy_mmu_testing::prelude::*;
 
 const GRANULES: [Granule; 3] = [Kib4, Kib16, Kib64];
 const LPA2: [Granule; 2] = [Kib4Lpa2, Kib16Lpa2];
@@ -25,47 +17,26 @@ fn levels() -> impl Iterator<Item = (Granule, u8)> {
 
 #[test]
 fn the_granules_are_those_of_the_manual() {
-    // Page size, entries, and what an entry translates at each level.
+    let (kib, mib, gib, tib) = (1 << 10, 1 << 20, 1 << 30, 1 << 40);
+    // Entries, and what an entry translates at each level.
+    let four = [512 * gib, gib, 2 * mib, 4 * kib].map(Some);
+    let sixteen = [128 * tib, 64 * gib, 32 * mib, 16 * kib].map(Some);
+    let sixty_four = [0, 4 * tib, 512 * mib, 64 * kib].map(|it| (it != 0).then_some(it));
     let table = [
-        (
-            Kib4,
-            4 << 10,
-            512,
-            [Some(512 << 30), Some(1 << 30), Some(2 << 20), Some(4 << 10)],
-        ),
-        (
-            Kib16,
-            16 << 10,
-            2048,
-            [
-                Some(128 << 40),
-                Some(64 << 30),
-                Some(32 << 20),
-                Some(16 << 10),
-            ],
-        ),
-        (
-            Kib64,
-            64 << 10,
-            8192,
-            [None, Some(4 << 40), Some(512 << 20), Some(64 << 10)],
-        ),
+        (Kib4, 512, four),
+        (Kib16, 2048, sixteen),
+        (Kib64, 8192, sixty_four),
     ];
-    for (granule, page, entries, sizes) in table {
-        assert_eq!(granule.page_size(), page);
+    for (granule, entries, sizes) in table {
+        assert_eq!(Some(granule.page_size()), sizes[3]);
         assert_eq!(granule.entries(), entries);
         assert_eq!([0, 1, 2, 3].map(|level| granule.entry_size(level)), sizes);
         assert_eq!(granule.entry_size(4), None);
     }
-    let blocks = GRANULES.map(|it| [0, 1, 2, 3].map(|level| it.has_blocks(level)));
-    assert_eq!(
-        blocks,
-        [
-            [false, true, true, false],
-            [false, false, true, false],
-            [false, false, true, false]
-        ]
-    );
+    for (granule, blocks) in [(Kib4, &[1, 2][..]), (Kib16, &[2]), (Kib64, &[2])] {
+        let has_blocks = (0..4).filter(|level| granule.has_blocks(*level));
+        assert_eq!(has_blocks.collect::<Vec<_>>(), blocks, "{granule:?}");
+    }
 }
 
 #[test]
@@ -102,11 +73,7 @@ fn b04_b08_no_other_bit_of_a_leaf_counts() {
     for others in [0, !0, 0x5555_5555_5555_5555, 0xaaaa_aaaa_aaaa_aaaa] {
         for number in 0..64 {
             for combination in 0..8 {
-                let chosen = [VALID, USER, UXN]
-                    .into_iter()
-                    .enumerate()
-                    .filter(|(i, _)| combination >> i & 1 != 0)
-                    .fold(0, |bits, (_, bit)| bits | bit);
+                let chosen = chosen(combination, [VALID, USER, UXN]);
                 let bits = ((others ^ 1 << number) & !(VALID | USER | UXN)) | chosen;
                 assert_eq!(Leaf(bits).needs_barrier(), rule(bits), "{bits:#x}");
                 assert_eq!(UxnLeaf(bits).needs_barrier(), linuxs(bits), "{bits:#x}");
@@ -127,29 +94,26 @@ fn b10_b12_b13_tables_and_the_top_level() {
         assert!(!Table::INVALID.needs_barrier(), "B12");
         assert!(!Table(table.0 & !VALID).needs_barrier(), "B12");
         let top = TopLevel::new(granule, level, address, 0).unwrap();
-        assert!(
-            top.needs_barrier() && TopLevel::INVALID.needs_barrier(),
-            "B13"
-        );
+        assert!(top.needs_barrier(), "B13");
+        assert!(TopLevel::INVALID.needs_barrier(), "B13");
         assert_eq!(TopLevel::from_bits(granule, level, top.0), Ok(top));
     }
 }
 
 #[test]
 fn b10_b13_what_is_stored_is_the_descriptor() {
-    let slot = AtomicU64::new(0);
-    let stored = || slot.load(Ordering::Relaxed);
+    let [slot] = slots();
     with::<Sim, _>(|mmu| {
         mmu.write(&slot, Table(0x4000_0003));
-        assert_eq!(stored(), 0x4000_0003);
+        assert_eq!(slot.get(), 0x4000_0003);
         mmu.write(&slot, TopLevel(0x8000_0003));
-        assert_eq!(stored(), 0x8000_0003);
+        assert_eq!(slot.get(), 0x8000_0003);
         mmu.write(&slot, Leaf(0x4000_0703));
-        assert_eq!(stored(), 0x4000_0703);
+        assert_eq!(slot.get(), 0x4000_0703);
         mmu.write(&slot, El2Leaf(0x8000_0703));
-        assert_eq!(stored(), 0x8000_0703);
+        assert_eq!(slot.get(), 0x8000_0703);
         mmu.write(&slot, KernelLeaf(0x4000_0783));
-        assert_eq!(stored(), 0x4000_0783);
+        assert_eq!(slot.get(), 0x4000_0783);
     });
 }
 
@@ -170,102 +134,76 @@ fn only_the_bits_that_are_reserved_are_reported() {
             assert_eq!(table, Err(NoSuchLevel { level }));
         }
     }
-    assert_eq!(
-        TopLevel::from_bits(Kib64, 0, 0b11),
-        Err(NoSuchLevel { level: 0 })
-    );
+    let top = TopLevel::from_bits(Kib64, 0, 0b11);
+    assert_eq!(top, Err(NoSuchLevel { level: 0 }));
 }
 
 #[test]
 fn bad_descriptors_are_refused() {
     use BadDescriptor::{IsLeaf, IsTable, NoSuchLevel, Reserved, TooLarge, Unaligned};
 
+    fn unaligned(address: u64, align: u64) -> BadDescriptor {
+        Unaligned { address, align }
+    }
+    fn leaf(granule: Granule, level: u8, address: u64, attributes: u64) -> BadDescriptor {
+        Leaf::new(granule, level, address, attributes).unwrap_err()
+    }
+    fn table(granule: Granule, level: u8, address: u64, attributes: u64) -> BadDescriptor {
+        Table::new(granule, level, address, attributes).unwrap_err()
+    }
+    fn leaf_of(granule: Granule, level: u8, bits: u64) -> BadDescriptor {
+        Leaf::from_bits(granule, level, bits).unwrap_err()
+    }
+
     for granule in GRANULES {
         let page = granule.page_size();
-        assert_eq!(
-            Leaf::new(granule, 3, 0x800, 0),
-            Err(Unaligned {
-                address: 0x800,
-                align: page
-            })
-        );
         let block = granule.entry_size(2).unwrap();
-        assert_eq!(
-            Leaf::new(granule, 2, page, 0),
-            Err(Unaligned {
-                address: page,
-                align: block
-            })
-        );
-        assert_eq!(
-            Table::new(granule, 2, page / 2, 0),
-            Err(Unaligned {
-                address: page / 2,
-                align: page
-            })
-        );
-        assert_eq!(
-            Leaf::new(granule, 3, 1 << 48, 0),
-            Err(TooLarge { address: 1 << 48 })
-        );
-        assert_eq!(Leaf::new(granule, 4, 0, 0), Err(NoSuchLevel { level: 4 }));
-        assert_eq!(Table::new(granule, 3, 0, 0), Err(NoSuchLevel { level: 3 }));
-        // The type is not an attribute, nor is an address.
-        assert_eq!(
-            Leaf::new(granule, 3, 0, VALID),
-            Err(Reserved { bits: VALID })
-        );
-        assert_eq!(
-            El2Leaf::new(granule, 3, 0, 1 << 20),
-            Err(Reserved { bits: 1 << 20 })
-        );
-        assert_eq!(Table::new(granule, 2, 0, 2), Err(Reserved { bits: 2 }));
-        // Somebody else's bits.
-        assert_eq!(
-            Leaf::from_bits(granule, 2, 0b11),
-            Err(IsTable { bits: 0b11 })
-        );
-        assert_eq!(
-            Table::from_bits(granule, 2, 0b01),
-            Err(IsLeaf { bits: 0b01 })
-        );
-        assert_eq!(
-            Leaf::from_bits(granule, 3, 0b01),
-            Err(Reserved { bits: VALID })
-        );
-        assert_eq!(
-            Leaf::from_bits(granule, 3, 0b11 | 3 << 48),
-            Err(Reserved { bits: 3 << 48 })
-        );
-        assert_eq!(
-            Leaf::from_bits(granule, 2, 0b01 | 1 << 17),
-            Err(Reserved { bits: 1 << 17 })
-        );
+        let table_of = |bits| Table::from_bits(granule, 2, bits).unwrap_err();
+        for (number, (error, expected)) in [
+            (leaf(granule, 3, 0x800, 0), unaligned(0x800, page)),
+            (leaf(granule, 2, page, 0), unaligned(page, block)),
+            (table(granule, 2, page / 2, 0), unaligned(page / 2, page)),
+            (leaf(granule, 3, 1 << 48, 0), TooLarge { address: 1 << 48 }),
+            (leaf(granule, 4, 0, 0), NoSuchLevel { level: 4 }),
+            (table(granule, 3, 0, 0), NoSuchLevel { level: 3 }),
+            // The type is not an attribute, nor is an address.
+            (leaf(granule, 3, 0, VALID), Reserved { bits: VALID }),
+            (leaf(granule, 3, 0, 1 << 20), Reserved { bits: 1 << 20 }),
+            (table(granule, 2, 0, 2), Reserved { bits: 2 }),
+            // Somebody else's bits.
+            (leaf_of(granule, 2, 0b11), IsTable { bits: 0b11 }),
+            (table_of(0b01), IsLeaf { bits: 0b01 }),
+            (leaf_of(granule, 3, 0b01), Reserved { bits: VALID }),
+            (
+                leaf_of(granule, 3, 0b11 | 3 << 48),
+                Reserved { bits: 3 << 48 },
+            ),
+            (
+                leaf_of(granule, 2, 0b01 | 1 << 17),
+                Reserved { bits: 1 << 17 },
+            ),
+            (table_of(0b11 | 1 << 48), Reserved { bits: 1 << 48 }),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(error, expected, "{granule:?}, case {number}");
+        }
+        let of_el2 = El2Leaf::new(granule, 3, 0, 1 << 20);
+        assert_eq!(of_el2, Err(Reserved { bits: 1 << 20 }));
         // nT, in a block only.
         assert!(Leaf::from_bits(granule, 2, 0b01 | 1 << 16).is_ok());
         assert_eq!(Leaf(0b01 | 1 << 16).address(granule), 0);
-        assert_eq!(
-            Table::from_bits(granule, 2, 0b11 | 1 << 48),
-            Err(Reserved { bits: 1 << 48 })
-        );
         // An invalid entry is of every kind, whatever else software keeps in it.
         assert!(Leaf::from_bits(granule, 2, 0xdead_beef_0000_0002).is_ok());
         assert!(TopLevel::from_bits(granule, 1, 0xdead_beef_0000_0000).is_ok());
     }
-    assert_eq!(
-        Leaf::new(Kib16, 1, 0, 0),
-        Err(NoSuchLevel { level: 1 }),
-        "no blocks there"
-    );
-    assert_eq!(
-        Leaf::from_bits(Kib4, 0, 0b01),
-        Err(NoSuchLevel { level: 0 })
-    );
-    assert_eq!(Table::new(Kib64, 0, 0, 0), Err(NoSuchLevel { level: 0 }));
-    assert_eq!(
-        Leaf::new(Kib4, 2, 0x1000, 0).unwrap_err().to_string(),
-        "the output address 0x1000 is not a multiple of 0x200000"
-    );
+    // No blocks there.
+    assert_eq!(leaf(Kib16, 1, 0, 0), NoSuchLevel { level: 1 });
+    assert_eq!(leaf_of(Kib4, 0, 0b01), NoSuchLevel { level: 0 });
+    assert_eq!(table(Kib64, 0, 0, 0), NoSuchLevel { level: 0 });
+    let text = "the output address 0x1000 is not a multiple of 0x200000";
+    assert_eq!(leaf(Kib4, 2, 0x1000, 0).to_string(), text);
 }
 
 /// With LPA2 bits 51:50 of an address stand where SH stands otherwise, and 49:48 where nothing may.
@@ -303,21 +241,16 @@ fn lpa2_has_other_addresses_and_no_shareability() {
     }
     // Without it such an address is refused.
     for granule in GRANULES {
-        let bits = 1 << 48;
-        assert_eq!(
-            Leaf::from_bits(granule, 3, bits | 0b11),
-            Err(Reserved { bits })
-        );
+        let leaf = Leaf::from_bits(granule, 3, 1 << 48 | 0b11);
+        assert_eq!(leaf, Err(Reserved { bits: 1 << 48 }));
     }
 }
 
 #[test]
 fn pages_and_tables_of_4_kib() {
-    let leaf = Leaf::page(0x4000_0000, KERNEL_DATA | memory_type(1));
-    assert_eq!(
-        Ok(leaf),
-        Leaf::new(Kib4, 3, 0x4000_0000, KERNEL_DATA | memory_type(1))
-    );
+    let attributes = KERNEL_DATA | memory_type(1);
+    let leaf = Leaf::page(0x4000_0000, attributes);
+    assert_eq!(Ok(leaf), Leaf::new(Kib4, 3, 0x4000_0000, attributes));
     assert_eq!(leaf.0, 0x0060_0000_4000_0707);
     assert_eq!(Table::at(0x4000_0000), Table(0x4000_0003));
     assert_eq!(TopLevel::at(0x4000_0000), TopLevel(0x4000_0003));
@@ -329,7 +262,7 @@ fn pages_and_tables_of_4_kib() {
         || Table::at(0x800).0,
         || TopLevel::at(1 << 48).0,
     ] {
-        assert!(std::panic::catch_unwind(refused).is_err());
+        assert!(unwinds(refused));
     }
 }
 
@@ -350,12 +283,10 @@ fn b32_the_sizes_of_contiguous_groups_are_those_of_the_manual() {
     }
 }
 
-/// The bits by their numbers in the manual's figures. (That each does what its name says is shown on
-/// live tables, by the program `descriptors` in QEMU.)
+/// The bits by their numbers in the manual's figures. (That each does what its name says is shown
+/// on live tables, by the program `descriptors` in QEMU.)
 #[test]
 fn the_attributes_are_the_manuals_bits() {
-    use lazy_mmu::aarch64::descriptor::*;
-
     for (attribute, bits) in [
         (VALID, 0x1),
         (TABLE_OR_PAGE, 0x2),

@@ -1,14 +1,6 @@
 //! Row K09: tables of a kernel's own entry type, of `u64` and of `AtomicU64`, by `&mut`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use lazy_mmu::aarch64::contiguous::ContiguousGroup;
-use lazy_mmu::aarch64::descriptor::{CONTIGUOUS, KERNEL_DATA, Leaf, Table, VALID};
-use lazy_mmu::aarch64::{self, Granule, update};
-use lazy_mmu::sim::{Event, Sim, take_trace};
-use lazy_mmu::{Entry, VirtualRange, gather, link_table, with, write, write_range, write_sync};
-
-use crate::common::{KERNEL, for_both_storages, trace};
+use lazy_mmu_testing::prelude::*;
 
 /// A kernel's own entry.
 #[derive(Debug)]
@@ -54,19 +46,8 @@ impl Kept for AtomicU64 {
     }
 }
 
-const LINK: Table = Table::at(0x4800_0000);
-const BLOCK: u64 = 0x4000_0000 | KERNEL_DATA | VALID;
-
-fn page(i: usize) -> Leaf {
-    Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA)
-}
-
 fn table<E: Kept, const N: usize>(bits: u64) -> [E; N] {
     std::array::from_fn(|_| E::new(bits))
-}
-
-fn range(pages: u64) -> VirtualRange {
-    Granule::Kib4.range(0xffff_8000_0000_0000, pages).unwrap()
 }
 
 fn values<E: Kept>(table: &[E]) -> Vec<u64> {
@@ -154,7 +135,7 @@ fn without_a_section<B: lazy_mmu::Backend, E: Kept>() {
     assert_eq!(trace(), "SSDSDI");
     write_sync::<B, _>(&mut one, KERNEL);
     // SAFETY: nothing walks it.
-    unsafe { lazy_mmu::write_nosync::<B, _>(&mut one, KERNEL) };
+    unsafe { write_nosync::<B, _>(&mut one, KERNEL) };
     assert_eq!(trace(), "SDIS");
     drop(aarch64::unmap_range::<B>(&mut array, range(2)));
     let old = aarch64::unmap::<B>(&mut one, range(1)).invalidate_now();
@@ -180,9 +161,7 @@ for_both_storages! {
         in_a_section::<B, u64>();
         in_a_section::<B, AtomicU64>();
     }
-}
 
-for_both_storages! {
     fn k09_code_without_a_section_writes_tables_of_any_entry_type<B>() {
         without_a_section::<B, Mine>();
         without_a_section::<B, u64>();

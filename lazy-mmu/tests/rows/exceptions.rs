@@ -1,25 +1,22 @@
-//! Synchronous exceptions, on behalf of the thread, before and after each look at its bits, each change of them and each
-//! barrier. (The QEMU programs have them at each instruction; here each store that a handler makes is followed to its pair.)
+//! Synchronous exceptions, on behalf of the thread, before and after each look at its bits, each
+//! change of them and each barrier. (The QEMU programs have them at each instruction; here each
+//! store that a handler makes is followed to its pair.)
 
-use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem;
-use std::sync::atomic::AtomicU64;
 
-use lazy_mmu::sim::{bits, is_settled, take_trace};
-use lazy_mmu::{
-    Backend, Bits, Invalidation, Machine as _, Storage, Task, Wrapped, Wrapper, flush, lazy_mmu,
-    paused, with, write,
-};
-
-use crate::common::{KERNEL, for_both_storages};
+use lazy_mmu_testing::prelude::*;
 
 thread_local! {
-    /// How many points have been passed; at which one the exception comes; and what its handler does then.
+    /// How many points have been passed; at which one the exception comes; and what its handler
+    /// does then.
     static PASSED: Cell<usize> = const { Cell::new(0) };
     static AT: Cell<usize> = const { Cell::new(0) };
-    static HANDLER: Cell<Option<fn()>> = const { Cell::new(None) };
+    static HANDLER: Cell<Option<Handler>> = const { Cell::new(None) };
 }
+
+/// What a handler does, with an entry of its own.
+type Handler = fn(&AtomicU64);
 
 /// A point at which an exception may come.
 fn point() {
@@ -27,14 +24,15 @@ fn point() {
     PASSED.set(passed + 1);
     if passed == AT.get() {
         if let Some(handler) = HANDLER.take() {
-            handler();
+            let [slot] = slots();
+            handler(&slot);
+            assert!(
+                is_settled(&slot),
+                "its section was left, or its pause has ended"
+            );
         }
     }
 }
-
-/// Bits with such points around each access.
-#[derive(Clone, Copy, PartialEq)]
-struct Accessed<S>(S);
 
 fn around<R>(access: impl FnOnce() -> R) -> R {
     point();
@@ -43,40 +41,25 @@ fn around<R>(access: impl FnOnce() -> R) -> R {
     result
 }
 
-impl<S: Storage> Storage for Accessed<S> {
-    fn inert() -> Self {
-        Self(S::inert())
+/// The backend `B` with such points around each access of the bits, and each barrier.
+struct Points<B>(PhantomData<B>);
+type Excepted<B> = Changed<Points<B>>;
+
+impl<B: Backend> Change for Points<B> {
+    type Inner = B;
+    type Machine = Wrapped<Self>;
+
+    fn look(look: impl FnOnce() -> Bits) -> Bits {
+        around(look)
     }
-    fn load(self) -> Bits {
-        around(|| self.0.load())
-    }
-    unsafe fn set(self, seen: Bits, bits: Bits) {
-        // SAFETY: passed on.
-        around(|| unsafe { self.0.set(seen, bits) });
-    }
-    unsafe fn clear(self, seen: Bits, bits: Bits) {
-        // SAFETY: passed on.
-        around(|| unsafe { self.0.clear(seen, bits) });
+
+    fn change(change: impl FnOnce()) {
+        around(change);
     }
 }
-
-/// The backend `B` with such points.
-struct Excepted<B>(PhantomData<B>);
 
 // SAFETY: all that it does is `B`'s.
-unsafe impl<B: Backend> Backend for Excepted<B> {
-    type Storage = Accessed<B::Storage>;
-    type Machine = Wrapped<Self>;
-    fn current() -> Self::Storage {
-        Accessed(B::current())
-    }
-    fn in_interrupt() -> bool {
-        B::in_interrupt()
-    }
-}
-
-// SAFETY: as above.
-unsafe impl<B: Backend> Wrapper for Excepted<B> {
+unsafe impl<B: Backend> Wrapper for Points<B> {
     type Inner = B;
     fn barrier() {
         around(B::Machine::barrier);
@@ -105,53 +88,39 @@ fn map<B: Backend>(slot: &AtomicU64) {
 }
 
 /// What a handler may do: it keeps its duty, that is, it opens a section for its stores, or pauses.
-fn handlers<B: Backend>() -> [fn(); 6] {
+fn handlers<B: Backend>() -> [Handler; 6] {
     [
-        || {
-            let slot = AtomicU64::new(0);
-            map::<B>(&slot);
-            assert!(is_settled(&slot), "the section that stored it was left");
-        },
-        || {
-            let slot = AtomicU64::new(0);
+        map::<B>,
+        |slot| {
             with::<B, _>(|mmu| {
-                mmu.write(&slot, KERNEL);
+                mmu.write(slot, KERNEL);
                 mmu.flush();
-                assert!(is_settled(&slot), "flushed");
-                mmu.nest().write(&slot, KERNEL);
-                assert!(is_settled(&slot), "the nested section was left");
-                mmu.write(&slot, KERNEL);
+                assert!(is_settled(slot), "flushed");
+                mmu.nest().write(slot, KERNEL);
+                assert!(is_settled(slot), "the nested section was left");
+                mmu.write(slot, KERNEL);
             });
-            assert!(is_settled(&slot), "left");
         },
-        || {
-            let slot = AtomicU64::new(0);
+        |slot| {
             paused::<B, _>(|| {
-                write::<B, _>(&slot, KERNEL);
-                assert!(is_settled(&slot), "paused");
-                map::<B>(&slot);
-                assert!(is_settled(&slot), "paused");
+                write::<B, _>(slot, KERNEL);
+                assert!(is_settled(slot), "paused");
+                map::<B>(slot);
+                assert!(is_settled(slot), "paused");
             });
         },
-        || {
-            let slot = AtomicU64::new(0);
+        |slot| {
             with::<B, _>(|mmu| {
-                mmu.write(&slot, KERNEL);
+                mmu.write(slot, KERNEL);
                 mmu.paused(|| {
-                    write::<B, _>(&slot, KERNEL);
-                    assert!(is_settled(&slot), "paused");
+                    write::<B, _>(slot, KERNEL);
+                    assert!(is_settled(slot), "paused");
                 });
             });
-            assert!(is_settled(&slot));
         },
-        || lazy_mmu::flush_tlb_all::<B>(),
-        || flush::<B>(),
+        |_| flush_tlb_all::<B>(),
+        |_| flush::<B>(),
     ]
-}
-
-fn task<B: Backend>() -> Task<B> {
-    // SAFETY: each program makes one, and the handlers none.
-    unsafe { Task::current() }
 }
 
 fn programs<B: Backend>() -> [fn(&Slots); 7] {
@@ -220,7 +189,7 @@ fn programs<B: Backend>() -> [fn(&Slots); 7] {
         |[a, b, ..]| {
             with::<B, _>(|mmu| {
                 mmu.write(a, KERNEL);
-                lazy_mmu::flush_tlb_all::<B>();
+                flush_tlb_all::<B>();
                 let mapping = mmu.write_pending(b, KERNEL, b);
                 let proof = mmu.flush();
                 mapping.get(&proof);
@@ -230,8 +199,8 @@ fn programs<B: Backend>() -> [fn(&Slots); 7] {
 }
 
 /// How many points a program has with its exception at point `at`.
-fn run<B: Backend>(program: fn(&Slots), at: usize, handler: Option<fn()>) -> usize {
-    let slots: Slots = [const { AtomicU64::new(0) }; 4];
+fn run<B: Backend>(program: fn(&Slots), at: usize, handler: Option<Handler>) -> usize {
+    let slots: Slots = slots();
     PASSED.set(0);
     AT.set(at);
     HANDLER.set(handler);

@@ -1,17 +1,7 @@
 //! The hosted backend refuses a second handle of the same task, which safe code could not tell from
 //! the first.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use lazy_mmu::sim::{self, Sim, SimOwnByte, TaskId, bits};
-use lazy_mmu::{Backend, Bits, Eager, Global, Task, Wrapped, Wrapper};
-
-use crate::common::{KERNEL, for_both_storages, slots, trace};
-
-fn task<B: Backend>() -> Task<B> {
-    // SAFETY: a second one of the same task is refused, as these tests show.
-    unsafe { Task::current() }
-}
+use lazy_mmu_testing::prelude::*;
 
 /// The message of the panic that refuses a handle.
 fn refused<B: Backend>() -> String {
@@ -39,33 +29,29 @@ for_both_storages! {
         for _ in 0..3 {
             drop(task::<B>());
         }
-        let again = catch_unwind(AssertUnwindSafe(|| {
+        assert!(unwinds(|| {
             let _unwound = task::<B>();
             panic!("provoked");
         }));
-        assert!(again.is_err());
         task::<B>().enter().write(&slot, KERNEL);
         assert_eq!(trace(), "(SDI)", "nothing is recorded of the handles themselves");
     }
-}
 
-for_both_storages! {
     fn each_task_has_a_handle_of_its_own<B>() {
         let first = task::<B>();
-        let other = sim::spawn();
-        sim::switch_to(other);
+        let other = spawn();
+        switch_to(other);
         let second = task::<B>();
         assert!(refused::<B>().starts_with(ALREADY));
         // A handle is its own task's, whichever task runs when it is dropped.
         drop(first);
         assert!(refused::<B>().starts_with(ALREADY));
-        sim::switch_to(TaskId::FIRST);
+        switch_to(TaskId::FIRST);
         let first = task::<B>();
         drop((first, second));
-        sim::switch_to(other);
+        switch_to(other);
         drop(task::<B>());
-        sim::switch_to(TaskId::FIRST);
-        sim::take_trace();
+        switch_to(TaskId::FIRST);
     }
 }
 

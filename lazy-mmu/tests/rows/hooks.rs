@@ -1,10 +1,6 @@
 //! Row K04: the hooks of the outermost section are balanced on every way out.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use lazy_mmu::sim::{self, Flags, Sim, interrupt};
-use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, Storage, Task, lazy_mmu, paused, with};
+use lazy_mmu_testing::prelude::*;
 
 thread_local! {
     /// How deep preemption is disabled, as in a preempt count.
@@ -12,20 +8,12 @@ thread_local! {
 }
 
 /// `Sim`, with preemption disabled while stores are deferred.
-struct NoPreemption;
+struct Hooks;
+type NoPreemption = Changed<Hooks>;
 
-// SAFETY: everything is `Sim`'s but the hooks, which touch no bits.
-unsafe impl Backend for NoPreemption {
-    type Storage = Flags;
+impl Change for Hooks {
+    type Inner = Sim;
     type Machine = Sim;
-
-    fn current() -> Flags {
-        Sim::current()
-    }
-
-    fn in_interrupt() -> bool {
-        Sim::in_interrupt()
-    }
 
     const HAS_HOOKS: bool = true;
 
@@ -35,7 +23,7 @@ unsafe impl Backend for NoPreemption {
 
     fn mode_ends() {
         // What was pending has had its pair; and below zero this would panic.
-        assert!(!Sim::current().load().contains(Bits::PENDING));
+        assert!(!is_pending::<Sim>());
         DISABLED.set(DISABLED.get() - 1);
     }
 }
@@ -46,7 +34,7 @@ fn disabled() -> u32 {
 
 /// Preemption is disabled exactly while stores are deferred.
 fn check() {
-    assert_eq!(disabled(), u32::from(lazy_mmu::is_active::<NoPreemption>()));
+    assert_eq!(disabled(), u32::from(is_active::<NoPreemption>()));
 }
 
 #[test]
@@ -77,10 +65,10 @@ fn k04_early_return_and_panic() {
     assert_eq!((early(true), early(false)), (None, Some(1)));
     assert_eq!(disabled(), 0);
     let panics = || with::<NoPreemption, _>(|_| with::<NoPreemption, _>(|_| panic!("provoked")));
-    assert!(catch_unwind(panics).is_err());
+    assert!(unwinds(panics));
     assert_eq!(disabled(), 0);
     let panics = || with::<NoPreemption, _>(|mmu| mmu.paused(|| panic!("provoked")));
-    assert!(catch_unwind(panics).is_err());
+    assert!(unwinds(panics));
     assert_eq!(disabled(), 0);
 }
 
@@ -104,8 +92,7 @@ fn k04_pauses() {
 /// The outermost section is left inside a pause that is not its own: the mode has ended already.
 #[test]
 fn k04_left_inside_a_pause() {
-    // SAFETY: the only handle of this thread.
-    let mut task = unsafe { Task::<NoPreemption>::current() };
+    let mut task = task::<NoPreemption>();
     let section = task.enter();
     paused::<NoPreemption, _>(|| {
         assert_eq!(disabled(), 0);
@@ -115,66 +102,46 @@ fn k04_left_inside_a_pause() {
     assert_eq!(disabled(), 0, "nothing is open");
 }
 
-/// Synchronous exceptions just where the mode begins and ends: their handler's sections and pauses nest in between.
+/// Synchronous exceptions just where the mode begins and ends: their handler's sections and pauses
+/// nest in between.
 #[test]
 fn k04_exceptions_where_the_mode_changes() {
     thread_local! {
-        /// What the handler does at the next change of a bit; and how deep the hooks are, which must not be below 0.
+        /// What the handler does at the next change of a bit; and how deep the hooks are, which
+        /// must not be below 0.
         static HANDLER: Cell<Option<fn()>> = const { Cell::new(None) };
         static DEPTH: Cell<u32> = const { Cell::new(0) };
     }
 
-    /// The bits, with an exception behind each change.
-    #[derive(Clone, Copy, PartialEq)]
-    struct Interrupted(Flags);
+    /// `Sim`, with an exception behind each change of the bits.
+    struct Exceptions;
+    type Faulting = Changed<Exceptions>;
 
-    impl Storage for Interrupted {
-        fn inert() -> Self {
-            Self(Storage::inert())
-        }
-        fn load(self) -> Bits {
-            self.0.load()
-        }
-        unsafe fn set(self, seen: Bits, bits: Bits) {
-            // SAFETY: passed on.
-            unsafe { self.0.set(seen, bits) };
-            if let Some(handler) = HANDLER.take() {
-                handler();
-            }
-        }
-        unsafe fn clear(self, seen: Bits, bits: Bits) {
-            // SAFETY: passed on.
-            unsafe { self.0.clear(seen, bits) };
-            if let Some(handler) = HANDLER.take() {
-                handler();
-            }
-        }
-    }
-
-    struct Faulting;
-
-    // SAFETY: as for `NoPreemption`.
-    unsafe impl Backend for Faulting {
-        type Storage = Interrupted;
+    impl Change for Exceptions {
+        type Inner = Sim;
         type Machine = Sim;
-        fn current() -> Interrupted {
-            Interrupted(Sim::current())
-        }
-        fn in_interrupt() -> bool {
-            Sim::in_interrupt()
-        }
+
         const HAS_HOOKS: bool = true;
+
         fn mode_begins() {
             DEPTH.set(DEPTH.get() + 1);
         }
+
         fn mode_ends() {
             DEPTH.set(DEPTH.get().checked_sub(1).expect("it has begun before"));
+        }
+
+        fn change(change: impl FnOnce()) {
+            change();
+            if let Some(handler) = HANDLER.take() {
+                handler();
+            }
         }
     }
 
     let handlers: [fn(); 2] = [
         || paused::<Faulting, _>(|| ()),
-        || with::<Faulting, _>(|_| lazy_mmu::note_store::<Faulting>()),
+        || with::<Faulting, _>(|_| note_store::<Faulting>()),
     ];
     for handler in handlers {
         // Before each change of a bit of this program.
@@ -204,8 +171,7 @@ fn k04_exceptions_where_the_mode_changes() {
 
 #[test]
 fn k04_forgotten_guards_and_pauses() {
-    // SAFETY: the only handle of this thread.
-    let mut task = unsafe { Task::<NoPreemption>::current() };
+    let mut task = task::<NoPreemption>();
     core::mem::forget(task.enter());
     assert_eq!(disabled(), 1, "the mode is on until the handle is used");
     let mut section = task.enter();
@@ -225,56 +191,32 @@ fn k04_forgotten_guards_and_pauses() {
 #[test]
 fn k04_every_short_program() {
     /// What the program does next: enter and leave at this depth, pause and resume.
-    fn run<L: Nesting>(
-        mmu: &mut LazyMmu<'_, L, NoPreemption>,
-        program: &mut &[u8],
-        count: &mut usize,
-    ) {
+    fn run(mmu: &mut LazyMmu<'_, Dynamic, NoPreemption>, program: &mut &[u8], count: &mut usize) {
         while let [operation, rest @ ..] = *program {
             *program = rest;
             *count += 1;
             check();
             match operation {
                 0 => with::<NoPreemption, _>(|inner| run(inner, program, count)),
-                1 => run_without_nesting(&mut mmu.nest(), program, count),
+                1 => run(&mut mmu.nest().erase(), program, count),
                 2 => mmu.paused(|| with::<NoPreemption, _>(|inner| run(inner, program, count))),
                 3 => paused::<NoPreemption, _>(|| {
                     with::<NoPreemption, _>(|inner| run(inner, program, count));
                 }),
                 4 => mmu.paused(|| ()),
                 5 => {
-                    let caught = catch_unwind(AssertUnwindSafe(|| {
-                        // A panic without a message.
-                        with::<NoPreemption, _>(|_| std::panic::resume_unwind(Box::new(())));
-                    }));
-                    assert!(caught.is_err());
+                    // A panic without a message.
+                    let panic = || std::panic::resume_unwind(Box::new(()));
+                    assert!(unwinds(|| with::<NoPreemption, _>(|_| panic())));
                 }
                 6 => interrupt(|| {
-                    with::<NoPreemption, _>(|_| lazy_mmu::note_store::<NoPreemption>());
+                    with::<NoPreemption, _>(|_| note_store::<NoPreemption>());
                 }),
                 // Up.
                 _ => return,
             }
             check();
         }
-    }
-
-    /// The levels below `nest` are a type each: so far and no further.
-    fn run_without_nesting<L: Nesting>(
-        mmu: &mut LazyMmu<'_, L, NoPreemption>,
-        program: &mut &[u8],
-        count: &mut usize,
-    ) {
-        if let [operation, rest @ ..] = *program {
-            *program = rest;
-            *count += 1;
-            match operation {
-                0 => with::<NoPreemption, _>(|inner| run(inner, program, count)),
-                4 => mmu.paused(|| ()),
-                _ => mmu.note_store(),
-            }
-        }
-        check();
     }
 
     const LENGTH: u32 = if cfg!(miri) { 2 } else { 5 };
@@ -287,7 +229,7 @@ fn k04_every_short_program() {
         check();
         assert_eq!(disabled(), 0, "{program:?}");
     }
-    sim::take_trace();
+    take_trace();
     assert!(cfg!(miri) || operations > 80_000, "{operations}");
 }
 
@@ -295,29 +237,12 @@ fn k04_every_short_program() {
 #[test]
 fn c15_backends_that_share_bits_have_the_same_hooks() {
     /// Another backend for the bits of `NoPreemption`, with its hooks.
-    struct Twin;
-    // SAFETY: everything is `NoPreemption`'s.
-    unsafe impl Backend for Twin {
-        type Storage = Flags;
+    struct Same;
+    type Twin = Changed<Same>;
+
+    impl Change for Same {
+        type Inner = NoPreemption;
         type Machine = Sim;
-
-        fn current() -> Flags {
-            NoPreemption::current()
-        }
-
-        fn in_interrupt() -> bool {
-            NoPreemption::in_interrupt()
-        }
-
-        const HAS_HOOKS: bool = NoPreemption::HAS_HOOKS;
-
-        fn mode_begins() {
-            NoPreemption::mode_begins();
-        }
-
-        fn mode_ends() {
-            NoPreemption::mode_ends();
-        }
     }
 
     with::<NoPreemption, _>(|_| {
@@ -331,7 +256,7 @@ fn c15_backends_that_share_bits_have_the_same_hooks() {
     // `Sim` has the same bits and no hooks: it pauses the mode, and preemption stays disabled.
     with::<NoPreemption, _>(|_| {
         paused::<Sim, _>(|| {
-            assert!(!lazy_mmu::is_active::<NoPreemption>());
+            assert!(!is_active::<NoPreemption>());
             assert_eq!(disabled(), 1);
         });
     });

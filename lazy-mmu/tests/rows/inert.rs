@@ -1,28 +1,18 @@
 //! Row S28: an inert section whose cause ends inside it.
 
-use std::cell::Cell;
-use std::sync::atomic::AtomicU64;
-
-use crate::common::{KERNEL, slots, trace};
-use lazy_mmu::raw;
-use lazy_mmu::sim::{Flags, Sim, bits, interrupt, is_settled};
-use lazy_mmu::{Backend, Bits, LazyMmu, Outer, Task, join, lazy_mmu, try_visible, with, write};
+use lazy_mmu_testing::prelude::*;
 
 std::thread_local! {
     static SOFTIRQS_DISABLED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A kernel in which disabled softirqs count as an interrupt. A task enables them where it likes.
-struct Softirqs;
+struct DisabledSoftirqs;
+type Softirqs = Changed<DisabledSoftirqs>;
 
-// SAFETY: everything is `Sim`'s, and the test is true in more contexts than interrupts.
-unsafe impl Backend for Softirqs {
-    type Storage = Flags;
+impl Change for DisabledSoftirqs {
+    type Inner = Sim;
     type Machine = Sim;
-
-    fn current() -> Flags {
-        Sim::current()
-    }
 
     fn in_interrupt() -> bool {
         SOFTIRQS_DISABLED.get() || Sim::in_interrupt()
@@ -91,15 +81,12 @@ const FORMS: [Form; 9] = [
                 panic!("provoked");
             });
         };
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics));
-        assert!(result.is_err());
+        assert!(unwinds(panics));
     }),
     ("bare token", |slot| {
-        // SAFETY: left below.
-        let state = unsafe { raw::enter::<Softirqs>() };
+        let state = enter::<Softirqs>();
         enable_and_store(slot);
-        // SAFETY: the matching leave.
-        unsafe { raw::leave::<Softirqs>(state) };
+        leave::<Softirqs>(state);
     }),
 ];
 
@@ -165,7 +152,6 @@ fn c06_an_inert_section_whose_interrupt_has_ended() {
         });
         assert_eq!(bits::<Sim>(), Bits::ACTIVE);
     });
-    trace();
 }
 
 /// While the cause lasts, what is pending may be the interrupted thread's.
@@ -183,20 +169,11 @@ fn s28_an_inert_section_whose_cause_lasts_settles_nothing() {
 /// The handle's section is never in an interrupt, whatever the context says at its end.
 #[test]
 fn s28_a_handles_section_from_a_pause_settles_with_softirqs_disabled() {
-    type Leave = fn(LazyMmu<'_, Outer, Softirqs>);
-    let leaves: [Leave; 2] = [
-        |section| {
-            section.leave();
-        },
-        |section| {
-            let _dropped = section;
-        },
-    ];
+    let leaves: [fn(LazyMmu<'_, Outer, Softirqs>); 2] = [|it| _ = it.leave(), |it| drop(it)];
     for leave in leaves {
         let [slot] = slots();
         with::<Softirqs, _>(|outer| {
-            // SAFETY: the only handle of this thread.
-            let mut task = unsafe { Task::<Softirqs>::current() };
+            let mut task = task::<Softirqs>();
             let mut section = outer.paused(|| task.enter());
             SOFTIRQS_DISABLED.set(true);
             section.write(&slot, KERNEL);
@@ -206,7 +183,6 @@ fn s28_a_handles_section_from_a_pause_settles_with_softirqs_disabled() {
             assert!(is_settled(&slot));
             SOFTIRQS_DISABLED.set(false);
         });
-        trace();
     }
 }
 
@@ -220,7 +196,7 @@ fn paused_attributed(slot: &AtomicU64) {
 fn s28_an_inert_pause_whose_interrupt_ends_settles_when_it_ends() {
     let forms: [Form; 4] = [
         ("closure", |slot| {
-            lazy_mmu::paused::<Softirqs, _>(|| enable_and_store(slot));
+            paused::<Softirqs, _>(|| enable_and_store(slot));
         }),
         ("attribute", paused_attributed),
         ("of an inert section", |slot| {
@@ -239,6 +215,5 @@ fn s28_an_inert_pause_whose_interrupt_ends_settles_when_it_ends() {
     ];
     for form in forms {
         settles_inside_a_section(form);
-        trace();
     }
 }

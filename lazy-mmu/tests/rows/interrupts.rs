@@ -1,9 +1,6 @@
 //! Rows C: what an interrupt does, and does not do, to the task that it interrupted.
 
-use crate::common::{KERNEL, for_both_storages, slots, trace};
-use lazy_mmu::raw::{self, Kind};
-use lazy_mmu::sim::{self, bits};
-use lazy_mmu::{Backend, Bits, is_active, with, write};
+use lazy_mmu_testing::prelude::*;
 
 /// What a handler may do: open a section, store with it and without it, nest, flush, leave.
 fn handler<B: Backend>() {
@@ -17,90 +14,73 @@ fn handler<B: Backend>() {
         drop(nested);
     });
     write::<B, _>(&slot, KERNEL);
-    lazy_mmu::flush::<B>();
+    flush::<B>();
 }
 /// Each store is followed by its pair at once, and the sections are inert.
 const HANDLER: &str = "{[SDI[SDI]]SDI}";
 
 for_both_storages! {
     fn c01_enter_in_an_interrupt_is_inert<B>() {
-        sim::interrupt(|| {
-            // SAFETY: left below, in order.
-            let state = unsafe { raw::enter::<B>() };
+        interrupt(|| {
+            let state = enter::<B>();
             assert_eq!(state.kind(), Kind::Inert);
             assert_eq!(bits::<B>(), Bits::EMPTY);
             assert!(!is_active::<B>());
-            // SAFETY: the matching leave.
-            unsafe { raw::leave::<B>(state) };
+            leave::<B>(state);
         });
         assert_eq!(trace(), "{[]}");
     }
-}
 
-for_both_storages! {
     fn c02_leave_of_an_inert_token_does_nothing<B>() {
         let [slot] = slots();
         with::<B, _>(|mmu| {
             mmu.write(&slot, KERNEL);
             let before = bits::<B>();
-            sim::interrupt(|| {
-                // SAFETY: left in the next line.
-                let state = unsafe { raw::enter::<B>() };
-                // SAFETY: the matching leave.
-                unsafe { raw::leave::<B>(state) };
+            interrupt(|| {
+                let state = enter::<B>();
+                leave::<B>(state);
             });
             assert_eq!(bits::<B>(), before, "what is pending stays pending");
         });
         assert_eq!(trace(), "(S{[]}DI)");
     }
-}
 
-for_both_storages! {
     fn c03_a_store_in_an_interrupt_is_immediate_also_inside_a_section<B>() {
-        sim::interrupt(handler::<B>);
+        interrupt(handler::<B>);
         assert_eq!(trace(), HANDLER);
-        with::<B, _>(|_| sim::interrupt(handler::<B>));
+        with::<B, _>(|_| interrupt(handler::<B>));
         assert_eq!(trace(), format!("({HANDLER})"));
     }
-}
 
-for_both_storages! {
     fn c03_a_pending_store_of_the_task_does_not_swallow_the_interrupts_pair<B>() {
         let [slot] = slots();
         with::<B, _>(|mmu| {
             mmu.write(&slot, KERNEL);
-            sim::interrupt(handler::<B>);
+            interrupt(handler::<B>);
         });
         assert_eq!(trace(), format!("(S{HANDLER}DI)"));
     }
-}
 
-for_both_storages! {
     fn c04_an_interrupt_changes_no_bit_of_the_task<B>() {
         let [slot] = slots();
-        sim::interrupt(handler::<B>);
+        interrupt(handler::<B>);
         assert_eq!(bits::<B>(), Bits::EMPTY);
         with::<B, _>(|mmu| {
-            sim::interrupt(handler::<B>);
+            interrupt(handler::<B>);
             assert_eq!(bits::<B>(), Bits::ACTIVE);
             mmu.write(&slot, KERNEL);
-            sim::interrupt(|| sim::interrupt(handler::<B>));
+            interrupt(|| interrupt(handler::<B>));
             assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::PENDING));
         });
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
-}
 
-for_both_storages! {
     fn c06_the_token_decides_not_the_context<B>() {
         let [slot] = slots();
         // Entered in the task, left while softirqs are disabled (which counts as an interrupt).
-        // SAFETY: left below, in order.
-        let state = unsafe { raw::enter::<B>() };
+        let state = enter::<B>();
         write::<B, _>(&slot, KERNEL);
-        sim::interrupt(|| {
-            // SAFETY: the matching leave, on behalf of the task.
-            unsafe { raw::leave::<B>(state) };
+        interrupt(|| {
+            leave::<B>(state);
         });
         assert_eq!(trace(), "(S{DI)}");
         assert_eq!(bits::<B>(), Bits::EMPTY, "the mode has not leaked");
@@ -108,27 +88,25 @@ for_both_storages! {
         // A section in hand flushes, though the context says interrupt: the token knows better.
         with::<B, _>(|mmu| {
             mmu.write(&slot, KERNEL);
-            sim::interrupt(|| mmu.flush());
+            interrupt(|| mmu.flush());
         });
         assert_eq!(trace(), "(S{DI})");
     }
-}
 
-for_both_storages! {
     fn c06_what_the_flush_of_a_nested_inert_section_redeems_is_visible<B>() {
         let [slot] = slots();
         with::<B, _>(|task| {
             // Softirqs disabled by the task itself: it still has its section in hand.
-            sim::interrupt(|| {
+            interrupt(|| {
                 with::<B, _>(|inert| {
                     // The compiler may make both borrows equally long, and so both brands the same.
                     let mut one = task.nest();
                     let mut other = inert.nest();
                     let pending = one.write_pending(&slot, KERNEL, ());
-                    assert!(!sim::is_settled(&slot), "deferred: the token decides");
+                    assert!(!is_settled(&slot), "deferred: the token decides");
                     let proof = other.flush();
                     pending.get(&proof);
-                    assert!(sim::is_settled(&slot), "redeeming has looked");
+                    assert!(is_settled(&slot), "redeeming has looked");
                 });
             });
         });
@@ -138,14 +116,12 @@ for_both_storages! {
 
 #[test]
 fn c01_a_pause_in_an_interrupt_is_inert() {
-    use lazy_mmu::sim::Sim;
-
     let [slot] = slots();
     with::<Sim, _>(|mmu| {
         mmu.write(&slot, KERNEL);
         let before = bits::<Sim>();
-        sim::interrupt(|| {
-            lazy_mmu::paused::<Sim, _>(|| assert_eq!(bits::<Sim>(), before));
+        interrupt(|| {
+            paused::<Sim, _>(|| assert_eq!(bits::<Sim>(), before));
             with::<Sim, _>(|inert| inert.paused(handler::<Sim>));
         });
         assert_eq!(bits::<Sim>(), before);

@@ -1,17 +1,6 @@
 //! Row S27: a section that joins the one that is open.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicU64;
-
-use lazy_mmu::raw::Kind;
-use lazy_mmu::sim::{Sim, bits, interrupt, is_pending, is_settled};
-use lazy_mmu::{
-    Backend, Bits, Eager, Event, Global, Machine as _, Task, Wrapped, Wrapper, flush, join,
-    lazy_mmu, paused, with, write,
-};
-
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
+use lazy_mmu_testing::prelude::*;
 
 /// A function that stores once, in a section that joins.
 type Form = (&'static str, fn(&AtomicU64));
@@ -45,8 +34,7 @@ for_both_storages! {
             });
             assert_eq!(trace(), "DI)", "{form}: the caller's leave emits");
             // Under a bare guard too.
-            // SAFETY: the only handle of this task.
-            let mut task = unsafe { Task::<B>::current() };
+            let mut task = task::<B>();
             let section = task.enter();
             run(&slot);
             assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::OWNED).union(Bits::PENDING));
@@ -54,9 +42,7 @@ for_both_storages! {
             assert_eq!(trace(), "(SDI)", "{form}");
         }
     }
-}
 
-for_both_storages! {
     fn s27_outside_a_section_it_opens_one_and_leaves_it<B>() {
         for (form, run) in forms::<B>() {
             let [slot] = slots();
@@ -68,9 +54,7 @@ for_both_storages! {
         join::<B, _>(|_| assert_eq!(bits::<B>(), Bits::ACTIVE));
         assert_eq!(trace(), "()", "nothing stored");
     }
-}
 
-for_both_storages! {
     fn s27_in_an_interrupt_and_while_paused_it_is_inert<B>() {
         for (form, run) in forms::<B>() {
             let [slot, of_thread] = slots();
@@ -88,9 +72,7 @@ for_both_storages! {
             assert_eq!(trace(), "|[SDI]/", "{form}, outside");
         }
     }
-}
 
-for_both_storages! {
     fn s27_joined_sections_join_each_other<B>() {
         let [slot] = slots();
         for (form, run) in forms::<B>() {
@@ -108,9 +90,7 @@ for_both_storages! {
             assert_eq!(trace(), "(SSSSDI)", "{form}: none of them does");
         }
     }
-}
 
-for_both_storages! {
     fn s27_inside_a_nested_section_it_defers_to_that_ones_leave<B>() {
         for (form, run) in forms::<B>() {
             let [slot] = slots();
@@ -135,9 +115,7 @@ for_both_storages! {
             assert_eq!(trace(), "(S<SDI>SDI)");
         }
     }
-}
 
-for_both_storages! {
     fn s27_a_flush_or_a_pause_inside_covers_the_callers_stores<B>() {
         let [caller, own] = slots();
         with::<B, _>(|outer| {
@@ -157,13 +135,10 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(SSDISDISDI|/)");
     }
-}
 
-for_both_storages! {
     fn s27_the_section_that_it_has_joined_may_end_inside_it<B>() {
         let [early, late] = slots();
-        // SAFETY: the only handle of this task.
-        let mut task = unsafe { Task::<B>::current() };
+        let mut task = task::<B>();
         let guard = task.enter();
         join::<B, _>(|mmu| {
             mmu.write(&early, KERNEL);
@@ -190,13 +165,10 @@ for_both_storages! {
         });
         assert_eq!(trace(), "()(SDI)");
     }
-}
 
-for_both_storages! {
     fn s27_a_guard_that_a_joined_section_opens_may_outlive_it<B>() {
         let [slot] = slots();
-        // SAFETY: the only handle of this task.
-        let mut task = unsafe { Task::<B>::current() };
+        let mut task = task::<B>();
         with::<B, _>(|_| {
             let mut guard = join::<B, _>(|mmu| {
                 mmu.write(&slot, KERNEL);
@@ -209,9 +181,7 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(S<SDI>)");
     }
-}
 
-for_both_storages! {
     fn s27_a_loop_of_calls_under_one_section_gives_one_pair<B>() {
         let number = if cfg!(miri) { 8 } else { 512 };
         for (form, run) in forms::<B>() {
@@ -223,9 +193,7 @@ for_both_storages! {
             assert_eq!(trace(), "(SDI)".repeat(number), "{form}, without the section");
         }
     }
-}
 
-for_both_storages! {
     fn s27_every_way_out_keeps_the_stores_for_the_caller<B>() {
         #[lazy_mmu(backend = B, join)]
         fn early<B: Backend>(slot: &AtomicU64, early: bool) -> u8 {
@@ -257,7 +225,7 @@ for_both_storages! {
             mmu.write(&slot, KERNEL);
             panic!("provoked");
         });
-        let is_err = |f: &dyn Fn()| catch_unwind(AssertUnwindSafe(f)).is_err();
+        let is_err = |f: &dyn Fn()| unwinds(f);
         let ways: [(&dyn Fn() -> bool, &str); 7] = [
             (&|| early::<B>(&slot, true) == 1, "S"),
             (&|| early::<B>(&slot, false) == 2, "SS"),
@@ -279,9 +247,7 @@ for_both_storages! {
             assert_eq!(trace(), "DI)", "way {number}");
         }
     }
-}
 
-for_both_storages! {
     fn s27_stores_that_need_no_pair_leave_nothing_pending<B>() {
         let [slot] = slots();
         with::<B, _>(|_| join::<B, _>(|mmu| mmu.write(&slot, USERS)));
@@ -320,16 +286,12 @@ thread_local! {
 }
 
 /// `Sim`, in a context that may count as an interrupt; it counts the sections that are entered.
-struct Softirqs;
+struct Counting;
+type Softirqs = Changed<Counting>;
 
-// SAFETY: everything is `Sim`'s, and the test is true in more contexts than interrupts.
-unsafe impl Backend for Softirqs {
-    type Storage = <Sim as Backend>::Storage;
+impl Change for Counting {
+    type Inner = Sim;
     type Machine = Wrapped<Self>;
-
-    fn current() -> Self::Storage {
-        Sim::current()
-    }
 
     fn in_interrupt() -> bool {
         CONTEXT_IS_INERT.get() || Sim::in_interrupt()
@@ -337,11 +299,11 @@ unsafe impl Backend for Softirqs {
 }
 
 // SAFETY: the machine is `Sim`'s.
-unsafe impl Wrapper for Softirqs {
+unsafe impl Wrapper for Counting {
     type Inner = Sim;
 
-    fn observe(event: Event) {
-        if let Event::Enter(Kind::Outermost | Kind::Nested | Kind::Inert) = event {
+    fn observe(event: lazy_mmu::Event) {
+        if let lazy_mmu::Event::Enter(_) = event {
             ENTERED.set(ENTERED.get() + 1);
         }
         Sim::observe(event);

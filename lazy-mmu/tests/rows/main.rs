@@ -1,9 +1,5 @@
-//! The rows of the project's list of behaviours that a host can show, on the backend `sim`. The name of each test
-//! begins with its row.
-
-mod common;
-#[path = "../letters/mod.rs"]
-mod letters;
+//! The rows of the project's list of behaviours that a host can show, on the backend `sim`. The
+//! name of each test begins with its row.
 
 mod attack;
 mod attribute;

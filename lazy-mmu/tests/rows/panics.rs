@@ -1,61 +1,6 @@
 //! Rows S30 and B35: code of the user's that panics, or fails, leaves no store without its pair.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use lazy_mmu::Descriptor;
-use lazy_mmu::VirtualRange;
-use lazy_mmu::aarch64::Granule;
-use lazy_mmu::aarch64::contiguous::ContiguousGroup;
-use lazy_mmu::aarch64::descriptor::{
-    CONTIGUOUS, KERNEL_DATA, Leaf, LeafDescriptor, READ_ONLY, Table, VALID,
-};
-use lazy_mmu::aarch64::update;
-use lazy_mmu::sim::{self, is_settled};
-use lazy_mmu::{Backend, Bits, LazyMmu, Nesting, note_stores, with, write};
-
-use crate::common::{for_both_storages, slots, trace};
-
-std::thread_local! {
-    /// How many calls of a descriptor's methods, or of a closure, are left before one panics.
-    static LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
-}
-
-/// A call of the user's code.
-fn called() {
-    let left = LEFT.get();
-    assert_ne!(left, 0, "provoked");
-    LEFT.set(left - 1);
-}
-
-/// A valid kernel leaf, or whatever else its bits are, each of whose methods may panic.
-#[derive(Clone, Copy)]
-struct Panicky(u64);
-
-impl Descriptor for Panicky {
-    fn bits(self) -> u64 {
-        called();
-        self.0
-    }
-
-    fn needs_barrier(self) -> bool {
-        called();
-        self.0 & VALID != 0
-    }
-
-    fn points_to_table(self) -> bool {
-        called();
-        false
-    }
-}
-
-impl LeafDescriptor for Panicky {
-    fn leaf(bits: u64) -> Self {
-        called();
-        Self(bits)
-    }
-}
+use lazy_mmu_testing::prelude::*;
 
 const PAGE: u64 = Leaf::page(0x4000_0000, KERNEL_DATA).0;
 const READ_ONLY_PAGE: u64 = PAGE | READ_ONLY;
@@ -65,166 +10,124 @@ fn page(_: usize) -> Panicky {
     Panicky(PAGE)
 }
 
-fn range(level: u8) -> VirtualRange {
-    Granule::Kib4.entry(level, 0xffff_8000_0000_0000).unwrap()
-}
-
-type Operation<B> = (
-    &'static str,
-    u64,
-    fn(&[AtomicU64; 16], Option<&mut dyn Section<B>>),
-);
-
-/// The operations of a section, at any level.
-trait Section<B: Backend> {
-    fn write(&mut self, slot: &AtomicU64);
-    fn write_range(&mut self, slots: &[AtomicU64]);
-    fn write_sync(&mut self, slot: &AtomicU64);
-    fn set_access_flags(&mut self, slot: &AtomicU64);
-    fn compare_exchange(&mut self, slot: &AtomicU64);
-    fn break_before_make(&mut self, slot: &AtomicU64);
-    fn link_table(&mut self, slots: &[AtomicU64]);
-    fn split_block(&mut self, slots: &[AtomicU64]);
-    fn note_stores(&mut self, slot: &AtomicU64);
-}
-
-impl<L: Nesting, B: Backend> Section<B> for LazyMmu<'_, L, B> {
-    fn write(&mut self, slot: &AtomicU64) {
-        self.write(slot, Panicky(PAGE));
-    }
-
-    fn write_range(&mut self, slots: &[AtomicU64]) {
-        self.write_range(slots, page);
-    }
-
-    fn write_sync(&mut self, slot: &AtomicU64) {
-        self.write_sync(slot, Panicky(PAGE));
-    }
-
-    fn set_access_flags(&mut self, slot: &AtomicU64) {
-        self.set_access_flags(slot, Panicky(PAGE), 0);
-    }
-
-    fn compare_exchange(&mut self, slot: &AtomicU64) {
-        let _ = self.compare_exchange(slot, Panicky(0), Panicky(PAGE));
-    }
-
-    fn break_before_make(&mut self, slot: &AtomicU64) {
-        self.break_before_make(slot, range(3), |_| page(0));
-    }
-
-    fn link_table(&mut self, slots: &[AtomicU64]) {
-        self.link_table(&slots[0], Table::INVALID, &slots[1..], page);
-    }
-
-    fn split_block(&mut self, slots: &[AtomicU64]) {
-        // SAFETY: nothing walks them.
-        let _ = unsafe { self.split_block(&slots[0], &slots[1..1], Table(3), |_, i| page(i)) };
-    }
-
-    fn note_stores(&mut self, slot: &AtomicU64) {
-        self.note_stores(|| foreign(slot));
-    }
-}
-
 /// Another crate's mapper, which may fail after its store.
 fn foreign(slot: &AtomicU64) {
     called();
-    slot.store(PAGE, Ordering::Relaxed);
-    sim::execute(sim::Event::Store {
+    slot.put(PAGE);
+    execute(Event::Store {
         slot: core::ptr::from_ref(slot) as usize,
         value: PAGE,
     });
     called();
 }
 
-/// Each operation that asks the user's code; what the entries hold before it.
-fn operations<B: Backend>() -> Vec<Operation<B>> {
-    let in_hand: [Operation<B>; 9] = [
-        ("write", 0, |t, m| m.unwrap().write(&t[0])),
-        ("write_range", 0, |t, m| m.unwrap().write_range(t)),
-        ("write_sync", 0, |t, m| m.unwrap().write_sync(&t[0])),
-        ("set_access_flags", READ_ONLY_PAGE, |t, m| {
-            m.unwrap().set_access_flags(&t[0]);
-        }),
-        ("compare_exchange", 0, |t, m| {
-            m.unwrap().compare_exchange(&t[0]);
-        }),
-        ("break_before_make", PAGE, |t, m| {
-            m.unwrap().break_before_make(&t[0]);
-        }),
-        ("link_table", 0, |t, m| m.unwrap().link_table(t)),
-        ("split_block", PAGE & !2, |t, m| m.unwrap().split_block(t)),
-        ("note_stores", 0, |t, m| m.unwrap().note_stores(&t[0])),
-    ];
-    let without: [Operation<B>; 6] = [
-        ("write()", 0, |t, _| write::<B, _>(&t[0], Panicky(PAGE))),
-        ("write_sync()", 0, |t, _| {
-            lazy_mmu::write_sync::<B, _>(&t[0], Panicky(PAGE));
-        }),
-        ("set_access_flags()", READ_ONLY_PAGE, |t, _| {
-            update::set_access_flags::<B, _>(&t[0], Panicky(PAGE), 0);
-        }),
-        ("compare_exchange()", 0, |t, _| {
-            let _ = update::compare_exchange::<B, _>(&t[0], Panicky(0), Panicky(PAGE));
-        }),
-        (
-            "the group's set_access_flags",
-            READ_ONLY_PAGE | CONTIGUOUS,
-            |t, _| {
-                for (slot, i) in t.iter().zip(0..) {
-                    slot.fetch_or(4096 * i, Ordering::Relaxed);
-                }
-                let group = ContiguousGroup::new(Granule::Kib4, 3, t).unwrap();
-                group.set_access_flags::<B, _>(Panicky(PAGE), 0);
-            },
-        ),
-        ("note_stores()", 0, |t, _| {
-            note_stores::<B, _>(|| foreign(&t[0]));
-        }),
-    ];
-    in_hand.into_iter().chain(without).collect()
+/// Each operation that asks the user's code, and what the entries hold before it. Those with `()`
+/// are for code without a section.
+const OPERATIONS: [(&str, u64); 15] = [
+    ("write", 0),
+    ("write_range", 0),
+    ("write_sync", 0),
+    ("set_access_flags", READ_ONLY_PAGE),
+    ("compare_exchange", 0),
+    ("break_before_make", PAGE),
+    ("link_table", 0),
+    ("split_block", PAGE & !2),
+    ("note_stores", 0),
+    ("write()", 0),
+    ("write_sync()", 0),
+    ("set_access_flags()", READ_ONLY_PAGE),
+    ("compare_exchange()", 0),
+    ("note_stores()", 0),
+    (
+        "the group's set_access_flags()",
+        READ_ONLY_PAGE | CONTIGUOUS,
+    ),
+];
+
+/// Runs an operation of a section.
+fn in_hand<L: Nesting, B: Backend>(
+    name: &str,
+    mmu: &mut LazyMmu<'_, L, B>,
+    slots: &[AtomicU64; 16],
+) {
+    let (slot, leaf) = (&slots[0], Panicky(PAGE));
+    match name {
+        "write" => mmu.write(slot, leaf),
+        "write_range" => mmu.write_range(slots, page),
+        "write_sync" => {
+            mmu.write_sync(slot, leaf);
+        }
+        "set_access_flags" => {
+            mmu.set_access_flags(slot, leaf, 0);
+        }
+        "compare_exchange" => {
+            let _ = mmu.compare_exchange(slot, Panicky(0), leaf);
+        }
+        "break_before_make" => {
+            mmu.break_before_make(slot, range(1), |_| page(0));
+        }
+        "link_table" => mmu.link_table(slot, Table::INVALID, &slots[1..], page),
+        "split_block" => {
+            // SAFETY: nothing walks them.
+            let _ = unsafe { mmu.split_block(slot, &slots[1..1], Table(3), |_, i| page(i)) };
+        }
+        "note_stores" => mmu.note_stores(|| foreign(slot)),
+        _ => without::<B>(name, slots),
+    }
+}
+
+/// Runs an operation for code without a section. Those of a section do nothing here.
+fn without<B: Backend>(name: &str, slots: &[AtomicU64; 16]) {
+    let (slot, leaf) = (&slots[0], Panicky(PAGE));
+    match name {
+        "write()" => write::<B, _>(slot, leaf),
+        "write_sync()" => write_sync::<B, _>(slot, leaf),
+        "set_access_flags()" => {
+            update::set_access_flags::<B, _>(slot, leaf, 0);
+        }
+        "compare_exchange()" => {
+            let _ = update::compare_exchange::<B, _>(slot, Panicky(0), leaf);
+        }
+        "note_stores()" => note_stores::<B, _>(|| foreign(slot)),
+        "the group's set_access_flags()" => {
+            for (slot, i) in slots.iter().zip(0..) {
+                slot.fetch_or(4096 * i, Ordering::Relaxed);
+            }
+            let group = ContiguousGroup::new(Granule::Kib4, 3, slots).unwrap();
+            group.set_access_flags::<B, _>(leaf, 0);
+        }
+        _ => assert!(!name.contains("()"), "no such operation: {name}"),
+    }
 }
 
 for_both_storages! {
     fn s30_a_panic_at_any_call_of_the_users_code_loses_no_pair<B>() {
         // Miri takes seconds for the unwinding of a few.
         const STEP: usize = if cfg!(miri) { 16 } else { 1 };
-        type Around<B> = (&'static str, fn(&[AtomicU64; 16], &Operation<B>));
-        let around: [Around<B>; 4] = [
-            ("in a section", |table, op| with::<B, _>(|mmu| (op.2)(table, Some(mmu)))),
-            ("nested", |table, op| {
-                with::<B, _>(|mmu| (op.2)(table, Some(&mut mmu.nest())));
+        type Around = (&'static str, fn(&str, &[AtomicU64; 16]));
+        let around: [Around; 4] = [
+            ("in a section", |op, table| with::<B, _>(|mmu| in_hand(op, mmu, table))),
+            ("nested", |op, table| with::<B, _>(|mmu| in_hand(op, &mut mmu.nest(), table))),
+            ("in an interrupt", |op, table| {
+                interrupt(|| with::<B, _>(|mmu| in_hand(op, mmu, table)));
             }),
-            ("in an interrupt", |table, op| {
-                sim::interrupt(|| with::<B, _>(|mmu| (op.2)(table, Some(mmu))));
-            }),
-            ("outside", |table, op| {
-                if op.0.contains(' ') || op.0.contains('(') {
-                    (op.2)(table, None);
-                }
-            }),
+            ("outside", without::<B>),
         ];
-        for op in operations::<B>() {
+        for (op, before) in OPERATIONS {
             for (place, run) in &around {
                 for panics_at in (0..).step_by(STEP) {
-                    let table = slots::<16>();
-                    for slot in &table {
-                        slot.store(op.1, Ordering::Relaxed);
-                    }
-                    LEFT.set(panics_at);
-                    let result = catch_unwind(AssertUnwindSafe(|| run(&table, &op)));
-                    LEFT.set(usize::MAX);
-                    let what = format!("{} {place}, panic at call {panics_at}", op.0);
+                    let table = holding::<16>(before);
+                    let panicked = panics_after(panics_at, || run(op, &table));
+                    let what = format!("{op} {place}, panic at call {panics_at}");
                     for slot in &table {
                         // (A descriptor that was cleared needs no pair; a block's children are in
                         // no walker's reach.)
-                        let valid = slot.load(Ordering::Relaxed) & VALID != 0;
+                        let valid = slot.get() & VALID != 0;
                         assert!(!valid || is_settled(slot), "{what}");
                     }
-                    assert_eq!(sim::bits::<B>(), Bits::EMPTY, "{what}");
+                    assert_eq!(bits::<B>(), Bits::EMPTY, "{what}");
                     trace();
-                    if result.is_ok() {
+                    if !panicked {
                         break;
                     }
                     assert!(panics_at < 200, "{what}: it does not end");
@@ -232,9 +135,7 @@ for_both_storages! {
             }
         }
     }
-}
 
-for_both_storages! {
     fn b35_a_foreign_store_is_noted_on_every_way_out<B>() {
         let [slot] = slots::<1>();
         let fails = || -> Result<(), u8> {
@@ -248,18 +149,15 @@ for_both_storages! {
             assert_eq!(note_stores::<B, _>(fails), Err(7));
         });
         assert_eq!(trace(), "(SSDI)");
-        sim::interrupt(|| note_stores::<B, _>(fails).unwrap_err());
+        interrupt(|| note_stores::<B, _>(fails).unwrap_err());
         assert_eq!(trace(), "{SDI}");
         for panics_at in 0..2 {
-            LEFT.set(panics_at);
-            let panics = || with::<B, _>(|mmu| mmu.note_stores(|| foreign(&slot)));
-            assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+            let noted = || with::<B, _>(|mmu| mmu.note_stores(|| foreign(&slot)));
+            assert!(panics_after(panics_at, noted));
             assert_eq!(trace(), ["(DI)", "(SDI)"][panics_at]);
-            LEFT.set(panics_at);
-            let panics = || note_stores::<B, _>(|| foreign(&slot));
-            assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+            let noted = || note_stores::<B, _>(|| foreign(&slot));
+            assert!(panics_after(panics_at, noted));
             assert_eq!(trace(), ["DI", "SDI"][panics_at]);
         }
-        LEFT.set(usize::MAX);
     }
 }

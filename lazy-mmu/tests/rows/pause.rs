@@ -1,20 +1,8 @@
 //! Rows S10 to S17, S21, S23 to S25: pauses.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicU64;
 
-use crate::common::{KERNEL, for_both_storages, slots, trace};
-use lazy_mmu::raw::{self, Kind};
-use lazy_mmu::sim::{self, bits};
-use lazy_mmu::{
-    Backend, Bits, Dynamic, Eager, LazyMmu, Task, check_idle, is_active, paused, with, write,
-};
-
-fn task<B: Backend>() -> Task<B> {
-    // SAFETY: each test makes one handle for its thread and backend at a time, and forgets none.
-    unsafe { Task::current() }
-}
+use lazy_mmu_testing::prelude::*;
 
 for_both_storages! {
     fn s10_pause_at_any_depth_flushes_and_deactivates<B>() {
@@ -38,9 +26,7 @@ for_both_storages! {
             trace();
         }
     }
-}
 
-for_both_storages! {
     fn s11_resume_restores_the_section_at_its_depth<B>() {
         let [slot] = slots();
         let mut task = task::<B>();
@@ -55,11 +41,8 @@ for_both_storages! {
         outer.write(&slot, KERNEL);
         outer.leave();
         assert_eq!(trace(), "(<SDI|/SDI>SDI)");
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
-}
 
-for_both_storages! {
     fn s12_pause_outside_any_section_is_harmless<B>() {
         let [slot] = slots();
         paused::<B, _>(|| {
@@ -71,9 +54,7 @@ for_both_storages! {
         assert_eq!(bits::<B>(), Bits::EMPTY);
         with::<B, _>(|_| assert!(is_active::<B>()));
     }
-}
 
-for_both_storages! {
     fn s13_only_the_outermost_resume_reactivates<B>() {
         with::<B, _>(|mmu| {
             mmu.paused(|| {
@@ -90,27 +71,21 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(|-[-]/)");
     }
-}
 
-for_both_storages! {
     fn s14_enter_and_leave_while_paused_are_inert<B>() {
         let mut handle = task::<B>();
         paused::<B, _>(|| {
             let before = bits::<B>();
             handle.enter().leave();
             with::<B, _>(|mmu| drop(mmu.nest()));
-            // SAFETY: left in the next line.
-            let state = unsafe { raw::enter::<B>() };
+            let state = enter::<B>();
             assert_eq!(state.kind(), Kind::Inert);
-            // SAFETY: the matching leave.
-            unsafe { raw::leave::<B>(state) };
+            leave::<B>(state);
             assert_eq!(bits::<B>(), before);
         });
         assert_eq!(trace(), "|[][[]][]/");
     }
-}
 
-for_both_storages! {
     fn s15_a_store_while_paused_is_followed_by_its_pair<B>() {
         let table = slots::<3>();
         with::<B, _>(|mmu| {
@@ -125,9 +100,7 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(|SDI[SDI[SDI]SSSDI]/)");
     }
-}
 
-for_both_storages! {
     fn s16_the_sequence_of_the_row<B>() {
         let [slot] = slots();
         let active = is_active::<B>;
@@ -149,9 +122,7 @@ for_both_storages! {
         outer.leave();
         assert!(!active());
     }
-}
 
-for_both_storages! {
     fn s17_the_mode_query_at_every_step<B>() {
         let mut answers = Vec::new();
         let mut ask = || answers.push(is_active::<B>());
@@ -179,26 +150,19 @@ for_both_storages! {
             [false, true, true, true, false, false, false, false, false, true, false]
         );
     }
-}
 
-for_both_storages! {
     fn s23_a_panic_inside_a_pause_resumes<B>() {
         let [slot] = slots();
         with::<B, _>(|mmu| {
-            let panics = catch_unwind(AssertUnwindSafe(|| mmu.paused(|| panic!("provoked"))));
-            assert!(panics.is_err());
+            assert!(unwinds(|| mmu.paused(|| panic!("provoked"))));
             assert!(is_active::<B>());
-            let panics = catch_unwind(|| paused::<B, _>(|| with::<B, _>(|_| panic!("provoked"))));
-            assert!(panics.is_err());
+            assert!(unwinds(|| paused::<B, _>(|| with::<B, _>(|_| panic!("provoked")))));
             assert!(is_active::<B>());
             mmu.write(&slot, KERNEL);
         });
         assert_eq!(trace(), "(|/|[]/SDI)");
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
-}
 
-for_both_storages! {
     fn s24_the_idle_check_tells_which_bits_are_set<B>() {
         let [slot] = slots();
         let mut handle = task::<B>();
@@ -208,17 +172,13 @@ for_both_storages! {
             not_idle(Bits::ACTIVE);
             mmu.write(&slot, KERNEL);
             not_idle(Bits::ACTIVE.union(Bits::PENDING));
-            assert_eq!(
-                check_idle::<B>().unwrap_err().to_string(),
-                "the thread is not idle: a section is open, a barrier pair is pending"
-            );
+            let text = "the thread is not idle: a section is open, a barrier pair is pending";
+            assert_eq!(check_idle::<B>().unwrap_err().to_string(), text);
             mmu.paused(|| not_idle(Bits::ACTIVE.union(Bits::PAUSED)));
         });
         paused::<B, _>(|| {
-            assert_eq!(
-                handle.check_idle().unwrap_err().to_string(),
-                "the thread is not idle: the mode is paused"
-            );
+            let text = "the thread is not idle: the mode is paused";
+            assert_eq!(handle.check_idle().unwrap_err().to_string(), text);
         });
         // A forgotten guard of the handle is left first.
         let mut section = handle.enter();
@@ -228,9 +188,7 @@ for_both_storages! {
         assert_eq!(handle.check_idle(), Ok(()));
         assert_eq!(trace(), "DI)");
     }
-}
 
-for_both_storages! {
     fn s24_s25_a_thread_of_the_eager_backend_is_always_idle<B>() {
         let mut handle = task::<Eager<B::Machine>>();
         assert_eq!(handle.check_idle(), Ok(()));
@@ -246,9 +204,7 @@ for_both_storages! {
         mem::forget(handle.enter());
         assert_eq!(handle.check_idle(), Ok(()));
     }
-}
 
-for_both_storages! {
     fn p02_leave_sleep_and_enter_again<B>() {
         fn may_sleep<B: Backend>(task: &mut Task<B>) {
             assert_eq!(task.check_idle(), Ok(()));
@@ -284,9 +240,7 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(SDI|SDI/SDI|SDI/SDI|SDI/)");
     }
-}
 
-for_both_storages! {
     fn p05_a_callee_opens_its_own_section_while_the_callers_is_paused<B>() {
         let table = slots::<2>();
         walk::<B>(&table, |mmu, slot| {
@@ -294,15 +248,13 @@ for_both_storages! {
             mmu.paused(|| {
                 with::<B, _>(|callee| {
                     callee.write(slot, KERNEL);
-                    assert!(sim::is_settled(slot), "and uses the mapping in it");
+                    assert!(is_settled(slot), "and uses the mapping in it");
                 });
             });
         });
         assert_eq!(trace(), "(SDI|[SDI]/SDI|[SDI]/)");
     }
-}
 
-for_both_storages! {
     fn p06_two_tables_changed_in_one_section<B>() {
         let (one, two) = (slots::<2>(), slots::<2>());
         with::<B, _>(|mmu| {
@@ -313,12 +265,8 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(SSSSDI)");
     }
-}
 
-for_both_storages! {
     fn p07_the_section_through_recursion_dyn_and_iterators<B>() {
-        use lazy_mmu::Nesting;
-
         fn recursive<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, table: &[AtomicU64]) {
             if let [slot, rest @ ..] = table {
                 mmu.write(slot, KERNEL);
@@ -346,9 +294,7 @@ for_both_storages! {
         section.leave();
         assert_eq!(trace(), "(SSSSSSSDI)");
     }
-}
 
-for_both_storages! {
     fn c06_a_handles_section_that_was_entered_in_a_pause_and_moved_out_of_it<B>() {
         let [slot] = slots();
         let mut handle = task::<B>();
@@ -357,17 +303,14 @@ for_both_storages! {
             assert!(is_active::<B>());
             // It was inert, but defers by the bits: its leave flushes.
             section.write(&slot, KERNEL);
-            assert!(!sim::is_settled(&slot));
+            assert!(!is_settled(&slot));
             drop(section);
-            assert!(sim::is_settled(&slot));
+            assert!(is_settled(&slot));
             assert_eq!(bits::<B>(), Bits::ACTIVE);
         });
         assert_eq!(trace(), "(|[/SDI>)");
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
-}
 
-for_both_storages! {
     fn s10_the_section_that_began_the_mode_is_left_inside_a_pause<B>() {
         let [slot] = slots();
         let mut handle = task::<B>();
@@ -377,15 +320,11 @@ for_both_storages! {
             assert_eq!(bits::<B>(), Bits::PAUSED, "the pause goes on");
             with::<B, _>(|_| {
                 write::<B, _>(&slot, KERNEL);
-                assert!(sim::is_settled(&slot));
+                assert!(is_settled(&slot));
             });
         });
-        assert_eq!(bits::<B>(), Bits::EMPTY);
-        trace();
     }
-}
 
-for_both_storages! {
     fn s21_a_forgotten_guard_is_healed_inside_a_pause<B>() {
         let [slot] = slots();
         let mut handle = task::<B>();
@@ -393,33 +332,27 @@ for_both_storages! {
         paused::<B, _>(|| {
             let mut section = handle.enter();
             section.write(&slot, KERNEL);
-            assert!(sim::is_settled(&slot), "the pause goes on");
+            assert!(is_settled(&slot), "the pause goes on");
         });
-        assert_eq!(bits::<B>(), Bits::EMPTY);
-        trace();
     }
-}
 
-for_both_storages! {
     fn c06_what_the_leave_of_a_nested_inert_section_redeems_is_visible<B>() {
         let [slot] = slots();
         with::<B, _>(|task| {
-            sim::interrupt(|| {
+            interrupt(|| {
                 with::<B, _>(|inert| {
                     let mut one = task.nest();
                     let other = inert.nest();
                     let pending = one.write_pending(&slot, KERNEL, ());
-                    assert!(!sim::is_settled(&slot));
+                    assert!(!is_settled(&slot));
                     pending.get(&other.leave());
-                    assert!(sim::is_settled(&slot));
+                    assert!(is_settled(&slot));
                 });
             });
         });
         assert_eq!(trace(), "({[<[S]DIDI>]})");
     }
-}
 
-for_both_storages! {
     fn s21_the_callers_section_emits_for_a_forgotten_one_that_was_entered_inside_it<B>() {
         let [slot] = slots();
         let mut handle = task::<B>();
@@ -427,11 +360,10 @@ for_both_storages! {
             outer.paused(|| mem::forget(handle.enter()));
             mem::forget(handle.enter());
             write::<B, _>(&slot, KERNEL);
-            assert!(!sim::is_settled(&slot));
+            assert!(!is_settled(&slot));
             assert!(handle.check_idle().is_err(), "the outer one is open");
         });
-        assert!(sim::is_settled(&slot));
+        assert!(is_settled(&slot));
         trace();
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
 }

@@ -1,34 +1,42 @@
 //! Rows S: the state machine, through the bare token, the guards and the closure form.
 
 use std::cell::RefCell;
-use std::mem;
-use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::{mem, thread};
 
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
-use lazy_mmu::raw::{self, Kind, State};
-use lazy_mmu::sim::{self, Sim, SimOwnByte, bits};
-use lazy_mmu::{
-    Backend, Bits, Eager, Machine as _, Task, Wrapped, Wrapper, check_idle, is_active, paused,
-    with, write,
-};
+use lazy_mmu_testing::prelude::*;
 
-/// A bare enter; the tests here pass every state to `leave`, in order.
-fn enter<B: Backend>() -> State {
-    // SAFETY: as above.
-    unsafe { raw::enter::<B>() }
-}
+const DEFERRED: Bits = Bits::ACTIVE.union(Bits::PENDING);
 
-fn leave<B: Backend>(state: State) {
-    // SAFETY: as above.
-    unsafe { raw::leave::<B>(state) }
-}
-
-fn task<B: Backend>() -> Task<B> {
-    // SAFETY: each test makes one handle for its thread and backend at a time, and forgets none.
-    unsafe { Task::current() }
+/// Runs a program of bare tokens, and tells its trace and the bits behind it. `(` enters, `)`
+/// leaves, `s` and `u` store a kernel's and a user's page. What is open is left then.
+fn after<B: Backend>(program: &str) -> (String, Bits) {
+    let [slot] = slots();
+    let mut states: Vec<State> = Vec::new();
+    for operation in program.chars() {
+        match operation {
+            '(' => {
+                let outermost = states.is_empty();
+                states.push(enter::<B>());
+                let expected = if outermost {
+                    Kind::Outermost
+                } else {
+                    Kind::Nested
+                };
+                assert_eq!(states.last().map(State::kind), Some(expected));
+            }
+            ')' => leave::<B>(states.pop().expect("a section is open")),
+            's' => write::<B, _>(&slot, KERNEL),
+            _ => write::<B, _>(&slot, USERS),
+        }
+        assert_eq!(is_active::<B>(), !states.is_empty(), "{program}");
+    }
+    let after = (trace(), bits::<B>());
+    while let Some(state) = states.pop() {
+        leave::<B>(state);
+    }
+    trace();
+    after
 }
 
 for_both_storages! {
@@ -36,88 +44,36 @@ for_both_storages! {
         assert!(!is_active::<B>());
         assert_eq!(bits::<B>(), Bits::EMPTY);
         // Nothing is pending, so a flush emits nothing.
-        lazy_mmu::flush::<B>();
+        flush::<B>();
         assert_eq!(trace(), "");
     }
-}
 
-for_both_storages! {
     fn s02_the_first_enter_is_outer_and_activates<B>() {
-        let state = enter::<B>();
-        assert_eq!(state.kind(), Kind::Outermost);
-        assert!(is_active::<B>());
-        assert_eq!(bits::<B>(), Bits::ACTIVE);
-        leave::<B>(state);
-        assert_eq!(trace(), "()");
+        assert_eq!(after::<B>("("), ("(".to_owned(), Bits::ACTIVE));
+        assert_eq!(after::<B>("()"), ("()".to_owned(), Bits::EMPTY));
     }
-}
 
-for_both_storages! {
     fn s03_enter_inside_a_section_is_nested<B>() {
-        let [slot] = slots();
-        let outer = enter::<B>();
-        write::<B, _>(&slot, KERNEL);
-        let inner = enter::<B>();
-        assert_eq!(inner.kind(), Kind::Nested);
-        assert!(is_active::<B>());
-        assert_eq!(trace(), "(S<", "no barrier at enter");
-        leave::<B>(inner);
-        leave::<B>(outer);
+        // No barrier at enter.
+        assert_eq!(after::<B>("(s("), ("(S<".to_owned(), DEFERRED));
     }
-}
 
-for_both_storages! {
     fn s04_nested_leave_flushes_once_and_stays_active<B>() {
-        let [one, two] = slots();
-        let outer = enter::<B>();
-        let inner = enter::<B>();
-        write::<B, _>(&one, KERNEL);
-        write::<B, _>(&two, KERNEL);
-        leave::<B>(inner);
-        assert_eq!(trace(), "(<SSDI>");
-        assert!(is_active::<B>());
-        assert_eq!(bits::<B>(), Bits::ACTIVE);
-        leave::<B>(outer);
+        assert_eq!(after::<B>("((ss)"), ("(<SSDI>".to_owned(), Bits::ACTIVE));
     }
-}
 
-for_both_storages! {
     fn s05_nested_leave_with_nothing_pending_emits_nothing<B>() {
-        let outer = enter::<B>();
-        let inner = enter::<B>();
-        leave::<B>(inner);
-        assert!(is_active::<B>());
-        assert_eq!(trace(), "(<>");
-        leave::<B>(outer);
+        assert_eq!(after::<B>("(()"), ("(<>".to_owned(), Bits::ACTIVE));
     }
-}
 
-for_both_storages! {
     fn s06_outer_leave_flushes_once_and_ends_the_mode<B>() {
-        let [one, two] = slots();
-        let outer = enter::<B>();
-        write::<B, _>(&one, KERNEL);
-        write::<B, _>(&two, KERNEL);
-        leave::<B>(outer);
-        assert_eq!(trace(), "(SSDI)");
-        assert!(!is_active::<B>());
-        assert_eq!(bits::<B>(), Bits::EMPTY);
+        assert_eq!(after::<B>("(ss)"), ("(SSDI)".to_owned(), Bits::EMPTY));
     }
-}
 
-for_both_storages! {
     fn s07_outer_leave_with_nothing_pending_emits_nothing<B>() {
-        let [slot] = slots();
-        let outer = enter::<B>();
-        write::<B, _>(&slot, USERS);
-        leave::<B>(outer);
-        assert_eq!(trace(), "(S)");
-        assert!(!is_active::<B>());
-        assert_eq!(bits::<B>(), Bits::EMPTY);
+        assert_eq!(after::<B>("(u)"), ("(S)".to_owned(), Bits::EMPTY));
     }
-}
 
-for_both_storages! {
     fn s08_a_thousand_levels<B>() {
         let [slot] = slots();
         let mut states = Vec::new();
@@ -156,20 +112,10 @@ fn s08_a_thousand_levels_of_guards() {
 
 for_both_storages! {
     fn s09_stores_after_a_nested_leave_are_pending_again<B>() {
-        let [slot] = slots();
-        let outer = enter::<B>();
-        let inner = enter::<B>();
-        write::<B, _>(&slot, KERNEL);
-        leave::<B>(inner);
-        write::<B, _>(&slot, KERNEL);
-        assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::PENDING));
-        assert_eq!(trace(), "(<SDI>S");
-        leave::<B>(outer);
-        assert_eq!(trace(), "DI)");
+        assert_eq!(after::<B>("((s)s"), ("(<SDI>S".to_owned(), DEFERRED));
+        assert_eq!(after::<B>("((s)s)"), ("(<SDI>SDI)".to_owned(), Bits::EMPTY));
     }
-}
 
-for_both_storages! {
     fn s02_to_s09_with_guards<B>() {
         let [slot] = slots();
         let mut task = task::<B>();
@@ -198,7 +144,6 @@ for_both_storages! {
 
 #[test]
 fn s19_the_pair_first_then_the_mode_is_cleared() {
-    use std::cell::Cell;
     thread_local!(static AT_BARRIER: Cell<Option<Bits>> = const { Cell::new(None) });
 
     /// Looks at the bits at the moment of the barrier.
@@ -218,18 +163,12 @@ fn s19_the_pair_first_then_the_mode_is_cleared() {
         let mut nested = mmu.nest();
         nested.write(&slot, KERNEL);
         nested.leave();
-        assert_eq!(
-            AT_BARRIER.take(),
-            Some(Bits::ACTIVE),
-            "the mode goes on, so what is stored from here on is another leave's"
-        );
+        // The mode goes on, so what is stored from here on is another leave's.
+        assert_eq!(AT_BARRIER.take(), Some(Bits::ACTIVE));
         mmu.write(&slot, KERNEL);
     });
-    assert_eq!(
-        AT_BARRIER.take(),
-        Some(Bits::ACTIVE.union(Bits::PENDING)),
-        "active still; both end at once"
-    );
+    // Active still; both end at once.
+    assert_eq!(AT_BARRIER.take(), Some(DEFERRED));
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
 }
 
@@ -253,9 +192,7 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(<SDI)");
     }
-}
 
-for_both_storages! {
     fn s21_a_forgotten_outermost_guard_is_healed<B>() {
         let [slot] = slots();
         let mut handle = task::<B>();
@@ -268,7 +205,8 @@ for_both_storages! {
         assert_eq!(trace(), "(SDI)()");
         assert!(!is_active::<B>());
 
-        // Used while somebody else has paused the mode, the handle leaves, and enters as anybody does then.
+        // Used while somebody else has paused the mode, the handle leaves, and enters as anybody
+        // does then.
         mem::forget(handle.enter());
         paused::<B, _>(|| {
             handle.enter().leave();
@@ -281,11 +219,8 @@ for_both_storages! {
         mem::forget(section);
         drop(handle);
         assert_eq!(trace(), "(SDI)");
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
-}
 
-for_both_storages! {
     fn s21_a_forgotten_guard_below_another_section_is_healed<B>() {
         let [slot] = slots();
         let mut handle = task::<B>();
@@ -296,7 +231,7 @@ for_both_storages! {
         section.write(&slot, KERNEL);
         section.leave();
         assert_eq!(trace(), "(<)(SDI)");
-        lazy_mmu::paused::<B, _>(|| mem::forget(handle.enter()));
+        paused::<B, _>(|| mem::forget(handle.enter()));
         handle.enter().leave();
         assert_eq!(trace(), "|[/()");
         // Or it is still there.
@@ -307,27 +242,19 @@ for_both_storages! {
         assert_eq!(trace(), "(<<SDI>)");
         assert_eq!(handle.check_idle(), Ok(()));
     }
-}
 
-for_both_storages! {
     fn s23_a_panic_inside_a_section_leaves_it<B>() {
         let table = slots::<4>();
-        let result = panic::catch_unwind(AssertUnwindSafe(|| {
-            with::<B, _>(|mmu| {
-                let mut nested = mmu.nest();
-                nested.write_range(&table, |i| {
-                    assert!(i < 2, "provoked");
-                    KERNEL
-                });
+        let panics = || with::<B, _>(|mmu| {
+            mmu.nest().write_range(&table, |i| {
+                assert!(i < 2, "provoked");
+                KERNEL
             });
-        }));
-        assert!(result.is_err());
+        });
+        assert!(unwinds(panics));
         assert_eq!(trace(), "(<SSDI>)", "what was stored before the panic has its pair");
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
-}
 
-for_both_storages! {
     fn s25_eager_has_the_same_api_and_defers_nothing<B>() {
         let [slot] = slots();
         let mut task = task::<Eager<B::Machine>>();
@@ -347,7 +274,7 @@ for_both_storages! {
         assert_eq!(bits::<B>(), Bits::EMPTY);
 
         // Nor does an interrupt make a difference.
-        sim::interrupt(|| assert!(!Eager::<B::Machine>::in_interrupt()));
+        interrupt(|| assert!(!Eager::<B::Machine>::in_interrupt()));
         trace();
 
         // Nothing at all: no bits, no size.
@@ -358,11 +285,11 @@ for_both_storages! {
 #[test]
 fn s01_each_simulated_task_starts_fresh() {
     let state = enter::<Sim>();
-    let other = sim::spawn();
-    sim::switch_to(other);
+    let other = spawn();
+    switch_to(other);
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
     assert!(!is_active::<Sim>());
-    sim::switch_to(sim::TaskId::FIRST);
+    switch_to(TaskId::FIRST);
     assert!(is_active::<Sim>());
     leave::<Sim>(state);
 }
@@ -374,28 +301,21 @@ fn s24_the_mode_works_until_the_host_threads_very_end() {
     impl Drop for AtTheEnd {
         fn drop(&mut self) {
             // The trace is of no use any more.
-            let gone = panic::catch_unwind(sim::take_trace).is_err();
+            let gone = unwinds(take_trace);
             let [slot] = slots();
             let uses_it = || {
                 uses_the_mode::<Sim>(&slot);
                 uses_the_mode::<SimOwnByte>(&slot);
-                sim::interrupt(|| assert!(Sim::in_interrupt()));
+                interrupt(|| assert!(Sim::in_interrupt()));
             };
-            let result = panic::catch_unwind(AssertUnwindSafe(uses_it));
-            self.0.send(gone && result.is_ok()).unwrap();
+            self.0.send(gone && !unwinds(uses_it)).unwrap();
         }
     }
     fn uses_the_mode<B: Backend>(slot: &AtomicU64) {
         let mut task = task::<B>();
         let mut section = task.enter();
         section.write(slot, KERNEL);
-        assert_eq!(
-            bits::<B>(),
-            Bits::ACTIVE
-                .union(Bits::PENDING)
-                .union(Bits::OWNED)
-                .union(Bits::OWNED)
-        );
+        assert_eq!(bits::<B>(), DEFERRED.union(Bits::OWNED));
         section.nest().paused(|| write::<B, _>(slot, KERNEL));
         assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::OWNED));
         assert!(check_idle::<B>().is_err());
@@ -418,9 +338,6 @@ fn s24_the_mode_works_until_the_host_threads_very_end() {
     // The order of the destructors is the host's.
     let mut results: Vec<bool> = results.iter().collect();
     results.sort_unstable();
-    assert_eq!(
-        results,
-        [false, true],
-        "one of them runs when the machine is gone"
-    );
+    // One of them runs when the machine is gone.
+    assert_eq!(results, [false, true]);
 }

@@ -1,21 +1,12 @@
 //! Rows B: which stores need the pair, and when it is emitted.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
-use lazy_mmu::Descriptor;
-use lazy_mmu::aarch64::descriptor::{
-    CONTIGUOUS, KERNEL_DATA, Leaf, PXN, Table, TopLevel, USER, USER_TEXT, UXN, UxnLeaf, VALID,
-};
-use lazy_mmu::sim::{self, Event, Sim, bits};
-use lazy_mmu::{Backend, Bits, Storage, with, write};
+use lazy_mmu_testing::prelude::*;
 
 /// The trace of one store in a section, without the section.
 fn in_section<B: Backend, D: Descriptor>(descriptor: D) -> String {
     let [slot] = slots();
     with::<B, _>(|mmu| mmu.write(&slot, descriptor));
-    assert_eq!(slot.load(Ordering::Relaxed), descriptor.bits());
+    assert_eq!(slot.get(), descriptor.bits());
     trace().trim_matches(['(', ')']).to_owned()
 }
 
@@ -24,7 +15,7 @@ for_both_storages! {
         let [slot] = slots();
         write::<B, _>(&slot, KERNEL);
         assert_eq!(
-            sim::take_trace(),
+            take_trace(),
             [
                 Event::Store { slot: &raw const slot as usize, value: KERNEL.0 },
                 Event::DsbIshst,
@@ -32,18 +23,14 @@ for_both_storages! {
             ]
         );
     }
-}
 
-for_both_storages! {
     fn b02_outside_a_section_a_valid_kernel_leaf_is_followed_by_its_pair<B>() {
         let [one, two] = slots();
         write::<B, _>(&one, KERNEL);
         write::<B, _>(&two, KERNEL);
         assert_eq!(trace(), "SDISDI");
     }
-}
 
-for_both_storages! {
     fn b03_n_stores_one_pair_at_leave<B>() {
         let table = slots::<512>();
         // Miri interprets each store: a few numbers must do there.
@@ -53,22 +40,15 @@ for_both_storages! {
                 for slot in &table[..n] {
                     mmu.write(slot, KERNEL);
                 }
-                assert!(!sim::is_settled(&table[n - 1]));
+                assert!(!is_settled(&table[n - 1]));
             });
             assert_eq!(trace(), format!("({}DI)", "S".repeat(n)));
         }
     }
-}
 
-for_both_storages! {
     fn b04_a_leaf_needs_the_pair_iff_valid_and_not_user<B>() {
         for combination in 0..16 {
-            let rule = [VALID, USER, UXN, PXN];
-            let leaf = rule
-                .iter()
-                .enumerate()
-                .filter(|(i, _)| combination >> i & 1 != 0)
-                .fold(0, |bits, (_, bit)| bits | bit);
+            let leaf = chosen(combination, [VALID, USER, UXN, PXN]);
             let valid_kernel = leaf & VALID != 0 && leaf & USER == 0;
             let by_linux = valid_kernel && leaf & UXN != 0;
             // All other bits must not matter.
@@ -80,17 +60,13 @@ for_both_storages! {
             }
         }
     }
-}
 
-for_both_storages! {
     fn b05_an_execute_only_user_leaf_costs_a_pair_but_for_linuxs_rule<B>() {
         let execute_only = USER_TEXT & !USER;
         assert_eq!(in_section::<B, _>(Leaf::page(0x4000_0000, execute_only)), "SDI");
         assert_eq!(in_section::<B, _>(UxnLeaf::page(0x4000_0000, execute_only)), "S");
     }
-}
 
-for_both_storages! {
     fn b06_an_invalid_or_cleared_leaf_leaves_nothing_pending<B>() {
         let [slot] = slots();
         for leaf in [Leaf::INVALID, Leaf(KERNEL.0 & !VALID)] {
@@ -102,9 +78,7 @@ for_both_storages! {
             assert_eq!(trace(), "(S)S");
         }
     }
-}
 
-for_both_storages! {
     fn b07_a_section_of_user_and_invalid_updates_emits_nothing<B>() {
         let [one, two] = slots();
         with::<B, _>(|mmu| {
@@ -115,9 +89,7 @@ for_both_storages! {
         });
         assert_eq!(trace(), format!("({})", "S".repeat(200)));
     }
-}
 
-for_both_storages! {
     fn b08_only_the_new_value_counts<B>() {
         let slot = AtomicU64::new(KERNEL.0);
         let other_page = Leaf::page(0x4000_1000, KERNEL_DATA);
@@ -128,9 +100,7 @@ for_both_storages! {
         with::<B, _>(|mmu| mmu.write(&slot, Leaf::INVALID));
         assert_eq!(trace(), "(S)", "valid to invalid");
     }
-}
 
-for_both_storages! {
     fn b09_a_range_write_decides_once_for_any_entry<B>() {
         let table = slots::<16>();
         for needing in 0..=table.len() {
@@ -143,7 +113,7 @@ for_both_storages! {
             assert_eq!(trace(), format!("({}{pair})", "S".repeat(16)));
             for (i, slot) in table.iter().enumerate() {
                 let expected = if i == needing { KERNEL } else { USERS };
-                assert_eq!(slot.load(Ordering::Relaxed), expected.0);
+                assert_eq!(slot.get(), expected.0);
             }
         }
         with::<B, _>(|mmu| mmu.write_range(&[], |_| KERNEL));
@@ -154,7 +124,7 @@ for_both_storages! {
 #[test]
 fn b09_an_inert_range_write_emits_one_pair_at_once() {
     let table = slots::<16>();
-    sim::interrupt(|| with::<Sim, _>(|mmu| mmu.write_range(&table, |_| KERNEL)));
+    interrupt(|| with::<Sim, _>(|mmu| mmu.write_range(&table, |_| KERNEL)));
     assert_eq!(trace(), format!("{{[{}DI]}}", "S".repeat(16)));
 }
 
@@ -166,9 +136,7 @@ for_both_storages! {
         assert_eq!(in_section::<B, _>(TopLevel::at(0x4000_0000)), "DSDI");
         assert_eq!(in_section::<B, _>(TopLevel::INVALID), "SDI");
     }
-}
 
-for_both_storages! {
     fn b17_flush_emits_only_if_something_is_pending<B>() {
         let [slot] = slots();
         with::<B, _>(|mmu| {
@@ -177,13 +145,13 @@ for_both_storages! {
             mmu.write(&slot, KERNEL);
             mmu.flush();
             assert_eq!(trace(), "SDI");
-            assert!(sim::is_settled(&slot));
+            assert!(is_settled(&slot));
             mmu.flush();
-            lazy_mmu::flush::<B>();
+            flush::<B>();
             assert_eq!(trace(), "", "a second flush emits nothing");
             // Without the section in hand, the same.
             write::<B, _>(&slot, KERNEL);
-            lazy_mmu::flush::<B>();
+            flush::<B>();
             assert_eq!(trace(), "SDI");
         });
         assert_eq!(trace(), ")");
@@ -192,40 +160,17 @@ for_both_storages! {
 
 thread_local!(static CHANGES: Cell<usize> = const { Cell::new(0) });
 
-/// `Sim`'s bits, with the read-modify-writes counted.
-#[derive(Clone, Copy, PartialEq)]
-struct Counted(<Sim as Backend>::Storage);
+/// `Sim`, with the read-modify-writes of the bits counted.
+struct Counting;
+type CountingSim = Changed<Counting>;
 
-impl Storage for Counted {
-    fn inert() -> Self {
-        Self(Storage::inert())
-    }
-    fn load(self) -> Bits {
-        self.0.load()
-    }
-    unsafe fn set(self, seen: Bits, bits: Bits) {
-        CHANGES.set(CHANGES.get() + 1);
-        // SAFETY: passed on.
-        unsafe { self.0.set(seen, bits) };
-    }
-    unsafe fn clear(self, seen: Bits, bits: Bits) {
-        CHANGES.set(CHANGES.get() + 1);
-        // SAFETY: passed on.
-        unsafe { self.0.clear(seen, bits) };
-    }
-}
-
-struct CountingSim;
-
-// SAFETY: all but the count is `Sim`'s.
-unsafe impl Backend for CountingSim {
-    type Storage = Counted;
+impl Change for Counting {
+    type Inner = Sim;
     type Machine = Sim;
-    fn current() -> Counted {
-        Counted(Sim::current())
-    }
-    fn in_interrupt() -> bool {
-        Sim::in_interrupt()
+
+    fn change(change: impl FnOnce()) {
+        CHANGES.set(CHANGES.get() + 1);
+        change();
     }
 }
 
@@ -243,17 +188,11 @@ fn b18_once_pending_further_stores_do_no_read_modify_write() {
         }
         assert_eq!(CHANGES.replace(0), 0);
     });
-    assert_eq!(
-        CHANGES.replace(0),
-        1,
-        "leave clears PENDING and ACTIVE, at once"
-    );
+    // Leave clears PENDING and ACTIVE, at once.
+    assert_eq!(CHANGES.replace(0), 1);
     with::<CountingSim, _>(|_| {});
-    assert_eq!(
-        CHANGES.replace(0),
-        2,
-        "nothing stored: ACTIVE set, ACTIVE cleared"
-    );
+    // Nothing was stored: ACTIVE is set, and cleared.
+    assert_eq!(CHANGES.replace(0), 2);
 }
 
 for_both_storages! {
@@ -276,7 +215,7 @@ fn b02_stores_by_address_are_the_same() {
     let mut word = 0u64;
     let slot = &raw mut word;
     // SAFETY: a local word, which nobody else accesses.
-    unsafe { lazy_mmu::write_ptr::<Sim, _>(slot, KERNEL) };
+    unsafe { write_ptr::<Sim, _>(slot, KERNEL) };
     with::<Sim, _>(|mmu| {
         // SAFETY: as above.
         unsafe { mmu.write_ptr(slot, USERS) };
@@ -286,49 +225,34 @@ fn b02_stores_by_address_are_the_same() {
     assert_eq!(word, USERS.0);
 }
 
-/// A descriptor that panics when it is asked for its rule.
-#[derive(Clone, Copy)]
-struct Panics;
-
-impl Descriptor for Panics {
-    fn bits(self) -> u64 {
-        KERNEL.0
-    }
-
-    fn needs_barrier(self) -> bool {
-        panic!("provoked")
-    }
-
-    fn points_to_table(self) -> bool {
-        false
-    }
-}
-
 for_both_storages! {
     fn b01_a_descriptor_that_panics_is_not_stored<B>() {
         let table = slots::<1>();
-        let attempts: [&dyn Fn(); 3] = [
-            &|| with::<B, _>(|mmu| mmu.write(&table[0], Panics)),
-            &|| with::<B, _>(|mmu| mmu.write_range(&table, |_| Panics)),
-            &|| write::<B, _>(&table[0], Panics),
+        let leaf = Panicky(KERNEL.0);
+        let attempts: [(&dyn Fn(), &str); 3] = [
+            (&|| with::<B, _>(|mmu| mmu.write(&table[0], leaf)), "()"),
+            (&|| with::<B, _>(|mmu| mmu.write_range(&table, |_| leaf)), "()"),
+            (&|| write::<B, _>(&table[0], leaf), ""),
         ];
-        for attempt in attempts {
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt));
-            assert!(result.is_err());
-            assert_eq!(table[0].load(Ordering::Relaxed), 0);
+        for (attempt, expected) in attempts {
+            // It is asked for its bits, for its rule, and whether it links a table.
+            for calls in 0..3 {
+                assert!(panics_after(calls, attempt));
+                assert_eq!((table[0].get(), &*trace()), (0, expected), "{calls} calls");
+            }
+            assert!(!panics_after(3, attempt));
+            assert_eq!(table[0].swap(0, Ordering::Relaxed), KERNEL.0);
+            trace();
         }
-        assert_eq!(trace(), "()()");
     }
-}
 
-for_both_storages! {
     fn b09_entries_of_a_range_count_when_it_is_done<B>() {
         let table = slots::<4>();
         with::<B, _>(|mmu| {
             mmu.write_range(&table, |i| {
                 if i == 2 {
                     with::<B, _>(|_| ());
-                    lazy_mmu::flush::<B>();
+                    flush::<B>();
                 }
                 KERNEL
             });

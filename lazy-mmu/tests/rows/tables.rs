@@ -1,19 +1,6 @@
 //! Rows B29 and B33: a table is filled before a walker can find it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use lazy_mmu::Descriptor;
-use lazy_mmu::aarch64::Granule;
-use lazy_mmu::aarch64::descriptor::{
-    ACCESSED, CONTIGUOUS, DBM, KERNEL_DATA, KernelLeaf, Leaf, READ_ONLY, Table, TopLevel, VALID,
-};
-use lazy_mmu::aarch64::update;
-use lazy_mmu::sim::{Event, Sim, interrupt, is_settled, take_trace};
-use lazy_mmu::{with, write};
-
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
-
-const LINK: Table = Table::at(0x4800_0000);
+use lazy_mmu_testing::prelude::*;
 
 /// A valid block of 2 MiB, writable by the hardware and clean.
 const BLOCK: u64 = 0x4000_0000 | KERNEL_DATA | DBM | READ_ONLY | VALID;
@@ -40,8 +27,8 @@ for_both_storages! {
         for child_leaf in [KERNEL, USERS] {
             let [child, parent, other] = slots::<3>();
             let pair = std::slice::from_ref(&parent);
-            let clear = || parent.store(0, Ordering::Relaxed);
-            let range = Granule::Kib4.range(0xffff_8000_0000_0000, 512).unwrap();
+            let clear = || parent.put(0);
+            let range = range(512);
             let check = |way| assert_ordered(&child, &parent, way);
 
             with::<B, _>(|m| { m.write(&child, child_leaf); m.write(&parent, LINK); });
@@ -75,7 +62,7 @@ for_both_storages! {
             with::<B, _>(|m| { m.write(&child, child_leaf); m.write_sync(&parent, LINK); });
             check("write_sync");
             write::<B, _>(&child, child_leaf);
-            lazy_mmu::write_sync::<B, _>(&parent, LINK);
+            write_sync::<B, _>(&parent, LINK);
             check("write_sync, without a section");
             with::<B, _>(|m| m.break_before_make(&parent, range, |_| {
                 write::<B, _>(&child, child_leaf);
@@ -84,7 +71,7 @@ for_both_storages! {
             check("break_before_make");
             with::<B, _>(|m| m.link_table(&parent, LINK, std::slice::from_ref(&child), |_| child_leaf));
             check("link_table");
-            parent.store(BLOCK, Ordering::Relaxed);
+            parent.put(BLOCK);
             with::<B, _>(|m| {
                 // SAFETY: nothing walks them.
                 unsafe { m.split_block(&parent, std::slice::from_ref(&child), LINK, |_, _| child_leaf) }
@@ -156,10 +143,8 @@ fn b33_what_the_hardware_notes_while_children_are_filled_is_not_lost() {
                 16 => drop(parent.fetch_and(!READ_ONLY, Ordering::Relaxed)),
                 _ => {}
             }
-            Leaf::page(
-                0x4000_0000 + 4096 * i as u64,
-                block & (KERNEL_DATA | DBM | READ_ONLY),
-            )
+            let attributes = block & (KERNEL_DATA | DBM | READ_ONLY);
+            Leaf::page(0x4000_0000 + 4096 * i as u64, attributes)
         };
         // SAFETY: nothing walks them.
         let old = unsafe { mmu.split_block(&parent, &children, LINK, child) };
@@ -167,11 +152,10 @@ fn b33_what_the_hardware_notes_while_children_are_filled_is_not_lost() {
     });
     assert_eq!(calls, 24, "three times, each with the newest block");
     for child in &children {
-        let child = child.load(Ordering::Relaxed);
+        let child = child.get();
         assert_eq!(child & (ACCESSED | DBM | READ_ONLY), ACCESSED | DBM);
     }
-    assert_eq!(parent.load(Ordering::Relaxed), LINK.0);
-    trace();
+    assert_eq!(parent.get(), LINK.0);
 }
 
 #[test]
@@ -194,13 +178,12 @@ fn b33_a_second_split_of_the_same_block_fails() {
         // SAFETY: as above.
         let again = unsafe { mmu.split_block(&parent, &first, LINK, |_, _| KERNEL) };
         assert_eq!(again, Err(other.0));
-        parent.store(0, Ordering::Relaxed);
+        parent.put(0);
         // SAFETY: as above.
         let invalid = unsafe { mmu.split_block(&parent, &first, LINK, |_, _| KERNEL) };
         assert_eq!(invalid, Err(0));
     });
-    assert_eq!(parent.load(Ordering::Relaxed), 0);
-    trace();
+    assert_eq!(parent.get(), 0);
 }
 
 #[test]

@@ -1,78 +1,47 @@
 //! Row B30: an invalidation is that of the entry; and values that are held back longer.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use lazy_mmu_testing::prelude::*;
 
-use lazy_mmu::VirtualRange;
-use lazy_mmu::aarch64::Granule;
-use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, VALID};
-use lazy_mmu::sim::Sim;
-use lazy_mmu::with;
-
-use crate::common::{KERNEL, slots, trace};
-
-const BASE: u64 = 0xffff_8000_0000_0000;
-const BLOCK: u64 = 0x4000_0000 | KERNEL_DATA | VALID;
-const TABLE: u64 = Table::at(0x4800_0000).0;
-
-/// What one entry at `level` translates.
-fn entry(level: u8) -> VirtualRange {
-    Granule::Kib4.entry(level, BASE).unwrap()
-}
-
-/// Each way in which one entry is taken away: what it executes.
-fn ways(old: u64, level: u8) -> [String; 4] {
+/// Takes one entry away in each way: what each executes.
+fn assert_taken(old: u64, level: u8, expected: &str) {
     let slot = AtomicU64::new(old);
-    let slots = std::slice::from_ref(&slot);
-    let taken = |way: &dyn Fn()| {
-        slot.store(old, Ordering::Relaxed);
+    let (slots, range) = (std::slice::from_ref(&slot), entry_at(level, 0));
+    // The last way stores a new entry too.
+    let replaced = expected.replace(')', "S)");
+    let ways: [&dyn Fn(); 4] = [
+        &|| _ = with::<Sim, _>(|m| m.unmap(&slot, range).invalidate(m)),
+        &|| with::<Sim, _>(|m| m.unmap_range(slots, range).invalidate(m)),
+        &|| with::<Sim, _>(|m| drop(m.unmap_range_into(slots, range, [0]))),
+        &|| _ = with::<Sim, _>(|m| m.break_before_make(&slot, range, |_| Leaf(0))),
+    ];
+    for (number, way) in ways.into_iter().enumerate() {
+        slot.put(old);
         way();
-        trace()
-    };
-    [
-        taken(&|| {
-            with::<Sim, _>(|mmu| mmu.unmap(&slot, entry(level)).invalidate(mmu));
-        }),
-        taken(&|| with::<Sim, _>(|mmu| mmu.unmap_range(slots, entry(level)).invalidate(mmu))),
-        taken(&|| {
-            with::<Sim, _>(|mmu| drop(mmu.unmap_range_into(slots, entry(level), [0])));
-        }),
-        taken(&|| {
-            with::<Sim, _>(|mmu| mmu.break_before_make(&slot, entry(level), |_| Leaf::INVALID));
-        })
-        // The new entry.
-        .replace("dRdIS)", "dRdI)"),
-    ]
+        let expected = if number == 3 { &replaced } else { expected };
+        assert_eq!(trace(), expected, "way {number}, level {level}, {old:#x}");
+    }
 }
 
 #[test]
 fn b30_a_block_costs_one_instruction_and_a_table_all_levels() {
-    for level in [1, 2] {
-        assert_eq!(
-            ways(BLOCK, level),
-            ["(SDTdRdI)"; 4],
-            "a block at level {level}"
-        );
-    }
-    assert_eq!(
-        ways(KERNEL.0, 3),
-        ["(SDTdRdI)"; 4],
-        "a page, whose bit 1 is not a table's"
-    );
+    assert_taken(BLOCK, 1, "(SDTdRdI)");
+    assert_taken(BLOCK, 2, "(SDTdRdI)");
+    // A page, whose bit 1 is not a table's.
+    assert_taken(KERNEL.0, 3, "(SDTdRdI)");
     let all_levels = format!("(SD{}dRdI)", "t".repeat(512));
-    assert_eq!(ways(TABLE, 2), [(); 4].map(|()| all_levels.clone()));
+    assert_taken(LINK.0, 2, &all_levels);
     // More pages below it than instructions are executed one by one.
-    assert_eq!(ways(TABLE, 1), ["(SDAdRdI)"; 4]);
+    assert_taken(LINK.0, 1, "(SDAdRdI)");
     // By its name, whatever the entry was.
     let slot = AtomicU64::new(0);
-    with::<Sim, _>(|mmu| mmu.unmap_table(&slot, entry(2)).invalidate(mmu));
+    with::<Sim, _>(|mmu| mmu.unmap_table(&slot, entry_at(2, 0)).invalidate(mmu));
     assert_eq!(trace(), all_levels);
 }
 
 #[test]
 fn b30_one_table_among_blocks_is_found() {
-    let entries = [BLOCK, TABLE, BLOCK].map(AtomicU64::new);
-    let range = Granule::Kib4.range(BASE, 3 * 512).unwrap();
+    let entries = [BLOCK, LINK.0, BLOCK].map(AtomicU64::new);
+    let range = range(3 * 512);
     with::<Sim, _>(|mmu| mmu.unmap_range(&entries, range).invalidate(mmu));
     assert_eq!(trace(), "(SSSDAdRdI)", "1536 pages are too many one by one");
     let entries = [BLOCK; 3].map(AtomicU64::new);
@@ -83,9 +52,9 @@ fn b30_one_table_among_blocks_is_found() {
 #[test]
 fn b30_what_is_joined_is_invalidated_by_the_smaller_entry() {
     let [block, page] = [BLOCK, KERNEL.0].map(AtomicU64::new);
-    let behind = Granule::Kib4.range(BASE + (2 << 20), 1).unwrap();
+    let behind = range_at(2 << 20, 1);
     with::<Sim, _>(|mmu| {
-        let block = mmu.unmap(&block, entry(2));
+        let block = mmu.unmap(&block, entry_at(2, 0));
         let page = mmu.unmap(&page, behind);
         block.and(page).invalidate(mmu);
     });
@@ -93,10 +62,9 @@ fn b30_what_is_joined_is_invalidated_by_the_smaller_entry() {
     // Nothing adds nothing.
     let block = AtomicU64::new(BLOCK);
     with::<Sim, _>(|mmu| {
-        let none = || Granule::Kib4.range(BASE, 0).unwrap();
-        let before = mmu.unmap_range(&[], none());
-        let block = mmu.unmap(&block, entry(2));
-        let behind = mmu.unmap_range(&[], none());
+        let before = mmu.unmap_range(&[], range(0));
+        let block = mmu.unmap(&block, entry_at(2, 0));
+        let behind = mmu.unmap_range(&[], range(0));
         before.and(block).and(behind).invalidate(mmu);
     });
     assert_eq!(trace(), "(SDTdRdI)");
@@ -104,45 +72,30 @@ fn b30_what_is_joined_is_invalidated_by_the_smaller_entry() {
 
 #[test]
 fn what_is_mapped_is_changed_after_the_invalidation_only() {
-    let [slot] = slots::<1>();
+    let [slot] = holding(LINK.0);
     let deferred = Cell::new(0);
-    slot.store(TABLE, Ordering::Relaxed);
+    let changed = |old| {
+        assert!(trace().ends_with("dRdI"), "it is invalidated");
+        deferred.set(old);
+        old + 1
+    };
+    let unmap = |mmu: &mut LazyMmu<'_, Dynamic, Sim>| mmu.unmap_table(&slot, entry_at(2, 0));
     with::<Sim, _>(|mmu| {
-        let unmapped = mmu.unmap_table(&slot, entry(2)).map(|old| {
-            assert!(trace().ends_with("dRdI"), "it is invalidated");
-            old + 1
-        });
+        let unmapped = unmap(mmu).map(changed);
         assert_eq!(trace(), "(S");
-        assert_eq!(unmapped.invalidate(mmu).get(), TABLE + 1);
+        assert_eq!(unmapped.invalidate(mmu).get(), LINK.0 + 1);
     });
-    trace();
     // Dropped, before the invalidation and behind it.
-    for early in [true, false] {
-        slot.store(TABLE, Ordering::Relaxed);
-        with::<Sim, _>(|mmu| {
-            let unmapped = mmu.unmap_table(&slot, entry(2)).map(|old| {
-                assert!(trace().ends_with("dRdI"), "it is invalidated");
-                deferred.set(old);
-            });
-            if early {
-                drop(unmapped);
-            } else {
-                drop(unmapped.invalidate(mmu));
-            }
-        });
-        assert_eq!(deferred.take(), TABLE);
-        trace();
-    }
+    slot.put(LINK.0);
+    with::<Sim, _>(|mmu| drop(unmap(mmu).map(changed)));
+    assert_eq!((deferred.take(), trace().len()), (LINK.0, 1));
+    slot.put(LINK.0);
+    with::<Sim, _>(|mmu| drop(unmap(mmu).map(changed).invalidate(mmu)));
+    assert_eq!(deferred.take(), LINK.0);
     // Forgotten, it is not changed.
-    slot.store(TABLE, Ordering::Relaxed);
-    with::<Sim, _>(|mmu| {
-        std::mem::forget(
-            mmu.unmap_table(&slot, entry(2))
-                .map(|old| deferred.set(old)),
-        );
-    });
+    slot.put(LINK.0);
+    with::<Sim, _>(|mmu| std::mem::forget(unmap(mmu).map(changed)));
     assert_eq!(deferred.take(), 0);
-    trace();
 }
 
 #[test]
@@ -151,7 +104,7 @@ fn b30_a_page_of_each_granule_costs_one_instruction() {
     for granule in [Kib4, Kib16, Kib64] {
         let slot = AtomicU64::new(KERNEL.0);
         let page = granule.range(BASE, 1).unwrap();
-        let old = lazy_mmu::aarch64::unmap::<Sim>(&slot, page).invalidate_now();
+        let old = aarch64::unmap::<Sim>(&slot, page).invalidate_now();
         assert_eq!((old, &*trace()), (KERNEL.0, "SDTdRdI"), "{granule:?}");
     }
 }

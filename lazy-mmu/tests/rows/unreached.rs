@@ -1,18 +1,7 @@
 //! Row K10: the code that changes live tables fills those that no walker reaches, and those of
 //! machines that need no barrier.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, TopLevel};
-use lazy_mmu::aarch64::{Granule, update};
-use lazy_mmu::sim::{Sim, bits, interrupt, is_pending, is_settled};
-use lazy_mmu::{
-    Backend, Bits, Dynamic, Eager, Invalidation, LazyMmu, Machine, Nesting, NoWalker, Scope,
-    Unreached, VirtualRange, is_active, with, write,
-};
-
-use crate::common::{KERNEL, for_both_storages, slots, trace};
+use lazy_mmu_testing::prelude::*;
 
 /// The tables of these tests.
 struct Tables;
@@ -23,16 +12,6 @@ unsafe impl NoWalker for Tables {}
 /// A section of the tables that no walker reaches.
 fn unreached<R>(f: impl FnOnce(&mut LazyMmu<'_, Dynamic, Unreached<Tables>>) -> R) -> R {
     with::<Unreached<Tables>, _>(f)
-}
-
-const LINK: Table = Table::at(0x4800_0000);
-
-fn page(i: usize) -> Leaf {
-    Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA)
-}
-
-fn range(pages: u64) -> VirtualRange {
-    Granule::Kib4.range(0xffff_8000_0000_0000, pages).unwrap()
 }
 
 /// A walker that uses whatever a section has, and code that takes only the backend from it.
@@ -62,16 +41,15 @@ fn walk<L: Nesting, B: Backend>(
 
 fn without<B: Backend>(slot: &AtomicU64) {
     write::<B, _>(slot, KERNEL);
-    lazy_mmu::flush::<B>();
-    lazy_mmu::invalidate::<B>(range(1), Scope::PAGES);
+    flush::<B>();
+    invalidate::<B>(range(1), Scope::PAGES);
     update::set_wrprotect::<B>(slot, 0);
     write::<B, _>(slot, KERNEL);
 }
 
 fn assert_walked(parent: &AtomicU64, table: &[AtomicU64; 4]) {
-    let entries = table.each_ref().map(|it| it.load(Ordering::Relaxed));
-    assert_eq!(entries, [KERNEL.0, page(1).0, page(2).0, page(3).0]);
-    assert_eq!(parent.load(Ordering::Relaxed), LINK.0);
+    assert_eq!(values(table), [KERNEL.0, page(1).0, page(2).0, page(3).0]);
+    assert_eq!(parent.get(), LINK.0);
 }
 
 for_both_storages! {
@@ -88,9 +66,7 @@ for_both_storages! {
         assert!(trace.matches("DI").count() >= 5 && trace.matches("dRdI").count() == 5, "{trace}");
         assert_walked(&parent, &table);
     }
-}
 
-for_both_storages! {
     fn k10_the_link_that_follows_orders_the_stores<B>() {
         let ([parent, root], table) = (slots(), slots::<4>());
         let fill = || unreached(|mmu| mmu.write_range(&table, page));
@@ -105,9 +81,7 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(DSDSDI)", "each link, though a store is pending");
     }
-}
 
-for_both_storages! {
     fn k10_the_threads_own_section_stays_as_it_is<B>() {
         let [live, own] = slots();
         let boot = || {
@@ -129,7 +103,6 @@ for_both_storages! {
         assert_eq!(trace(), "(SDI|/){}");
         unreached(|_| assert!(!is_active::<B>() && bits::<B>() == Bits::EMPTY));
         interrupt(|| assert!(!Unreached::<Tables>::in_interrupt(), "it would change nothing"));
-        crate::common::trace();
     }
 }
 

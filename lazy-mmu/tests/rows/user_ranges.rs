@@ -1,13 +1,7 @@
 //! Row B36: user ranges, by their ASID, on all CPUs or on one.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, USER_DATA, VALID};
-use lazy_mmu::aarch64::{self, Form, Granule, Tlbi};
-use lazy_mmu::sim::{Event, Sim, is_settled, take_trace};
-use lazy_mmu::{Backend, Scope, VirtualRange, gather, invalidate, with};
-
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
+use lazy_mmu::aarch64::{Form, Tlbi};
+use lazy_mmu_testing::prelude::*;
 
 const START: u64 = 0x0000_7fff_1234_5000;
 /// All bits of an ASID, and none of the highest, so that a shift by one is seen.
@@ -26,6 +20,11 @@ fn here(range: VirtualRange) -> VirtualRange {
 /// The instruction for the page number `number` of the range.
 fn page(number: u64, all_levels: bool, this_cpu: bool) -> Event {
     let operand = u64::from(ASID) << 48 | ((START >> 12) + number);
+    self::operand(operand, all_levels, this_cpu)
+}
+
+/// The instruction for one ASID's page, by its operand.
+fn operand(operand: u64, all_levels: bool, this_cpu: bool) -> Event {
     let form = Form {
         all_levels,
         one_asid: true,
@@ -35,13 +34,15 @@ fn page(number: u64, all_levels: bool, this_cpu: bool) -> Event {
 }
 
 /// The TLBIs of the trace, and the barriers behind them.
-fn sequence() -> (Vec<Event>, String) {
+fn sequence() -> (Vec<Event>, &'static str) {
     let mut trace = take_trace();
     trace.retain(|it| !matches!(it, Event::Enter(_) | Event::Leave(_) | Event::Store { .. }));
-    let is_tlbi = |it: &Event| matches!(it, Event::TlbiForm(_) | Event::TlbiAll | Event::Tlbi(_));
+    let is_tlbi = |it: &Event| "TFA".contains(&letters(&[*it]));
     let tlbis = trace.iter().copied().filter(is_tlbi).collect();
     trace.retain(|it| !is_tlbi(it));
-    (tlbis, crate::letters::letters(&trace))
+    let barriers = letters(&trace);
+    let known = [BROADCAST, LOCAL].into_iter().find(|it| *it == barriers);
+    (tlbis, known.expect(&barriers))
 }
 
 const BROADCAST: &str = "DdRdI";
@@ -51,6 +52,8 @@ const LOCAL: &str = "DnI";
 type Way = (&'static str, fn(&AtomicU64, VirtualRange));
 
 fn ways<B: Backend>() -> [Way; 10] {
+    use std::slice::from_ref;
+
     [
         ("unmap", |slot, range| {
             with::<B, _>(|mmu| mmu.unmap(slot, range).invalidate(mmu));
@@ -62,12 +65,14 @@ fn ways<B: Backend>() -> [Way; 10] {
             aarch64::unmap::<B>(slot, range).invalidate_now();
         }),
         ("unmap_range", |slot, range| {
-            let slots = std::slice::from_ref(slot);
-            with::<B, _>(|mmu| mmu.unmap_range(slots, range).invalidate(mmu));
+            with::<B, _>(|mmu| mmu.unmap_range(from_ref(slot), range).invalidate(mmu));
         }),
         ("unmap_range_into", |slot, range| {
-            let slots = std::slice::from_ref(slot);
-            drop(aarch64::unmap_range_into::<B, _>(slots, range, [0]));
+            drop(aarch64::unmap_range_into::<B, _>(
+                from_ref(slot),
+                range,
+                [0],
+            ));
         }),
         ("break_before_make", |slot, range| {
             with::<B, _>(|mmu| mmu.break_before_make(slot, range, |_| USERS));
@@ -76,9 +81,7 @@ fn ways<B: Backend>() -> [Way; 10] {
             aarch64::break_before_make::<B, _>(slot, range, |_| USERS);
         }),
         ("gather", |slot, range| {
-            gather::<B, _, _>(&mut [None], |gather| {
-                gather.unmap(slot, range, drop).unwrap();
-            });
+            gather::<B, _, _>(&mut [None], |gather| gather.unmap(slot, range, drop)).unwrap();
         }),
         ("invalidate", |_, range| {
             with::<B, _>(|mmu| {
@@ -94,19 +97,16 @@ fn ways<B: Backend>() -> [Way; 10] {
 for_both_storages! {
     fn b36_a_users_page_is_invalidated_by_its_asid<B>() {
         for (way, run) in ways::<B>() {
-            let slot = AtomicU64::new(USERS.0);
-            run(&slot, range(1));
-            let expected = (vec![page(0, false, false)], BROADCAST.to_owned());
-            assert_eq!(sequence(), expected, "{way}, on all CPUs");
-            slot.store(USERS.0, Ordering::Relaxed);
-            run(&slot, here(range(1)));
-            let expected = (vec![page(0, false, true)], LOCAL.to_owned());
-            assert_eq!(sequence(), expected, "{way}, on this CPU");
             // The same addresses of every address space.
             let all = Granule::Kib4.range(START, 1).unwrap();
-            slot.store(USERS.0, Ordering::Relaxed);
-            run(&slot, all);
-            assert_eq!(sequence(), (vec![Event::Tlbi(START)], BROADCAST.to_owned()), "{way}");
+            for (place, range, tlbi, barriers) in [
+                ("on all CPUs", range(1), page(0, false, false), BROADCAST),
+                ("on this CPU", here(range(1)), page(0, false, true), LOCAL),
+                ("of all", all, Event::Tlbi(START), BROADCAST),
+            ] {
+                run(&AtomicU64::new(USERS.0), range);
+                assert_eq!(sequence(), (vec![tlbi], barriers), "{way}, {place}");
+            }
         }
     }
 }
@@ -148,35 +148,21 @@ fn b36_blocks_tables_and_many_pages_of_a_user() {
     let block = || AtomicU64::new(0x4000_0000 | USER_DATA | VALID);
     let entry = |asid| Granule::Kib4.entry(2, 0x20_0000).unwrap().of_asid(asid);
     let base = u64::from(ASID) << 48 | 0x200;
-    let form = |all_levels, this_cpu| Form {
-        all_levels,
-        one_asid: true,
-        this_cpu,
-    };
-    let tlbi = |operand, form| Event::TlbiForm(Tlbi::Page { operand, form });
+    let tlbi = |number, all_levels, this_cpu| operand(base + number, all_levels, this_cpu);
     aarch64::unmap::<Sim>(&block(), entry(ASID)).invalidate_now();
-    assert_eq!(
-        sequence().0,
-        [tlbi(base, form(false, false))],
-        "one for a block"
-    );
+    assert_eq!(sequence().0, [tlbi(0, false, false)], "one for a block");
     let table = AtomicU64::new(Table::at(0x4800_0000).0);
     aarch64::unmap::<Sim>(&table, here(entry(ASID))).invalidate_now();
-    let each: Vec<_> = (0..512).map(|i| tlbi(base + i, form(true, true))).collect();
-    assert_eq!(
-        sequence(),
-        (each, LOCAL.to_owned()),
-        "all levels of what was a table"
-    );
+    // All levels of what was a table.
+    let each = (0..512).map(|i| tlbi(i, true, true)).collect();
+    assert_eq!(sequence(), (each, LOCAL));
     // Too many one by one: everything of the ASID, and of no other.
     let operand = u64::from(ASID) << 48;
-    for this_cpu in [false, true] {
-        let many = range(513);
-        let many = if this_cpu { here(many) } else { many };
+    for (many, barriers) in [(range(513), BROADCAST), (here(range(513)), LOCAL)] {
         invalidate::<Sim>(many, Scope::PAGES);
+        let this_cpu = many.this_cpu();
         let asid = Event::TlbiForm(Tlbi::Asid { operand, this_cpu });
-        let barriers = if this_cpu { LOCAL } else { BROADCAST };
-        assert_eq!(sequence(), (vec![asid], barriers.to_owned()));
+        assert_eq!(sequence(), (vec![asid], barriers));
     }
     let pages = slots::<3>();
     with::<Sim, _>(|mmu| mmu.unmap_range(&pages, range(3)).invalidate(mmu));
@@ -196,26 +182,19 @@ fn b36_local_and_broadcast_in_one_gather_are_broadcast() {
         sequence()
     };
     let next = Granule::Kib4.range(START + 4096, 1).unwrap().of_asid(ASID);
-    let local = (page(0, false, true), page(1, false, true));
+    let (local, broadcast) = (|n| page(n, false, true), |n| page(n, false, false));
     let both = gathered(&[here(range(1)), here(next)]);
-    assert_eq!(both, (vec![local.0, local.1], LOCAL.to_owned()));
+    assert_eq!(both, (vec![local(0), local(1)], LOCAL));
     // They adjoin, and stay apart.
     let mixed = gathered(&[here(range(1)), next]);
-    assert_eq!(
-        mixed,
-        (vec![local.0, page(1, false, false)], BROADCAST.to_owned())
-    );
+    assert_eq!(mixed, (vec![local(0), broadcast(1)], BROADCAST));
     let mixed = gathered(&[range(1), here(next)]);
-    assert_eq!(
-        mixed,
-        (vec![page(0, false, false), local.1], BROADCAST.to_owned())
-    );
+    assert_eq!(mixed, (vec![broadcast(0), local(1)], BROADCAST));
     // Joined in one range: on all CPUs.
     let [one, two] = [USERS.0; 2].map(AtomicU64::new);
     let one = aarch64::unmap::<Sim>(&one, here(range(1)));
     one.and(aarch64::unmap::<Sim>(&two, next)).invalidate_now();
-    let each = vec![page(0, false, false), page(1, false, false)];
-    assert_eq!(sequence(), (each, BROADCAST.to_owned()));
+    assert_eq!(sequence(), (vec![broadcast(0), broadcast(1)], BROADCAST));
     // Of two address spaces and the kernel's: each by itself; too many: everything.
     let other = range(1).of_asid(7);
     let kernels = Granule::Kib4.range(0xffff_8000_0000_0000, 1).unwrap();
@@ -225,25 +204,20 @@ fn b36_local_and_broadcast_in_one_gather_are_broadcast() {
     assert!(matches!(tlbis[1], Event::TlbiForm(Tlbi::Page { operand, .. }) if operand >> 48 == 7));
     assert_eq!(tlbis[2], Event::Tlbi(kernels.start()));
     assert_eq!(barriers, BROADCAST);
-    assert_eq!(
-        gathered(&[range(300), range(300).of_asid(7)]).0,
-        [Event::TlbiAll]
-    );
+    let many = gathered(&[range(300), range(300).of_asid(7)]);
+    assert_eq!(many, (vec![Event::TlbiAll], BROADCAST));
     let all_here = Event::TlbiForm(Tlbi::All { this_cpu: true });
-    let many = [here(range(300)), here(range(300).of_asid(7))];
-    assert_eq!(gathered(&many), (vec![all_here], LOCAL.to_owned()));
-    let many = [here(range(300)), range(300).of_asid(7)];
-    assert_eq!(
-        gathered(&many),
-        (vec![Event::TlbiAll], BROADCAST.to_owned())
-    );
+    let many = gathered(&[here(range(300)), here(range(300).of_asid(7))]);
+    assert_eq!(many, (vec![all_here], LOCAL));
+    let many = gathered(&[here(range(300)), range(300).of_asid(7)]);
+    assert_eq!(many, (vec![Event::TlbiAll], BROADCAST));
 }
 
 /// The sequence for this CPU settles the pair too: it begins with `dsb ishst` and ends with `isb`.
 #[test]
 fn b36_a_local_invalidation_settles_what_is_pending() {
     let [kernel, user] = slots();
-    user.store(USERS.0, Ordering::Relaxed);
+    user.put(USERS.0);
     with::<Sim, _>(|mmu| {
         mmu.write(&kernel, KERNEL);
         mmu.unmap(&user, here(range(1))).invalidate(mmu);
@@ -251,7 +225,6 @@ fn b36_a_local_invalidation_settles_what_is_pending() {
     });
     assert_eq!(trace(), "(SSDFnI)");
     // The new entry of a break-before-make is stored behind it, by its own rule.
-    let kernels = Leaf::page(0x4000_0000, KERNEL_DATA);
-    aarch64::break_before_make::<Sim, _>(&user, here(range(1)), |_| kernels);
+    aarch64::break_before_make::<Sim, _>(&user, here(range(1)), |_| KERNEL);
     assert_eq!(trace(), "SDFnISDI");
 }

@@ -1,8 +1,6 @@
 //! Row B28, at run time: what a proof redeems is visible.
 
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
-use lazy_mmu::sim::is_settled;
-use lazy_mmu::{Task, try_visible, visible, with};
+use lazy_mmu_testing::prelude::*;
 
 for_both_storages! {
     fn b28_several_flushes_and_several_redemptions<B>() {
@@ -23,13 +21,10 @@ for_both_storages! {
         });
         assert_eq!(trace(), "(SSDISSDI)");
     }
-}
 
-for_both_storages! {
     fn b28_leave_is_a_proof_at_every_level<B>() {
         let [slot] = slots();
-        // SAFETY: the only handle of this thread.
-        let mut task = unsafe { Task::<B>::current() };
+        let mut task = task::<B>();
         let mut outer = task.enter();
         let mut nested = outer.nest();
         let inner = nested.write_pending(&slot, KERNEL, "inner");
@@ -41,12 +36,10 @@ for_both_storages! {
         assert_eq!(of_outer.get(&proof), "outer");
         assert_eq!(trace(), "(<SDI>SDI)");
     }
-}
 
-for_both_storages! {
     fn b28_an_inert_sections_proof_is_true<B>() {
         let [slot] = slots();
-        lazy_mmu::sim::interrupt(|| {
+        interrupt(|| {
             with::<B, _>(|mmu| {
                 let pending = mmu.write_pending(&slot, KERNEL, ());
                 assert!(is_settled(&slot));
@@ -55,9 +48,7 @@ for_both_storages! {
         });
         assert_eq!(trace(), "{[SDI]}");
     }
-}
 
-for_both_storages! {
     fn b28_a_function_returns_its_mapping_visible<B>() {
         let [slot] = slots();
         let mapped = visible::<B, _>(|mmu| mmu.write_pending(&slot, KERNEL, 7));

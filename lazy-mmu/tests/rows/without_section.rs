@@ -1,22 +1,6 @@
 //! Rows P10 and P11: sections without their level, and code that has no section in hand.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table};
-use lazy_mmu::aarch64::{self, Granule};
-use lazy_mmu::sim::{bits, interrupt, is_pending, is_settled};
-use lazy_mmu::{
-    Backend, Bits, Dynamic, LazyMmu, Nesting, Task, View, VirtualRange, link_table, paused, with,
-    write, write_range,
-};
-
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
-
-const LINK: Table = Table::at(0x4800_0000);
-
-fn range(pages: u64) -> VirtualRange {
-    Granule::Kib4.range(0xffff_8000_0000_0000, pages).unwrap()
-}
+use lazy_mmu_testing::prelude::*;
 
 /// A walk in progress, as a kernel has it: with the section in it, and where it is.
 struct Walk<'w, 's, B: Backend> {
@@ -67,8 +51,7 @@ fn hand_on<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, table: &[AtomicU
 for_both_storages! {
     fn p10_a_section_is_handed_on_without_its_level<B>() {
         let table = slots::<4>();
-        // SAFETY: the only handle of this task.
-        let mut task = unsafe { Task::<B>::current() };
+        let mut task = task::<B>();
         let mut outer = task.enter();
         hand_on(&mut outer, &table);
         assert!(is_pending::<B>(), "deferred into the section");
@@ -88,15 +71,11 @@ for_both_storages! {
         assert_eq!(trace(), "{[SDISDISDISDI]}");
         with::<B, _>(|_| interrupt(|| with::<B, _>(|mmu| hand_on(mmu, &table))));
         assert_eq!(trace(), "({[SDISDISDISDI]})", "on top of a section too");
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
-}
 
-for_both_storages! {
     fn p10_what_is_done_through_it_is_done_in_the_section<B>() {
         let [one, two] = slots();
-        // SAFETY: the only handle of this task.
-        let mut task = unsafe { Task::<B>::current() };
+        let mut task = task::<B>();
         let mut outer = task.enter();
         outer.write(&one, KERNEL);
         let mut erased = outer.erase();
@@ -111,138 +90,89 @@ for_both_storages! {
         assert_eq!(bits::<B>(), Bits::ACTIVE.union(Bits::OWNED).union(Bits::PENDING));
         drop(outer);
         assert_eq!(trace(), "(SDISDI<SDI>|SDI/SDI)");
-        assert_eq!(bits::<B>(), Bits::EMPTY);
     }
 }
 
 /// The functions, each with what it executes: outside of a section, and as its part in one.
-type Function = (
-    &'static str,
-    fn(&[AtomicU64; 4]),
-    &'static str,
-    &'static str,
-);
+const FUNCTIONS: [(&str, &str, &str); 8] = [
+    ("unmap", "SDTdRdI", "SDTdRdI"),
+    ("unmap, dropped", "SDTdRdI", "SDTdRdI"),
+    ("unmap_range", "SSSSDTTTTdRdI", "SSSSDTTTTdRdI"),
+    ("unmap_range_into", "SSDTTdRdI", "SSDTTdRdI"),
+    ("break_before_make", "SDTdRdISDI", "SDTdRdIS"),
+    ("link_table", "SSSDSDI", "SSSDS"),
+    ("write_range", "SSSSDI", "SSSS"),
+    ("write_range of a user's", "SSSS", "SSSS"),
+];
 
-fn functions<B: Backend>() -> [Function; 8] {
-    fn page(i: usize) -> Leaf {
-        Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA)
+fn function<B: Backend>(name: &str, t: &[AtomicU64; 4]) {
+    match name {
+        "unmap" => {
+            let old = aarch64::unmap::<B>(&t[0], range(1)).invalidate_now();
+            assert_eq!(old, KERNEL.0);
+        }
+        "unmap, dropped" => drop(aarch64::unmap::<B>(&t[0], range(1))),
+        "unmap_range" => aarch64::unmap_range::<B>(t, range(4)).invalidate_now(),
+        "unmap_range_into" => {
+            let old = aarch64::unmap_range_into::<B, _>(&t[..2], range(2), [0; 2]);
+            assert_eq!(old.invalidate_now(), [KERNEL.0; 2]);
+        }
+        "break_before_make" => {
+            let new = |old| Leaf(old ^ 4096);
+            let old = aarch64::break_before_make::<B, _>(&t[0], range(1), new);
+            assert_eq!((old, t[0].get()), (KERNEL.0, KERNEL.0 ^ 4096));
+        }
+        "link_table" => {
+            link_table::<B, _>(&t[0], LINK, &t[1..], |_| USERS);
+            assert_eq!(t[0].get(), LINK.0);
+        }
+        "write_range" => write_range::<B, _>(t, page),
+        _ => write_range::<B, _>(t, |_| USERS),
     }
-    [
-        (
-            "unmap",
-            |t| {
-                let old = aarch64::unmap::<B>(&t[0], range(1)).invalidate_now();
-                assert_eq!(old, KERNEL.0);
-            },
-            "SDTdRdI",
-            "SDTdRdI",
-        ),
-        (
-            "unmap, dropped",
-            |t| drop(aarch64::unmap::<B>(&t[0], range(1))),
-            "SDTdRdI",
-            "SDTdRdI",
-        ),
-        (
-            "unmap_range",
-            |t| {
-                aarch64::unmap_range::<B>(t, range(4)).invalidate_now();
-            },
-            "SSSSDTTTTdRdI",
-            "SSSSDTTTTdRdI",
-        ),
-        (
-            "unmap_range_into",
-            |t| {
-                let old = aarch64::unmap_range_into::<B, _>(&t[..2], range(2), [0; 2]);
-                assert_eq!(old.invalidate_now(), [KERNEL.0; 2]);
-            },
-            "SSDTTdRdI",
-            "SSDTTdRdI",
-        ),
-        (
-            "break_before_make",
-            |t| {
-                let old =
-                    aarch64::break_before_make::<B, _>(&t[0], range(1), |old| Leaf(old ^ 4096));
-                assert_eq!(old, KERNEL.0);
-                assert_eq!(t[0].load(Ordering::Relaxed), KERNEL.0 ^ 4096);
-            },
-            "SDTdRdISDI",
-            "SDTdRdIS",
-        ),
-        (
-            "link_table",
-            |t| {
-                link_table::<B, _>(&t[0], LINK, &t[1..], |_| USERS);
-                assert_eq!(t[0].load(Ordering::Relaxed), LINK.0);
-            },
-            "SSSDSDI",
-            "SSSDS",
-        ),
-        (
-            "write_range",
-            |t| write_range::<B, _>(t, page),
-            "SSSSDI",
-            "SSSS",
-        ),
-        (
-            "write_range of a user's",
-            |t| write_range::<B, _>(t, |_| USERS),
-            "SSSS",
-            "SSSS",
-        ),
-    ]
 }
 
 for_both_storages! {
     fn p11_code_without_a_section_takes_away_and_links<B>() {
-        for (name, run, outside, inside) in functions::<B>() {
+        for (name, outside, inside) in FUNCTIONS {
             let table = slots::<4>();
             let [of_thread] = slots();
-            let filled = || {
-                for slot in &table {
-                    slot.store(KERNEL.0, Ordering::Relaxed);
-                }
+            let run = || {
+                fill(&table, KERNEL.0);
+                function::<B>(name, &table);
             };
-            filled();
-            run(&table);
+            run();
             assert_eq!(trace(), outside, "{name}, outside");
             assert_eq!(bits::<B>(), Bits::EMPTY, "{name}");
 
             // In a section: what needs the pair is deferred, and the invalidation settles it.
-            filled();
             let defers = inside.len() < outside.len();
             with::<B, _>(|_| {
-                run(&table);
+                run();
                 assert_eq!(is_pending::<B>(), defers, "{name}");
             });
             let pair = if defers { "DI" } else { "" };
             assert_eq!(trace(), format!("({inside}{pair})"), "{name}, inside");
 
             // With a pair pending already.
-            filled();
             let invalidates = inside.contains('T');
             with::<B, _>(|mmu| {
                 mmu.write(&of_thread, KERNEL);
-                run(&table);
+                run();
                 assert_eq!(is_settled(&of_thread), invalidates, "{name}");
             });
             let pair = if defers || !invalidates { "DI" } else { "" };
             assert_eq!(trace(), format!("(S{inside}{pair})"), "{name}, something pending");
 
             // In an interrupt: at once, and what is pending is the thread's.
-            filled();
             with::<B, _>(|mmu| {
                 mmu.write(&of_thread, KERNEL);
-                interrupt(|| run(&table));
+                interrupt(run);
                 assert!(is_pending::<B>(), "{name}");
             });
             assert_eq!(trace(), format!("(S{{{outside}}}DI)"), "{name}, in an interrupt");
 
             // While the mode is paused: at once.
-            filled();
-            with::<B, _>(|_| paused::<B, _>(|| run(&table)));
+            with::<B, _>(|_| paused::<B, _>(run));
             assert_eq!(trace(), format!("(|{outside}/)"), "{name}, paused");
         }
     }

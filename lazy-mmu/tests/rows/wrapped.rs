@@ -1,16 +1,6 @@
 //! A backend that changes one method of another, and what the hosted backend tells of the bits.
 
-use std::cell::Cell;
-
-use lazy_mmu::aarch64::Granule;
-use lazy_mmu::aarch64::descriptor::Table;
-use lazy_mmu::sim::{self, Sim, bits, interrupt, is_pending, is_settled};
-use lazy_mmu::{
-    Backend, Bits, Event, Invalidation, Scope, Wrapped, Wrapper, flush, is_active, paused, with,
-    write,
-};
-
-use crate::common::{KERNEL, USERS, for_both_storages, slots, trace};
+use lazy_mmu_testing::prelude::*;
 
 thread_local! {
     /// How often a method was called that is changed.
@@ -40,7 +30,7 @@ changes!(ChangesBarrier, barrier());
 changes!(ChangesTableBarrier, table_barrier());
 changes!(ChangesInvalidate, invalidate(&[Invalidation]));
 changes!(ChangesInvalidateAll, invalidate_all());
-changes!(ChangesObserve, observe(Event));
+changes!(ChangesObserve, observe(lazy_mmu::Event));
 
 struct ChangesNothing;
 // SAFETY: everything is `Sim`'s.
@@ -51,13 +41,12 @@ unsafe impl Wrapper for ChangesNothing {
 /// Reaches each method of the machine: the trace, and the calls of the one that is changed.
 fn run<W: Wrapper>() -> (String, usize) {
     let slot = slots::<1>();
-    let range = Granule::Kib4.range(0xffff_8000_0000_0000, 1).unwrap();
     CALLS.set(0);
     with::<Wrapped<W>, _>(|mmu| {
         mmu.write(&slot[0], KERNEL);
         mmu.flush();
         mmu.write(&slot[0], Table(Table::at(0x4000_0000).0));
-        mmu.invalidate(range, Scope::PAGES);
+        mmu.invalidate(range(1), Scope::PAGES);
         mmu.flush_tlb_all();
         mmu.paused(|| write::<Wrapped<W>, _>(&slot[0], USERS));
     });
@@ -68,34 +57,34 @@ fn run<W: Wrapper>() -> (String, usize) {
 fn k01_a_wrapped_backend_calls_the_method_that_is_changed_and_all_others_of_the_inner_one() {
     let all = "(SDIDSDTdRdIDAdRdI|S/)";
     assert_eq!(run::<ChangesNothing>(), (all.to_owned(), 0));
-    for (method, (trace, calls), expected, expected_calls) in [
+    for (method, run, expected, calls) in [
         (
             "barrier",
-            run::<ChangesBarrier>(),
+            run::<ChangesBarrier> as fn() -> _,
             "(SDSDTdRdIDAdRdI|S/)",
             1,
         ),
         (
             "table_barrier",
-            run::<ChangesTableBarrier>(),
+            run::<ChangesTableBarrier>,
             "(SDISDTdRdIDAdRdI|S/)",
             1,
         ),
         (
             "invalidate",
-            run::<ChangesInvalidate>(),
+            run::<ChangesInvalidate>,
             "(SDIDSDAdRdI|S/)",
             1,
         ),
         (
             "invalidate_all",
-            run::<ChangesInvalidateAll>(),
+            run::<ChangesInvalidateAll>,
             "(SDIDSDTdRdI|S/)",
             1,
         ),
-        ("observe", run::<ChangesObserve>(), "DIDDTdRdIDAdRdI", 7),
+        ("observe", run::<ChangesObserve>, "DIDDTdRdIDAdRdI", 7),
     ] {
-        assert_eq!((&*trace, calls), (expected, expected_calls), "{method}");
+        assert_eq!(run(), (expected.to_owned(), calls), "{method}");
     }
 }
 
@@ -104,16 +93,12 @@ thread_local! {
 }
 
 /// A backend with hooks, and a context of its own.
-struct Hooked;
+struct Hooks;
+type Hooked = Changed<Hooks>;
 
-// SAFETY: the bits are `Sim`'s; the hooks count; the test is true in more contexts.
-unsafe impl Backend for Hooked {
-    type Storage = <Sim as Backend>::Storage;
+impl Change for Hooks {
+    type Inner = Sim;
     type Machine = Sim;
-
-    fn current() -> Self::Storage {
-        Sim::current()
-    }
 
     fn in_interrupt() -> bool {
         CALLS.get() == usize::MAX || Sim::in_interrupt()
@@ -186,15 +171,13 @@ for_both_storages! {
             assert!(!is_pending::<B>());
             mmu.note_store();
             // Another task has nothing to do with it.
-            let other = sim::spawn();
-            sim::switch_to(other);
+            let other = spawn();
+            switch_to(other);
             assert!(!is_pending::<B>());
-            sim::switch_to(sim::TaskId::FIRST);
+            switch_to(TaskId::FIRST);
             assert!(is_pending::<B>());
         });
         assert!(!is_pending::<B>());
-        assert_eq!(bits::<B>(), Bits::EMPTY);
-        sim::take_trace();
     }
 }
 
@@ -204,5 +187,4 @@ fn k01_a_wrapped_backend_says_whether_this_is_an_interrupt_as_the_inner_one() {
     assert!(!in_interrupt());
     interrupt(|| assert!(in_interrupt()));
     assert!(Wrapped::<ChangesNothing>::current() == Sim::current());
-    trace();
 }

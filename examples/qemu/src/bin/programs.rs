@@ -1,6 +1,6 @@
 //! Row S18 on the real instruction stream: random programs of sections, with an interrupt before every instruction.
 //!
-//! `cargo xtask` makes the programs, and says what each must do by the reference model of `lazy-mmu/tests/model`; it has QEMU
+//! `cargo xtask` makes the programs, and says what each must do by the reference model of `lazy-mmu-testing`; it has QEMU
 //! load both at `PROGRAMS`. Each is run on the crate twice, single-stepped: without an interrupt, and with one before every
 //! instruction, whose handler opens a section, maps, uses the mapping, and leaves. The stores and barriers of both runs must be
 //! the model's.

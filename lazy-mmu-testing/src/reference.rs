@@ -1,19 +1,12 @@
-//! The reference model: what each program must do, written from the list of behaviours, with an explicit stack where the
-//! crate has four bits.
+//! The reference model: what each program must do, written from the list of behaviours, with an
+//! explicit stack where the crate has four bits.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::program::{End, Op};
+use lazy_mmu::raw::Kind;
 
-/// What is open, from the outside in.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Open {
-    /// A section that took effect. Forgotten ones stay until a section around them is left.
-    Section,
-    /// A pause that took effect.
-    Pause,
-}
+use crate::program::{End, Op, Scope};
 
 /// What is in hand.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,23 +14,22 @@ enum Hand {
     /// The task's handle.
     Handle,
     /// A section.
-    Section(InHand),
+    Section {
+        /// Its token says that it took no effect (S14, C01).
+        inert: bool,
+        /// It descends from the handle's section: `nest` is then Nested by its type, whatever the
+        /// token says.
+        of_handle: bool,
+    },
     /// Nothing.
     Nothing,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct InHand {
-    /// Its token says that it took no effect (S14, C01).
-    inert: bool,
-    /// It descends from the handle's section: `nest` is then Nested by its type, whatever the token says.
-    of_handle: bool,
-}
-
 #[derive(Default)]
 struct Model {
-    /// Numbered in the order in which it was opened.
-    open: BTreeMap<usize, Open>,
+    /// The sections and pauses that took effect, numbered in the order in which they were opened.
+    /// A forgotten section stays until a section around it is left.
+    open: BTreeMap<usize, Scope>,
     next: usize,
     /// A store awaits its pair.
     pending: bool,
@@ -56,15 +48,8 @@ struct Left {
     by_bits: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
-    Outermost,
-    Nested,
-    Inert,
-}
-
 /// The trace of `program`.
-pub(crate) fn run(program: &[Op]) -> String {
+pub fn run(program: &[Op]) -> String {
     let mut model = Model::default();
     model.ops(Hand::Handle, program);
     model.heal();
@@ -74,11 +59,11 @@ pub(crate) fn run(program: &[Op]) -> String {
 
 impl Model {
     fn paused(&self) -> bool {
-        self.open.values().any(|it| *it == Open::Pause)
+        self.open.values().any(|it| *it == Scope::Pause)
     }
 
     fn in_section(&self) -> bool {
-        self.open.values().any(|it| *it == Open::Section)
+        self.open.values().any(|it| *it == Scope::Section)
     }
 
     /// S01 to S03, S14, C01.
@@ -86,7 +71,7 @@ impl Model {
         self.interrupts == 0 && self.in_section() && !self.paused()
     }
 
-    fn open(&mut self, what: Open) {
+    fn open(&mut self, what: Scope) {
         self.open.insert(self.next, what);
         self.next += 1;
     }
@@ -108,11 +93,13 @@ impl Model {
             match op {
                 Op::Store(needs_pair) => self.store(hand, *needs_pair),
                 Op::Flush => self.flush(),
-                Op::Section(ops, end) => self.section(hand, ops, *end),
-                Op::Unknowing(ops, _) => self.section(Hand::Nothing, ops, End::Leave),
-                Op::Join(ops, _) => self.join(ops),
-                Op::Pause(ops, _) => self.pause(hand, ops),
-                Op::Interrupt(ops) => {
+                Op::Scope(Scope::Section, ops, end) => self.section(hand, ops, *end),
+                Op::Scope(Scope::Unknowing, ops, _) => {
+                    self.section(Hand::Nothing, ops, End::Leave);
+                }
+                Op::Scope(Scope::Join, ops, _) => self.join(ops),
+                Op::Scope(Scope::Pause, ops, _) => self.pause(hand, ops),
+                Op::Scope(Scope::Interrupt, ops, _) => {
                     self.trace.push('{');
                     self.interrupts += 1;
                     self.ops(Hand::Nothing, ops);
@@ -129,8 +116,7 @@ impl Model {
         if !needs_pair {
             return;
         }
-        let inert = matches!(hand, Hand::Section(it) if it.inert);
-        if self.active() && !inert {
+        if self.active() && !matches!(hand, Hand::Section { inert: true, .. }) {
             self.pending = true;
         } else {
             self.pair();
@@ -150,8 +136,11 @@ impl Model {
         }
         let kind = match hand {
             // `nest` asks nobody: it is what its parent is.
-            Hand::Section(it) if it.inert && !it.of_handle => Kind::Inert,
-            Hand::Section(_) => Kind::Nested,
+            Hand::Section {
+                inert: true,
+                of_handle: false,
+            } => Kind::Inert,
+            Hand::Section { .. } => Kind::Nested,
             // The handle's section is not entered in an interrupt; programs have none around it.
             _ if self.interrupts > 0 || self.paused() => Kind::Inert,
             _ if self.in_section() => Kind::Nested,
@@ -165,17 +154,15 @@ impl Model {
         let first = self.next;
         // While the mode is paused nothing is opened.
         if kind != Kind::Inert && !self.paused() {
-            self.open(Open::Section);
+            self.open(Scope::Section);
         }
-        let in_hand = InHand {
-            inert: kind == Kind::Inert,
-            of_handle: match hand {
-                Hand::Handle => true,
-                Hand::Section(parent) => parent.of_handle,
-                Hand::Nothing => false,
-            },
+        let inert = kind == Kind::Inert;
+        let of_handle = match hand {
+            Hand::Handle => true,
+            Hand::Section { of_handle, .. } => of_handle,
+            Hand::Nothing => false,
         };
-        self.ops(Hand::Section(in_hand), ops);
+        self.ops(Hand::Section { inert, of_handle }, ops);
         let section = Left {
             inside: first..self.next,
             kind,
@@ -184,7 +171,8 @@ impl Model {
         match (hand, end) {
             // The closure form cannot be forgotten.
             (Hand::Nothing, _) | (_, End::Leave | End::Panic) => self.leave(section),
-            // S20: it stays open until something around it is left. S21: the handle remembers its section.
+            // S20: it stays open until something around it is left. S21: the handle remembers its
+            // section.
             (Hand::Handle, End::Forget) if kind == Kind::Outermost => {
                 self.forgotten = Some(section);
             }
@@ -194,18 +182,14 @@ impl Model {
 
     /// S04 to S07, S19; S26: pauses end with the outermost.
     fn leave(&mut self, section: Left) {
-        let Left {
-            inside,
-            kind,
-            by_bits,
-        } = section;
+        let (inside, kind, by_bits) = (section.inside, section.kind, section.by_bits);
         if kind == Kind::Inert && !by_bits {
             self.trace.push(']');
             return;
         }
         // S20: with the forgotten ones inside. A pause around the heal stays.
         self.open
-            .retain(|number, what| *what == Open::Pause || !inside.contains(number));
+            .retain(|number, what| *what == Scope::Pause || !inside.contains(number));
         self.settle();
         self.trace.push(match kind {
             Kind::Outermost => ')',
@@ -217,11 +201,8 @@ impl Model {
     /// S27.
     fn join(&mut self, ops: &[Op]) {
         if self.active() {
-            let joined = InHand {
-                inert: false,
-                of_handle: false,
-            };
-            self.ops(Hand::Section(joined), ops);
+            let (inert, of_handle) = (false, false);
+            self.ops(Hand::Section { inert, of_handle }, ops);
         } else {
             self.section(Hand::Nothing, ops, End::Leave);
         }
@@ -234,16 +215,14 @@ impl Model {
         if effective {
             self.settle();
             self.trace.push('|');
-            self.open(Open::Pause);
+            self.open(Scope::Pause);
         } else {
             self.trace.push('-');
         }
-        let hand_inside = if hand == Hand::Handle {
-            Hand::Handle
-        } else {
-            Hand::Nothing
-        };
-        self.ops(hand_inside, ops);
+        match hand {
+            Hand::Handle => self.ops(hand, ops),
+            _ => self.ops(Hand::Nothing, ops),
+        }
         if effective {
             self.open.remove(&number);
             self.trace.push('/');

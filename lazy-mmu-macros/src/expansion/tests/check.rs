@@ -4,7 +4,16 @@
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::parse::Parser;
 
-use crate::expand::expand;
+use crate::expansion::expand;
+
+/// Words that mean something to the expansion, and some that do not.
+pub(crate) const WORDS: &str = "fn const async unsafe extern gen default safe pub crate in self \
+    struct impl trait mod use static let where for macro_rules union enum type lazy_mmu naked \
+    backend mmu paused f x T u32 __section return match if else loop while mut ref dyn as move \
+    yield Sim";
+
+/// The characters of punctuation.
+pub(crate) const PUNCTUATION: &str = "#!;,:=<>-&*+.?|/^%@~";
 
 /// What became of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,19 +108,11 @@ fn check_section(args: &TokenStream, item: &TokenStream, output: &TokenStream) {
     assert_eq!(texts(&head), texts(&head_after), "the head");
 
     // What the section's statements are is seen on an empty function.
-    let empty = expand(
-        args.clone(),
-        quote::quote!(
-            fn f() {}
-        ),
-    );
-    let (_, statements) = split(&empty);
+    let empty = "fn f() {}".parse().expect("a function");
+    let (_, statements) = split(&expand(args.clone(), empty));
     // A section that has a name stands before the macros that may use it.
-    let before_macros = statements
-        .iter()
-        .filter(|it| it.to_string() == "let")
-        .count()
-        > 1;
+    let lets = statements.iter().filter(|it| it.to_string() == "let");
+    let before_macros = lets.count() > 1;
     let after = texts(&body_after);
     let attributes = inner_attributes(&body);
     // Invisible delimiters may hold an item and more. The section is opened before them.

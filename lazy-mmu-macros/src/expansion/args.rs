@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{LitStr, Path, Token, TypePath, token};
 
-use crate::errors::Errors;
+use super::errors::Errors;
 
 /// The list of arguments in the error texts.
 const KNOWN: &str =

@@ -4,9 +4,9 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Expr, Item};
 
-use crate::args::Args;
-use crate::errors::Errors;
-use crate::item::Function;
+use super::args::Args;
+use super::errors::Errors;
+use super::item::Function;
 
 /// Expands `#[lazy_mmu(args)] item`.
 ///

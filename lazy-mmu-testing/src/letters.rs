@@ -1,4 +1,5 @@
-//! A trace as a word, one letter an event, so that a test shows it whole. Shared by the test programs.
+//! A trace as a word, one letter an event, so that a test shows it whole. Shared by the test
+//! programs.
 
 use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::Event;
@@ -6,7 +7,7 @@ use lazy_mmu::sim::Event;
 /// `S` store, `D` `dsb ishst`, `I` `isb`, `T` TLBI by address, `t` with the tables, `A` of
 /// everything, `d` `dsb ish`, `(` `<` `[` enter Outermost, Nested, Inert, `)` `>` `]` the leaves,
 /// `|` an outermost pause, `/` its resume, `-` a pause that changes nothing, `{` `}` an interrupt.
-pub(crate) fn letters(events: &[Event]) -> String {
+pub fn letters(events: &[Event]) -> String {
     events
         .iter()
         .map(|event| match event {

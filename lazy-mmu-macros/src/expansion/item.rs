@@ -9,7 +9,7 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Ident, Item, Meta, Token, Visibility};
 
-use crate::errors::Errors;
+use super::errors::Errors;
 
 /// A function with a body.
 pub(crate) struct Function {

@@ -8,62 +8,18 @@ use proptest::prelude::*;
 use quote::ToTokens;
 use syn::visit_mut::VisitMut;
 
-/// Words that mean something to the expansion, and some that do not.
-const WORDS: [&str; 40] = [
-    "fn",
-    "const",
-    "async",
-    "unsafe",
-    "extern",
-    "gen",
-    "default",
-    "safe",
-    "pub",
-    "crate",
-    "in",
-    "self",
-    "struct",
-    "impl",
-    "trait",
-    "mod",
-    "use",
-    "static",
-    "let",
-    "where",
-    "for",
-    "macro_rules",
-    "union",
-    "enum",
-    "type",
-    "lazy_mmu",
-    "naked",
-    "backend",
-    "mmu",
-    "paused",
-    "f",
-    "x",
-    "T",
-    "u32",
-    "__section",
-    "return",
-    "match",
-    "if",
-    "_x",
-    "Sim",
-];
-
-const PUNCTUATION: [char; 14] = [
-    '#', '!', ';', ',', ':', '=', '<', '>', '-', '&', '*', '+', '.', '?',
-];
+use super::check::{PUNCTUATION, WORDS};
 
 fn leaf() -> impl Strategy<Value = TokenTree> {
+    let words: Vec<_> = WORDS.split_whitespace().collect();
+    let punctuation: Vec<_> = PUNCTUATION.chars().collect();
     prop_oneof![
-        6 => prop::sample::select(WORDS.to_vec())
+        6 => prop::sample::select(words)
             .prop_map(|word| TokenTree::from(Ident::new(word, Span::call_site()))),
         1 => prop::sample::select(vec!["r#fn", "r#type"]).prop_map(|word| {
             TokenTree::from(Ident::new_raw(&word[2..], Span::call_site()))
         }),
-        6 => (prop::sample::select(PUNCTUATION.to_vec()), any::<bool>()).prop_map(|(punct, joint)| {
+        6 => (prop::sample::select(punctuation), any::<bool>()).prop_map(|(punct, joint)| {
             let spacing = if joint { Spacing::Joint } else { Spacing::Alone };
             TokenTree::from(Punct::new(punct, spacing))
         }),
@@ -100,35 +56,29 @@ pub(crate) fn real_functions() -> Vec<TokenStream> {
     struct Functions(Vec<TokenStream>);
 
     impl Functions {
-        fn take(
-            &mut self,
-            signature: &syn::Signature,
-            attributes: &[syn::Attribute],
-            tokens: TokenStream,
-        ) {
-            let naked = |it: &syn::Attribute| it.to_token_stream().to_string().contains("naked");
-            let refused = signature.constness.is_some()
-                || signature.asyncness.is_some()
-                || attributes.iter().any(naked);
-            if !refused {
-                self.0.push(tokens);
+        /// Takes `function`, if it can have a section.
+        fn take(&mut self, function: &impl ToTokens, signature: &syn::Signature, naked: bool) {
+            if signature.constness.is_none() && signature.asyncness.is_none() && !naked {
+                self.0.push(function.to_token_stream());
             }
         }
     }
 
-    /// Those that are annotated already are taken without that.
-    fn plain(attributes: &mut Vec<syn::Attribute>) {
-        attributes.retain(|it| !it.to_token_stream().to_string().contains("lazy_mmu"));
+    /// Whether the function is naked. One that is annotated already is taken without that.
+    fn plain(attributes: &mut Vec<syn::Attribute>) -> bool {
+        let says = |it: &syn::Attribute, word| it.to_token_stream().to_string().contains(word);
+        attributes.retain(|it| !says(it, "lazy_mmu"));
+        attributes.iter().any(|it| says(it, "naked"))
     }
 
     impl VisitMut for Functions {
         fn visit_item_fn_mut(&mut self, function: &mut syn::ItemFn) {
-            plain(&mut function.attrs);
-            self.take(&function.sig, &function.attrs, function.to_token_stream());
+            let naked = plain(&mut function.attrs);
+            self.take(function, &function.sig, naked);
         }
         fn visit_impl_item_fn_mut(&mut self, function: &mut syn::ImplItemFn) {
-            plain(&mut function.attrs);
-            self.take(&function.sig, &function.attrs, function.to_token_stream());
+            let naked = plain(&mut function.attrs);
+            self.take(function, &function.sig, naked);
         }
     }
 

@@ -1,17 +1,10 @@
 //! The expansion as a function over token streams: on arbitrary tokens, and on mutations of real
 //! functions.
 
-#[path = "../../src/args.rs"]
-mod args;
 mod check;
-#[path = "../../src/errors.rs"]
-mod errors;
-#[path = "../../src/expand.rs"]
-mod expand;
-#[path = "../../src/item.rs"]
-mod item;
 mod tokens;
 
+use super::expand;
 use check::{Outcome, check, flat};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use proptest::prelude::*;
@@ -51,45 +44,29 @@ fn every_argument_opens_one_section_in_every_real_function() {
 
 #[test]
 fn the_expansion_is_what_the_documentation_shows() {
-    let function = quote!(
-        fn map(pages: &[Page]) -> Result<(), Error> {
-            body
-        }
-    );
-    let expansions = [
+    let function = |statements| {
+        parsed(&format!(
+            "fn map(pages: &[Page]) -> Result<(), Error> {{ {statements} body }}"
+        ))
+    };
+    for (args, statements) in [
         (
-            quote!(backend = Mmu),
-            quote! {
-                fn map(pages: &[Page]) -> Result<(), Error> {
-                    let __section = ::lazy_mmu::__private::section::<Mmu>();
-                    body
-                }
-            },
+            "backend = Mmu",
+            "let __section = ::lazy_mmu::__private::section::<Mmu>();",
         ),
         (
-            quote!(mmu),
-            quote! {
-                fn map(pages: &[Page]) -> Result<(), Error> {
-                    let mut __section = ::lazy_mmu::__private::section::<::lazy_mmu::Global>();
-                    let mut __view = ::lazy_mmu::__private::view(&mut __section);
-                    let mmu = __view.section();
-                    body
-                }
-            },
+            "mmu",
+            "let mut __section = ::lazy_mmu::__private::section::<::lazy_mmu::Global>();
+            let mut __view = ::lazy_mmu::__private::view(&mut __section);
+            let mmu = __view.section();",
         ),
         (
-            quote!(paused, crate = renamed),
-            quote! {
-                fn map(pages: &[Page]) -> Result<(), Error> {
-                    let __pause = renamed::__private::pause::<renamed::Global>();
-                    body
-                }
-            },
+            "paused, crate = renamed",
+            "let __pause = renamed::__private::pause::<renamed::Global>();",
         ),
-    ];
-    for (args, expected) in expansions {
-        let output = expand::expand(args, function.clone());
-        assert_eq!(flat(&output), flat(&expected));
+    ] {
+        let output = expand(parsed(args), function(""));
+        assert_eq!(flat(&output), flat(&function(statements)));
     }
 }
 
@@ -141,7 +118,7 @@ fn messages(args: &str, item: &str) -> Vec<String> {
         }
     }
     let mut found = Vec::new();
-    literals(expand::expand(parsed(args), parsed(item)), &mut found);
+    literals(expand(parsed(args), parsed(item)), &mut found);
     found
 }
 
@@ -184,7 +161,7 @@ fn an_error_stands_in_a_block_with_an_expression_only() {
         ("struct S;", false),
         ("1 +", false),
     ] {
-        let output = flat(&expand::expand(TokenStream::new(), parsed(item)));
+        let output = flat(&expand(TokenStream::new(), parsed(item)));
         assert_eq!(output[0] == "{", is_expression, "{item}: {output:?}");
     }
 }
@@ -199,7 +176,7 @@ fn attributes_of_others_that_say_naked_do_not_refuse() {
 
 /// Whether the section is opened behind the `item` with which the body begins.
 fn item_stands_first(args: &str, body: &str) -> bool {
-    let output = expand::expand(parsed(args), parsed(&format!("fn f() {{ {body} rest }}")));
+    let output = expand(parsed(args), parsed(&format!("fn f() {{ {body} rest }}")));
     let tokens = flat(&output);
     let place = |word| tokens.iter().position(|it| it == word);
     place("item").expect("the item is there") < place("__section").expect("so is the section")
@@ -254,12 +231,10 @@ fn what_may_be_no_item_stands_behind_the_section() {
 fn an_item_in_invisible_delimiters_stands_before_the_section() {
     let item = |tokens| TokenTree::from(Group::new(Delimiter::None, tokens));
     let section = |body: TokenStream| {
-        let output = expand::expand(TokenStream::new(), quote!(fn f() { #body }));
+        let output = expand(TokenStream::new(), quote!(fn f() { #body }));
         flat(&output).iter().position(|it| it == "__section")
     };
-    let fragment = item(quote!(
-        fn item() {}
-    ));
+    let fragment = item(parsed("fn item() {}"));
     let plain = section(quote!(fn item() {}, rest));
     assert_eq!(section(quote!(#fragment rest)), plain);
     // One that cannot be split stays whole, behind the section.
