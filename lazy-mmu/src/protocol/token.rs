@@ -104,7 +104,8 @@ pub(super) fn pause_state(kind: Kind) -> PauseState {
 /// is a marker.
 ///
 /// A raw pointer in a field would do the same, but rustc's error would be about that pointer. Here
-/// `Send` and `Sync` have a condition that is never met, and the error is the text of the condition.
+/// `Send` and `Sync` have a condition that is never met, and rustc reports the text of the
+/// condition.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub(crate) struct BoundToThread<T = ()>(pub(crate) T);
@@ -122,6 +123,7 @@ impl BoundToThread {
     note = "open a section on the other thread",
     note = "a locked value can be sent after `get` or `invalidate` has returned it"
 )]
+#[allow(dead_code, reason = "Rust 1.85 does not count the two conditions")]
 pub(crate) trait UsableOnOtherThreads {}
 
 // If the trait had no impl, rustc would suggest to add one.
