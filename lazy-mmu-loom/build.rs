@@ -1,4 +1,4 @@
-//! Says to the sources of `lazy-mmu` that the flags word is loom's.
+//! Sets `cfg(loom)`, with which the sources of `lazy-mmu` use loom's atomics for the flags word.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,5 +1,5 @@
-# What rustc makes of the functions in src/forms.rs, for the kernel's profile, with LSE.
-# `cargo xtask test` compares it; `cargo xtask asm --bless` writes it.
+# What rustc makes of the functions in beside_c/src/forms.rs, with LSE.
+# `cargo xtask test` compares it; `cargo xtask qemu budgets --bless` writes it.
 
 ours_enter_leave_byte:
    0  ldr x8, [x0]
@@ -331,7 +331,7 @@ ours_nested_store_byte:
   28  adr x2, elsewhere
   29  mov x0, xzr
   30  mov x1, xzr
-  31  bl _RNvNtCsbcsGJ9IzBgZ_4core9panicking18panic_bounds_check
+  31  bl panic_bounds_check
 
 ours_attribute_byte:
    0  mrs x9, s3_0_c13_c0_4
@@ -342,7 +342,7 @@ ours_attribute_byte:
    5  orr w10, w10, w11
    6  cbz w10, -> 12
    7  adrp x0, elsewhere
-   8  add x0, x0, #0xa8
+   8  add x0, x0, #0x210
    9  mov w8, #0x3
   10  cbnz x3, -> 21
   11  b -> 46
@@ -392,7 +392,7 @@ ours_attribute_mmu_byte:
    5  orr w10, w10, w11
    6  cbz w10, -> 12
    7  adrp x0, elsewhere
-   8  add x0, x0, #0xa8
+   8  add x0, x0, #0x210
    9  mov w8, #0x3
   10  cbnz x3, -> 21
   11  b -> 42
@@ -455,7 +455,7 @@ leave_dynamic, of ours_attribute_byte:
   22  b.ne -> 34
   23  add x8, x8, #0xc
   24  adrp x9, elsewhere
-  25  add x9, x9, #0xa8
+  25  add x9, x9, #0x210
   26  cmp x8, x9
   27  b.eq -> 34
   28  ldrb w9, [x8]

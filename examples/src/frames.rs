@@ -1,26 +1,27 @@
-//! Which frames of physical memory are free: a byte for each, and a scan.
+//! The allocator of physical frames: one byte for each frame, and a scan.
 //!
-//! It knows nothing of tables; [`linear`](crate::linear) changes the linear map when it hands frames out.
+//! The allocator does not change tables. [`linear`](crate::linear) maps and unmaps the frames.
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
 use crate::page::{Error, Frame, PAGE_SIZE};
 
-/// What a frame is used for. The values are those of [`MemoryMap`]'s bytes.
+/// The use of a frame, which is also the value of its byte in [`MemoryMap`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Use {
-    /// Nothing.
+    /// The frame is free.
     Free = 0,
-    /// A page.
+    /// The frame holds a page.
     Page = 1,
-    /// A translation table. Set when the frame is ready to be one: filled with zeros.
+    /// The frame holds a translation table, which is filled with zeros already.
     Table = 2,
 }
 
-/// One byte for each frame of the memory from `base` on: a [`Use`].
+/// One byte, a [`Use`], for each frame of the memory that starts at `base`.
 ///
-/// Atomic, and shared, so that an observer (the step handler of the QEMU kernel) can ask for a frame's use at any time.
+/// The bytes are atomic and shared, because an observer reads them at any time: the single-step
+/// handler of the QEMU kernel.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryMap<'m> {
     base: Frame,
@@ -28,22 +29,22 @@ pub struct MemoryMap<'m> {
 }
 
 impl<'m> MemoryMap<'m> {
-    /// The map of `uses.len()` frames from `base` on. All bytes are zero: free.
+    /// Returns the map of `uses.len()` frames that start at `base`. A byte of zero is a free frame.
     pub const fn new(base: Frame, uses: &'m [AtomicU8]) -> Self {
         Self { base, uses }
     }
 
-    /// The first frame.
+    /// Returns the first frame.
     pub const fn base(self) -> Frame {
         self.base
     }
 
-    /// How many frames there are.
+    /// Returns the number of frames.
     pub const fn frames(self) -> usize {
         self.uses.len()
     }
 
-    /// Whether `frame` is of this memory, and holds a translation table.
+    /// Returns whether `frame` is in this memory and holds a translation table.
     pub fn is_table(self, frame: Frame) -> bool {
         self.byte(frame)
             .is_some_and(|it| it.load(Ordering::Relaxed) == Use::Table as u8)
@@ -63,17 +64,17 @@ impl<'m> MemoryMap<'m> {
     }
 }
 
-/// The frame allocator.
+/// The allocator of the frames of a [`MemoryMap`].
 #[derive(Debug)]
 pub struct Frames<'m> {
     map: MemoryMap<'m>,
     free: usize,
-    /// Where the next search begins.
+    /// The number of the frame at which the next search begins.
     next: usize,
 }
 
 impl<'m> Frames<'m> {
-    /// An allocator whose frames are all free.
+    /// Creates an allocator whose frames are all free.
     pub fn new(map: MemoryMap<'m>) -> Self {
         Self {
             map,
@@ -82,22 +83,25 @@ impl<'m> Frames<'m> {
         }
     }
 
-    /// The map.
+    /// Returns the map.
     pub fn map(&self) -> MemoryMap<'m> {
         self.map
     }
 
-    /// Lets the next search begin with the first frame, so that what is done again takes the same frames again.
+    /// Lets the next search begin at the first frame, so that a repeated operation takes the same
+    /// frames again.
     pub fn rewind(&mut self) {
         self.next = 0;
     }
 
-    /// How many frames are free.
+    /// Returns the number of free frames.
     pub fn free(&self) -> usize {
         self.free
     }
 
-    /// Takes `count` frames in a row; returns the first. `None` if there are not so many in a row.
+    /// Takes `count` consecutive frames, and returns the first of them.
+    ///
+    /// Returns `None` if there are not enough consecutive free frames.
     pub fn take(&mut self, count: usize) -> Option<Frame> {
         let frames = self.map.frames();
         let first = self
@@ -111,7 +115,7 @@ impl<'m> Frames<'m> {
         Some(self.map.base.add(first))
     }
 
-    /// The first of `count` free frames in a row, between `from` and `to`.
+    /// Returns the number of the first of `count` consecutive free frames from `from` up to `to`.
     fn find(&self, from: usize, to: usize, count: usize) -> Option<usize> {
         let mut run = 0;
         for number in from..to {
@@ -123,18 +127,18 @@ impl<'m> Frames<'m> {
         None
     }
 
-    /// Notes what an allocated frame is used for.
+    /// Records the use of an allocated frame.
     ///
     /// # Errors
     ///
-    /// [`Error::NotAllocated`].
+    /// [`Error::NotAllocated`] if the frame is free or not in this memory.
     pub fn set_use(&mut self, frame: Frame, used: Use) -> Result<(), Error> {
         let byte = self.allocated(frame).ok_or(Error::NotAllocated { frame })?;
         byte.store(used as u8, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Whether `frame` is allocated.
+    /// Returns whether `frame` is allocated.
     pub fn is_allocated(&self, frame: Frame) -> bool {
         self.allocated(frame).is_some()
     }
@@ -144,11 +148,11 @@ impl<'m> Frames<'m> {
         (byte.load(Ordering::Relaxed) != Use::Free as u8).then_some(byte)
     }
 
-    /// Gives a frame back.
+    /// Frees an allocated frame.
     ///
     /// # Errors
     ///
-    /// [`Error::NotAllocated`].
+    /// [`Error::NotAllocated`] if the frame is free or not in this memory.
     pub fn give_back(&mut self, frame: Frame) -> Result<(), Error> {
         self.set_use(frame, Use::Free)?;
         self.free += 1;

@@ -1,4 +1,6 @@
-//! The hosted machine: memory of the host's, an MMU in software that sees an entry only after its barrier pair.
+//! The hosted machine: memory of the host, and an MMU in software.
+//!
+//! The MMU uses an entry only after its barrier pair, `dsb ishst; isb`.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -19,7 +21,7 @@ use crate::trace::{Counts, Step};
 
 pub use crate::scenario::MEMORY_BASE;
 
-/// The memory of a hosted machine, which outlives its handles.
+/// The memory of a hosted machine. It outlives the machine's handles, [`Host`].
 pub struct Memory {
     frames: Vec<Table>,
     uses: Vec<AtomicU8>,
@@ -27,7 +29,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// `frames` frames, all free, filled with zeros.
+    /// Creates `frames` free frames, which are filled with zeros.
     pub fn new(frames: usize) -> Self {
         let zeros = |_| [const { AtomicU64::new(0) }; ENTRIES];
         Self {
@@ -37,12 +39,12 @@ impl Memory {
         }
     }
 
-    /// Which frames are free.
+    /// Returns the map of the free frames.
     pub fn map(&self) -> MemoryMap<'_> {
         MemoryMap::new(MEMORY_BASE, &self.uses)
     }
 
-    /// The machine that has this memory, with the backend `B`.
+    /// Returns the machine with this memory and the backend `B`.
     pub fn machine<B: Backend>(&self) -> Host<'_, B> {
         Host {
             memory: self,
@@ -50,7 +52,7 @@ impl Memory {
         }
     }
 
-    /// The simulated physical address of the word that the host has at `address`.
+    /// Returns the simulated physical address of the word at the host's `address`.
     fn physical(&self, address: usize) -> usize {
         let base = usize::try_from(MEMORY_BASE.address()).expect("a host of 64 bits");
         base + (address - self.frames.as_ptr() as usize)
@@ -63,7 +65,7 @@ impl Memory {
     }
 }
 
-/// A hosted machine, whose backend's barriers are traced by [`sim`].
+/// A hosted machine. [`sim`] traces the barriers of its backend.
 pub struct Host<'m, B> {
     memory: &'m Memory,
     backend: PhantomData<B>,
@@ -78,7 +80,9 @@ impl<B> Clone for Host<'_, B> {
 impl<B> Copy for Host<'_, B> {}
 
 impl<B> Host<'_, B> {
-    /// The word at the virtual address `address`, by a walk that sees what a hardware walker must see, and no more.
+    /// Returns the word at the virtual address `address`.
+    ///
+    /// The walk uses an entry only if every hardware walker must already see it.
     fn translate(&self, address: u64) -> Result<&AtomicU64, Fault> {
         let fault = |reason| Fault { address, reason };
         let mut frame = self
@@ -90,7 +94,7 @@ impl<B> Host<'_, B> {
             let slot = &self.memory.frame(frame)[index(address, level)];
             let entry = slot.load(Ordering::Relaxed);
             let next = Frame::of_descriptor(entry).ok_or(fault(FaultReason::NotMapped))?;
-            // A walk of a user's page that comes too early faults, and is repeated: that is allowed.
+            // An early walk to a user's page is allowed: it faults, and the access is repeated.
             let must_be_visible = level < LEAF_LEVEL || Leaf(entry).needs_barrier();
             if must_be_visible && !sim::is_settled(slot) {
                 return Err(fault(FaultReason::NotYetVisible));
@@ -133,14 +137,14 @@ impl<B: Backend> Machine for Host<'_, B> {
     }
 }
 
-/// What one operation did, in one of the three ways.
+/// The record of one operation, in one of the three ways.
 #[derive(Clone, Debug)]
 pub struct Operation {
-    /// Its name.
+    /// The name of the operation.
     pub name: &'static str,
-    /// Everything that happened. The entries stored to are given by their simulated physical addresses.
+    /// All events. A store has the simulated physical address of its entry.
     pub events: Vec<Event>,
-    /// What an instruction trace would show of it.
+    /// The steps that an instruction trace of the operation would show.
     pub steps: Vec<Step>,
 }
 
@@ -166,13 +170,13 @@ impl Operation {
         }
     }
 
-    /// The counts.
+    /// Returns the counts of the steps.
     pub fn counts(&self) -> Counts {
         Counts::of(&self.steps)
     }
 }
 
-/// Takes the trace of each operation.
+/// A recorder that takes the trace of each operation.
 struct Tracer<'m> {
     memory: &'m Memory,
     operations: Vec<Operation>,
@@ -194,15 +198,17 @@ impl Recorder for Tracer<'_> {
     }
 }
 
-/// Runs the scenario on `pages` pages in one of the three [`WAYS`], by its number, with the backend `B` for the bits.
+/// Runs the scenario on `pages` pages, in one of the three [`WAYS`].
+///
+/// `way` is the index of the way. The backend `B` provides the bits.
 ///
 /// # Errors
 ///
-/// Those of the memory manager.
+/// The errors of the memory manager.
 ///
 /// # Panics
 ///
-/// If `way` is not one of them.
+/// Panics if `way` is not an index of [`WAYS`].
 pub fn run_scenario<B: Backend>(
     way: usize,
     pages: usize,

@@ -1,24 +1,28 @@
-//! A small memory manager on [`lazy_mmu`], the same source on a host and on an aarch64 CPU.
+//! A small memory manager on [`lazy_mmu`], with one source for a host and an aarch64 CPU.
 //!
-//! It is as much of a kernel's memory management as it takes for sections to nest by themselves:
-//! 4 KiB pages, 4 levels, 48-bit addresses, a frame allocator with a DEBUG_PAGEALLOC switch, a
-//! vmalloc area, a range that is populated page by page, and mappings that are torn down in
-//! batches. The functions are named for those of Linux that do the same.
+//! It has the parts of a kernel's memory management that make sections nest without the knowledge
+//! of their authors:
 //!
-//! | module | what | its sections |
-//! |---|---|---|
-//! | [`mm`] | [`MemoryManager::apply_to_page_range`] | its caller's; the allocator's nest in it |
-//! | | [`MemoryManager::build_tables`] | joins its caller's |
-//! | [`frames`] | which frames are free | none |
-//! | [`linear`] | [`MemoryManager::allocate`], with DEBUG_PAGEALLOC | nested in its caller's |
-//! | | [`MemoryManager::release`] | none |
-//! | [`vmalloc`] | [`MemoryManager::vmap`] | one a call |
-//! | | [`MemoryManager::vmap_pages_range`], which returns a [`lazy_mmu::Pending`] mapping | its caller's |
-//! | | [`MemoryManager::vunmap_range`] | none |
-//! | [`populate`] | [`MemoryManager::populate_range`] | one a call; the allocator's nest in it |
-//! | [`zap`] | [`MemoryManager::zap_range`]: a [`lazy_mmu::Gather`] of frames | none |
-//! | [`scenario`] | all of it in a row, counted | |
-//! | [`machine`] | what differs between a host and a CPU | |
+//! * pages of 4 KiB, 4 levels of tables, and addresses of 48 bits,
+//! * a frame allocator with a switch for DEBUG_PAGEALLOC, which unmaps free frames,
+//! * a vmalloc area, and a range that is populated page by page,
+//! * mappings that are removed in batches.
+//!
+//! The functions have the names of the Linux functions that do the same.
+//!
+//! | function | its section |
+//! |---|---|
+//! | [`MemoryManager::apply_to_page_range`] | the caller's; the allocator's sections nest in it |
+//! | [`MemoryManager::build_tables`] | joins the caller's |
+//! | [`MemoryManager::allocate`] | with DEBUG_PAGEALLOC: its own, nested in the caller's |
+//! | [`MemoryManager::vmap`] | its own |
+//! | [`MemoryManager::vmap_pages_range`] | the caller's; returns a [`lazy_mmu::Pending`] mapping |
+//! | [`MemoryManager::populate_range`] | its own; the allocator's sections nest in it |
+//! | [`MemoryManager::vunmap_range`], [`MemoryManager::release`] | not needed |
+//! | [`MemoryManager::zap_range`] | not needed; a [`lazy_mmu::Gather`] collects the frames |
+//!
+//! [`scenario`] calls all of them, and counts their stores and barriers. [`machine`] is the
+//! difference between a host and a CPU.
 
 #![cfg_attr(not(feature = "host"), no_std)]
 

@@ -1,8 +1,10 @@
-//! Allocating and freeing frames, and what DEBUG_PAGEALLOC does with them: a free frame is not in the linear map, so
-//! that a stray access to it faults.
+//! Allocation and release of frames.
 //!
-//! This is where sections nest by themselves: code that allocates inside a section of its own knows
-//! nothing of the linear map. A release has no section, because it makes nothing visible.
+//! With DEBUG_PAGEALLOC, a free frame is not in the linear map, so a stray access to it faults.
+//!
+//! Sections nest here. A caller that allocates inside its own section does not know that the
+//! allocator changes the linear map. A release does not open a section, because it only clears
+//! entries.
 
 use lazy_mmu::lazy_mmu;
 
@@ -11,12 +13,15 @@ use crate::mm::MemoryManager;
 use crate::page::{Error, Frame, PageRange};
 
 impl<M: Machine> MemoryManager<'_, M> {
-    /// Allocates `count` frames in a row; returns the first. They can be accessed through the linear map at once.
+    /// Allocates `count` consecutive frames, and returns the first of them.
+    ///
+    /// The caller can access the frames through the linear map at once.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfFrames`] if there are not so many free in a row; nothing was changed.
-    #[inline(never)] // As `apply_to_page_range`.
+    /// [`Error::OutOfFrames`] if there are not enough consecutive free frames. In this case the
+    /// function has not changed anything.
+    #[inline(never)] // The reason is that of `apply_to_page_range`.
     pub fn allocate(&mut self, count: usize) -> Result<Frame, Error> {
         let first = self
             .frames
@@ -28,12 +33,11 @@ impl<M: Machine> MemoryManager<'_, M> {
         Ok(first)
     }
 
-    /// Gives `frame` back. With DEBUG_PAGEALLOC any access to it through the linear map faults
-    /// from now on.
+    /// Frees `frame`. With DEBUG_PAGEALLOC, later accesses to it through the linear map fault.
     ///
     /// # Errors
     ///
-    /// [`Error::NotAllocated`].
+    /// [`Error::NotAllocated`] if the frame is not allocated.
     pub fn release(&mut self, frame: Frame) -> Result<(), Error> {
         if !self.frames.is_allocated(frame) {
             return Err(Error::NotAllocated { frame });
@@ -44,12 +48,12 @@ impl<M: Machine> MemoryManager<'_, M> {
         self.frames.give_back(frame)
     }
 
-    /// Makes `count` frames from `first` on valid in the linear map.
+    /// Maps `count` frames, of which `first` is the first, in the linear map.
     ///
-    /// It has a section of its own, because its caller uses the frames at once, whatever section is
-    /// open. The pair at its end is all the synchronization: the entries were invalid, and invalid
-    /// entries are in no TLB.
-    #[inline(never)] // As `apply_to_page_range`.
+    /// The function opens its own section, because its caller uses the frames at once, even inside
+    /// another section. Its barrier pair is sufficient. The entries were invalid, and a TLB does
+    /// not hold invalid entries.
+    #[inline(never)] // The reason is that of `apply_to_page_range`.
     #[lazy_mmu(backend = M::Backend, mmu)]
     fn map_linear(&mut self, first: Frame, count: usize) -> Result<(), Error> {
         let range = PageRange::linear(first, count);

@@ -1,4 +1,4 @@
-//! The tables, and the walk over a range of pages that most of the rest is built on.
+//! The tables, and the walk over a range of pages, which most other modules use.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +9,7 @@ use crate::frames::{Frames, MemoryMap, Use};
 use crate::machine::Machine;
 use crate::page::{ENTRIES, Error, Frame, LEAF_LEVEL, PageRange, index};
 
-/// The memory manager of one machine: its frames, and the tables of its kernel.
+/// The memory manager of one machine. It owns the frames and the kernel's tables.
 #[derive(Debug)]
 pub struct MemoryManager<'m, M> {
     pub(crate) machine: M,
@@ -18,20 +18,21 @@ pub struct MemoryManager<'m, M> {
     root: Frame,
 }
 
-/// The tables that `boot` builds.
+/// The tables that [`MemoryManager::boot`] builds.
 struct FirstTables;
 
-// SAFETY: no walker reaches them before `activate`, which orders the stores before that.
+// SAFETY: a walker does not reach the tables before `activate`, which orders all earlier stores
+// before the first walk.
 unsafe impl NoWalker for FirstTables {}
 
 impl<'m, M: Machine> MemoryManager<'m, M> {
     /// Builds the linear map of all frames in `map`, page by page, and activates it.
     ///
-    /// With `debug_pagealloc` only the frames that are in use are mapped, which are the tables built here.
+    /// With `debug_pagealloc`, it maps only the frames in use. These are the tables that it builds.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfFrames`] if the memory has no room for the tables.
+    /// [`Error::OutOfFrames`] if there are not enough frames for the tables.
     pub fn boot(machine: M, map: MemoryMap<'m>, debug_pagealloc: bool) -> Result<Self, Error> {
         let mut mm = Self {
             machine,
@@ -56,31 +57,31 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         Ok(mm)
     }
 
-    /// The machine.
+    /// Returns the machine.
     pub fn machine(&self) -> M {
         self.machine
     }
 
-    /// The frame allocator's books.
+    /// Returns the frame allocator.
     pub fn frames(&self) -> &Frames<'m> {
         &self.frames
     }
 
-    /// Lets the next allocation search from the first frame on ([`Frames::rewind`]).
+    /// Lets the next allocation search from the first frame ([`Frames::rewind`]).
     pub fn rewind(&mut self) {
         self.frames.rewind();
     }
 
-    /// Calls `f` for the entry of each page in `range`, in the caller's section; allocates and
-    /// links the tables that are missing.
+    /// Calls `f` for the entry of each page in `range`, in the caller's section.
     ///
-    /// `f` gets the section, the entry, and the number of the page in the range.
+    /// The arguments of `f` are the section, the entry, and the number of the page in the range.
+    /// The walk allocates and links missing tables.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfFrames`] if there is no frame for a table; the pages before it stay as `f`
-    /// left them.
-    #[inline(never)] // Or the size of the text tells what the inliner has chosen.
+    /// [`Error::OutOfFrames`] if there is not a free frame for a table. The changes of `f` to the
+    /// pages before it stay.
+    #[inline(never)] // Because the measured size of the text must not depend on the inliner.
     pub fn apply_to_page_range<B: Backend>(
         &mut self,
         mmu: &mut LazyMmu<'_, Dynamic, B>,
@@ -110,14 +111,14 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         Ok(())
     }
 
-    /// Calls `f` for the entry of each page in `range`, all of which have tables.
+    /// Calls `f` for the entry of each page in `range`. All pages must have tables.
     ///
-    /// `f` may call functions that open sections. After an error, from `f` too, the pages before it
-    /// stay as `f` left them.
+    /// `f` may call functions that open sections.
     ///
     /// # Errors
     ///
-    /// [`Error::NotMapped`] if there is no table for a page; and the errors of `f`.
+    /// [`Error::NotMapped`] if a page does not have a table, and the errors of `f`. The changes of
+    /// `f` to the pages before it stay.
     pub fn for_each_entry(
         &mut self,
         range: PageRange,
@@ -132,7 +133,7 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
     }
 
     /// Allocates a table, and links it into `slot`, an entry of a table at `level`.
-    #[inline(never)] // As `apply_to_page_range`.
+    #[inline(never)] // The reason is that of `apply_to_page_range`.
     fn link_table<B: Backend>(
         &mut self,
         mmu: &mut LazyMmu<'_, Dynamic, B>,
@@ -140,7 +141,7 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         level: usize,
     ) -> Result<Frame, Error> {
         let child = self.new_table()?;
-        // The store of the link is ordered after the zeros.
+        // The write of a table descriptor orders the link after the zeros.
         if level == 0 {
             mmu.write(slot, child.top_level());
         } else {
@@ -149,26 +150,26 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         Ok(child)
     }
 
-    /// Allocates a table, and fills it with zeros. It is not linked.
+    /// Allocates a table and fills it with zeros, but does not link it.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfFrames`].
+    /// [`Error::OutOfFrames`] if there is not a free frame.
     pub fn new_table(&mut self) -> Result<Frame, Error> {
-        // With DEBUG_PAGEALLOC this maps the frame in the linear map, in a section nested in the
-        // walk's. The zeros are written through that mapping at once.
+        // With DEBUG_PAGEALLOC, `allocate` maps the frame in the linear map, in a section that is
+        // nested in the walk's. `zero` uses that mapping at once.
         let table = self.allocate(1)?;
         self.machine.zero(table)?;
         self.frames.set_use(table, Use::Table)?;
         Ok(table)
     }
 
-    /// The leaf entry for `address`, as its table and index, if there is a table for it.
+    /// Returns the leaf entry for `address`, as its table and index, if the table exists.
     pub fn leaf(&self, address: u64) -> Option<(Frame, usize)> {
         self.entry(address, LEAF_LEVEL)
     }
 
-    /// The entry at `level` on the way to `address`, as its table and index, if there is such a table.
+    /// Returns the entry at `level` for `address`, as its table and index, if the table exists.
     pub fn entry(&self, address: u64, level: usize) -> Option<(Frame, usize)> {
         let mut table = self.root;
         for above in 0..level {
@@ -178,13 +179,15 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         Some((table, index(address, level)))
     }
 
-    /// The frame that the page at `address` is mapped to, by the tables (not by the MMU, which may not see it yet).
+    /// Returns the frame to which the tables map the page at `address`.
+    ///
+    /// The MMU may not see this entry yet.
     pub fn mapped(&self, address: u64) -> Option<Frame> {
         let (table, index) = self.leaf(address)?;
         Frame::of_descriptor(self.machine.table(table)[index].load(Ordering::Relaxed))
     }
 
-    /// Checks that no page of `range` is mapped.
+    /// Checks that all pages of `range` are unmapped.
     pub(crate) fn check_unmapped(&self, range: PageRange) -> Result<(), Error> {
         let first = range.addresses().find(|&it| self.mapped(it).is_some());
         first.map_or(Ok(()), |address| Err(Error::AlreadyMapped { address }))
@@ -196,19 +199,20 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         first.map_or(Ok(()), |address| Err(Error::NotMapped { address }))
     }
 
-    /// Builds the tables for `range`, so that mapping it later stores page descriptors only.
+    /// Builds the tables for `range`, so that a later mapping stores only page descriptors.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfFrames`]; tables that were built stay.
+    /// [`Error::OutOfFrames`] if there are not enough frames. The tables that were built stay.
     #[lazy_mmu(backend = M::Backend, mmu, join)]
     pub fn build_tables(&mut self, range: PageRange) -> Result<(), Error> {
         self.apply_to_page_range(mmu, range, |_, _, _| ())
     }
 
-    /// Clears the entries of `range`, and removes its pages from the TLBs. It has no section:
-    /// cleared entries need no pair.
-    #[inline(never)] // As `apply_to_page_range`.
+    /// Clears the entries of `range`, and removes its pages from the TLBs.
+    ///
+    /// The function does not open a section, because cleared entries do not need the barrier pair.
+    #[inline(never)] // The reason is that of `apply_to_page_range`.
     pub(crate) fn unmap_range(&mut self, range: PageRange) -> Result<(), Error> {
         self.for_each_entry(range, |_, slot, _| {
             lazy_mmu::write::<M::Backend, _>(slot, Leaf::INVALID);
@@ -219,9 +223,10 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
     }
 }
 
-/// How many frames [`MemoryManager::boot`] takes at most for the tables of a memory of `frames` frames.
+/// Returns the most frames that [`MemoryManager::boot`] takes for the tables of `frames` frames.
 pub const fn boot_tables(frames: usize) -> usize {
-    // Where the memory does not begin or end at a table's boundary, one table more at either end. One for each of the
-    // top two levels: no memory here crosses a boundary of 512 GiB.
+    // The top two levels have one table each, because the memory here does not cross a boundary of
+    // 512 GiB. The other levels have one more table at each end, because the memory need not begin
+    // and end at the boundary of a table.
     1 + 1 + (frames / (ENTRIES * ENTRIES) + 2) + (frames / ENTRIES + 2)
 }

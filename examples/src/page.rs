@@ -1,4 +1,4 @@
-//! Addresses, ranges, descriptors and errors: the vocabulary of the memory manager.
+//! The types of the memory manager: addresses, ranges, descriptors and errors.
 
 use core::fmt;
 
@@ -7,74 +7,77 @@ use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, TopLevel, USER_DAT
 use lazy_mmu::{BadRange, VirtualRange};
 use thiserror::Error;
 
-/// Bytes in a page, and in a frame: the 4 KiB granule.
+/// The bytes of a page and of a frame. The granule is 4 KiB.
 pub const PAGE_SIZE: u64 = 4096;
-/// Entries in a translation table.
+/// The entries of a translation table.
 pub const ENTRIES: usize = 512;
 /// The level whose entries are pages.
 pub const LEAF_LEVEL: usize = 3;
 
-/// The linear map: the physical address `p` is at `LINEAR_BASE + p`.
+/// The base of the linear map: the physical address `p` is mapped at `LINEAR_BASE + p`.
 pub const LINEAR_BASE: u64 = 0xffff_0000_0000_0000;
-/// Where kernel mappings are made by [`vmalloc`](crate::vmalloc) and [`populate`](crate::populate).
+/// The area for kernel mappings of [`vmalloc`](crate::vmalloc) and [`populate`](crate::populate).
 pub const VMALLOC_BASE: u64 = 0xffff_8000_0000_0000;
-/// Where user-like mappings are made. They have the attributes of a user's pages; that they are in the upper half lets
-/// the kernel's one table hold them.
+/// The area for mappings with the attributes of user pages.
+///
+/// It is in the upper half, so that the kernel's table can hold these mappings too.
 pub const USER_BASE: u64 = 0xffff_c000_0000_0000;
 
-/// Normal memory: the byte 1 of MAIR_EL1.
+/// Normal memory, which is in byte 1 of MAIR_EL1.
 pub const NORMAL_MEMORY: u64 = memory_type(1);
 
-/// The address bits of a descriptor, for 4 KiB pages and 48-bit output addresses.
+/// The address bits of a descriptor, for pages of 4 KiB and output addresses of 48 bits.
 const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
 
-/// A frame of physical memory, by its address, which is a multiple of [`PAGE_SIZE`].
+/// A frame of physical memory: its physical address, which is a multiple of [`PAGE_SIZE`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Frame(u64);
 
 impl Frame {
-    /// The frame at the physical address `address`; what is below a multiple of [`PAGE_SIZE`] is cut off.
+    /// Returns the frame that contains the physical address `address`.
     pub const fn containing(address: u64) -> Self {
         Self(address & ADDRESS)
     }
 
-    /// Its physical address.
+    /// Returns the physical address of the frame.
     pub const fn address(self) -> u64 {
         self.0
     }
 
-    /// Where the linear map has it.
+    /// Returns the virtual address of the frame in the linear map.
     pub const fn linear(self) -> u64 {
         LINEAR_BASE + self.0
     }
 
-    /// The frame `n` frames further.
+    /// Returns the frame that is `n` frames further.
     #[must_use]
     pub const fn add(self, n: usize) -> Self {
         Self(self.0 + n as u64 * PAGE_SIZE)
     }
 
-    /// The page descriptor that maps it as the kernel's data.
+    /// Returns the page descriptor that maps the frame as kernel data.
     pub const fn kernel_page(self) -> Leaf {
         Leaf::page(self.0, KERNEL_DATA | NORMAL_MEMORY)
     }
 
-    /// The page descriptor that maps it as a user's data.
+    /// Returns the page descriptor that maps the frame as user data.
     pub const fn user_page(self) -> Leaf {
         Leaf::page(self.0, USER_DATA | NORMAL_MEMORY)
     }
 
-    /// The descriptor at an intermediate level whose next-level table it holds.
+    /// Returns the table descriptor of an intermediate level that points to the frame.
     pub const fn table(self) -> Table {
         Table::at(self.0)
     }
 
-    /// The same at the top level.
+    /// Returns the table descriptor of the top level that points to the frame.
     pub const fn top_level(self) -> TopLevel {
         TopLevel::at(self.0)
     }
 
-    /// The frame that a valid descriptor maps or points to; `None` if it is invalid.
+    /// Returns the frame that a valid descriptor maps or points to.
+    ///
+    /// Returns `None` if the descriptor is invalid.
     pub const fn of_descriptor(bits: u64) -> Option<Self> {
         if Leaf(bits).is_valid() {
             Some(Self(bits & ADDRESS))
@@ -90,10 +93,10 @@ impl fmt::Display for Frame {
     }
 }
 
-/// Which entry of the table at `level` (0 is the top) translates `address`.
+/// Returns the index of the entry that translates `address` in a table at `level` (0 is the top).
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "nine bits are kept of the address"
+    reason = "only nine bits of the address remain"
 )]
 pub const fn index(address: u64, level: usize) -> usize {
     (address >> (12 + 9 * (LEAF_LEVEL - level))) as usize % ENTRIES
@@ -107,12 +110,13 @@ pub struct PageRange {
 }
 
 impl PageRange {
-    /// `pages` pages from the virtual address `start` on.
+    /// Returns the range of `pages` pages at the virtual address `start`.
     ///
     /// # Errors
     ///
-    /// [`Error::Unaligned`] if `start` is not a multiple of [`PAGE_SIZE`]; [`Error::OutOfArea`] if the range is not in
-    /// the upper half (which TTBR1 translates), or runs over the end of the address space.
+    /// * [`Error::Unaligned`] if `start` is not a multiple of [`PAGE_SIZE`].
+    /// * [`Error::OutOfArea`] if the range is not in the upper half, which TTBR1 translates, or
+    ///   exceeds the address space.
     pub const fn new(start: u64, pages: usize) -> Result<Self, Error> {
         match Granule::Kib4.range(start, pages as u64) {
             Ok(_) if start >= LINEAR_BASE => Ok(Self { start, pages }),
@@ -121,7 +125,7 @@ impl PageRange {
         }
     }
 
-    /// The linear map's range for `frames` frames from `first` on.
+    /// Returns the range of the linear map for `frames` frames, of which `first` is the first.
     pub(crate) const fn linear(first: Frame, frames: usize) -> Self {
         Self {
             start: first.linear(),
@@ -129,27 +133,27 @@ impl PageRange {
         }
     }
 
-    /// The virtual address of the first page.
+    /// Returns the virtual address of the first page.
     pub const fn start(self) -> u64 {
         self.start
     }
 
-    /// How many pages it has.
+    /// Returns the number of pages.
     pub const fn pages(self) -> usize {
         self.pages
     }
 
-    /// The virtual address of page number `page`, which may be one past the last.
+    /// Returns the virtual address of page number `page`, which may be one past the last page.
     pub const fn page(self, page: usize) -> u64 {
         self.start + page as u64 * PAGE_SIZE
     }
 
-    /// The addresses of all pages.
+    /// Returns the virtual addresses of all pages.
     pub fn addresses(self) -> impl Iterator<Item = u64> {
         (0..self.pages).map(move |page| self.page(page))
     }
 
-    /// The range without its first `pages` pages, and at most `at_most` pages of that.
+    /// Returns at most `at_most` pages of the range, after its first `pages` pages.
     pub(crate) const fn part(self, pages: usize, at_most: usize) -> Self {
         let rest = self.pages.saturating_sub(pages);
         Self {
@@ -161,7 +165,7 @@ impl PageRange {
 
 impl From<PageRange> for VirtualRange {
     fn from(range: PageRange) -> Self {
-        // A range of pages inside the address space is one there too.
+        // Whole pages inside the address space are always a valid range.
         match Granule::Kib4.range(range.start, range.pages as u64) {
             Ok(range) => range,
             Err(error) => unreachable!("{error}"),
@@ -169,66 +173,69 @@ impl From<PageRange> for VirtualRange {
     }
 }
 
-/// What was wrong.
+/// An error of the memory manager.
 ///
-/// The memory manager's functions check their arguments before they change a table. What can only be found on the way
-/// says in its message, or in the function's `Errors`, how far it came.
+/// Its functions check their arguments before they change a table. Other errors occur during the
+/// work. Their messages, or the `Errors` of the function, say which pages are done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The start of a range is not a multiple of [`PAGE_SIZE`]. Nothing was changed.
+    /// The start of a range is not a multiple of [`PAGE_SIZE`]. The tables are unchanged.
     #[error("the address {address:#x} is not a multiple of {PAGE_SIZE}")]
     Unaligned {
-        /// The start.
+        /// The start of the range.
         address: u64,
     },
-    /// A range leaves the upper half of the address space. Nothing was changed.
+    /// A range is not in the upper half of the address space. The tables are unchanged.
     #[error("the range at {address:#x} is not in the kernel's half of the address space")]
     OutOfArea {
-        /// Its start.
+        /// The start of the range.
         address: u64,
     },
-    /// A page of a range to be mapped is mapped already. Nothing was changed.
+    /// A page of a range is mapped already. The tables are unchanged.
     #[error("the page at {address:#x} is mapped already")]
     AlreadyMapped {
-        /// The first such page.
+        /// The first page that is mapped.
         address: u64,
     },
-    /// A page of a range that should be mapped is not, or (for a walk that creates none) has no table. Nothing was
-    /// changed by the checks that come first; a walk's callback has been called for the pages before it.
+    /// A page of a range is not mapped, or does not have a table.
+    ///
+    /// A function that checks its range first has not changed the tables. A walk has called its
+    /// callback for the pages before this one.
     #[error("the page at {address:#x} is not mapped")]
     NotMapped {
-        /// The first such page.
+        /// The first page that is not mapped.
         address: u64,
     },
-    /// A range and the frames for it are not of the same number. Nothing was changed.
+    /// A range has more or fewer pages than there are frames for it. The tables are unchanged.
     #[error("{pages} pages cannot be mapped to {frames} frames")]
     WrongCount {
-        /// The range's pages.
+        /// The number of pages in the range.
         pages: usize,
-        /// The frames given.
+        /// The number of frames.
         frames: usize,
     },
-    /// A frame was given back that was not allocated, or is not of this memory. Nothing was changed.
+    /// A frame is free, or not in this memory. It cannot be freed, and the tables are unchanged.
     #[error("{frame} is not allocated")]
     NotAllocated {
-        /// The frame.
+        /// The frame that is not allocated.
         frame: Frame,
     },
-    /// There are not enough free frames, or not enough of them in a row. The first `done` pages of the range are done
-    /// and stay so; the others are as they were.
+    /// There are not enough free frames, or not enough consecutive ones.
+    ///
+    /// The changes to the first `done` pages of the range stay. The other pages are unchanged.
     #[error("out of frames after {done} pages")]
     OutOfFrames {
-        /// How many pages of the range were mapped.
+        /// The number of pages that are done.
         done: usize,
     },
-    /// The memory manager's own access to memory faulted: a mapping that it relies on is missing or not yet visible.
+    /// An access of the memory manager faulted: a mapping is missing, or not yet visible.
     #[error(transparent)]
     Fault(#[from] crate::Fault),
 }
 
 impl Error {
-    /// The same error of a function that had done `done` pages of its range.
+    /// Returns the same error for a function that has done `done` pages of its range.
     pub(crate) fn after(self, done: usize) -> Self {
         match self {
             Self::OutOfFrames { .. } => Self::OutOfFrames { done },

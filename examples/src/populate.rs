@@ -1,6 +1,7 @@
-//! Mapping a kernel range to frames that are allocated on the way, as KASAN fills its shadow.
+//! Ranges whose frames are allocated during the walk, as KASAN in Linux fills its shadow.
 //!
-//! The allocator is called inside the walk's section: with DEBUG_PAGEALLOC its own section nests.
+//! The walk calls the allocator inside its section. With DEBUG_PAGEALLOC, the allocator opens a
+//! nested section.
 
 use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::lazy_mmu;
@@ -9,30 +10,33 @@ use crate::machine::Machine;
 use crate::mm::MemoryManager;
 use crate::page::{Error, Frame, PageRange};
 
-/// How many frames one call of the allocator fetches.
+/// The number of frames that one call of the allocator returns.
 pub const RESERVE: usize = 8;
 
 impl<M: Machine> MemoryManager<'_, M> {
-    /// Maps each page of `range`, for the kernel, to a frame of its own from the allocator.
+    /// Maps each page of `range`, for the kernel, to a newly allocated frame.
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyMapped`]; and [`Error::OutOfFrames`], which says how far it came.
+    /// * [`Error::AlreadyMapped`] if a page of the range is mapped.
+    /// * [`Error::OutOfFrames`] if the frames do not suffice. It has the number of mapped pages.
     pub fn populate_range(&mut self, range: PageRange) -> Result<(), Error> {
         self.populate(range, Frame::kernel_page)
     }
 
-    /// The same with a user's pages, whose entries need no barrier pair: a fault that a user takes for want of it
-    /// is spurious.
+    /// Maps each page of `range`, with user attributes, to a newly allocated frame.
+    ///
+    /// The entries do not need the barrier pair. Without it, a user's access may fault, and the
+    /// kernel repeats the access.
     ///
     /// # Errors
     ///
-    /// As for [`populate_range`](Self::populate_range).
+    /// The errors of [`populate_range`](Self::populate_range).
     pub fn populate_user_range(&mut self, range: PageRange) -> Result<(), Error> {
         self.populate(range, Frame::user_page)
     }
 
-    #[inline(never)] // As `apply_to_page_range`.
+    #[inline(never)] // The reason is that of `apply_to_page_range`.
     #[lazy_mmu(backend = M::Backend, mmu)]
     fn populate(&mut self, range: PageRange, leaf: fn(Frame) -> Leaf) -> Result<(), Error> {
         self.check_unmapped(range)?;

@@ -1,23 +1,26 @@
-//! A backend that disables preemption while stores are deferred: a user of the hooks.
+//! A backend that disables preemption while pairs are deferred, by the hooks of a backend.
 //!
-//! Some architectures want it so (Linux: powerpc and sparc, whose batches are per CPU); on aarch64 nothing needs it.
+//! Some architectures need this, because their batches belong to a CPU (Linux: powerpc and sparc).
+//! aarch64 does not need it.
 
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use lazy_mmu::Backend;
 
-/// Where the current thread's preempt count is: not 0 means that it is not preempted.
+/// The place of the current thread's preempt count. A thread is preempted only if its count is 0.
 pub trait PreemptCount: 'static {
-    /// The count; its lowest byte is how often preemption is disabled (Linux: `PREEMPT_MASK`).
+    /// Returns the count. Its lowest byte counts how often preemption is disabled.
+    ///
+    /// Linux calls this byte `PREEMPT_MASK`.
     fn current() -> &'static AtomicU32;
 }
 
-/// The backend `B`, with preemption disabled while stores are deferred.
+/// The backend `B`, with preemption disabled while barrier pairs are deferred.
 #[derive(Debug)]
 pub struct NoPreemption<B, P>(PhantomData<(B, P)>);
 
-// SAFETY: everything is `B`'s but the hooks, which touch no bits.
+// SAFETY: `B` provides all methods except for the hooks, and the hooks do not change the bits.
 unsafe impl<B: Backend, P: PreemptCount> Backend for NoPreemption<B, P> {
     type Storage = B::Storage;
     type Machine = B::Machine;
@@ -36,7 +39,7 @@ unsafe impl<B: Backend, P: PreemptCount> Backend for NoPreemption<B, P> {
 
     #[inline]
     fn mode_begins() {
-        // The count is the thread's own: no other CPU writes it.
+        // `Relaxed` suffices, because only this thread writes its count.
         P::current().fetch_add(1, Ordering::Relaxed);
     }
 

@@ -1,18 +1,20 @@
-//! The scenario for which sections nest: vmap, populate, zap, free, each operation recorded, all mappings used.
+//! The scenario: it maps, populates, removes and frees pages, and its sections nest.
+//!
+//! A [`Recorder`] records each operation. The scenario uses every mapping that it makes.
 
 use crate::machine::Machine;
 use crate::mm::{MemoryManager, boot_tables};
 use crate::page::{ENTRIES, Error, Frame, PAGE_SIZE, PageRange, USER_BASE, VMALLOC_BASE};
 
-/// Sees where an operation begins and ends.
+/// An observer of the beginning and the end of each operation.
 pub trait Recorder {
-    /// `operation` begins.
+    /// Called when `operation` begins.
     fn start(&mut self, operation: &'static str);
-    /// It has ended.
+    /// Called when `operation` has ended.
     fn stop(&mut self, operation: &'static str);
 }
 
-/// The three ways in which the scenario is run.
+/// The three ways in which the scenario runs: without, with tolerant, and with nesting sections.
 pub const WAYS: [&str; 3] = ["per-store", "tolerant", "nested"];
 
 /// The operations, in order.
@@ -26,28 +28,30 @@ pub const OPERATIONS: [&str; 7] = [
     "free",
 ];
 
-/// Where the memory begins, on the hosted machine and on the CPU, so that the descriptors are the same.
+/// The first frame of the memory.
+///
+/// It is the same on the hosted machine and on the CPU, so that the descriptors are the same.
 pub const MEMORY_BASE: Frame = Frame::containing(0x4800_0000);
 
-/// The most pages that [`run`] is meant for.
+/// The largest number of pages for [`run`].
 pub const MAX_PAGES: usize = 16 * 1024;
 
-/// How many frames of memory the scenario needs for `pages` pages, with some to spare.
+/// Returns the number of frames that the scenario needs for `pages` pages, and some more.
 pub const fn memory_frames(pages: usize) -> usize {
-    // Three ranges of pages, their tables; and the linear map's tables.
+    // Three ranges of pages and their tables, and the tables of the linear map.
     let used = 3 * pages + 3 * (pages / ENTRIES + 4) + 64;
     used + boot_tables(used + 256)
 }
 
-/// Runs the scenario on `frames.len()` pages; `frames` is its scratch memory.
+/// Runs the scenario on `frames.len()` pages, with `frames` as scratch memory.
 ///
 /// # Errors
 ///
-/// Those of the memory manager's functions.
+/// The errors of the memory manager.
 ///
 /// # Panics
 ///
-/// If memory read through one mapping is not what was written through another, or if frames are lost.
+/// Panics if two mappings of one frame read different values, or if frames are lost.
 pub fn run<M: Machine>(
     mm: &mut MemoryManager<'_, M>,
     frames: &mut [Frame],
@@ -55,7 +59,7 @@ pub fn run<M: Machine>(
 ) -> Result<(), Error> {
     let pages = frames.len();
     let vmapped = PageRange::new(VMALLOC_BASE, pages)?;
-    // A hole of one page between the two.
+    // One unmapped page separates the two ranges.
     let populated = PageRange::new(vmapped.page(pages + 1), pages)?;
     let user = PageRange::new(USER_BASE, pages)?;
 
@@ -73,7 +77,7 @@ pub fn run<M: Machine>(
     })?;
     let mapping = record(recorder, OPERATIONS[2], || mm.vmap(vmapped, frames))?;
     use_mappings(mm, vmapped)?;
-    // It is visible, or could not be had.
+    // A `Mapping` is always visible.
     mapping.write(mm.machine(), 0, 1)?;
     record(recorder, OPERATIONS[3], || mm.populate_range(populated))?;
     use_mappings(mm, populated)?;
@@ -102,12 +106,12 @@ fn record<T>(
     result
 }
 
-/// Writes to each page of `range` through its new mapping, and reads it back through the linear map.
+/// Writes to each page of `range`, and reads the value through the linear map.
 fn use_mappings<M: Machine>(mm: &MemoryManager<'_, M>, range: PageRange) -> Result<(), Error> {
     let machine = mm.machine();
     for address in range.addresses() {
         let frame = mm.mapped(address).ok_or(Error::NotMapped { address })?;
-        // The last word of the page, so that an entry for the wrong page size shows.
+        // The last word of the page shows an entry with the wrong page size.
         let offset = PAGE_SIZE - 8;
         machine.write(address + offset, !address)?;
         assert_eq!(

@@ -1,11 +1,11 @@
-//! What an operation did to the tables, as both machines count it.
+//! The instructions of an operation, in a form that is the same for both machines.
 //!
-//! The hosted machine knows it from its backend's trace, the QEMU kernel from the instructions that it stepped
-//! over. Both render it here, so that the texts can be compared.
+//! The hosted machine takes the instructions from its backend's trace, and the QEMU kernel from its
+//! single steps. Both print them with this module, so that the texts can be compared.
 
 use core::{fmt, iter};
 
-/// One instruction that matters.
+/// One instruction that changes tables, or orders or completes such changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Step {
@@ -25,26 +25,26 @@ pub enum Step {
     Isb,
     /// A TLB invalidation of leaves, or of everything.
     Tlbi,
-    /// A TLB invalidation of leaves and of what walks have cached of the tables above.
+    /// A TLB invalidation of leaves, and of the cached entries of the tables above them.
     TlbiTable,
-    /// A TLB invalidation on this CPU only.
+    /// A TLB invalidation on only this CPU.
     TlbiHere,
-    /// The TLB invalidation that completes the others once more, on CPUs that need it (row B31).
+    /// The TLB invalidation that is repeated on CPUs with an erratum (B31).
     TlbiRepeated,
 }
 
-/// How often each of them was executed.
+/// The number of steps of each kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
-    /// Descriptor stores.
+    /// The descriptor stores.
     pub stores: usize,
-    /// `dsb ishst`, those of TLB invalidations included.
+    /// The `dsb ishst`, also in TLB invalidations.
     pub dsb_ishst: usize,
-    /// `isb`, those of TLB invalidations included.
+    /// The `isb`, also in TLB invalidations.
     pub isb: usize,
-    /// Barrier pairs: `dsb ishst` with `isb` right behind it, as far as these five instructions are concerned.
+    /// The barrier pairs: each `dsb ishst` whose next step is an `isb`.
     pub pairs: usize,
-    /// TLB invalidations.
+    /// The TLB invalidations.
     pub tlbi: usize,
 }
 
@@ -65,14 +65,14 @@ impl Counts {
     }
 }
 
-/// The counts of one operation and their order, on one line: the same for both machines.
+/// One line with the counts of an operation and the order of its steps.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
-    /// How the sections behave: per store, tolerant or nested.
+    /// The way in which sections behave: per store, tolerant or nested.
     pub way: &'a str,
-    /// What was done.
+    /// The name of the operation.
     pub operation: &'a str,
-    /// The instructions.
+    /// The steps of the operation.
     pub steps: &'a [Step],
 }
 
@@ -94,23 +94,27 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// The order of `steps`, with repetitions folded: `(S*8 D I)*64` is 64 times eight stores and a pair.
+/// The order of steps, with repetitions folded: `(S*8 D I)*64` is 64 times eight stores and a pair.
 ///
-/// `S` is a descriptor store, `D` `dsb ishst`, `d` `dsb ish`, `y` `dsb sy`, `M` `dmb ishst`, `I` `isb`, `T` a TLB invalidation,
-/// `t` one of the tables too, `R` the one that is repeated.
+/// * `S`: a descriptor store
+/// * `D`: `dsb ishst`, `d`: `dsb ish`, `n`: `dsb nsh`, `y`: `dsb sy`, `M`: `dmb ishst`, `I`: `isb`
+/// * `T`: a TLB invalidation, `t`: also of tables, `h`: on only this CPU, `R`: repeated
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a>(pub &'a [Step]);
 
 impl Order<'_> {
-    /// A group of more than one step ends with an `isb`, so that a fold does not cut an operation in two.
+    /// Returns whether a fold can repeat `steps`.
+    ///
+    /// A group of several steps ends with an `isb`, so that a fold does not divide an operation.
     fn is_whole(steps: &[Step]) -> bool {
         matches!(steps, [_] | [.., Step::Isb])
     }
 }
 
-/// The repetition at the start of `items` that covers most of them: its period, and how often.
+/// Returns the repetition at the start of `items` that covers most of them.
 ///
-/// Only a group that `is_whole` is repeated. Without a repetition the result is `(1, 1)`.
+/// The result is the period, and the number of repetitions. `is_whole` says which groups can be
+/// repeated. Without a repetition, the result is `(1, 1)`.
 pub fn repetition<T>(
     items: &[T],
     is_same: impl Fn(&T, &T) -> bool,
@@ -178,7 +182,7 @@ mod tests {
         steps.extend([Store, DsbIshst, Tlbi, Tlbi, DsbIsh, Isb]);
         assert_eq!(Order(&steps).to_string(), "(S*2 D I)*3 S D T*2 d I");
         let counts = Counts::of(&steps);
-        assert_eq!(counts.pairs, 3, "an invalidation's barriers are no pair");
+        assert_eq!(counts.pairs, 3, "invalidations have no pair");
         assert_eq!((counts.dsb_ishst, counts.isb, counts.tlbi), (4, 4, 2));
         assert_eq!(counts.stores, 7);
         assert_eq!(Order(&[]).to_string(), "");

@@ -1,4 +1,4 @@
-//! Kernel mappings of given frames at given addresses, as vmalloc makes them.
+//! Kernel mappings of given frames at given addresses, as in Linux's vmalloc.
 
 use lazy_mmu::{Dynamic, LazyMmu, Pending, try_visible};
 
@@ -6,34 +6,34 @@ use crate::machine::{Fault, Machine};
 use crate::mm::MemoryManager;
 use crate::page::{Error, Frame, PageRange};
 
-/// A range that is mapped and visible: whoever has it may access the range's memory.
+/// A range that is mapped and visible, so that its owner can access the memory.
 ///
-/// While the mapping's barrier pair is deferred, only a [`Pending`] one is to be had.
+/// While the barrier pair of the mapping is deferred, the mapping is locked in a [`Pending`].
 #[derive(Debug)]
 pub struct Mapping {
     range: PageRange,
 }
 
 impl Mapping {
-    /// Where it is mapped.
+    /// Returns the range of virtual addresses.
     pub fn range(&self) -> PageRange {
         self.range
     }
 
-    /// Reads word number `word` (of 64 bits) of the range.
+    /// Reads the 64-bit word number `word` of the range.
     ///
     /// # Errors
     ///
-    /// The fault that the access took; past the end of the range there need be no mapping.
+    /// The fault of the access. An access after the end of the range may fault.
     pub fn read(&self, machine: impl Machine, word: usize) -> Result<u64, Fault> {
         machine.read(self.word(word))
     }
 
-    /// Writes word number `word` (of 64 bits) of the range.
+    /// Writes the 64-bit word number `word` of the range.
     ///
     /// # Errors
     ///
-    /// As for [`read`](Self::read).
+    /// The fault of the access, as for [`read`](Self::read).
     pub fn write(&self, machine: impl Machine, word: usize, value: u64) -> Result<(), Fault> {
         machine.write(self.word(word), value)
     }
@@ -44,25 +44,28 @@ impl Mapping {
 }
 
 impl<M: Machine> MemoryManager<'_, M> {
-    /// Maps the pages of `range` to `frames`, one each, for the kernel, and returns when they can be used.
+    /// Maps each page of `range` to one of `frames`, and returns the mapping ready for use.
     ///
-    /// One section, and so one barrier pair, however many pages it has.
+    /// The function opens a section, so it executes one barrier pair for all pages.
     ///
     /// # Errors
     ///
-    /// As for [`vmap_pages_range`](Self::vmap_pages_range).
-    #[inline(never)] // As `apply_to_page_range`.
+    /// The errors of [`vmap_pages_range`](Self::vmap_pages_range).
+    #[inline(never)] // The reason is that of `apply_to_page_range`.
     pub fn vmap(&mut self, range: PageRange, frames: &[Frame]) -> Result<Mapping, Error> {
         try_visible(|mmu| self.vmap_pages_range(mmu, range, frames))
     }
 
-    /// Maps the pages of `range` to `frames`, one each, for the kernel, in the caller's section: the mapping cannot be
-    /// used before that is flushed or left.
+    /// Maps each page of `range` to one of `frames`, in the caller's section.
+    ///
+    /// The mapping is locked until the caller flushes or leaves its section.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongCount`], [`Error::AlreadyMapped`]; and [`Error::OutOfFrames`] if there is none for a table, which
-    /// says how far it came.
+    /// * [`Error::WrongCount`] if the range does not have `frames.len()` pages.
+    /// * [`Error::AlreadyMapped`] if a page of the range is mapped.
+    /// * [`Error::OutOfFrames`] if there is not a free frame for a table. The error has the number
+    ///   of mapped pages.
     pub fn vmap_pages_range<'id>(
         &mut self,
         mmu: &mut LazyMmu<'id, Dynamic, M::Backend>,
@@ -82,12 +85,13 @@ impl<M: Machine> MemoryManager<'_, M> {
         Ok(mmu.pending(Mapping { range }))
     }
 
-    /// Unmaps the pages of `range`, and removes them from the TLBs. The frames stay allocated; a [`Mapping`] of the range
-    /// faults from now on.
+    /// Unmaps the pages of `range`, and removes them from the TLBs.
+    ///
+    /// The frames stay allocated. Later accesses through a [`Mapping`] of the range fault.
     ///
     /// # Errors
     ///
-    /// [`Error::NotMapped`].
+    /// [`Error::NotMapped`] if a page of the range is not mapped.
     pub fn vunmap_range(&mut self, range: PageRange) -> Result<(), Error> {
         self.check_mapped(range)?;
         self.unmap_range(range)

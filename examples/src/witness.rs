@@ -1,23 +1,23 @@
-//! A machine that counts the tables that the memory manager fills, and whether a section was open.
+//! A machine that counts the frames that the memory manager fills, inside and outside of sections.
 //!
-//! It shows that a page mapped in a nested section is used before the outer section is left, on the
-//! host and on a CPU: a walk allocates a table, and fills it with zeros through the linear map.
+//! The counts show that a page from a nested section is used before the outer leave: a walk
+//! allocates a table, and fills it with zeros through the linear map.
 
 use core::cell::Cell;
 
 use crate::machine::{Fault, Machine, Table};
 use crate::page::Frame;
 
-/// How many frames the memory manager filled with zeros.
+/// The number of frames that the memory manager filled with zeros.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Filled {
-    /// While a section was open that was not the allocator's: after its nested leave, before the outer one.
+    /// The frames filled in a section: after the allocator's nested leave, before the outer leave.
     pub in_section: usize,
-    /// Outside any section.
+    /// The frames filled outside of sections.
     pub outside: usize,
 }
 
-/// The machine `M`, whose filled frames are counted.
+/// The machine `M`, with a count of the filled frames.
 #[derive(Clone, Copy, Debug)]
 pub struct Witness<'w, M> {
     machine: M,
@@ -25,7 +25,7 @@ pub struct Witness<'w, M> {
 }
 
 impl<'w, M> Witness<'w, M> {
-    /// Counts in `filled`.
+    /// Creates a machine that counts in `filled`.
     pub fn new(machine: M, filled: &'w Cell<Filled>) -> Self {
         Self { machine, filled }
     }

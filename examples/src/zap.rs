@@ -1,10 +1,9 @@
-//! Tearing mappings down: clear the entries and gather the frames, remove the pages from the TLBs,
-//! free the frames.
+//! Removal of mappings: clear the entries, invalidate the TLBs, and free the frames.
 //!
-//! A frame may be reused only when no TLB has its old mapping, so the frames are gathered, in
-//! batches. There is no section: cleared entries need no pair, and an invalidation has barriers of
-//! its own.
-//! The function is named for those of Linux (`mm/memory.c`, `mm/mmu_gather.c`).
+//! A frame can be reused only after the TLBs no longer hold its old mapping. The function therefore
+//! gathers frames in batches, and frees a batch after its invalidation. It does not open a section,
+//! because cleared entries do not need the barrier pair, and an invalidation has its own barriers.
+//! Linux does the same in `mm/memory.c` and `mm/mmu_gather.c`.
 
 use lazy_mmu::{Full, gather};
 
@@ -12,15 +11,17 @@ use crate::machine::Machine;
 use crate::mm::MemoryManager;
 use crate::page::{Error, Frame, PageRange};
 
-/// How many frames are gathered for one invalidation: few, so that small runs show several batches.
+/// The number of frames for one invalidation.
+///
+/// It is small, so that short runs have several batches.
 pub const BATCH: usize = 16;
 
 impl<M: Machine> MemoryManager<'_, M> {
-    /// Unmaps each page of `range`, and gives the frames that they were mapped to back.
+    /// Unmaps each page of `range`, and frees the frames of the pages.
     ///
     /// # Errors
     ///
-    /// [`Error::NotMapped`].
+    /// [`Error::NotMapped`] if a page of the range is not mapped.
     pub fn zap_range(&mut self, range: PageRange) -> Result<(), Error> {
         self.check_mapped(range)?;
         let mut frames = [None; BATCH];

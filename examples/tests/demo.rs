@@ -1,4 +1,4 @@
-//! The demonstration's command line, and what it prints and draws.
+//! Tests of the demonstration: its command line, its texts and its picture.
 
 use std::process::{Command, Output};
 
@@ -17,7 +17,7 @@ fn stdout(args: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("it prints UTF-8")
 }
 
-// After a change that means to alter the files, `UPDATE_EXPECT=1 cargo test -p lazy-mmu-examples` writes them.
+// After an intended change, `UPDATE_EXPECT=1 cargo test -p lazy-mmu-examples` writes the files.
 
 #[test]
 fn the_output_is_the_one_in_the_file_and_its_beginning_is_in_the_readme() {

@@ -1,4 +1,4 @@
-//! The memory manager itself: what it refuses, what it leaves as it was, and that its mappings can be used.
+//! Tests of the memory manager: its errors, the state after an error, and the use of its mappings.
 
 use std::cell::Cell;
 
@@ -19,7 +19,7 @@ fn range(start: u64, pages: usize) -> PageRange {
     PageRange::new(start, pages).expect("a good range")
 }
 
-/// Everything that could have changed: the frames, and what each page of the range is mapped to.
+/// Returns the number of free frames, and the frame of each page in the range.
 fn state<M: Machine>(mm: &MemoryManager<'_, M>, range: PageRange) -> (usize, Vec<Option<Frame>>) {
     let mapped = range.addresses().map(|it| mm.mapped(it)).collect();
     (mm.frames().free(), mapped)
@@ -83,13 +83,13 @@ fn what_is_refused_leaves_the_tables_as_they_were() {
         frames: count,
     };
     assert_eq!(mm.vmap(area, few).map(drop), Err(wrong));
-    // A range without any table.
+    // A range that does not have tables.
     let (elsewhere, address) = (range(USER_BASE, 1), USER_BASE);
     assert_eq!(mm.zap_range(elsewhere), Err(Error::NotMapped { address }));
     let stray = Frame::containing(0x1000);
     assert_eq!(mm.release(stray), Err(Error::NotAllocated { frame: stray }));
     mm.release(frames[0]).expect("it is allocated");
-    // Freed twice.
+    // The frame is freed twice.
     let frame = frames[0];
     assert_eq!(mm.release(frame), Err(Error::NotAllocated { frame }));
 
@@ -108,20 +108,20 @@ fn out_of_frames_says_how_far_it_came() {
         panic!("{error}");
     };
     assert!(done > 0);
-    // So many are mapped, and can be used; the others are not.
+    // The first `done` pages are mapped and usable, and the other pages are not mapped.
     for (page, address) in area.addresses().enumerate() {
         assert_eq!(mm.mapped(address).is_some(), page < done);
     }
     mm.machine()
         .write(area.page(done - 1), 1)
         .expect("mapped and visible");
-    // Three tables, too.
+    // Three frames are tables.
     assert_eq!(mm.frames().free(), free - done - 3);
     assert!(mm.frames().free() < RESERVE);
-    // The section was left on the way out.
+    // The error return has left the section.
     assert_eq!(sim::bits::<Sim>(), Bits::EMPTY);
 
-    // What was mapped can be unmapped, though there is hardly a free frame.
+    // The mapped pages can be unmapped, although there is hardly a free frame.
     mm.zap_range(range(VMALLOC_BASE, done))
         .expect("all are mapped");
     assert_eq!(mm.frames().free(), free - 3);
@@ -131,9 +131,9 @@ fn out_of_frames_says_how_far_it_came() {
 fn what_the_reserve_has_over_goes_back() {
     let memory = Memory::new(64);
     let mut mm = boot::<Sim>(&memory, true);
-    // Four pages in one leaf table, the others in a second one.
+    // Four pages are in one leaf table, and the others in a second one.
     let area = range(VMALLOC_BASE + 508 * 4096, RESERVE);
-    // Three tables and the reserve: nothing for the second leaf table.
+    // Three tables and the reserve. A frame for the second leaf table is missing.
     allocate_until(&mut mm, 3 + RESERVE);
     assert_eq!(mm.populate_range(area), Err(Error::OutOfFrames { done: 4 }));
     assert_eq!(mm.frames().free(), RESERVE - 4);
@@ -146,7 +146,7 @@ fn out_of_frames_for_a_table_says_how_far_vmap_came() {
     // The second half of the range is in another leaf table.
     let area = range(VMALLOC_BASE + 508 * 4096, 8);
     let frames = [mm.allocate(1).expect("there is room"); 8];
-    // Leave just three frames: the tables for the first half.
+    // Three frames remain, for the tables of the first half.
     allocate_until(&mut mm, 3);
     let error = Error::OutOfFrames { done: 4 };
     assert_eq!(mm.vmap(area, &frames).map(drop), Err(error));
@@ -191,7 +191,7 @@ fn b19_tables_are_filled_before_the_outer_leave() {
     filled.set(Filled::default());
     mm.populate_user_range(range(USER_BASE, 1100))
         .expect("there is room");
-    // One table at each of the levels 1 and 2, and three at level 3.
+    // There are one table at each of the levels 1 and 2, and three tables at level 3.
     let (in_section, outside) = (5, 0);
     assert_eq!(
         filled.get(),
@@ -204,10 +204,11 @@ fn b19_tables_are_filled_before_the_outer_leave() {
 
 #[test]
 fn b19_the_hosted_machine_sees_a_nested_leave_without_its_pair() {
-    /// A backend whose barrier is forgotten.
+    /// A backend without barriers.
     struct NoBarrier;
 
-    // SAFETY: it is not sound, and the machine shows it; nothing but this test's tables depends on it.
+    // SAFETY: this backend is unsound, and the machine detects that. The tables are only memory of
+    // this test, so a missing barrier does not affect other memory.
     unsafe impl Wrapper for NoBarrier {
         type Inner = Sim;
         fn barrier() {}
@@ -218,7 +219,7 @@ fn b19_the_hosted_machine_sees_a_nested_leave_without_its_pair() {
 
     let memory = Memory::new(256);
     let mut mm = boot::<Wrapped<NoBarrier>>(&memory, true);
-    // Its tables cannot be written.
+    // The new tables are not visible, so they cannot be filled.
     match mm.populate_range(range(VMALLOC_BASE, 1)) {
         Err(Error::Fault(fault)) => assert_eq!(fault.reason, FaultReason::NotYetVisible),
         other => panic!("{other:?}"),
@@ -238,7 +239,7 @@ fn b28_vmap_in_the_callers_section_is_pending_until_it_is_flushed() {
     lazy_mmu::with::<Sim, _>(|mmu| {
         let first = mm.vmap_pages_range(mmu, one, &frames[..2]).unwrap();
         let second = mm.vmap_pages_range(mmu, two, &frames[2..]).unwrap();
-        // What the types hold back would fault.
+        // An access before the pair faults. The type `Pending` prevents it.
         let fault = machine.write(two.start(), 1).expect_err("not yet");
         assert_eq!(fault.reason, FaultReason::NotYetVisible);
         let proof = mmu.flush();

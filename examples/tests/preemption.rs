@@ -1,4 +1,5 @@
-//! Row K04 with a real user of the hooks: preemption is disabled while stores are deferred, and restored on every way out.
+//! Tests of the hooks (K04): preemption is disabled while pairs are deferred, and enabled again on
+//! every way out.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -7,7 +8,7 @@ use lazy_mmu::sim::{Sim, pairs, take_trace};
 use lazy_mmu::{Task, lazy_mmu, paused};
 use lazy_mmu_examples::preempt::{NoPreemption, PreemptCount};
 
-/// The preempt count of the host's thread.
+/// The preempt count of the current thread of the host.
 struct Count;
 
 thread_local! {
@@ -52,7 +53,7 @@ fn k04_pause() {
     let slot = AtomicU64::new(0);
     lazy_mmu::with::<Mmu, _>(|mmu| {
         mmu.write(&slot, LEAF);
-        mmu.paused(|| assert_eq!(disabled(), 0, "what is paused may be preempted"));
+        mmu.paused(|| assert_eq!(disabled(), 0, "paused code may be preempted"));
         paused::<Mmu, _>(|| assert_eq!(disabled(), 0));
         assert_eq!(disabled(), 1);
     });
@@ -74,7 +75,7 @@ fn k04_panic() {
 
 #[test]
 fn k04_a_forgotten_section_and_its_handle() {
-    // SAFETY: the only handle of this thread.
+    // SAFETY: this is the only handle of this thread.
     let mut task = unsafe { Task::<Mmu>::current() };
     core::mem::forget(task.enter());
     assert_eq!(disabled(), 1, "until the handle is used");

@@ -1,4 +1,4 @@
-//! The scenario's numbers, and the rows that it shows, on the hosted machine.
+//! Tests of the scenario on the hosted machine: its counts, and the behaviours that it shows.
 
 use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::{Event, Sim, SimOwnByte};
@@ -39,12 +39,12 @@ fn b03_one_pair_for_512_stores_in_a_plain_vmalloc_section() {
 fn populate_needs_a_pair_per_allocation_and_tolerant_nesting_one_per_entry_too() {
     for pages in [1_usize, 7, 8, 9, 64, 512, 600] {
         let allocations = pages.div_ceil(RESERVE);
-        // One more for the entries behind the last allocation.
+        // One more pair is for the entries after the last allocation.
         assert_eq!(
             pairs(&run(NESTED, pages, true), "populate_range"),
             allocations + 1
         );
-        // The first allocation ends the mode, before the first entry.
+        // The first allocation ends the mode before the first entry is stored.
         assert_eq!(
             pairs(&run(TOLERANT, pages, true), "populate_range"),
             allocations + pages
@@ -54,7 +54,7 @@ fn populate_needs_a_pair_per_allocation_and_tolerant_nesting_one_per_entry_too()
             pairs(&run(PER_STORE, pages, true), "populate_range"),
             per_frame_and_entry
         );
-        // Without DEBUG_PAGEALLOC nothing nests.
+        // Without DEBUG_PAGEALLOC, the allocator does not open sections.
         assert_eq!(pairs(&run(NESTED, pages, false), "populate_range"), 1);
         assert_eq!(pairs(&run(TOLERANT, pages, false), "populate_range"), 1);
     }
@@ -64,7 +64,7 @@ fn populate_needs_a_pair_per_allocation_and_tolerant_nesting_one_per_entry_too()
 fn zap_needs_no_pair_and_one_invalidation_a_batch() {
     for pages in [1, BATCH, BATCH + 1, 512] {
         for way in 0..WAYS.len() {
-            // Without DEBUG_PAGEALLOC the freed frames need no invalidation.
+            // Without DEBUG_PAGEALLOC, the freed frames do not need an invalidation.
             let counts = operation(&run(way, pages, false), "zap_range").counts();
             assert_eq!((counts.stores, counts.pairs), (pages, 0));
             assert_eq!(counts.dsb_ishst, pages.div_ceil(BATCH));
@@ -112,7 +112,8 @@ fn b19_each_allocation_inside_a_walk_is_a_nested_section_that_flushes() {
     let nested = run(NESTED, 512, true);
     for (name, allocations) in [
         ("populate_range", 512 / RESERVE),
-        // Two ranges in one table of level 2, the user's in another; four tables at level 3.
+        // Two ranges share a table of level 2, and the user's range has another one.
+        // There are four tables at level 3.
         ("build_tables", 8),
     ] {
         let events = &operation(&nested, name).events;

@@ -1,13 +1,14 @@
-//! The attribute's expansion on arbitrary tokens: it never panics, and what `check` demands holds.
+//! The attribute's expansion on arbitrary tokens. It never panics, and `check` accepts its result.
 //!
 //! ```text
 //! cargo install cargo-fuzz
 //! cargo +nightly fuzz run expand --sanitizer none -- -dict=fuzz/expand.dict
 //! ```
 //!
-//! The first byte of an input says how the rest is read: as the text of the arguments and, behind a
-//! zero byte, of the item; or as the code of a small machine that builds token trees, invisible
-//! delimiters too, which no text has.
+//! The first byte of an input selects the format of the other bytes:
+//!
+//! * Text: the arguments, a zero byte, and the item.
+//! * Codes for token trees. They can contain invisible delimiters, which text cannot express.
 
 #![no_main]
 
@@ -32,18 +33,20 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     Corpus::Keep
 });
 
-/// Arguments and item as text, with a zero byte between them.
+/// Returns the arguments and the item from text, in which a zero byte separates them.
 fn texts(data: &[u8]) -> Option<(TokenStream, TokenStream)> {
     let text = std::str::from_utf8(data).ok()?;
     let (args, item) = text.split_once('\0')?;
     Some((args.parse().ok()?, item.parse().ok()?))
 }
 
-/// A group that is open, and what is in it so far.
+/// An open group: its delimiter, and its trees so far.
 type Open = (Delimiter, Vec<TokenTree>);
 
-/// Each byte is a token, or opens or closes a group; where the arguments end, a group at the
-/// outermost level does.
+/// Returns the arguments and the item from codes.
+///
+/// Each byte is a token, or opens or closes a group. A close at the outermost level ends the
+/// arguments.
 fn built(data: &[u8]) -> Option<(TokenStream, TokenStream)> {
     let mut streams = Vec::new();
     let mut stack: Vec<Open> = vec![(Delimiter::None, Vec::new())];
@@ -81,7 +84,7 @@ fn built(data: &[u8]) -> Option<(TokenStream, TokenStream)> {
         };
         stack.last_mut()?.1.push(tree);
     }
-    // What is still open is closed.
+    // The end of the input closes the open groups.
     while close(&mut stack, &mut streams).is_some() {}
     let mut streams = streams.into_iter();
     match (streams.next(), streams.next()) {
@@ -91,7 +94,7 @@ fn built(data: &[u8]) -> Option<(TokenStream, TokenStream)> {
     }
 }
 
-/// Closes the innermost group. What is at the outermost level becomes a stream.
+/// Closes the innermost group. At the outermost level, its trees become a stream.
 fn close(stack: &mut Vec<Open>, streams: &mut Vec<TokenStream>) -> Option<()> {
     let (delimiter, trees) = stack.pop()?;
     let stream = trees.into_iter().collect();

@@ -1,5 +1,7 @@
-//! Row C10, in every interleaving: the thread enters, stores, leaves, pauses and resumes, while other CPUs set and clear
-//! other bits of its flags word. No bit is lost, theirs or ours, and no pair.
+//! Tests of the shared flags word in every interleaving (C10).
+//!
+//! A thread enters, stores, leaves, pauses and resumes. Meanwhile, another CPU sets and clears
+//! other bits of the thread's flags word. All bits and all barrier pairs survive.
 
 use core::cell::Cell;
 use core::ptr::NonNull;
@@ -13,25 +15,23 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 
 loom::thread_local! {
-    /// The flags word of the thread, and how many pairs it has executed.
+    /// The flags word of the thread, and the number of its executed pairs.
     static WORD: Cell<Option<NonNull<AtomicU64>>> = Cell::new(None);
     static PAIRS: Cell<u32> = Cell::new(0);
 }
 
-/// A kernel whose threads are loom's.
+/// The backend of a kernel whose threads are loom's.
 struct Loom;
 
-// SAFETY: each model has one thread that uses it, which finds its own word, as long as the model runs; there are no
-// interrupts, and nothing walks the tables.
+// SAFETY: one thread of each model uses the backend. It finds its own word, which exists as long as
+// the model runs. There are no interrupts, and a walker does not read the tables.
 unsafe impl Backend for Loom {
     type Storage = SharedWord<28>;
     type Machine = Self;
 
     fn current() -> Self::Storage {
-        let word = WORD
-            .with(Cell::get)
-            .expect("the model has said which it is");
-        // SAFETY: the model keeps the word until its threads have ended; all accesses are atomic.
+        let word = WORD.with(Cell::get).expect("the model has set the word");
+        // SAFETY: the model keeps the word until its threads have ended. All accesses are atomic.
         unsafe { SharedWord::from_ptr(word) }
     }
 
@@ -40,7 +40,7 @@ unsafe impl Backend for Loom {
     }
 }
 
-// SAFETY: nothing walks the tables.
+// SAFETY: a walker does not read the tables, so they do not need barriers.
 unsafe impl Machine for Loom {
     fn barrier() {
         PAIRS.with(|pairs| pairs.set(pairs.get() + 1));
@@ -53,12 +53,14 @@ unsafe impl Machine for Loom {
     fn invalidate_all() {}
 }
 
-/// Flags of others: one that is set and cleared again, one that is set, one that is cleared.
+/// The flags of the other CPU: it sets and clears the first, sets the second and clears the third.
 const BLINKS: u64 = 1;
 const SET: u64 = 1 << 27;
 const CLEARED: u64 = 1 << 32;
 
-/// Runs `program` in every interleaving with the other CPUs' changes, and checks the flags and the number of pairs.
+/// Runs `program` in every interleaving with the changes of the other CPU.
+///
+/// The function checks the flags, and the number of pairs.
 fn model(name: &str, pairs: u32, program: fn(&Slot)) {
     let interleavings = std::sync::Arc::new(core::sync::atomic::AtomicUsize::new(0));
     let counted = interleavings.clone();
@@ -76,10 +78,14 @@ fn model(name: &str, pairs: u32, program: fn(&Slot)) {
         PAIRS.with(|cell| cell.set(0));
         let slot = Slot::new(0);
         program(&slot);
-        assert_eq!(Loom::current().load(), Bits::EMPTY, "our bits");
+        assert_eq!(Loom::current().load(), Bits::EMPTY, "the bits of the crate");
         assert_eq!(PAIRS.with(Cell::get), pairs, "pairs");
         other.join().expect("it does not panic");
-        assert_eq!(word.load(Ordering::Relaxed), SET, "theirs");
+        assert_eq!(
+            word.load(Ordering::Relaxed),
+            SET,
+            "the flags of the other CPU"
+        );
     });
     let interleavings = interleavings.load(core::sync::atomic::Ordering::Relaxed);
     println!("C10 {name}: {interleavings} interleavings");
@@ -105,7 +111,7 @@ fn c10_nested() {
         with::<Loom, _>(|mmu| {
             mmu.write(slot, LEAF);
             with::<Loom, _>(|inner| inner.write(slot, LEAF));
-            assert!(is_active::<Loom>(), "the mode goes on");
+            assert!(is_active::<Loom>(), "the mode stays active");
             mmu.write(slot, LEAF);
         });
     });
@@ -125,7 +131,7 @@ fn c10_pause_and_resume() {
 #[test]
 fn c10_healing() {
     model("a forgotten section", 1, |slot| {
-        // SAFETY: the only handle of this thread.
+        // SAFETY: this is the only handle of this thread.
         let mut task = unsafe { Task::<Loom>::current() };
         let mut section = task.enter();
         section.write(slot, LEAF);
@@ -136,8 +142,8 @@ fn c10_healing() {
 
 #[test]
 fn c10_invalidation() {
-    // The invalidation is no pair, but settles the one that is due.
-    model("an invalidation settles", 0, |slot| {
+    // The barriers of the invalidation are not a pair, but they replace the pending pair.
+    model("an invalidation in place of the pair", 0, |slot| {
         with::<Loom, _>(|mmu| {
             mmu.write(slot, LEAF);
             mmu.flush_tlb_all();

@@ -1,50 +1,50 @@
-//! Backends of a test's own: another one, of which the test changes a part.
+//! Backends for tests, which change a part of another backend.
 
 use std::marker::PhantomData;
 
 use crate::prelude::*;
 
-/// What a test changes of the backend [`Inner`](Self::Inner). All else is that one's.
+/// The changes to the backend [`Inner`](Self::Inner). The default of each item is that of `Inner`.
 pub trait Change: 'static {
-    /// The backend that is changed.
+    /// The backend to change.
     type Inner: Backend;
-    /// The machine: that of `Inner`, or another one.
+    /// The machine, either that of `Inner` or another one.
     type Machine: Machine;
 
-    /// Whether this is an interrupt.
+    /// Returns whether this is interrupt context.
     fn in_interrupt() -> bool {
         Self::Inner::in_interrupt()
     }
 
-    /// Whether there are hooks.
+    /// Whether the backend has hooks.
     const HAS_HOOKS: bool = Self::Inner::HAS_HOOKS;
 
-    /// The hook of the beginning.
+    /// The hook that runs when the mode begins to defer.
     fn mode_begins() {
         Self::Inner::mode_begins();
     }
 
-    /// The hook of the end.
+    /// The hook that runs when the mode ceases to defer.
     fn mode_ends() {
         Self::Inner::mode_ends();
     }
 
-    /// A look at the bits.
+    /// Called for each read of the bits. `look` reads them.
     fn look(look: impl FnOnce() -> Bits) -> Bits {
         look()
     }
 
-    /// A change of the bits.
+    /// Called for each change of the bits. `change` changes them.
     fn change(change: impl FnOnce()) {
         change();
     }
 }
 
-/// The backend that is changed as `C` says.
+/// The backend with the changes `C`.
 pub struct Changed<C>(PhantomData<C>);
 
-// SAFETY: nothing walks the tables of a test, so no promise of a backend is needed for memory
-// safety. The bits are those of `Inner`.
+// SAFETY: a walker does not read the tables of a test, so memory safety does not depend on this
+// backend. The bits are those of `Inner`.
 unsafe impl<C: Change> Backend for Changed<C> {
     type Storage = ChangedBits<C>;
     type Machine = C::Machine;
@@ -68,7 +68,7 @@ unsafe impl<C: Change> Backend for Changed<C> {
     }
 }
 
-/// The bits of [`Changed`].
+/// The storage of the bits of [`Changed`].
 pub struct ChangedBits<C: Change>(<C::Inner as Backend>::Storage);
 
 impl<C: Change> Clone for ChangedBits<C> {
@@ -95,12 +95,12 @@ impl<C: Change> Storage for ChangedBits<C> {
     }
 
     unsafe fn set(self, seen: Bits, bits: Bits) {
-        // SAFETY: passed on.
+        // SAFETY: the caller has the same duties.
         C::change(|| unsafe { self.0.set(seen, bits) });
     }
 
     unsafe fn clear(self, seen: Bits, bits: Bits) {
-        // SAFETY: passed on.
+        // SAFETY: the caller has the same duties.
         C::change(|| unsafe { self.0.clear(seen, bits) });
     }
 }

@@ -1,12 +1,16 @@
-//! A trace as a word, one letter an event, so that a test shows it whole. Shared by the test
-//! programs.
+//! A trace as a word with one letter for each event, so that a test can show a whole trace.
 
 use lazy_mmu::raw::Kind;
 use lazy_mmu::sim::Event;
 
-/// `S` store, `D` `dsb ishst`, `I` `isb`, `T` TLBI by address, `t` with the tables, `A` of
-/// everything, `d` `dsb ish`, `(` `<` `[` enter Outermost, Nested, Inert, `)` `>` `]` the leaves,
-/// `|` an outermost pause, `/` its resume, `-` a pause that changes nothing, `{` `}` an interrupt.
+/// Returns the word for `events`.
+///
+/// * `S`: a store. `D`: `dsb ishst`. `I`: `isb`. `d`: `dsb ish`. `n`: `dsb nsh`.
+/// * `T`: TLBI by address. `t`: with the tables. `A`: of all entries. `F`: another form.
+/// * `R`: a repeated TLBI.
+/// * `(` `<` `[`: enter an outermost, nested or inert section. `)` `>` `]`: leave it.
+/// * `|`: an outermost pause. `/`: its resume. `-`: a pause that has no effect.
+/// * `{` `}`: an interrupt and its return.
 pub fn letters(events: &[Event]) -> String {
     events
         .iter()
@@ -32,7 +36,7 @@ pub fn letters(events: &[Event]) -> String {
             Event::Resume(_) => '/',
             Event::Interrupt => '{',
             Event::InterruptReturn => '}',
-            other => panic!("no test here expects {other:?}"),
+            other => panic!("the tests do not expect {other:?}"),
         })
         .collect()
 }

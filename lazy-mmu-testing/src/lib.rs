@@ -1,11 +1,8 @@
-//! What the tests of `lazy-mmu` share, on the hosted backend `sim`.
+//! Shared code of the tests of `lazy-mmu`, for the hosted backend `sim`.
 //!
-//! [`program`] says what a program of sections is, and [`reference`] what it must do. The rest is
-//! for tests that say what happens step by step: `use lazy_mmu_testing::prelude::*`.
-#![expect(
-    clippy::missing_panics_doc,
-    reason = "a test panics where something is wrong"
-)]
+//! [`program`] defines programs of sections, and [`mod@reference`] computes their traces. Other
+//! tests check single steps, and `use lazy_mmu_testing::prelude::*`.
+#![expect(clippy::missing_panics_doc, reason = "a test panics if a check fails")]
 
 mod changed;
 mod hosted;

@@ -1,20 +1,20 @@
-//! Code of the user's that panics at a chosen call.
+//! Code of a user that panics at a chosen call.
 
 use crate::prelude::*;
 
 thread_local! {
-    /// How many calls of the user's code are left before one panics.
+    /// The number of calls of the user's code before the call that panics.
     static LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-/// A call of the user's code.
+/// Counts a call of the user's code, and panics if its turn has come.
 pub fn called() {
     let left = LEFT.get();
     assert_ne!(left, 0, "provoked");
     LEFT.set(left - 1);
 }
 
-/// Runs `f`, in which the user's code panics after `calls` calls; whether it did.
+/// Runs `f`, in which the user's code panics after `calls` calls. Returns whether it panicked.
 pub fn panics_after<R>(calls: usize, f: impl FnOnce() -> R) -> bool {
     LEFT.set(calls);
     let panicked = unwinds(f);
@@ -22,7 +22,7 @@ pub fn panics_after<R>(calls: usize, f: impl FnOnce() -> R) -> bool {
     panicked
 }
 
-/// A leaf with these bits that needs the pair if it is valid. Each of its methods may panic.
+/// A leaf that needs the barrier pair if it is valid. Each of its methods may panic.
 #[derive(Clone, Copy)]
 pub struct Panicky(pub u64);
 

@@ -1,4 +1,4 @@
-//! What nearly every test names: the library, the hosted backend, and the shared helpers.
+//! The imports of nearly every test: the library, the hosted backend and the shared helpers.
 
 pub use std::cell::Cell;
 pub use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ pub use lazy_mmu::aarch64::contiguous::{ContiguousGroup, NotAGroup};
 pub use lazy_mmu::aarch64::descriptor::*;
 pub use lazy_mmu::aarch64::{self, Granule, update};
 pub use lazy_mmu::raw::{self, Kind, State};
-// An event of the trace. That of `Machine::observe` is `lazy_mmu::Event`.
+// This is an event of the trace. `Machine::observe` has events of the type `lazy_mmu::Event`.
 pub use lazy_mmu::sim::Event;
 pub use lazy_mmu::sim::{self, *};
 pub use lazy_mmu::*;

@@ -1,47 +1,48 @@
-//! Programs of sections: well-nested, as the types allow no others.
+//! Programs of sections. All of them nest well, because the types do not allow other programs.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// One operation, with everything inside it.
+/// One operation, with all operations inside it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Op {
-    /// A store, through the section in hand if there is one; whether it needs the pair.
+    /// A store, through the nearest section if the code has one. The flag says whether the store
+    /// needs the barrier pair.
     Store(bool),
-    /// A flush, through the section in hand if there is one.
+    /// A flush, through the nearest section if the code has one.
     Flush,
-    /// A scope: what is done in it, and how it ends.
+    /// A scope, with its operations and its end.
     Scope(Scope, Vec<Op>, End),
 }
 
-/// What is open while other operations are done.
+/// A kind of scope, which contains other operations.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scope {
-    /// A section: by the task's handle or `nest`, whichever is in hand, else by `with`.
+    /// A section, entered by the task's handle or `nest` if the code has one, otherwise by `with`.
     Section,
-    /// A section of a callee that knows nothing of the caller's: by `with`.
+    /// A section of a callee that does not have the caller's section. It enters by `with`.
     Unknowing,
-    /// A section of such a callee that joins the caller's, if stores are deferred: by `join`.
+    /// A section of such a callee, entered by `join`. It joins the caller's if that defers.
     Join,
-    /// A pause: of the section in hand, else by `paused`.
+    /// A pause of the nearest section, or by `paused` if the code does not have a section.
     Pause,
-    /// An interrupt, which returns.
+    /// An interrupt and its return.
     Interrupt,
 }
 
-/// How a scope ends.
+/// The end of a scope.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    /// Its guard is dropped, or its closure returns.
+    /// The guard is dropped, or the closure returns.
     Leave,
-    /// Its guard is forgotten. Where nobody owns a guard it is dropped all the same.
+    /// The guard is forgotten. A scope without a guard ends as with [`Leave`](Self::Leave).
     Forget,
-    /// A panic unwinds through it, and is caught around it.
+    /// A panic unwinds through the scope, and is caught outside.
     Panic,
 }
 
-/// The operations inside, if it is a scope.
+/// Returns the operations inside `op`, if it is a scope.
 fn inside(op: &Op) -> Option<&[Op]> {
     match op {
         Op::Scope(_, ops, _) => Some(ops),
@@ -49,24 +50,25 @@ fn inside(op: &Op) -> Option<&[Op]> {
     }
 }
 
-/// How many operations a program has; the beginning and the end of a scope are two.
+/// Returns the number of operations of a program. The beginning and the end of a scope are two.
 pub fn length(ops: &[Op]) -> usize {
     ops.iter()
         .map(|op| inside(op).map_or(1, |ops| 2 + length(ops)))
         .sum()
 }
 
-/// How deep it nests.
+/// Returns the depth to which the scopes of a program nest.
 pub fn depth(ops: &[Op]) -> usize {
     let depths = ops.iter().filter_map(inside).map(|ops| 1 + depth(ops));
     depths.max().unwrap_or(0)
 }
 
-/// A program in one word, as the kernel `programs` reads it.
+/// Returns a program as one word, which the kernel `programs` reads.
 ///
-/// `s` and `u` are stores of the kernel's page and of a user's, `f` is a flush. The scopes are
-/// `(`..`)`, `<`..`>` of `with`, `[`..`]` of `join`, `|`..`/` of a pause and `{`..`}` of an
-/// interrupt. A section that is forgotten ends with `!`, a pause with `?`, and a panic is `^`.
+/// * `s`, `u`: the store of a kernel page, and of a user page. `f`: a flush.
+/// * `(`..`)`: a section. `<`..`>`: `with`. `[`..`]`: `join`.
+/// * `|`..`/`: a pause. `{`..`}`: an interrupt.
+/// * `!`, `?`: the end [`Forget`](End::Forget) of a section and of a pause. `^`: a panic.
 pub fn word(ops: &[Op]) -> String {
     let mut word = String::new();
     for op in ops {
@@ -93,7 +95,7 @@ pub fn word(ops: &[Op]) -> String {
     word
 }
 
-/// Programs up to 8 deep and 200 operations long.
+/// Returns a strategy for programs with a depth of up to 8 and up to 200 operations.
 pub fn random() -> impl Strategy<Value = Vec<Op>> {
     let leaf = prop_oneof![
         4 => any::<bool>().prop_map(Op::Store),
@@ -125,7 +127,7 @@ pub fn random() -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(op, 1..16).prop_filter("at most 200 operations", |ops| length(ops) <= 200)
 }
 
-/// `count` random programs, the same ones each time.
+/// Returns `count` random programs. They are the same in each run.
 pub fn samples(count: usize) -> impl Iterator<Item = Vec<Op>> {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
@@ -136,14 +138,15 @@ pub fn samples(count: usize) -> impl Iterator<Item = Vec<Op>> {
     })
 }
 
-/// Calls `check` with every program of up to `operations` operations: enter, with, store, flush,
-/// pause, leave, resume, forget, and an interrupt whose handler opens a section, stores and leaves.
-/// What is open at the end is left.
+/// Calls `check` with every program of up to `operations` operations.
+///
+/// The operations are enter, with, store, flush, pause, leave, resume, forget, and an interrupt
+/// whose handler enters, stores and leaves. The end of the program leaves the open scopes.
 pub fn all(operations: usize, check: &mut dyn FnMut(&[Op])) {
     extend(&mut vec![TOP], operations, &SCOPES[..3], check);
 }
 
-/// [`all`], with join among the operations: the programs that have one.
+/// Calls `check` with every program with a join, of up to `operations` operations ([`all`]).
 pub fn all_with_join(operations: usize, check: &mut dyn FnMut(&[Op])) {
     extend(&mut vec![TOP], operations, &SCOPES, &mut |ops| {
         if word(ops).contains('[') {
@@ -152,16 +155,16 @@ pub fn all_with_join(operations: usize, check: &mut dyn FnMut(&[Op])) {
     });
 }
 
-/// What a program opens.
+/// The scopes that [`all_with_join`] opens. [`all`] opens all except for the last.
 const SCOPES: [Scope; 4] = [Scope::Section, Scope::Unknowing, Scope::Pause, Scope::Join];
 
-/// What is open, and what was done in it so far.
+/// An open scope, and its operations so far.
 type Frame = (Scope, Vec<Op>);
 
-/// The program itself, which stays open.
+/// The program itself, which is always open.
 const TOP: Frame = (Scope::Unknowing, Vec::new());
 
-/// The program so far, with all that is open left.
+/// Returns the program so far, with a leave for each open scope.
 fn complete(open: &[Frame]) -> Vec<Op> {
     let mut frames = open.iter().rev().cloned();
     let innermost = frames.next().expect("the program itself is open");
@@ -183,7 +186,7 @@ fn extend(
         return;
     }
     let innermost = open.len() - 1;
-    // A user's store is like no store, but for the order of the trace: the random programs have it.
+    // A store of a user page only adds to the trace. The random programs have such stores.
     let section = Op::Scope(Scope::Section, vec![Op::Store(true)], End::Leave);
     let handler = Op::Scope(Scope::Interrupt, vec![section], End::Leave);
     for op in [Op::Store(true), Op::Flush, handler] {

@@ -1,5 +1,6 @@
-//! The reference model: what each program must do, written from the list of behaviours, with an
-//! explicit stack where the crate has four bits.
+//! The reference model, which computes the trace that each program must have.
+//!
+//! It follows `docs/behaviours.md`, and lists the open scopes. The crate has four bits instead.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,52 +9,51 @@ use lazy_mmu::raw::Kind;
 
 use crate::program::{End, Op, Scope};
 
-/// What is in hand.
+/// The value through which the code enters, stores and flushes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hand {
     /// The task's handle.
     Handle,
     /// A section.
     Section {
-        /// Its token says that it took no effect (S14, C01).
+        /// Its enter had no effect (S14, C01).
         inert: bool,
-        /// It descends from the handle's section: `nest` is then Nested by its type, whatever the
-        /// token says.
+        /// It is the handle's section or nested in it, so the type of its `nest` is `Nested`.
         of_handle: bool,
     },
-    /// Nothing.
+    /// The code has neither the handle nor a section.
     Nothing,
 }
 
 #[derive(Default)]
 struct Model {
-    /// The sections and pauses that took effect, numbered in the order in which they were opened.
-    /// A forgotten section stays until a section around it is left.
+    /// The open sections and pauses that had an effect, by number in the order of their opening.
+    /// A forgotten section stays open until the leave of a section around it.
     open: BTreeMap<usize, Scope>,
     next: usize,
-    /// A store awaits its pair.
+    /// A store awaits its barrier pair.
     pending: bool,
     interrupts: usize,
-    /// The handle's section, if its guard was forgotten.
+    /// The section of the handle, if its guard was forgotten.
     forgotten: Option<Left>,
     trace: String,
 }
 
-/// A section that is about to be left.
+/// A section before its leave.
 struct Left {
-    /// Itself, and what was opened in it and forgotten.
+    /// The numbers of the section, and of the forgotten scopes inside it.
     inside: Range<usize>,
     kind: Kind,
-    /// By the handle, which asks the bits.
+    /// It is the section of the handle, whose leave reads the bits.
     by_bits: bool,
 }
 
-/// The trace of `program`.
+/// Returns the trace of `program`.
 pub fn run(program: &[Op]) -> String {
     let mut model = Model::default();
     model.ops(Hand::Handle, program);
     model.heal();
-    assert!(!model.pending, "the model itself loses no pair");
+    assert!(!model.pending, "the model must not lose a pair");
     model.trace
 }
 
@@ -66,7 +66,7 @@ impl Model {
         self.open.values().any(|it| *it == Scope::Section)
     }
 
-    /// S01 to S03, S14, C01.
+    /// Returns whether stores are deferred (S01 to S03, S14, C01).
     fn active(&self) -> bool {
         self.interrupts == 0 && self.in_section() && !self.paused()
     }
@@ -80,7 +80,7 @@ impl Model {
         self.trace.push_str("DI");
     }
 
-    /// B17.
+    /// Emits the pair if a store is pending (B17).
     fn settle(&mut self) {
         if self.pending {
             self.pending = false;
@@ -110,7 +110,7 @@ impl Model {
         }
     }
 
-    /// B02 to B07, S15, C03.
+    /// Stores an entry (B02 to B07, S15, C03).
     fn store(&mut self, hand: Hand, needs_pair: bool) {
         self.trace.push('S');
         if !needs_pair {
@@ -123,7 +123,8 @@ impl Model {
         }
     }
 
-    /// In an interrupt what is pending is the interrupted thread's: it stays so.
+    /// Flushes. In an interrupt, the pending pair belongs to the interrupted thread, and stays
+    /// pending.
     fn flush(&mut self) {
         if self.interrupts == 0 {
             self.settle();
@@ -135,13 +136,13 @@ impl Model {
             self.heal();
         }
         let kind = match hand {
-            // `nest` asks nobody: it is what its parent is.
+            // `nest` does not read the bits. It has no effect if its parent had no effect.
             Hand::Section {
                 inert: true,
                 of_handle: false,
             } => Kind::Inert,
             Hand::Section { .. } => Kind::Nested,
-            // The handle's section is not entered in an interrupt; programs have none around it.
+            // The programs do not enter the handle's section in an interrupt.
             _ if self.interrupts > 0 || self.paused() => Kind::Inert,
             _ if self.in_section() => Kind::Nested,
             _ => Kind::Outermost,
@@ -152,7 +153,7 @@ impl Model {
             Kind::Inert => '[',
         });
         let first = self.next;
-        // While the mode is paused nothing is opened.
+        // A section that is entered while the mode is paused has no effect.
         if kind != Kind::Inert && !self.paused() {
             self.open(Scope::Section);
         }
@@ -169,10 +170,10 @@ impl Model {
             by_bits: hand == Hand::Handle,
         };
         match (hand, end) {
-            // The closure form cannot be forgotten.
+            // The section of a closure cannot be forgotten.
             (Hand::Nothing, _) | (_, End::Leave | End::Panic) => self.leave(section),
-            // S20: it stays open until something around it is left. S21: the handle remembers its
-            // section.
+            // The section stays open until the leave of a section around it (S20). The handle
+            // leaves its own forgotten section (S21).
             (Hand::Handle, End::Forget) if kind == Kind::Outermost => {
                 self.forgotten = Some(section);
             }
@@ -180,14 +181,14 @@ impl Model {
         }
     }
 
-    /// S04 to S07, S19; S26: pauses end with the outermost.
+    /// Leaves a section (S04 to S07, S19).
     fn leave(&mut self, section: Left) {
         let (inside, kind, by_bits) = (section.inside, section.kind, section.by_bits);
         if kind == Kind::Inert && !by_bits {
             self.trace.push(']');
             return;
         }
-        // S20: with the forgotten ones inside. A pause around the heal stays.
+        // The leave also closes the forgotten sections inside (S20). Pauses stay open.
         self.open
             .retain(|number, what| *what == Scope::Pause || !inside.contains(number));
         self.settle();
@@ -198,7 +199,7 @@ impl Model {
         });
     }
 
-    /// S27.
+    /// Runs `ops` in a section that joins the caller's (S27).
     fn join(&mut self, ops: &[Op]) {
         if self.active() {
             let (inert, of_handle) = (false, false);
@@ -208,7 +209,7 @@ impl Model {
         }
     }
 
-    /// S10 to S13.
+    /// Runs `ops` in a pause (S10 to S13).
     fn pause(&mut self, hand: Hand, ops: &[Op]) {
         let effective = self.interrupts == 0 && !self.paused();
         let number = self.next;
@@ -229,10 +230,10 @@ impl Model {
         }
     }
 
-    /// S21: the handle leaves in the place of a forgotten guard.
+    /// Leaves the section of the handle if its guard was forgotten (S21).
     fn heal(&mut self) {
         if let Some(mut section) = self.forgotten.take() {
-            // Callees that joined it since may have forgotten sections of theirs.
+            // Callees that joined the section may have forgotten their own sections since.
             section.inside.end = self.next;
             self.leave(section);
         }

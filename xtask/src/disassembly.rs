@@ -19,56 +19,24 @@ fn is_barrier(word: u32) -> bool {
 /// By page and by range, in the order of `b20_tlbi_of_el1`: VAALE1IS, RVAALE1IS, VAAE1IS, RVAAE1IS,
 /// VALE1IS, RVALE1IS, VAE1IS, RVAE1IS; ASIDE1IS, VMALLE1IS; then the same for this CPU only (Arm
 /// ARM, "SYS" and each instruction's page), with register 0.
-const OF_EL1: [u32; 20] = [
-    0xd508_83e0,
-    0xd508_82e0,
-    0xd508_8360,
-    0xd508_8260,
-    0xd508_83a0,
-    0xd508_82a0,
-    0xd508_8320,
-    0xd508_8220,
-    0xd508_8340,
-    0xd508_8300,
-    0xd508_87e0,
-    0xd508_86e0,
-    0xd508_8760,
-    0xd508_8660,
-    0xd508_87a0,
-    0xd508_86a0,
-    0xd508_8720,
-    0xd508_8620,
-    0xd508_8740,
-    0xd508_8700,
+const OF_EL1: [u16; 20] = [
+    0x83e0, 0x82e0, 0x8360, 0x8260, 0x83a0, 0x82a0, 0x8320, 0x8220, 0x8340, 0x8300, 0x87e0, 0x86e0,
+    0x8760, 0x8660, 0x87a0, 0x86a0, 0x8720, 0x8620, 0x8740, 0x8700,
 ];
 
 /// VALE2IS, RVALE2IS, VAE2IS, RVAE2IS, and these once more, because there are no ASIDs; ALLE2IS in
 /// the place of ASIDE1IS, and ALLE2IS; then the same for this CPU only.
-const OF_EL2: [u32; 20] = [
-    0xd50c_83a0,
-    0xd50c_82a0,
-    0xd50c_8320,
-    0xd50c_8220,
-    0xd50c_83a0,
-    0xd50c_82a0,
-    0xd50c_8320,
-    0xd50c_8220,
-    0xd50c_8300,
-    0xd50c_8300,
-    0xd50c_87a0,
-    0xd50c_86a0,
-    0xd50c_8720,
-    0xd50c_8620,
-    0xd50c_87a0,
-    0xd50c_86a0,
-    0xd50c_8720,
-    0xd50c_8620,
-    0xd50c_8700,
-    0xd50c_8700,
+const OF_EL2: [u16; 20] = [
+    0x83a0, 0x82a0, 0x8320, 0x8220, 0x83a0, 0x82a0, 0x8320, 0x8220, 0x8300, 0x8300, 0x87a0, 0x86a0,
+    0x8720, 0x8620, 0x87a0, 0x86a0, 0x8720, 0x8620, 0x8700, 0x8700,
 ];
 
-/// The TLBI instructions of a function, in order.
-const TLBI: [(&str, [u32; 20]); 2] = [("b20_tlbi_of_el1", OF_EL1), ("b20_tlbi_of_el2", OF_EL2)];
+/// The TLBI instructions of a function, in order: the upper half of each, which says the regime,
+/// and the lower halves.
+const TLBI: [(&str, u32, [u16; 20]); 2] = [
+    ("b20_tlbi_of_el1", 0xd508_0000, OF_EL1),
+    ("b20_tlbi_of_el2", 0xd50c_0000, OF_EL2),
+];
 
 /// The end of an invalidation by default: `dsb ish`, TLBI VALE1IS of no register, `dsb ish`, `isb`.
 const REPEATED: [u32; 4] = [0xd503_3b9f, 0xd508_83bf, 0xd503_3b9f, ISB];
@@ -78,11 +46,18 @@ fn is_tlbi(word: u32) -> bool {
     word & 0xfff8_f000 == 0xd508_8000
 }
 
-/// Rows B20 and B31, in a program that has these functions.
-pub(crate) fn check_tlbi(program: &Path) -> Result<()> {
+/// All rows, in a program that has all functions.
+pub(crate) fn check_both(program: &Path) -> Result<()> {
+    check(program)?;
+    check_tlbi(program)
+}
+
+/// Rows B20 and B31.
+fn check_tlbi(program: &Path) -> Result<()> {
     let bytes = fs::read(program)?;
     let file = object::File::parse(&*bytes)?;
-    for (name, expected) in TLBI {
+    for (name, regime, expected) in TLBI {
+        let expected = expected.map(|it| regime | u32::from(it));
         let found: Vec<u32> = function(&file, name)?
             .into_iter()
             .filter(|&word| is_tlbi(word))

@@ -11,6 +11,7 @@ mod counts;
 mod disassembly;
 #[cfg(test)]
 mod examples;
+mod golden;
 mod layers;
 mod litmus;
 mod mutants;
@@ -50,12 +51,6 @@ enum Command {
     Mutants(mutants::Args),
     /// Count the crate beside C and hand-written assembly, and draw docs/performance.svg
     Bench,
-    /// Compare the golden assembly with what the compiler makes
-    Asm {
-        /// Write it instead
-        #[arg(long)]
-        bless: bool,
-    },
 }
 
 fn main() -> ExitCode {
@@ -78,10 +73,6 @@ fn run(args: &Args) -> Result<()> {
         Command::Litmus => litmus::run(&shell),
         Command::Mutants(args) => mutants::run(&shell, args).map(drop),
         Command::Bench => bench::run(&shell),
-        Command::Asm { bless } => {
-            setup::qemu_parts(&shell)?;
-            qemu::assembly(&shell, *bless)
-        }
         Command::Qemu(args) => {
             if args.need_c_form() {
                 setup::qemu_parts(&shell)?;

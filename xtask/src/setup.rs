@@ -44,48 +44,37 @@ pub(crate) fn subcommand(shell: &Shell, name: &str) -> Result<()> {
     if runs(cmd!(shell, "cargo {name} --version")) {
         return Ok(());
     }
-    println!("`cargo {name}` is missing: `cargo install cargo-{name} --locked`");
-    cmd!(shell, "cargo install cargo-{name} --locked")
-        .run()
-        .with_context(|| format!("install it by hand: `cargo install cargo-{name} --locked`"))
+    add(shell, &format!("cargo install cargo-{name} --locked"))
 }
 
 /// Adds a component of the workspace's toolchain. `rust-toolchain.toml` lists them too, but rustup adds those only where
 /// it may install by itself (`RUSTUP_AUTO_INSTALL`), and only together with the toolchain.
 fn component(shell: &Shell, name: &str) -> Result<()> {
-    let installed = installed(shell, "component")?;
     // Most are listed with their host behind the name.
-    if installed
-        .lines()
-        .any(|it| it == name || it.starts_with(&format!("{name}-")))
-    {
+    let with_host = format!("{name}-");
+    if installed(shell, "component", |it| {
+        it == name || it.starts_with(&with_host)
+    })? {
         return Ok(());
     }
-    println!("the Rust component `{name}` is missing: `rustup component add {name}`");
-    cmd!(shell, "rustup component add {name}")
-        .run()
-        .with_context(|| format!("add it by hand: `rustup component add {name}`"))
+    add(shell, &format!("rustup component add {name}"))
 }
 
 /// Adds a target of the workspace's toolchain.
 fn target(shell: &Shell, name: &str) -> Result<()> {
-    if installed(shell, "target")?.lines().any(|it| it == name) {
+    if installed(shell, "target", |it| it == name)? {
         return Ok(());
     }
-    println!("the Rust target `{name}` is missing: `rustup target add {name}`");
-    cmd!(shell, "rustup target add {name}")
-        .run()
-        .with_context(|| format!("add it by hand: `rustup target add {name}`"))
+    add(shell, &format!("rustup target add {name}"))
 }
 
 /// Adds a toolchain, and components of it.
 pub(crate) fn toolchain(shell: &Shell, name: &str, components: &[&str]) -> Result<()> {
     if !runs(cmd!(shell, "rustup run {name} rustc --version")) {
-        let install = format!("rustup toolchain install {name} --profile minimal");
-        println!("the Rust toolchain {name} is missing: `{install}`");
-        cmd!(shell, "rustup toolchain install {name} --profile minimal")
-            .run()
-            .with_context(|| format!("add it by hand: `{install}`"))?;
+        add(
+            shell,
+            &format!("rustup toolchain install {name} --profile minimal"),
+        )?;
     }
     for component in components {
         cmd!(shell, "rustup component add --toolchain {name} {component}")
@@ -95,47 +84,43 @@ pub(crate) fn toolchain(shell: &Shell, name: &str, components: &[&str]) -> Resul
     Ok(())
 }
 
-fn installed(shell: &Shell, what: &str) -> Result<String> {
-    cmd!(shell, "rustup {what} list --installed")
-        .quiet()
-        .read()
-        .context("`rustup` is needed to find out what is installed: see https://rustup.rs")
+fn installed(shell: &Shell, what: &str, is: impl Fn(&str) -> bool) -> Result<bool> {
+    let list = cmd!(shell, "rustup {what} list --installed").quiet().read();
+    let list =
+        list.context("`rustup` is needed to find out what is installed: see https://rustup.rs")?;
+    Ok(list.lines().any(is))
 }
 
 /// Installs the package of `program` through apt, as root on a machine that has it.
 fn package(shell: &Shell, program: &str, package: &str) -> Result<()> {
-    if has(shell, program) {
+    let has = |it| runs(cmd!(shell, "{it} --version"));
+    if has(program) {
         return Ok(());
     }
-    if !has(shell, "apt-get") {
+    if !has("apt-get") {
         bail!(
             "`{program}` is missing: install it with this system's package manager \
              (Debian and Ubuntu: `apt-get install {package}`)"
         );
     }
+    let install = format!("apt-get install --yes --no-install-recommends {package}");
     if cmd!(shell, "id -u").quiet().read()?.trim() != "0" {
         bail!(
-            "`{program}` is missing, and only root may install it: \
-             `sudo apt-get update && sudo apt-get install --no-install-recommends {package}`"
+            "`{program}` is missing, and only root may install it: `sudo apt-get update && sudo {install}`"
         );
     }
-    println!("`{program}` is missing: `apt-get install {package}`");
-    let install = || -> Result<()> {
-        cmd!(shell, "apt-get update").run()?;
-        cmd!(
-            shell,
-            "apt-get install --yes --no-install-recommends {package}"
-        )
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .run()?;
-        Ok(())
-    };
-    install().with_context(|| format!("install it by hand: `apt-get install {package}`"))
+    let _frontend = shell.push_env("DEBIAN_FRONTEND", "noninteractive");
+    cmd!(shell, "apt-get update").run()?;
+    add(shell, &install)
 }
 
-/// Whether a program can be found.
-fn has(shell: &Shell, program: &str) -> bool {
-    runs(cmd!(shell, "{program} --version"))
+/// Runs a command that adds what is missing.
+fn add(shell: &Shell, command: &str) -> Result<()> {
+    println!("something is missing: `{command}` adds it");
+    let words = command.split(' ');
+    cmd!(shell, "env {words...}")
+        .run()
+        .with_context(|| format!("run it by hand: `{command}`"))
 }
 
 /// Whether a command succeeds.

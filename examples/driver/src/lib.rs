@@ -1,8 +1,10 @@
-//! A driver that maps its device's registers: a library that knows neither the kernel nor its lazy MMU backend.
+//! A driver in a library, which maps the registers of its device without naming a backend.
 //!
-//! The attribute without `backend = ..`, and [`Global`](lazy_mmu::Global) everywhere else, are the backend that the final
-//! binary registers. The kernel lends the driver the page-table entries of an area (Linux: `vmap` area); what the driver
-//! gives back is a mapping that is visible, because the only way to its address leads through a flush.
+//! The final binary registers the backend. The driver uses it by the attribute without
+//! `backend = ..`, and by [`Global`](lazy_mmu::Global) everywhere else.
+//!
+//! The kernel lends the driver the page-table entries of an area (Linux: a `vmap` area). The driver
+//! returns a mapping that is ready for use, because its address is locked until the barrier pair.
 
 #![no_std]
 
@@ -14,50 +16,52 @@ use lazy_mmu::aarch64::{Granule, PAGE_LEVEL};
 use lazy_mmu::{BadRange, VirtualRange};
 use lazy_mmu::{LazyMmu, Nesting, Pending, lazy_mmu};
 
-/// A device's registers, if the kernel has Device memory in the byte 0 of MAIR_EL1.
+/// Device memory, which is in byte 0 of the kernel's MAIR_EL1.
 const DEVICE: u64 = KERNEL_DATA | memory_type(0);
 
-/// Entries of the kernel's page table that the driver may use, all invalid, and the addresses that they translate.
+/// Page-table entries that the kernel lends to the driver, and the addresses that they translate.
+///
+/// All entries are invalid.
 pub struct Area<'k> {
     slots: &'k [AtomicU64],
     range: VirtualRange,
 }
 
 impl<'k> Area<'k> {
-    /// The area at `start`, one page of 4 KiB for each entry.
+    /// Creates the area at the virtual address `start`, with one page of 4 KiB for each entry.
     ///
     /// # Errors
     ///
-    /// [`BadRange`], if `start` is not a page's address, or the area runs over the end of the address space.
+    /// [`BadRange`] if `start` is not page-aligned, or if the area exceeds the address space.
     pub fn new(start: u64, slots: &'k [AtomicU64]) -> Result<Self, BadRange> {
         let range = Granule::Kib4.range(start, slots.len() as u64)?;
         Ok(Self { slots, range })
     }
 }
 
-/// A device's registers, mapped.
+/// The mapped registers of a device.
 #[derive(Debug)]
 pub struct Registers {
     range: VirtualRange,
 }
 
 impl Registers {
-    /// The virtual address of the first register, in bytes.
+    /// Returns the virtual address of the first register.
     pub fn address(&self) -> u64 {
         self.range.start()
     }
 }
 
-/// Why a device could not be mapped. Nothing was changed.
+/// The reason for which a device could not be mapped. The tables are unchanged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Error {
-    /// The physical address is none of a page.
+    /// The physical address is not page-aligned, or is out of range.
     Descriptor(BadDescriptor),
     /// The area has fewer pages than the device.
     TooSmall {
-        /// The device's pages.
+        /// The number of pages of the device.
         pages: usize,
-        /// The area's.
+        /// The number of pages of the area.
         room: usize,
     },
 }
@@ -81,20 +85,24 @@ impl From<BadDescriptor> for Error {
     }
 }
 
-/// Maps the registers of a device, `pages` pages from the physical address `physical` on (Linux: `ioremap`).
+/// Maps the registers of a device: `pages` pages at the physical address `physical`.
+///
+/// The name is that of the Linux function.
 ///
 /// # Errors
 ///
-/// [`Error`].
+/// [`Error`] if the area is too small, or if the physical address cannot be mapped.
 pub fn ioremap(area: &Area<'_>, physical: u64, pages: usize) -> Result<Registers, Error> {
     lazy_mmu::try_visible::<lazy_mmu::Global, _, _>(|mmu| ioremap_in(mmu, area, physical, pages))
 }
 
-/// [`ioremap`] in the caller's section: the registers are to be had after its flush or leave.
+/// Maps the registers of a device, as [`ioremap`] does, in the caller's section.
+///
+/// The registers are locked until the caller flushes or leaves its section.
 ///
 /// # Errors
 ///
-/// [`Error`].
+/// The errors of [`ioremap`].
 pub fn ioremap_in<'id, L: Nesting>(
     mmu: &mut LazyMmu<'id, L>,
     area: &Area<'_>,
@@ -107,11 +115,11 @@ pub fn ioremap_in<'id, L: Nesting>(
         .get(..pages)
         .ok_or(Error::TooSmall { pages, room })?;
     let range = Granule::Kib4.range(area.range.start(), pages as u64);
-    // It is a part of the area.
+    // The range is a part of the area, so it is always valid.
     let range = range.unwrap_or(area.range);
     let size = Granule::Kib4.page_size();
     let last = physical.saturating_add(range.pages().saturating_sub(1) * size);
-    // Before anything is stored.
+    // The check comes before the first store, because an error must leave the tables unchanged.
     for page in [physical, last] {
         Leaf::new(Granule::Kib4, PAGE_LEVEL, page, DEVICE)?;
     }
@@ -119,22 +127,24 @@ pub fn ioremap_in<'id, L: Nesting>(
     Ok(mmu.pending(Registers { range }))
 }
 
-/// Takes the mapping of a device in this area away again (Linux: `iounmap`).
+/// Removes the mapping of a device from its area.
+///
+/// The name is that of the Linux function.
 ///
 /// # Panics
 ///
-/// If `registers` are not in `area`.
+/// Panics if `registers` are not in `area`.
 #[lazy_mmu(mmu)]
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "the registers are gone afterwards"
+    reason = "the registers cannot be used afterwards"
 )]
 pub fn iounmap(area: &Area<'_>, registers: Registers) {
     let Registers { range } = registers;
     assert_eq!(
         range.start(),
         area.range.start(),
-        "another area's registers"
+        "the registers are in another area"
     );
     let pages = usize::try_from(range.pages()).unwrap_or(usize::MAX);
     let slots = &area.slots[..pages];

@@ -4,9 +4,24 @@ use core::arch::asm;
 
 use lazy_mmu_examples::machine::{Fault, FaultReason};
 
-#[cfg(not(feature = "el2"))]
-use crate::exceptions::come_back_here;
-use crate::exceptions::{RESUME, may_fault};
+use crate::exceptions::{RESUME, come_back_here, may_fault};
+
+/// A load into a register of this width.
+macro_rules! load {
+    ($register:literal, $address:expr) => {
+        may_fault(|| {
+            let mut value = 0;
+            // SAFETY: a load from mapped memory, or from a device that is read without effect; from
+            // an unmapped address the abort handler skips it. The asm may read any memory, so the
+            // compiler has stored everything before.
+            unsafe {
+                asm!(concat!("ldr ", $register, ", [{address}]"), value = inout(reg) value,
+                    address = in(reg) $address, options(nostack, preserves_flags, readonly));
+            }
+            value
+        })
+    };
+}
 
 /// Reads the 64-bit word at the virtual address `address`, a multiple of 8, as the MMU translates it.
 ///
@@ -14,16 +29,7 @@ use crate::exceptions::{RESUME, may_fault};
 ///
 /// The fault that the access took.
 pub fn read(address: u64) -> Result<u64, Fault> {
-    may_fault(|| {
-        let mut value: u64 = 0;
-        // SAFETY: a load from mapped memory; from an unmapped address the abort handler skips it. The asm may read any
-        // memory, so the compiler has stored everything before.
-        unsafe {
-            asm!("ldr {value}, [{address}]", value = inout(reg) value, address = in(reg) address,
-                options(nostack, preserves_flags, readonly));
-        }
-        value
-    })
+    load!("{value}", address)
 }
 
 /// Reads the 32-bit register of a device at the virtual address `address`, a multiple of 4.
@@ -32,15 +38,7 @@ pub fn read(address: u64) -> Result<u64, Fault> {
 ///
 /// The fault that the access took.
 pub fn read_register(address: u64) -> Result<u32, Fault> {
-    may_fault(|| {
-        let mut value: u32 = 0;
-        // SAFETY: as in `read`; the devices here are read without effect.
-        unsafe {
-            asm!("ldr {value:w}, [{address}]", value = inout(reg) value, address = in(reg) address,
-                options(nostack, preserves_flags, readonly));
-        }
-        value
-    })
+    load!("{value:w}", address)
 }
 
 /// Writes `value` to the 64-bit word at the virtual address `address`, a multiple of 8.
@@ -96,7 +94,6 @@ pub unsafe fn execute(address: u64) -> Result<(), Fault> {
 /// # Safety
 ///
 /// The code is a supervisor call, `svc`.
-#[cfg(not(feature = "el2"))]
 pub unsafe fn execute_at_el0(address: u64) -> Result<(), Fault> {
     /// SPSR_EL1 of AArch64 state at EL0, with interrupts masked.
     const EL0: u64 = 0b1111 << 6;
@@ -124,7 +121,6 @@ pub unsafe fn execute_at_el0(address: u64) -> Result<(), Fault> {
 
 /// Reads the 64-bit word at the virtual address `address`, a multiple of 8, which is mapped: a fault would be unexpected, and end
 /// the program.
-#[must_use]
 pub fn read_mapped(address: u64) -> u64 {
     let word: u64;
     // SAFETY: a load from mapped memory; if it is not, the abort's handler ends the program. The asm may read any memory, so the

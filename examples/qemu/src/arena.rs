@@ -1,20 +1,17 @@
 //! What the programs that interrupt, preempt and migrate sections work on: a memory manager, the entries of one of its
 //! tables, and frames to map there.
 
-use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::Backend;
 use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::page::VMALLOC_BASE;
-use lazy_mmu_examples::scenario::MEMORY_BASE;
 use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
 
 use crate::access;
-use crate::virt::Virt;
+use crate::virt::{Virt, entries, pages};
 
 const FRAMES: usize = 2048;
-static USES: [AtomicU8; FRAMES] = [const { AtomicU8::new(0) }; FRAMES];
 
 /// What the first word of a frame is; the number of the frame is added.
 pub const WORD: u64 = 0x00c0_5c05;
@@ -30,36 +27,22 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Boots a memory manager, makes a table for `pages` pages, and allocates `frames` frames. The arena is good until the next
-    /// is booted.
-    ///
-    /// # Errors
-    ///
-    /// Those of the memory manager.
+    /// Boots a memory manager, makes a table for `count` pages, and allocates `frames` frames. The
+    /// arena is good until the next is booted.
     pub fn boot<B: Backend>(
-        pages: usize,
+        count: usize,
         frames: usize,
         debug_pagealloc: bool,
     ) -> Result<(MemoryManager<'static, Virt<B>>, Self), Error> {
-        for used in &USES {
-            used.store(0, Ordering::Relaxed);
-        }
-        let map = MemoryMap::new(MEMORY_BASE, &USES);
-        // SAFETY: the RAM there is the frames', and in the identity map; memory managers are used one after another.
-        let machine = unsafe { Virt::new(map) };
-        let mut mm = MemoryManager::boot(machine, map, debug_pagealloc)?;
-        let range = PageRange::new(VMALLOC_BASE, pages)?;
+        let mut mm = Virt::<B>::boot(FRAMES, debug_pagealloc)?;
+        let range = PageRange::new(VMALLOC_BASE, count)?;
         mm.build_tables(range)?;
-        let (table, index) = mm.leaf(range.start()).ok_or(Error::NotMapped {
-            address: range.start(),
-        })?;
+        let slots = &entries(&mm, range.start(), 3)?[..count];
         let first = mm.allocate(frames)?;
         for number in 0..frames {
-            machine.write(first.add(number).linear(), WORD + number as u64)?;
+            let word = WORD + number as u64;
+            mm.machine().write(first.add(number).linear(), word)?;
         }
-        let slots = &machine.table(table)[index..][..pages];
-        // SAFETY: the table is live until the next memory manager is booted, and then nobody uses these any more.
-        let slots = unsafe { &*core::ptr::from_ref(slots) };
         let arena = Self {
             slots,
             range,
@@ -69,19 +52,23 @@ impl Arena {
     }
 
     /// The descriptor that maps frame `number`, for the kernel.
-    #[must_use]
     pub fn leaf(&self, number: usize) -> Leaf {
         self.first.add(number).kernel_page()
     }
 
     /// Reads through the mapping of page `number`, which must show frame `frame`. A fault would be unexpected, and end the
     /// program.
-    ///
-    /// # Panics
-    ///
-    /// If it shows something else.
     pub fn check(&self, number: usize, frame: usize) {
         let word = access::read_mapped(self.range.page(number));
         assert_eq!(word, WORD + frame as u64, "page {number}");
+    }
+
+    /// Takes the mappings of `count` pages away, from number `first` on.
+    pub fn clear<B: Backend>(&self, first: usize, count: usize) {
+        for slot in &self.slots[first..][..count] {
+            lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
+        }
+        let range = pages(self.range.page(first), count as u64);
+        lazy_mmu::flush_tlb_kernel_range::<B>(range);
     }
 }

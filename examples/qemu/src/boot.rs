@@ -1,6 +1,5 @@
 //! What stands before `main`: the identity map for the image, the panic handler.
 
-use core::arch::naked_asm;
 use core::panic::PanicInfo;
 
 use aarch64_rt::{InitialPagetable, initial_pagetable};
@@ -16,9 +15,8 @@ use semihosting::{eprintln, process};
 /// `aarch64-rt`'s MAIR is Device memory.
 const DEVICE: u64 = DATA | memory_type(0);
 
-/// The RAM, where the image is executed and written. The byte 1 of `aarch64-rt`'s MAIR is normal
-/// memory, write-back.
-const MEMORY: u64 = (DATA & !EXECUTE_NEVER) | memory_type(1);
+/// Data in RAM. The byte 1 of `aarch64-rt`'s MAIR is normal memory, write-back.
+pub const NORMAL: u64 = DATA | memory_type(1);
 
 /// A block of 1 GiB.
 #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits")]
@@ -32,51 +30,40 @@ const fn block(address: u64, attributes: u64) -> usize {
 initial_pagetable!({
     let mut blocks = [0; 512];
     blocks[0] = block(0, DEVICE);
-    blocks[1] = block(0x4000_0000, MEMORY);
+    blocks[1] = block(0x4000_0000, NORMAL & !EXECUTE_NEVER);
     InitialPagetable(blocks)
 });
 
-unsafe extern "C" {
-    /// Where `aarch64-rt` begins.
-    fn entry();
-}
-
-/// The first instructions of the program that stays at EL2 without FEAT_VHE: debug exceptions go there (MDCR_EL2.TDE).
-#[cfg(feature = "el2")]
-#[unsafe(naked)]
-#[unsafe(no_mangle)]
-#[unsafe(link_section = ".init.start")]
-extern "C" fn start() {
-    naked_asm!(
-        "mov x9, #(1 << 8)",
-        "msr mdcr_el2, x9",
-        "isb",
-        "b {entry}",
-        entry = sym entry,
-    )
-}
-
-/// The first instructions. Where the machine starts the kernel at EL2, it goes on as a host with FEAT_VHE: with
-/// HCR_EL2.{E2H, TGE} set, the registers and TLB instructions of EL1 mean those of EL2 (Arm ARM DDI 0487, "Virtualization
-/// Host Extensions").
 #[cfg(not(feature = "el2"))]
-#[unsafe(naked)]
-#[unsafe(no_mangle)]
-#[unsafe(link_section = ".init.start")]
-extern "C" fn start() {
-    naked_asm!(
-        "mrs x9, CurrentEL",
-        "cmp x9, #(2 << 2)",
-        "b.ne 1f",
-        // RW, E2H, TGE.
-        "mov x9, #(1 << 31)",
-        "orr x9, x9, #(1 << 34)",
-        "orr x9, x9, #(1 << 27)",
-        "msr hcr_el2, x9",
-        "isb",
-        "1: b {entry}",
-        entry = sym entry,
-    )
+mod start {
+    use core::arch::naked_asm;
+
+    unsafe extern "C" {
+        /// Where `aarch64-rt` begins.
+        fn entry();
+    }
+
+    /// The first instructions. Where the machine starts the kernel at EL2, it goes on as a host with FEAT_VHE: with
+    /// HCR_EL2.{E2H, TGE} set, the registers and TLB instructions of EL1 mean those of EL2 (Arm ARM DDI 0487, "Virtualization
+    /// Host Extensions").
+    #[unsafe(naked)]
+    #[unsafe(no_mangle)]
+    #[unsafe(link_section = ".init.start")]
+    extern "C" fn start() {
+        naked_asm!(
+            "mrs x9, CurrentEL",
+            "cmp x9, #(2 << 2)",
+            "b.ne 1f",
+            // RW, E2H, TGE.
+            "mov x9, #(1 << 31)",
+            "orr x9, x9, #(1 << 34)",
+            "orr x9, x9, #(1 << 27)",
+            "msr hcr_el2, x9",
+            "isb",
+            "1: b {entry}",
+            entry = sym entry,
+        )
+    }
 }
 
 #[panic_handler]

@@ -1,16 +1,14 @@
 //! Exceptions: single steps of the kernel's own level, and the aborts that a program provokes.
 
 use core::arch::naked_asm;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use aarch64_cpu::registers::Readable;
-#[cfg(not(feature = "el2"))]
-use aarch64_cpu::registers::{CurrentEL, DAIF};
+use aarch64_cpu::registers::{CurrentEL, DAIF, Readable};
 #[cfg(not(feature = "el2"))]
 use aarch64_cpu::registers::{ESR_EL1 as ESR, FAR_EL1 as FAR};
 #[cfg(feature = "el2")]
 use aarch64_cpu::registers::{ESR_EL2 as ESR, FAR_EL2 as FAR};
-use aarch64_rt::{ExceptionHandlers, RegisterStateRef, exception_handlers};
+use aarch64_rt::{ExceptionHandlers, RegisterStateRef};
 use lazy_mmu_examples::machine::{Fault, FaultReason};
 
 use crate::{interrupts, step};
@@ -46,63 +44,46 @@ static STATE: AtomicU64 = AtomicU64::new(0);
 macro_rules! save_and_call {
     ($handler:ident) => {
         naked_asm!(
+            ".macro frame instruction, one",
+            "\\instruction x19, x20, [sp, #0]",
+            "\\instruction x21, x22, [sp, #16]",
+            "\\instruction x23, x24, [sp, #32]",
+            "\\instruction x25, x26, [sp, #48]",
+            "\\instruction x27, x28, [sp, #64]",
+            "\\one x30, [sp, #80]",
+            "\\instruction q0, q1, [sp, #96]",
+            "\\instruction q2, q3, [sp, #128]",
+            "\\instruction q4, q5, [sp, #160]",
+            "\\instruction q6, q7, [sp, #192]",
+            "\\instruction q8, q9, [sp, #224]",
+            "\\instruction q10, q11, [sp, #256]",
+            "\\instruction q12, q13, [sp, #288]",
+            "\\instruction q14, q15, [sp, #320]",
+            "\\instruction q16, q17, [sp, #352]",
+            "\\instruction q18, q19, [sp, #384]",
+            "\\instruction q20, q21, [sp, #416]",
+            "\\instruction q22, q23, [sp, #448]",
+            "\\instruction q24, q25, [sp, #480]",
+            "\\instruction q26, q27, [sp, #512]",
+            "\\instruction q28, q29, [sp, #544]",
+            "\\instruction q30, q31, [sp, #576]",
+            ".endm",
             "sub sp, sp, #608",
-            "stp x19, x20, [sp, #0]",
-            "stp x21, x22, [sp, #16]",
-            "stp x23, x24, [sp, #32]",
-            "stp x25, x26, [sp, #48]",
-            "stp x27, x28, [sp, #64]",
-            "str x30, [sp, #80]",
-            "stp q0, q1, [sp, #96]",
-            "stp q2, q3, [sp, #128]",
-            "stp q4, q5, [sp, #160]",
-            "stp q6, q7, [sp, #192]",
-            "stp q8, q9, [sp, #224]",
-            "stp q10, q11, [sp, #256]",
-            "stp q12, q13, [sp, #288]",
-            "stp q14, q15, [sp, #320]",
-            "stp q16, q17, [sp, #352]",
-            "stp q18, q19, [sp, #384]",
-            "stp q20, q21, [sp, #416]",
-            "stp q22, q23, [sp, #448]",
-            "stp q24, q25, [sp, #480]",
-            "stp q26, q27, [sp, #512]",
-            "stp q28, q29, [sp, #544]",
-            "stp q30, q31, [sp, #576]",
+            "frame stp, str",
             "mov x1, sp",
             "bl {handle}",
-            "ldp q30, q31, [sp, #576]",
-            "ldp q28, q29, [sp, #544]",
-            "ldp q26, q27, [sp, #512]",
-            "ldp q24, q25, [sp, #480]",
-            "ldp q22, q23, [sp, #448]",
-            "ldp q20, q21, [sp, #416]",
-            "ldp q18, q19, [sp, #384]",
-            "ldp q16, q17, [sp, #352]",
-            "ldp q14, q15, [sp, #320]",
-            "ldp q12, q13, [sp, #288]",
-            "ldp q10, q11, [sp, #256]",
-            "ldp q8, q9, [sp, #224]",
-            "ldp q6, q7, [sp, #192]",
-            "ldp q4, q5, [sp, #160]",
-            "ldp q2, q3, [sp, #128]",
-            "ldp q0, q1, [sp, #96]",
-            "ldr x30, [sp, #80]",
-            "ldp x27, x28, [sp, #64]",
-            "ldp x25, x26, [sp, #48]",
-            "ldp x23, x24, [sp, #32]",
-            "ldp x21, x22, [sp, #16]",
-            "ldp x19, x20, [sp, #0]",
+            "frame ldp, ldr",
             "add sp, sp, #608",
+            ".purgem frame",
             "ret",
             handle = sym $handler,
         )
     };
 }
 
-exception_handlers!(Exceptions);
-
-struct Exceptions;
+/// What the program's vectors call.
+#[derive(Debug)]
+pub struct Exceptions;
 
 impl ExceptionHandlers for Exceptions {
     #[unsafe(naked)]
@@ -126,13 +107,13 @@ extern "C" fn handle_lower(mut state: RegisterStateRef<'_>, _: &CalleeSaved) {
     let syndrome = ESR.get();
     match class(syndrome) {
         SUPERVISOR_CALL => {}
-        LOWER_INSTRUCTION_ABORT if EXPECTED.load(Ordering::Relaxed) => note(syndrome),
+        LOWER_INSTRUCTION_ABORT if EXPECTED.load(Relaxed) => note(syndrome),
         class => panic!("exception class {class:#x} from EL0, at {:#x}", state.elr),
     }
     // SAFETY: the program was left at a call of `access`, which goes on at this address.
     let state = unsafe { state.get_mut() };
-    state.elr = RESUME.load(Ordering::Relaxed);
-    state.spsr = STATE.load(Ordering::Relaxed);
+    state.elr = RESUME.load(Relaxed);
+    state.spsr = STATE.load(Relaxed);
 }
 
 /// EC: bits 31:26; ISS2 stands above.
@@ -142,8 +123,8 @@ const fn class(syndrome: u64) -> u64 {
 
 /// Notes a fault that was expected.
 fn note(syndrome: u64) {
-    SYNDROME.store(syndrome, Ordering::Relaxed);
-    ADDRESS.store(FAR.get(), Ordering::Relaxed);
+    SYNDROME.store(syndrome, Relaxed);
+    ADDRESS.store(FAR.get(), Relaxed);
 }
 
 extern "C" fn handle_interrupt(_: RegisterStateRef<'_>, _: &CalleeSaved) {
@@ -155,24 +136,24 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
     match class(syndrome) {
         SOFTWARE_STEP => step::on_step(&mut state, saved),
         BREAKPOINT => step::on_breakpoint(&mut state, saved),
-        DATA_ABORT if PAGER.load(Ordering::Relaxed) != 0 => {
+        DATA_ABORT if PAGER.load(Relaxed) != 0 => {
             let address = FAR.get();
-            let pager = PAGER.swap(0, Ordering::Relaxed);
+            let pager = PAGER.swap(0, Relaxed);
             // SAFETY: `with_pager` has stored the address of such a function.
             let pager: fn(u64) = unsafe { core::mem::transmute(pager) };
             step::unmask_in_handler();
             pager(address);
             step::mask();
         }
-        DATA_ABORT if EXPECTED.load(Ordering::Relaxed) => {
+        DATA_ABORT if EXPECTED.load(Relaxed) => {
             note(syndrome);
             // SAFETY: the access is one instruction of four bytes, whose result `access` does not use after a fault.
             unsafe { state.get_mut() }.elr += 4;
         }
-        INSTRUCTION_ABORT if EXPECTED.load(Ordering::Relaxed) => {
+        INSTRUCTION_ABORT if EXPECTED.load(Relaxed) => {
             note(syndrome);
             // SAFETY: the program was left at a call of `access`, which goes on at this address.
-            unsafe { state.get_mut() }.elr = RESUME.load(Ordering::Relaxed);
+            unsafe { state.get_mut() }.elr = RESUME.load(Relaxed);
         }
         class => panic!(
             "exception class {class:#x} at {:#x}, address {:#x}",
@@ -188,17 +169,16 @@ static PAGER: AtomicUsize = AtomicUsize::new(0);
 /// Runs `program`, in which one access may fault: `pager`, in the exception handler, is given its address, and the access is
 /// made again when it returns.
 pub fn with_pager<R>(pager: fn(u64), program: impl FnOnce() -> R) -> R {
-    PAGER.store(pager as usize, Ordering::Relaxed);
+    PAGER.store(pager as usize, Relaxed);
     let result = program();
-    PAGER.store(0, Ordering::Relaxed);
+    PAGER.store(0, Relaxed);
     result
 }
 
 /// Says that the program goes on after code at EL0 in the state in which it calls this.
-#[cfg(not(feature = "el2"))]
 pub(crate) fn come_back_here() {
     // The kernels use the stack pointer of their own level.
-    STATE.store(DAIF.get() | CurrentEL.get() | 1, Ordering::Relaxed);
+    STATE.store(DAIF.get() | CurrentEL.get() | 1, Relaxed);
 }
 
 /// Runs `access`, one load, store or call, and tells the fault that it took.
@@ -207,14 +187,14 @@ pub(crate) fn come_back_here() {
 ///
 /// That fault.
 pub fn may_fault<R>(access: impl FnOnce() -> R) -> Result<R, Fault> {
-    SYNDROME.store(0, Ordering::Relaxed);
-    EXPECTED.store(true, Ordering::Relaxed);
+    SYNDROME.store(0, Relaxed);
+    EXPECTED.store(true, Relaxed);
     let result = access();
-    EXPECTED.store(false, Ordering::Relaxed);
-    match SYNDROME.load(Ordering::Relaxed) {
+    EXPECTED.store(false, Relaxed);
+    match SYNDROME.load(Relaxed) {
         0 => Ok(result),
         syndrome => Err(Fault {
-            address: ADDRESS.load(Ordering::Relaxed),
+            address: ADDRESS.load(Relaxed),
             reason: reason(syndrome),
         }),
     }

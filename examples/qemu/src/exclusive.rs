@@ -6,7 +6,7 @@
 
 use core::arch::asm;
 use core::ptr::with_exposed_provenance;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use aarch64_cpu::registers::{MDSCR_EL1, ReadWriteable};
 
@@ -51,10 +51,6 @@ fn branch(word: u32, address: usize) -> Option<usize> {
 }
 
 /// Switches stepping off, until the pair whose load is at `first` is left.
-///
-/// # Panics
-///
-/// If there is no store soon behind it, or more ways out than breakpoints.
 pub fn run_through(first: usize) {
     let mut exits = [0; 4];
     let mut found = 0;
@@ -78,7 +74,7 @@ pub fn run_through(first: usize) {
             "no exclusive store behind the load at {first:#x}"
         );
     }
-    FIRST.store(first, Ordering::Relaxed);
+    FIRST.store(first, Relaxed);
     set_breakpoints(exits, ENABLED);
     MDSCR_EL1.modify(MDSCR_EL1::SS::CLEAR + MDSCR_EL1::MDE::SET);
 }
@@ -87,7 +83,7 @@ pub fn run_through(first: usize) {
 pub fn left(address: usize) -> usize {
     set_breakpoints([0; 4], 0);
     MDSCR_EL1.modify(MDSCR_EL1::SS::SET + MDSCR_EL1::MDE::CLEAR);
-    let first = FIRST.load(Ordering::Relaxed);
+    let first = FIRST.load(Relaxed);
     address.saturating_sub(first) / 4
 }
 

@@ -3,7 +3,7 @@
 //! Only for programs that are run with `gic-version=3`, at EL1.
 
 use core::ptr::{NonNull, with_exposed_provenance_mut};
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{CNTP_CTL_EL0, CNTP_TVAL_EL0, ReadWriteable, Writeable};
@@ -11,6 +11,7 @@ use aarch64_cpu::registers::{CNTP_CTL_EL0, CNTP_TVAL_EL0, ReadWriteable, Writeab
 use arm_gic::gicv3::registers::{Gicd, GicrSgi};
 use arm_gic::gicv3::{GicCpuInterface, GicV3, SgiTarget, SgiTargetGroup};
 use arm_gic::{IntId, InterruptGroup, UniqueMmioPointer};
+use spin::Once;
 use spin::mutex::SpinMutex;
 
 use crate::thread;
@@ -25,25 +26,28 @@ const SGI: IntId = IntId::sgi(1);
 const TIMER: IntId = IntId::ppi(14);
 
 /// One hardirq in Linux's preempt count.
-const HARDIRQ: u32 = 1 << 16;
+pub const HARDIRQ: u32 = 1 << 16;
+/// The bits of Linux's preempt count that say that this is an interrupt.
+pub const INTERRUPT_MASK: u32 = 0x00ff_ff00;
 
-/// The program's handler; 0 if there is none.
-static HANDLER: AtomicUsize = AtomicUsize::new(0);
+/// The program's handler.
+static HANDLER: Once<fn()> = Once::new();
 /// How many interrupts have been taken.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// What is called when a handler has returned; 0 if there is nothing.
-static ON_RETURN: AtomicUsize = AtomicUsize::new(0);
+/// What is called when a handler has returned.
+static ON_RETURN: Once<fn()> = Once::new();
 
 static GIC: SpinMutex<Option<GicV3<'static>>> = SpinMutex::new(None);
 
 /// Sets the GIC up for `cpus` CPUs and unmasks interrupts of this one, the first; `handler` is called for each.
-///
-/// # Panics
-///
-/// If there is no GICv3.
 pub fn init(cpus: usize, handler: fn()) {
-    HANDLER.store(handler as usize, Ordering::Relaxed);
+    HANDLER.call_once(|| handler);
+    enable(cpus);
+}
+
+/// The same in a program whose own vectors lead to a handler, which calls [`acknowledge`].
+pub fn enable(cpus: usize) {
     let distributor: NonNull<Gicd> =
         NonNull::new(with_exposed_provenance_mut(DISTRIBUTOR)).expect("it is not at 0");
     let redistributors: NonNull<GicrSgi> =
@@ -59,10 +63,6 @@ pub fn init(cpus: usize, handler: fn()) {
 }
 
 /// Unmasks interrupts of this CPU, whose number is `cpu`.
-///
-/// # Panics
-///
-/// If [`init`] has not been called, for as many CPUs.
 pub fn init_cpu(cpu: usize) {
     {
         let mut gic = GIC.lock();
@@ -82,23 +82,15 @@ pub fn init_cpu(cpu: usize) {
 
 /// Says what is called when a handler has returned, with interrupts still masked: what may run another thread.
 pub fn on_return(then: fn()) {
-    ON_RETURN.store(then as usize, Ordering::Relaxed);
+    ON_RETURN.call_once(|| then);
 }
 
 /// Sends an interrupt to the first CPU. It is taken as soon as interrupts are not masked.
-///
-/// # Panics
-///
-/// If there is no such interrupt.
 pub fn send() {
     send_to(0);
 }
 
 /// Sends an interrupt to the CPU with the number `cpu`.
-///
-/// # Panics
-///
-/// If there is no such interrupt.
 pub fn send_to(cpu: usize) {
     let target = SgiTarget::List {
         affinity3: 0,
@@ -117,18 +109,18 @@ const SPREAD: u64 = 256;
 fn random() -> u64 {
     static STATE: AtomicU64 = AtomicU64::new(1);
     let next = STATE
-        .load(Ordering::Relaxed)
+        .load(Relaxed)
         .wrapping_mul(6_364_136_223_846_793_005)
         .wrapping_add(1_442_695_040_888_963_407);
-    STATE.store(next, Ordering::Relaxed);
+    STATE.store(next, Relaxed);
     next >> 33
 }
 
 /// Lets the timer interrupt this CPU, each time at least `ticks` of its counter after the last, until `budget` interrupts have been taken; 0
 /// ticks stop it.
 pub fn set_timer(ticks: u64, budget: usize) {
-    BUDGET.store(budget, Ordering::Relaxed);
-    TICKS.store(ticks, Ordering::Relaxed);
+    BUDGET.store(budget, Relaxed);
+    TICKS.store(ticks, Relaxed);
     CNTP_TVAL_EL0.set(ticks);
     CNTP_CTL_EL0.modify(if ticks == 0 {
         CNTP_CTL_EL0::ENABLE::CLEAR
@@ -144,11 +136,22 @@ static TICKS: AtomicU64 = AtomicU64::new(0);
 
 /// How many interrupts have been taken since the last call.
 pub fn taken() -> usize {
-    TAKEN.swap(0, Ordering::Relaxed)
+    TAKEN.swap(0, Relaxed)
 }
 
-/// For the vector.
-pub(crate) fn on_interrupt() {
+/// Lets the timer interrupt the task once, and returns when that has happened. The handler may have
+/// switched to another task in between.
+#[inline(never)]
+pub fn wait_for_timer() {
+    let before = TAKEN.load(Relaxed);
+    set_timer(1, 0);
+    while TAKEN.load(Relaxed) == before {
+        core::hint::spin_loop();
+    }
+}
+
+/// What a handler does first: it takes the interrupt from the GIC.
+pub fn acknowledge() {
     let known = GicCpuInterface::handle_interrupt(InterruptGroup::Group1, |interrupt| {
         assert!(
             interrupt == SGI || interrupt == TIMER,
@@ -156,29 +159,28 @@ pub(crate) fn on_interrupt() {
         );
         if interrupt == TIMER {
             // The next one, counted from here; not always the same, so that it falls everywhere.
-            CNTP_TVAL_EL0.set(TICKS.load(Ordering::Relaxed) + random() % SPREAD);
-            if TAKEN.load(Ordering::Relaxed) >= BUDGET.load(Ordering::Relaxed) {
+            CNTP_TVAL_EL0.set(TICKS.load(Relaxed) + random() % SPREAD);
+            if TAKEN.load(Relaxed) >= BUDGET.load(Relaxed) {
                 CNTP_CTL_EL0.modify(CNTP_CTL_EL0::ENABLE::CLEAR);
             }
         }
     });
     assert!(known, "a spurious interrupt");
-    TAKEN.fetch_add(1, Ordering::Relaxed);
+    TAKEN.fetch_add(1, Relaxed);
+}
+
+/// For the vector.
+pub(crate) fn on_interrupt() {
+    acknowledge();
     let threads = thread::current();
     for thread in threads {
-        thread.preempt_count.fetch_add(HARDIRQ, Ordering::Relaxed);
+        thread.preempt_count.fetch_add(HARDIRQ, Relaxed);
     }
-    let handler = HANDLER.load(Ordering::Relaxed);
-    // SAFETY: `init` has stored the address of such a function, before it enabled the interrupt.
-    let handler: fn() = unsafe { core::mem::transmute(handler) };
-    handler();
+    HANDLER.get().expect("`init` was given one")();
     for thread in threads {
-        thread.preempt_count.fetch_sub(HARDIRQ, Ordering::Relaxed);
+        thread.preempt_count.fetch_sub(HARDIRQ, Relaxed);
     }
-    let then = ON_RETURN.load(Ordering::Relaxed);
-    if then != 0 {
-        // SAFETY: `on_return` has stored the address of such a function.
-        let then: fn() = unsafe { core::mem::transmute(then) };
+    if let Some(then) = ON_RETURN.get() {
         then();
     }
 }

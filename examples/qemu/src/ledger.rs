@@ -7,7 +7,7 @@
 //! does is not counted for the thread that it interrupted.
 
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use aarch64_cpu::asm::barrier;
 
@@ -33,7 +33,6 @@ pub struct Books {
 
 impl Books {
     /// Empty.
-    #[must_use]
     pub const fn new() -> Self {
         Self {
             stored: AtomicU64::new(0),
@@ -46,26 +45,25 @@ impl Books {
 
     fn store(&self) {
         // Nobody else writes it.
-        let stored = self.stored.load(Ordering::Relaxed);
-        self.stored.store(stored + 1, Ordering::Relaxed);
+        let stored = self.stored.load(Relaxed);
+        self.stored.store(stored + 1, Relaxed);
     }
 
     /// Executes `pair`, which makes everything visible that is stored until now.
     fn pair(&self, pair: impl FnOnce()) {
-        let stored = self.stored.load(Ordering::Relaxed);
+        let stored = self.stored.load(Relaxed);
         pair();
-        self.complete.store(stored, Ordering::Relaxed);
-        self.visible.store(stored, Ordering::Relaxed);
-        self.synchronized.store(true, Ordering::Relaxed);
-        self.cpu.store(crate::smp::cpu(), Ordering::Relaxed);
+        self.complete.store(stored, Relaxed);
+        self.visible.store(stored, Relaxed);
+        self.synchronized.store(true, Relaxed);
+        self.cpu.store(crate::smp::cpu(), Relaxed);
     }
 
     /// A context switch owes `dsb ish` on the CPU that gives the thread up.
     pub(crate) fn leave_cpu(&self) {
         barrier::dsb(barrier::ISH);
-        self.complete
-            .store(self.stored.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.synchronized.store(false, Ordering::Relaxed);
+        self.complete.store(self.stored.load(Relaxed), Relaxed);
+        self.synchronized.store(false, Relaxed);
     }
 
     /// A context switch owes `isb` on the CPU that takes the thread over, after it has taken it:
@@ -73,18 +71,14 @@ impl Books {
     /// before the thread's mappings were visible.
     pub(crate) fn take_over(&self) {
         barrier::isb(barrier::SY);
-        self.synchronized.store(true, Ordering::Relaxed);
+        self.synchronized.store(true, Relaxed);
     }
 
     /// The thread goes on, on another CPU than before, whose barriers complete nothing that the
     /// thread has stored there.
-    ///
-    /// # Panics
-    ///
-    /// If a store is not complete.
     pub(crate) fn enter_another_cpu(&self) {
-        let stored = self.stored.load(Ordering::Relaxed);
-        let complete = self.complete.load(Ordering::Relaxed);
+        let stored = self.stored.load(Relaxed);
+        let complete = self.complete.load(Relaxed);
         assert_eq!(
             complete, stored,
             "C12: a thread goes on with stores that its last CPU has not completed"
@@ -92,36 +86,29 @@ impl Books {
     }
 
     /// Before a mapping is used.
-    ///
-    /// # Panics
-    ///
-    /// If a pair is missing, or the `isb` of a context switch.
     pub fn check_visible(&self) {
-        let stored = self.stored.load(Ordering::Relaxed);
-        let visible = self.visible.load(Ordering::Relaxed);
+        let stored = self.stored.load(Relaxed);
+        let visible = self.visible.load(Relaxed);
         assert_eq!(visible, stored, "a pair is missing before an access");
         assert!(
-            self.synchronized.load(Ordering::Relaxed),
+            self.synchronized.load(Relaxed),
             "C12: the context switch has executed no isb"
         );
     }
 
     /// How many stores wait for their pair.
-    #[must_use]
     pub fn owed(&self) -> u64 {
-        self.stored.load(Ordering::Relaxed) - self.visible.load(Ordering::Relaxed)
+        self.stored.load(Relaxed) - self.visible.load(Relaxed)
     }
 
     /// How many stores there were that need the pair.
-    #[must_use]
     pub fn stored(&self) -> u64 {
-        self.stored.load(Ordering::Relaxed)
+        self.stored.load(Relaxed)
     }
 
     /// The CPU that executed the last pair.
-    #[must_use]
     pub fn cpu_of_last_pair(&self) -> usize {
-        self.cpu.load(Ordering::Relaxed)
+        self.cpu.load(Relaxed)
     }
 }
 
@@ -137,7 +124,7 @@ impl<B: Backend> Bookkeeper<B> {
         if B::in_interrupt() {
             scheduler::books_of_handlers()
         } else {
-            scheduler::current().books()
+            &scheduler::current().books
         }
     }
 }

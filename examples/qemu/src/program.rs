@@ -7,11 +7,21 @@ use semihosting::{eprintln, process};
 
 use crate::thread;
 
+/// Says that the program's `main` is this function, which returns `Result<(), impl Display>`, and
+/// its exceptions' handlers are [`Exceptions`](crate::exceptions::Exceptions).
+#[macro_export]
+macro_rules! program {
+    ($run:expr) => {
+        $crate::aarch64_rt::entry!(main, 40);
+        $crate::aarch64_rt::exception_handlers!($crate::exceptions::Exceptions);
+
+        fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+            $crate::program::run($run)
+        }
+    };
+}
+
 /// Runs `program`, and ends with 0, or with its error and 1.
-///
-/// # Panics
-///
-/// If the machine has started the kernel at another Exception level than its name on the command line says.
 pub fn run<E: Display>(program: impl FnOnce() -> Result<(), E>) -> ! {
     thread::init();
     check_level();
@@ -36,16 +46,13 @@ fn check_level() {
     }
 }
 
-/// The number that is word `position` of the command line, counted from 0.
-///
-/// # Panics
-///
-/// If there is none.
-#[must_use]
-pub fn number(position: usize) -> usize {
+/// The number that is word `position` of the command line, counted from 0; `default`, if there are
+/// not so many words.
+pub fn number(position: usize, default: usize) -> usize {
     let words = semihosting::experimental::env::args::<256>().expect("QEMU passes a command line");
     let word = (&words).into_iter().nth(position);
-    word.and_then(Result::ok)
-        .and_then(|it| it.parse().ok())
-        .unwrap_or_else(|| panic!("word {position} of the command line is to be a number"))
+    word.map_or(default, |it| {
+        let number = it.ok().and_then(|it| it.parse().ok());
+        number.unwrap_or_else(|| panic!("word {position} of the command line is to be a number"))
+    })
 }

@@ -1,327 +1,119 @@
-//! The rows of the behaviours that need a CPU, each on the entries of a live table, on the real instruction stream.
+//! The rows of the behaviours that need a CPU: each on the entries of a live table, on the real
+//! instruction stream.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+mod adopting;
+mod plain;
+mod taking_away;
+mod writes;
 
-use lazy_mmu::Descriptor;
-use lazy_mmu::aarch64::descriptor::{Leaf, PXN, USER, UXN, UxnLeaf, VALID};
-use lazy_mmu::flush_tlb_kernel_range;
-use lazy_mmu::{Backend, Eager, Machine as _, Task};
-use lazy_mmu_examples::page::VMALLOC_BASE;
-use lazy_mmu_examples::trace::{Counts, Step};
-use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
-use semihosting::println;
+use core::sync::atomic::AtomicU64;
+
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+use lazy_mmu::{Backend, Dynamic, LazyMmu, VirtualRange};
+use lazy_mmu_examples::page::{ENTRIES, NORMAL_MEMORY, PAGE_SIZE, VMALLOC_BASE};
+use lazy_mmu_examples::{Error, Frame, Machine as _, PageRange};
 
 use crate::step::{self, Trace};
-use crate::thread::{Mmu, ThreadInfo};
-use crate::virt::Virt;
+use crate::thread::Place;
+use crate::virt::{Virt, entries, pages};
 
-/// The rows that need a CPU, each on the entries of a live table, with the backend `B`.
-///
-/// # Errors
-///
-/// Those of the memory manager.
-///
-/// # Panics
-///
-/// If a row does not hold.
-pub fn show<B: Backend>(
-    storage: &str,
-    mm: &mut MemoryManager<'static, Virt<B>>,
-    thread: &'static ThreadInfo,
-) -> Result<(), Error> {
-    let range = PageRange::new(VMALLOC_BASE, 512)?;
-    mm.build_tables(range)?;
-    let frame = mm.allocate(1)?;
-    let machine = mm.machine();
-    let (table, _) = mm.leaf(range.start()).ok_or(Error::NotMapped {
-        address: range.start(),
-    })?;
-    let rows = Rows::<B> {
-        machine,
-        slots: machine.table(table),
-        range,
-        frame,
-        thread,
-    };
-    println!("K01 K02 the bits in: {storage}");
-    rows.b02_outside();
-    rows.b03_n_stores_one_pair()?;
-    rows.b04_leaf_rule();
-    rows.b09_range_write()?;
-    rows.b17_flush_twice();
-    rows.b18_no_rmw_once_pending();
-    rows.b19_nested_leave_makes_visible()?;
-    rows.b22_read_back();
-    rows.s25_eager_compiles_to_nothing();
-    rows.c01_c03_interrupts_are_immediate();
-    Ok(())
+/// Shows the rows of plain stores in sections.
+pub fn plain<B: Place>() -> Result<(), Error> {
+    Rows::<B>::boot()?.plain()
 }
 
-struct Rows<'a, B: Backend> {
+/// Shows the rows of the other writes, of TLB invalidation, of the hooks and of faults inside
+/// sections.
+pub fn writes<B: Place>() -> Result<(), Error> {
+    Rows::<B>::boot()?.writes()
+}
+
+/// What a block at level 2 translates.
+const BLOCK: u64 = ENTRIES as u64 * PAGE_SIZE;
+/// A gap in the address space, whose level-2 entry is free: behind the pages of [`Rows::range`].
+const GAP: u64 = VMALLOC_BASE + BLOCK;
+
+/// What the rows work on.
+struct Rows<B> {
     machine: Virt<B>,
-    slots: &'a [AtomicU64; 512],
+    slots: &'static [AtomicU64; ENTRIES],
+    /// What they translate.
     range: PageRange,
+    /// The table of `slots`.
+    table: Frame,
+    /// The entry at level 2 for `GAP`.
+    level_2: &'static AtomicU64,
+    /// An entry of the top-level table that is free.
+    top: &'static AtomicU64,
+    /// The entry of `frame` in the linear map.
+    linear: &'static AtomicU64,
     frame: Frame,
-    thread: &'static ThreadInfo,
+    other: Frame,
+    /// A table that is not linked.
+    new_table: Frame,
 }
 
-impl<B: Backend> Rows<'_, B> {
-    /// Steps through `program`, checks the order of its steps, and B01 on the way.
-    fn expect(expected: &str, program: impl FnOnce()) -> Trace {
-        let ((), trace) = step::trace(program);
-        assert!(
-            trace.is(expected),
-            "expected {expected}, stepped over {}",
-            trace.order()
-        );
-        let counts = Counts::of(trace.steps);
-        assert!(
-            counts.pairs == counts.dsb_ishst && counts.pairs == counts.isb,
-            "B01: no barrier but in a pair"
-        );
-        trace
+impl<B: Backend> Rows<B> {
+    fn boot() -> Result<Self, Error> {
+        let mut mm = Virt::<B>::boot(4096, false)?;
+        let range = PageRange::new(VMALLOC_BASE, ENTRIES)?;
+        mm.build_tables(range)?;
+        let frame = mm.allocate(1)?;
+        let other = mm.allocate(1)?;
+        let new_table = mm.new_table()?;
+        let (table, _) = mm.leaf(range.start()).expect("it was built");
+        Ok(Self {
+            machine: mm.machine(),
+            slots: entries(&mm, range.start(), 3)?
+                .as_array()
+                .expect("all of a table"),
+            range,
+            table,
+            level_2: &entries(&mm, GAP, 2)?[0],
+            top: &entries(&mm, 0xffff_ff00_0000_0000, 0)?[0],
+            linear: &entries(&mm, frame.linear(), 3)?[0],
+            frame,
+            other,
+            new_table,
+        })
+    }
+
+    /// Steps through a program in a section, and checks the order of its steps.
+    fn section<R>(
+        expected: &str,
+        program: impl FnOnce(&mut LazyMmu<'_, Dynamic, B>) -> R,
+    ) -> (R, Trace) {
+        step::expect(expected, || lazy_mmu::with::<B, _>(program))
+    }
+
+    /// A read at `address` faults.
+    #[track_caller]
+    fn is_gone(&self, address: u64) {
+        let read = self.machine.read(address);
+        read.expect_err("it is not mapped");
+    }
+
+    fn page(&self, number: usize) -> VirtualRange {
+        pages(self.range.page(number), 1)
+    }
+
+    /// The block that holds `frame`, at `GAP`.
+    fn block(&self) -> Leaf {
+        let address = self.frame.address() & !(BLOCK - 1);
+        Leaf::new(Granule::Kib4, 2, address, KERNEL_DATA | NORMAL_MEMORY)
+            .expect("it is a block of RAM")
+    }
+
+    /// Where `GAP`'s block has `frame`.
+    fn in_block(&self) -> u64 {
+        GAP + self.frame.address() % BLOCK
     }
 
     fn clear(&self) {
         for slot in self.slots {
             lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
         }
-        flush_tlb_kernel_range::<B>(self.range.into());
-    }
-
-    /// In an interrupt, by the preempt count, inside a section with something pending.
-    fn c01_c03_interrupts_are_immediate(&self) {
-        let leaf = self.frame.kernel_page();
-        let bits = || {
-            (
-                self.thread.flags.load(Ordering::Relaxed),
-                self.thread.lazy_mmu.load(Ordering::Relaxed),
-            )
-        };
-        Self::expect("S*2 D I S (D I)*2", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.write(&self.slots[0], leaf);
-                let before = bits();
-                // One hardirq deep.
-                self.thread.preempt_count.store(1 << 16, Ordering::Relaxed);
-                lazy_mmu::with::<B, _>(|handler| handler.write(&self.slots[1], leaf));
-                lazy_mmu::write::<B, _>(&self.slots[2], leaf);
-                self.thread.preempt_count.store(0, Ordering::Relaxed);
-                assert_eq!(bits(), before, "the interrupted thread's bits");
-            });
-        });
-        println!(
-            "C01 C02 C03 C04 an interrupt in a section with something pending: S, (S D I) (S D I), D I"
-        );
-        self.clear();
-    }
-
-    fn b02_outside(&self) {
-        Self::expect("S D I", || {
-            lazy_mmu::write::<B, _>(&self.slots[0], self.frame.kernel_page());
-        });
-        println!("B01 B02 a valid kernel leaf outside a section: S D I");
-        let leaf = self.frame.kernel_page().0;
-        Self::expect("S D I", || b01_store_outside(&self.slots[0], leaf));
-        Self::expect("S*512 D I", || b01_stores_in_a_section(self.slots, leaf));
-        self.clear();
-    }
-
-    fn b03_n_stores_one_pair(&self) -> Result<(), Error> {
-        let mut pairs = 0;
-        for n in 1..=self.slots.len() {
-            let trace = Self::expect("", || {
-                lazy_mmu::with::<B, _>(|mmu| {
-                    for slot in &self.slots[..n] {
-                        mmu.write(slot, self.frame.kernel_page());
-                    }
-                });
-            });
-            let counts = Counts::of(trace.steps);
-            assert_eq!((counts.stores, counts.pairs), (n, 1));
-            assert!(trace.steps[..n].iter().all(|&it| it == Step::Store));
-            pairs += counts.pairs;
-            // The MMU walks them: the first and the last page show the frame.
-            self.machine.write(self.range.page(n - 1), n as u64)?;
-            assert_eq!(self.machine.read(self.range.start())?, n as u64);
-            self.clear();
-        }
-        println!(
-            "B01 B03 n stores in a section, n from 1 to 512: n stores, one pair each ({pairs} pairs)"
-        );
-        Ok(())
-    }
-
-    fn b04_leaf_rule(&self) {
-        let expected = |needs: bool| if needs { "S D I" } else { "S" };
-        for combination in 0..16 {
-            let rule = [VALID, USER, UXN, PXN];
-            let mut leaf = self.frame.kernel_page().0 & !(VALID | USER | UXN | PXN);
-            for (number, bit) in rule.into_iter().enumerate() {
-                leaf |= if combination >> number & 1 != 0 {
-                    bit
-                } else {
-                    0
-                };
-            }
-            let needs = leaf & (VALID | USER) == VALID;
-            Self::expect(expected(needs), || {
-                lazy_mmu::with::<B, _>(|mmu| mmu.write(&self.slots[0], Leaf(leaf)));
-            });
-            Self::expect(expected(needs && leaf & UXN != 0), || {
-                lazy_mmu::with::<B, _>(|mmu| mmu.write(&self.slots[0], UxnLeaf(leaf)));
-            });
-            self.clear();
-        }
-        println!(
-            "B04 B05 B06 B07 the leaf rule, all 16 combinations of VALID, USER, UXN, PXN: 4 of them S D I, 12 S; \
-             Linux's rule: 2 of them S D I, 14 S"
-        );
-    }
-
-    fn b09_range_write(&self) -> Result<(), Error> {
-        // The first entry needs the pair, the last ones do not.
-        let trace = Self::expect("S*512 D I", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.write_range(self.slots, |i| {
-                    if i == 0 {
-                        self.frame.kernel_page()
-                    } else {
-                        Leaf::INVALID
-                    }
-                });
-            });
-        });
-        assert!(
-            trace.atomics <= 4,
-            "one decision: {} atomics",
-            trace.atomics
-        );
-        self.machine.write(self.range.start(), 9)?;
-        println!("B09 a range write of 512, only its first entry valid: S*512 D I");
-        self.clear();
-        Ok(())
-    }
-
-    fn b17_flush_twice(&self) {
-        Self::expect("S D I", || {
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.flush();
-                mmu.write(&self.slots[0], self.frame.kernel_page());
-                mmu.flush();
-                mmu.flush();
-            });
-        });
-        println!("B17 flush, store, flush, flush, leave: S D I");
-        self.clear();
-    }
-
-    fn b18_no_rmw_once_pending(&self) {
-        let atomics = |n: usize| {
-            let ((), trace) = step::trace(|| {
-                lazy_mmu::with::<B, _>(|mmu| {
-                    for slot in &self.slots[..n] {
-                        mmu.write(slot, self.frame.kernel_page());
-                    }
-                });
-            });
-            self.clear();
-            trace.atomics
-        };
-        let (one, many) = (atomics(1), atomics(100));
-        assert_eq!(
-            one, many,
-            "the further stores do no atomic read-modify-write"
-        );
-        println!("B18 atomic read-modify-writes in a section: {one} with 1 store, {many} with 100");
-    }
-
-    fn b19_nested_leave_makes_visible(&self) -> Result<(), Error> {
-        // SAFETY: this thread's only handle; no handler uses it.
-        let mut task = unsafe { Task::<B>::current() };
-        let mut outer = task.enter();
-        outer.write(&self.slots[1], self.frame.kernel_page());
-        let mut inner = outer.nest();
-        inner.write(&self.slots[0], self.frame.kernel_page());
-        inner.leave();
-        // Between the nested leave and the outer one.
-        assert!(lazy_mmu::is_active::<B>());
-        self.machine.write(self.range.page(0), 0x19)?;
-        assert_eq!(self.machine.read(self.range.page(1))?, 0x19);
-        outer.leave();
-        println!("B19 a page mapped in a nested section is used before the outer leave");
-        self.clear();
-        Ok(())
-    }
-
-    fn b22_read_back(&self) {
-        let leaf = self.frame.kernel_page();
-        lazy_mmu::with::<B, _>(|mmu| {
-            mmu.write(&self.slots[0], leaf);
-            assert_eq!(mmu.read(&self.slots[0]), leaf.0);
-        });
-        println!("B22 a read inside a section sees the store");
-        self.clear();
-    }
-}
-
-impl<B: Backend> Rows<'_, B> {
-    fn s25_eager_compiles_to_nothing(&self) {
-        // The black box makes all of them the same indirect call.
-        // Out of line: the same code around each of them.
-        #[inline(never)]
-        fn instructions(program: &dyn Fn() -> u32) -> usize {
-            step::trace(core::hint::black_box(program)).1.instructions
-        }
-        // Different numbers, so that the compiler does not make one function of the two.
-        let nothing = instructions(&|| 1);
-        let section = instructions(&|| lazy_mmu::with::<Eager<B::Machine>, _>(|_| 2));
-        assert_eq!(section, nothing, "enter and leave of the eager backend");
-        let slot = &self.slots[0];
-        let leaf = self.frame.kernel_page();
-        let by_hand = instructions(&move || {
-            slot.store(leaf.0, Ordering::Relaxed);
-            B::Machine::barrier();
-            3
-        });
-        let stored = instructions(&move || {
-            lazy_mmu::with::<Eager<B::Machine>, _>(|mmu| mmu.write(slot, Always(leaf.0)));
-            4
-        });
-        assert_eq!(stored, by_hand, "a store and its pair, no more");
-        println!("S25 an eager section compiles to nothing, its store to str, dsb ishst, isb");
-        self.clear();
-    }
-}
-
-// What `cargo xtask qemu` looks up in the disassembly: the functions whose names begin with `b01_`.
-
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn b01_store_outside(slot: &AtomicU64, leaf: u64) {
-    lazy_mmu::write::<Mmu, _>(slot, Leaf(leaf));
-}
-
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn b01_stores_in_a_section(slots: &[AtomicU64; 512], leaf: u64) {
-    lazy_mmu::with::<Mmu, _>(|mmu| mmu.write_range(slots, |_| Leaf(leaf)));
-}
-
-/// A descriptor whose type says that it needs the pair.
-#[derive(Clone, Copy)]
-struct Always(u64);
-
-impl Descriptor for Always {
-    fn bits(self) -> u64 {
-        self.0
-    }
-
-    fn needs_barrier(self) -> bool {
-        true
-    }
-
-    fn points_to_table(self) -> bool {
-        false
+        lazy_mmu::flush_tlb_kernel_range::<B>(self.range.into());
     }
 }

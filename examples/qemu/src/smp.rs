@@ -2,33 +2,28 @@
 //!
 //! Only for programs that are run with `gic-version=3` and [`CPUS`] CPUs, at EL1.
 
-use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Acquire, Release},
+};
 
 use aarch64_cpu::registers::{MPIDR_EL1, Readable};
-use aarch64_rt::{Stack, start_core};
+use aarch64_rt::start_core;
 use smccc::Hvc;
 
+use crate::tasks::{STACK_PAGES, Stack};
 use crate::{interrupts, scheduler, upper};
 
 /// How many there are.
 pub const CPUS: usize = 4;
 
-/// The pages of a CPU's stack: the one on which it looks for something to run.
-const STACK_PAGES: usize = 8;
-
-struct Stacks(UnsafeCell<[Stack<STACK_PAGES>; CPUS]>);
-
-// SAFETY: each is given to one CPU.
-unsafe impl Sync for Stacks {}
-
-static STACKS: Stacks = Stacks(UnsafeCell::new([const { Stack::new() }; CPUS]));
+/// The stack on which a CPU looks for something to run.
+static STACKS: [Stack; CPUS] = [const { Stack::new() }; CPUS];
 
 /// How many CPUs are ready, the first not counted.
 static READY: AtomicUsize = AtomicUsize::new(0);
 
 /// The number of the CPU that asks, from 0. Without meaning where the thread may migrate: with interrupts masked only.
-#[must_use]
 pub fn cpu() -> usize {
     // The board counts up to 16 CPUs in Aff0.
     #[expect(clippy::cast_possible_truncation, reason = "it is 8 bits")]
@@ -38,28 +33,22 @@ pub fn cpu() -> usize {
 
 /// Starts the other CPUs. Each walks the tables that this one walks, takes interrupts, calls `first`, and then runs what the
 /// [scheduler](crate::scheduler) has for it.
-///
-/// # Panics
-///
-/// If the machine has fewer than [`CPUS`].
 pub fn start(first: fn()) {
     let root = upper::root();
-    for cpu in 1..CPUS {
+    for (cpu, stack) in STACKS.iter().enumerate().skip(1) {
         let main = move || {
             scheduler::init_cpu();
             upper::activate(root, 16);
             interrupts::init_cpu(cpu);
-            READY.fetch_add(1, Ordering::Release);
+            READY.fetch_add(1, Release);
             first();
             scheduler::idle();
         };
-        // SAFETY: in bounds.
-        let stack = unsafe { STACKS.0.get().cast::<Stack<STACK_PAGES>>().add(cpu) };
         // SAFETY: the stack is this CPU's alone, forever, and in the identity map that both have.
-        unsafe { start_core::<Hvc, _, STACK_PAGES>(cpu as u64, stack, main) }
+        unsafe { start_core::<Hvc, _, STACK_PAGES>(cpu as u64, stack.get(), main) }
             .expect("the machine has so many CPUs, and they are off");
     }
-    while READY.load(Ordering::Acquire) < CPUS - 1 {
+    while READY.load(Acquire) < CPUS - 1 {
         core::hint::spin_loop();
     }
 }

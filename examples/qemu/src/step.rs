@@ -8,7 +8,6 @@
 use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::ptr::with_exposed_provenance;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use aarch64_cpu::registers::{MDSCR_EL1, OSLAR_EL1, ReadWriteable, Writeable};
 use aarch64_rt::RegisterStateRef;
@@ -16,6 +15,7 @@ use lazy_mmu_examples::Frame;
 use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::page::LINEAR_BASE;
 use lazy_mmu_examples::trace::{Order, Step};
+use spin::mutex::SpinMutex;
 use yaxpeax_arch::{Decoder, U8Reader};
 use yaxpeax_arm::armv8::a64::{InstDecoder, Instruction, Opcode, Operand, ShiftStyle, SizeCode};
 
@@ -41,54 +41,34 @@ const SPSR_SS: u64 = 1 << 21;
 /// The most instructions that can be noted between `start` and `stop`.
 const CAPACITY: usize = 1 << 19;
 
-/// What was noted.
-struct Log {
-    steps: UnsafeCell<[Step; CAPACITY]>,
-    noted: AtomicUsize,
-    /// All instructions that were stepped over.
-    instructions: AtomicUsize,
-    /// Atomic read-modify-write instructions among them.
-    atomics: AtomicUsize,
-    /// Loads.
-    loads: AtomicUsize,
-    /// Calls.
-    calls: AtomicUsize,
-    /// Reads of system registers.
-    register_reads: AtomicUsize,
-}
+/// The instructions that matter, as many as were noted.
+struct Steps(UnsafeCell<[Step; CAPACITY]>);
 
 // SAFETY: one CPU steps at a time; the handler writes while the program is stepped, the program reads while it is not.
-unsafe impl Sync for Log {}
+unsafe impl Sync for Steps {}
 
-static LOG: Log = Log {
-    steps: UnsafeCell::new([Step::Store; CAPACITY]),
-    noted: AtomicUsize::new(0),
-    instructions: AtomicUsize::new(0),
-    atomics: AtomicUsize::new(0),
-    loads: AtomicUsize::new(0),
-    calls: AtomicUsize::new(0),
-    register_reads: AtomicUsize::new(0),
-};
+static STEPS: Steps = Steps(UnsafeCell::new([Step::Store; CAPACITY]));
 
-impl Log {
-    /// What is counted, beside the steps that are noted.
-    fn counters(&self) -> [&AtomicUsize; 6] {
-        [
-            &self.noted,
-            &self.instructions,
-            &self.atomics,
-            &self.loads,
-            &self.calls,
-            &self.register_reads,
-        ]
-    }
+/// The handler's state.
+struct Log {
+    stepping: bool,
+    watched: Tables,
+    injection: Injection,
+    noted: usize,
+    noted_at_fault: usize,
+    /// The counts. Its steps are in [`STEPS`].
+    trace: Trace,
 }
 
-/// What is watched.
-struct Watched(UnsafeCell<Tables>);
-
-// SAFETY: one CPU steps at a time, and `watch` is not called while stepping.
-unsafe impl Sync for Watched {}
+/// The program locks it while it is not stepped, and the handler while it is.
+static LOG: SpinMutex<Log> = SpinMutex::new(Log {
+    stepping: false,
+    watched: Tables::At(0..0),
+    injection: Injection::None,
+    noted: 0,
+    noted_at_fault: 0,
+    trace: Trace::EMPTY,
+});
 
 /// Which memory holds translation tables.
 #[derive(Clone, Debug)]
@@ -99,26 +79,26 @@ pub enum Tables {
     At(core::ops::Range<u64>),
 }
 
-static WATCHED: Watched = Watched(UnsafeCell::new(Tables::At(0..0)));
-static STEPPING: AtomicBool = AtomicBool::new(false);
+impl Tables {
+    fn contain(&self, address: u64) -> bool {
+        match self {
+            Self::Of(map) => address
+                .checked_sub(LINEAR_BASE)
+                .is_some_and(|physical| map.is_table(Frame::containing(physical))),
+            Self::At(range) => range.contains(&address),
+        }
+    }
+}
 
 /// Counts stores to `tables` from here on.
-///
-/// # Panics
-///
-/// While stepping.
 pub fn watch(tables: Tables) {
-    assert!(
-        !STEPPING.load(Ordering::Relaxed),
-        "the handler reads what is watched"
-    );
-    // SAFETY: not stepping, so nobody reads it.
-    unsafe { *WATCHED.0.get() = tables };
+    LOG.lock().watched = tables;
 }
 
 /// Lets step exceptions in, inside an exception handler, if the program that it interrupted is stepped.
 pub fn unmask_in_handler() {
-    if STEPPING.load(Ordering::Relaxed) {
+    let stepping = LOG.lock().stepping;
+    if stepping {
         // SAFETY: as in `start`; the vector has saved what a nested exception overwrites.
         unsafe { asm!("msr daifclr, #8", options(nostack, preserves_flags)) };
     }
@@ -141,6 +121,17 @@ pub struct Trace {
     pub register_reads: usize,
 }
 
+impl Trace {
+    const EMPTY: Self = Self {
+        steps: &[],
+        instructions: 0,
+        atomics: 0,
+        loads: 0,
+        calls: 0,
+        register_reads: 0,
+    };
+}
+
 /// Steps through `program`.
 pub fn trace<R>(program: impl FnOnce() -> R) -> (R, Trace) {
     start();
@@ -148,47 +139,57 @@ pub fn trace<R>(program: impl FnOnce() -> R) -> (R, Trace) {
     (result, stop())
 }
 
+/// Steps through `program`, and checks the order of its steps: see [`Trace::is`].
+#[track_caller]
+pub fn expect<R>(expected: &str, program: impl FnOnce() -> R) -> (R, Trace) {
+    let (result, trace) = trace(program);
+    let order = trace.order();
+    assert!(
+        trace.is(expected),
+        "expected {expected}, stepped over {order}"
+    );
+    (result, trace)
+}
+
 /// Begins to step.
 pub fn start() {
     // So that the first instruction that is stepped over is the same each time.
     mask();
-    for counter in LOG.counters() {
-        counter.store(0, Ordering::Relaxed);
+    {
+        let mut log = LOG.lock();
+        log.stepping = true;
+        log.noted = 0;
+        log.trace = Trace::EMPTY;
     }
     // The OS lock masks debug exceptions, and is locked after reset.
     OSLAR_EL1.set(0);
     MDSCR_EL1.modify(MDSCR_EL1::SS::SET + MDSCR_EL1::KDE::SET);
     aarch64_cpu::asm::barrier::isb(aarch64_cpu::asm::barrier::SY);
-    STEPPING.store(true, Ordering::Relaxed);
     // SAFETY: the step exceptions that this lets in return to where they came from, registers unchanged. The
     // asm clobbers memory, so the compiler keeps the program behind it.
     unsafe { asm!("msr daifclr, #8", options(nostack, preserves_flags)) };
 }
 
 /// Ends stepping, and returns what was noted.
-///
-/// # Panics
-///
-/// If that was more than the log holds.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "so that no call is stepped over")]
 pub fn stop() -> Trace {
     mask();
-    STEPPING.store(false, Ordering::Relaxed);
+    end()
+}
+
+#[inline(never)]
+fn end() -> Trace {
     MDSCR_EL1.modify(MDSCR_EL1::SS::CLEAR + MDSCR_EL1::KDE::CLEAR);
-    let noted = LOG.noted.load(Ordering::Relaxed);
-    assert!(
-        noted <= CAPACITY,
-        "{noted} steps are more than the log holds"
-    );
+    let mut log = LOG.lock();
+    log.stepping = false;
     // SAFETY: not stepping, so nobody writes; the caller is done with the slice before it starts again, as all
     // programs here are.
-    let steps = unsafe { &*LOG.steps.get() };
+    let steps = unsafe { &*STEPS.0.get() };
+    let steps = steps.get(..log.noted);
     Trace {
-        steps: &steps[..noted],
-        instructions: LOG.instructions.load(Ordering::Relaxed),
-        atomics: LOG.atomics.load(Ordering::Relaxed),
-        loads: LOG.loads.load(Ordering::Relaxed),
-        calls: LOG.calls.load(Ordering::Relaxed),
-        register_reads: LOG.register_reads.load(Ordering::Relaxed),
+        steps: steps.expect("the log has room for the steps"),
+        ..log.trace
     }
 }
 
@@ -200,10 +201,11 @@ pub fn mask() {
 
 /// The handler: the instruction at ELR_EL1 is executed next, alone.
 pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
-    inject(LOG.instructions.load(Ordering::Relaxed));
+    inject();
     let at: *const u32 = with_exposed_provenance(state.elr);
     // SAFETY: the CPU is about to execute what is there.
     let word = unsafe { at.read() };
+    let mut log = LOG.lock();
     let step = match word {
         DSB_ISHST => Some(Step::DsbIshst),
         DSB_ISH => Some(Step::DsbIsh),
@@ -218,26 +220,29 @@ pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
         } else {
             Step::Tlbi
         }),
-        _ if is_load_or_store(word) => watch_access(word, state, saved),
+        _ if is_load_or_store(word) => log.access(word, state, saved),
         _ => {
-            if is_call(word) {
-                LOG.calls.fetch_add(1, Ordering::Relaxed);
-            } else if is_register_read(word) {
-                LOG.register_reads.fetch_add(1, Ordering::Relaxed);
-            }
+            log.trace.calls += usize::from(is_call(word));
+            log.trace.register_reads += usize::from(is_register_read(word));
             None
         }
     };
     if let Some(step) = step {
-        note(step);
+        log.note(step);
     }
     if exclusive::is_load(word) {
         exclusive::run_through(state.elr);
         return;
     }
-    LOG.instructions.fetch_add(1, Ordering::Relaxed);
+    log.trace.instructions += 1;
     // SAFETY: SS makes the CPU execute one instruction before the next step exception; nothing else changes.
     unsafe { state.get_mut() }.spsr |= SPSR_SS;
+}
+
+/// An exclusive pair has been run through; ELR_EL1 is behind it.
+pub fn on_breakpoint(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
+    LOG.lock().trace.instructions += exclusive::left(state.elr);
+    on_step(state, saved);
 }
 
 /// What happens before an instruction of the program.
@@ -254,68 +259,29 @@ pub enum Injection {
     Fault(usize, fn()),
 }
 
-struct Injected(UnsafeCell<Injection>);
-
-// SAFETY: one CPU steps at a time, and `inject_at` is not called while stepping.
-unsafe impl Sync for Injected {}
-
-static INJECTION: Injected = Injected(UnsafeCell::new(Injection::None));
-
 /// Says what is to happen in the programs that are stepped from here on.
-///
-/// # Panics
-///
-/// While stepping.
 pub fn inject_at(injection: Injection) {
-    assert!(
-        !STEPPING.load(Ordering::Relaxed),
-        "the handler reads what is to be injected"
-    );
-    // SAFETY: not stepping, so nobody reads it.
-    unsafe { *INJECTION.0.get() = injection };
+    LOG.lock().injection = injection;
 }
 
 /// How many steps had been noted when the last fault was injected.
 pub fn noted_at_fault() -> usize {
-    NOTED_AT_FAULT.load(Ordering::Relaxed)
+    LOG.lock().noted_at_fault
 }
 
-static NOTED_AT_FAULT: AtomicUsize = AtomicUsize::new(0);
-
-/// Before the instruction with this number.
-fn inject(number: usize) {
-    // SAFETY: `inject_at` does not run while stepping.
-    match unsafe { *INJECTION.0.get() } {
-        Injection::None => {}
-        Injection::Interrupts(at) => {
-            if at.contains(&number) {
-                interrupts::send();
-            }
-        }
+/// Before the next instruction.
+fn inject() {
+    let mut log = LOG.lock();
+    let number = log.trace.instructions;
+    match log.injection {
+        Injection::Interrupts(at) if at.contains(&number) => interrupts::send(),
         Injection::InterruptEverywhere => interrupts::send(),
-        Injection::Fault(at, handler) => {
-            if at == number {
-                NOTED_AT_FAULT.store(LOG.noted.load(Ordering::Relaxed), Ordering::Relaxed);
-                handler();
-            }
+        Injection::Fault(at, handler) if at == number => {
+            log.noted_at_fault = log.noted;
+            drop(log);
+            handler();
         }
-    }
-}
-
-/// An exclusive pair has been run through; ELR_EL1 is behind it.
-pub fn on_breakpoint(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
-    let instructions = exclusive::left(state.elr);
-    LOG.instructions.fetch_add(instructions, Ordering::Relaxed);
-    on_step(state, saved);
-}
-
-fn note(step: Step) {
-    let number = LOG.noted.fetch_add(1, Ordering::Relaxed);
-    if number < CAPACITY {
-        // SAFETY: in bounds.
-        let entry = unsafe { LOG.steps.get().cast::<Step>().add(number) };
-        // SAFETY: the program does not read while it is stepped.
-        unsafe { entry.write(step) };
+        _ => {}
     }
 }
 
@@ -352,41 +318,53 @@ fn is_load_or_store(word: u32) -> bool {
     word & 0x0a00_0000 == 0x0800_0000
 }
 
-/// Notes a store to a watched table, and counts atomics.
-fn watch_access(word: u32, state: &RegisterStateRef<'_>, saved: &CalleeSaved) -> Option<Step> {
-    let mut instruction = Instruction::default();
-    let bytes = word.to_le_bytes();
-    if InstDecoder::default()
-        .decode_into(&mut instruction, &mut U8Reader::new(&bytes))
-        .is_err()
-    {
-        panic!(
-            "cannot decode the load or store {word:#010x} at {:#x}",
-            state.elr
+impl Log {
+    fn note(&mut self, step: Step) {
+        if self.noted < CAPACITY {
+            // SAFETY: in bounds.
+            let entry = unsafe { STEPS.0.get().cast::<Step>().add(self.noted) };
+            // SAFETY: the program does not read while it is stepped.
+            unsafe { entry.write(step) };
+        }
+        self.noted += 1;
+    }
+
+    /// Counts loads and atomics. The step, if it is a store to a watched table.
+    fn access(
+        &mut self,
+        word: u32,
+        state: &RegisterStateRef<'_>,
+        saved: &CalleeSaved,
+    ) -> Option<Step> {
+        let mut instruction = Instruction::default();
+        let bytes = word.to_le_bytes();
+        if InstDecoder::default()
+            .decode_into(&mut instruction, &mut U8Reader::new(&bytes))
+            .is_err()
+        {
+            panic!("cannot decode {word:#010x} at {:#x}", state.elr);
+        }
+        let access = Access::of(instruction.opcode);
+        self.trace.atomics += usize::from(access == Access::Atomic);
+        self.trace.loads += usize::from(access == Access::Load);
+        if access == Access::Load {
+            return None;
+        }
+        let operand = instruction
+            .operands
+            .into_iter()
+            .find_map(|operand| address(operand, state, saved))?;
+        if !self.watched.contain(operand) {
+            return None;
+        }
+        // A descriptor is stored as 64 bits, by one instruction; an exclusive load stands for its pair.
+        let whole = matches!(instruction.operands[0], Operand::Register(SizeCode::X, _));
+        assert!(
+            access != Access::Other && whole,
+            "the table entry at {operand:#x} is changed by {word:#010x}, which is no 64-bit store"
         );
+        Some(Step::Store)
     }
-    let access = Access::of(instruction.opcode);
-    if access == Access::Atomic {
-        LOG.atomics.fetch_add(1, Ordering::Relaxed);
-    }
-    if access == Access::Load {
-        LOG.loads.fetch_add(1, Ordering::Relaxed);
-        return None;
-    }
-    let operand = instruction
-        .operands
-        .into_iter()
-        .find_map(|operand| address(operand, state, saved))?;
-    if !is_watched(operand) {
-        return None;
-    }
-    // A descriptor is stored as 64 bits, by one instruction; an exclusive load stands for its pair.
-    let whole = matches!(instruction.operands[0], Operand::Register(SizeCode::X, _));
-    assert!(
-        access != Access::Other && whole,
-        "the table entry at {operand:#x} is changed by {word:#010x}, which is no 64-bit store"
-    );
-    Some(Step::Store)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -485,20 +463,8 @@ fn register(number: u16, state: &RegisterStateRef<'_>, saved: &CalleeSaved) -> O
     }
 }
 
-/// Whether a watched table is at this address.
-fn is_watched(address: u64) -> bool {
-    // SAFETY: `watch` does not run while stepping.
-    match unsafe { &*WATCHED.0.get() } {
-        Tables::Of(map) => address
-            .checked_sub(LINEAR_BASE)
-            .is_some_and(|physical| map.is_table(Frame::containing(physical))),
-        Tables::At(range) => range.contains(&address),
-    }
-}
-
 impl Trace {
     /// Whether the trace's order is `expected` as [`Order`] prints it; an empty one means any.
-    #[must_use]
     pub fn is(&self, expected: &str) -> bool {
         use core::fmt::Write as _;
 
@@ -518,7 +484,6 @@ impl Trace {
     }
 
     /// Its order, for people.
-    #[must_use]
     pub fn order(&self) -> Order<'static> {
         Order(self.steps)
     }

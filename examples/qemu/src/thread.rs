@@ -3,9 +3,10 @@
 
 use core::mem::offset_of;
 use core::ptr::{from_ref, with_exposed_provenance};
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use aarch64_cpu::registers::{Readable, SP_EL0, TPIDR_EL1, Writeable};
+use lazy_mmu::Backend;
 use lazy_mmu::aarch64::{Aarch64, ByteAt, FlagsAt, Kernel, PreemptCountAt, SpEl0, TpidrEl1};
 
 /// What SP_EL0 and TPIDR_EL1 point to.
@@ -54,7 +55,6 @@ pub fn set_current(infos: [&'static ThreadInfo; 2]) {
 }
 
 /// What the task pointers point to, SP_EL0 and TPIDR_EL1.
-#[must_use]
 pub fn current() -> [&'static ThreadInfo; 2] {
     [SP_EL0.get(), TPIDR_EL1.get()].map(|address| {
         #[expect(
@@ -65,6 +65,16 @@ pub fn current() -> [&'static ThreadInfo; 2] {
         // SAFETY: `set_current` has loaded it, before the first interrupt, with a reference to a static.
         unsafe { &*info }
     })
+}
+
+/// Checks that the bits of the one thread are clear, and others' flags as they were, and that it is
+/// in no interrupt.
+pub fn check_clear() {
+    for thread in [&THREAD, &OTHER_THREAD] {
+        assert_eq!(thread.flags.load(Relaxed), FOREIGN_FLAGS);
+        assert_eq!(thread.lazy_mmu.load(Relaxed), 0);
+        assert_eq!(thread.preempt_count.load(Relaxed), 0);
+    }
 }
 
 /// The kernel with the bits in its flags word, found through SP_EL0.
@@ -95,3 +105,28 @@ unsafe impl Kernel for Byte {
 pub type Mmu = Aarch64<Flags>;
 /// The backend of [`Byte`].
 pub type ByteMmu = Aarch64<Byte>;
+
+/// A backend whose bits are in the one thread's [`ThreadInfo`].
+pub trait Place: Backend {
+    /// Where they are, and the register.
+    const PLACE: &'static str;
+
+    /// The thread, as this backend finds it.
+    fn thread() -> &'static ThreadInfo;
+}
+
+impl Place for Mmu {
+    const PLACE: &'static str = "flags word, SP_EL0";
+
+    fn thread() -> &'static ThreadInfo {
+        &THREAD
+    }
+}
+
+impl Place for ByteMmu {
+    const PLACE: &'static str = "own byte, TPIDR_EL1";
+
+    fn thread() -> &'static ThreadInfo {
+        &OTHER_THREAD
+    }
+}

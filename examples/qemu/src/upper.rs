@@ -12,17 +12,7 @@ pub fn activate(root: u64, t1sz: u64) {
     // The tables before the register that points to them.
     barrier::dsb(barrier::ISHST);
     TTBR1_EL1.set(root);
-    set_size(t1sz);
-}
 
-/// The physical address of the tables that this CPU's MMU walks.
-#[must_use]
-pub fn root() -> u64 {
-    TTBR1_EL1.get()
-}
-
-/// Lets the MMU walk the tables of TTBR1, as they are, for the addresses whose upper `t1sz` bits are set.
-pub fn set_size(t1sz: u64) {
     // Walks as cacheable as the memory that holds the tables.
     TCR_EL1.modify(
         TCR_EL1::T1SZ.val(t1sz)
@@ -33,6 +23,11 @@ pub fn set_size(t1sz: u64) {
             + TCR_EL1::EPD1::EnableTTBR1Walks,
     );
     invalidate_all();
+}
+
+/// The physical address of the tables that this CPU's MMU walks.
+pub fn root() -> u64 {
+    TTBR1_EL1.get()
 }
 
 /// Switches the walks off: every address faults.

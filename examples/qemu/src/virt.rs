@@ -2,13 +2,15 @@
 
 use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
-use lazy_mmu::Backend;
-use lazy_mmu_examples::Frame;
+use lazy_mmu::aarch64::Granule;
+use lazy_mmu::{Backend, VirtualRange};
 use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::machine::{Fault, Machine, Table};
 use lazy_mmu_examples::page::LINEAR_BASE;
+use lazy_mmu_examples::scenario::{self, MAX_PAGES, MEMORY_BASE};
+use lazy_mmu_examples::{Error, Frame, MemoryManager};
 
 use crate::{access, step, upper};
 
@@ -28,39 +30,66 @@ impl<B> Clone for Virt<B> {
 
 impl<B> Copy for Virt<B> {}
 
-impl<B> Virt<B> {
-    /// The board, whose frames `map` describes. Switches TTBR1 off, so that its tables can be built anew.
-    ///
-    /// # Safety
-    ///
-    /// The memory of `map` is RAM inside the identity map, which nothing but a memory manager uses; no other
-    /// memory manager is used any more.
-    pub unsafe fn new(map: MemoryMap<'static>) -> Self {
+/// The most frames: up to the end of the board's first GiB of RAM.
+const MAX_FRAMES: usize = scenario::memory_frames(MAX_PAGES);
+
+impl<B: Backend> Virt<B> {
+    /// The board, and the map of its frames, of which none is used. Switches TTBR1 off, so that its
+    /// tables can be built anew. Programs use memory managers one after another.
+    pub fn new(frames: usize) -> (Self, MemoryMap<'static>) {
+        static USES: [AtomicU8; MAX_FRAMES] = [const { AtomicU8::new(0) }; MAX_FRAMES];
+
+        for used in &USES {
+            used.store(0, Relaxed);
+        }
+        let map = MemoryMap::new(MEMORY_BASE, &USES[..frames]);
         upper::deactivate();
-        OFFSET.store(0, Ordering::Relaxed);
+        OFFSET.store(0, Relaxed);
         step::watch(step::Tables::Of(map));
-        Self(PhantomData)
+        (Self(PhantomData), map)
     }
+
+    /// A memory manager on fresh memory.
+    pub fn boot(
+        frames: usize,
+        debug_pagealloc: bool,
+    ) -> Result<MemoryManager<'static, Self>, Error> {
+        let (machine, map) = Self::new(frames);
+        MemoryManager::boot(machine, map, debug_pagealloc)
+    }
+
+    fn table(frame: Frame) -> &'static Table {
+        let address = frame.address() + OFFSET.load(Relaxed);
+        let address = usize::try_from(address).expect("64 bits");
+        // SAFETY: the frames are RAM that only memory managers use, which ask for frames that are
+        // tables only. They are mapped, before `activate` and after, and all accesses to them are
+        // atomic.
+        unsafe { &*with_exposed_provenance(address) }
+    }
+}
+
+/// The entries of the live table at `level`, from the one that translates `address` on.
+pub fn entries<B: Backend>(
+    mm: &MemoryManager<'static, Virt<B>>,
+    address: u64,
+    level: usize,
+) -> Result<&'static [AtomicU64], Error> {
+    let entry = mm.entry(address, level);
+    let (table, index) = entry.ok_or(Error::NotMapped { address })?;
+    Ok(&Virt::<B>::table(table)[index..])
 }
 
 impl<B: Backend> Machine for Virt<B> {
     type Backend = B;
 
     fn table(&self, frame: Frame) -> &Table {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "an address has the width of usize on aarch64"
-        )]
-        let address = (frame.address() + OFFSET.load(Ordering::Relaxed)) as usize;
-        // SAFETY: `new` was promised that the frames are RAM that only the memory manager uses, which asks for frames
-        // that are tables only. They are mapped, before `activate` and after, and all accesses to them are atomic.
-        unsafe { &*with_exposed_provenance(address) }
+        Self::table(frame)
     }
 
     fn activate(&self, root: Frame) {
         // 48 bits.
         upper::activate(root.address(), 16);
-        OFFSET.store(LINEAR_BASE, Ordering::Relaxed);
+        OFFSET.store(LINEAR_BASE, Relaxed);
     }
 
     fn read(&self, address: u64) -> Result<u64, Fault> {
@@ -73,10 +102,16 @@ impl<B: Backend> Machine for Virt<B> {
 
     fn zero(&self, frame: Frame) -> Result<(), Fault> {
         // The first word tells whether the page is there.
-        access::write(frame.address() + OFFSET.load(Ordering::Relaxed), 0)?;
-        for word in self.table(frame) {
-            word.store(0, Ordering::Relaxed);
+        access::write(frame.address() + OFFSET.load(Relaxed), 0)?;
+        for word in Self::table(frame) {
+            word.store(0, Relaxed);
         }
         Ok(())
     }
+}
+
+/// `pages` pages from `address` on.
+pub fn pages(address: u64, pages: u64) -> VirtualRange {
+    let range = Granule::Kib4.range(address, pages);
+    range.expect("they are pages of one half")
 }

@@ -2,112 +2,80 @@
 //!
 //! The device is the real-time clock of the `virt` board, a PL031, whose identification registers are read through the
 //! mapping.
-//!
-//! Run it with `cargo xtask qemu`. What it prints stands in `device_driver.txt` beside the package.
 
-#![cfg_attr(target_os = "none", no_std, no_main)]
+#![no_std]
+#![no_main]
 
-#[cfg(not(target_os = "none"))]
-include!("../host.rs");
+use lazy_mmu_example_driver::{Area, Registers, ioremap, ioremap_in, iounmap};
+use lazy_mmu_examples::page::VMALLOC_BASE;
+use lazy_mmu_examples::{Error, PageRange};
+use lazy_mmu_qemu::thread::Mmu;
+use lazy_mmu_qemu::virt::{Virt, entries};
+use lazy_mmu_qemu::{access, step, thread};
+use semihosting::println;
 
-#[cfg(target_os = "none")]
-mod kernel {
-    use core::sync::atomic::{AtomicU8, Ordering};
+// The one line by which libraries get their backend.
+lazy_mmu::set_global_backend!(Mmu);
 
-    use aarch64_rt::entry;
-    use lazy_mmu_example_driver::{Area, Registers, ioremap, ioremap_in, iounmap};
-    use lazy_mmu_examples::frames::MemoryMap;
-    use lazy_mmu_examples::page::VMALLOC_BASE;
-    use lazy_mmu_examples::scenario::MEMORY_BASE;
-    use lazy_mmu_examples::{Error, Machine, MemoryManager, PageRange};
-    use lazy_mmu_qemu::thread::Mmu;
-    use lazy_mmu_qemu::virt::Virt;
-    use lazy_mmu_qemu::{access, program, step};
-    use semihosting::println;
+/// The PL031 of the board, and the PL011: one page each, one behind the other.
+const UART: u64 = 0x0900_0000;
+const RTC: u64 = 0x0901_0000;
+/// The last four registers of every PrimeCell: one byte of its class in each.
+const CELL_ID: u64 = 0xff0;
 
-    // The one line by which libraries get their backend.
-    lazy_mmu::set_global_backend!(Mmu);
+lazy_mmu_qemu::program!(run);
 
-    const FRAMES: usize = 4096;
-    static USES: [AtomicU8; FRAMES] = [const { AtomicU8::new(0) }; FRAMES];
+fn run() -> Result<(), Error> {
+    let mut mm = Virt::<Mmu>::boot(4096, false)?;
+    let range = PageRange::new(VMALLOC_BASE, 8)?;
+    mm.build_tables(range)?;
+    let entries = entries(&mm, range.start(), 3)?;
+    let area = |page: usize, pages| {
+        Area::new(range.page(page), &entries[page..][..pages]).expect("it is an area of pages")
+    };
 
-    /// The PL031 of the board, and the PL011: one page each, one behind the other.
-    const UART: u64 = 0x0900_0000;
-    const RTC: u64 = 0x0901_0000;
-    /// The last four registers of every PrimeCell: one byte of its class in each.
-    const CELL_ID: u64 = 0xff0;
+    let (rtc, _) = step::expect("S D I", || ioremap(&area(0, 1), RTC, 1));
+    let rtc = rtc.expect("the clock is mapped");
+    println!("K06 a library maps a device: S D I");
+    println!(
+        "    its PrimeCell identification reads {:#x}",
+        cell_id(&rtc)
+    );
+    assert_eq!(cell_id(&rtc), 0xb105_f00d);
 
-    entry!(main);
-    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
-        program::run(run)
-    }
-
-    fn run() -> Result<(), Error> {
-        let map = MemoryMap::new(MEMORY_BASE, &USES);
-        // SAFETY: the RAM there is the frames', and in the identity map; there is one memory manager.
-        let machine = unsafe { Virt::<Mmu>::new(map) };
-        let mut mm = MemoryManager::boot(machine, map, false)?;
-        let range = PageRange::new(VMALLOC_BASE, 8)?;
-        mm.build_tables(range)?;
-        let (table, first) = mm.leaf(range.start()).ok_or(Error::NotMapped {
-            address: range.start(),
-        })?;
-        let area = |page: usize, pages| {
-            let slots = &machine.table(table)[first + page..][..pages];
-            Area::new(range.page(page), slots).expect("it is an area of pages")
-        };
-
-        let (rtc, trace) = step::trace(|| ioremap(&area(0, 1), RTC, 1));
-        let rtc = rtc.expect("the clock is mapped");
-        println!("K06 a library maps a device: {}", trace.order());
-        assert!(trace.is("S D I"));
-        println!(
-            "    its PrimeCell identification reads {:#x}",
-            cell_id(&rtc)
-        );
-        assert_eq!(cell_id(&rtc), 0xb105_f00d);
-
-        // Both devices in one section of the kernel's, which is flushed once.
-        let (both, trace) = step::trace(|| {
-            lazy_mmu::with::<lazy_mmu::Global, _>(|mmu| {
-                let uart = ioremap_in(mmu, &area(1, 1), UART, 1);
-                let clock = ioremap_in(mmu, &area(2, 4), RTC, 4);
-                let proof = mmu.flush();
-                Ok::<_, lazy_mmu_example_driver::Error>((uart?.get(&proof), clock?.get(&proof)))
-            })
-        });
-        let (uart, clock) = both.expect("they are mapped");
-        println!(
-            "K06 two devices, five pages, in one section of their caller's: {}",
-            trace.order()
-        );
-        assert!(trace.is("S*5 D I"));
-        assert_eq!(
-            (cell_id(&uart), cell_id(&clock)),
-            (0xb105_f00d, 0xb105_f00d)
-        );
-
-        let address = rtc.address();
-        let ((), trace) = step::trace(|| iounmap(&area(0, 1), rtc));
-        println!("K06 the mapping is taken away: {}", trace.order());
-        assert!(trace.is("S D T d R d I"));
-        let fault = access::read_register(address).expect_err("it is unmapped");
-        println!("    and touched: {fault}");
-
-        for (physical, pages) in [(RTC + 4, 1), (RTC, 5), (0xffff_ffff_f000, 2)] {
-            let error = ioremap(&area(2, 4), physical, pages).expect_err("it cannot be mapped");
-            println!("refused: {error}");
-        }
-        // Linux's flags and the mode's bits are as they were.
-        let flags = lazy_mmu_qemu::thread::THREAD.flags.load(Ordering::Relaxed);
-        assert_eq!(flags, lazy_mmu_qemu::thread::FOREIGN_FLAGS);
-        Ok(())
-    }
-
-    fn cell_id(registers: &Registers) -> u32 {
-        (0..4).fold(0, |id, byte| {
-            let register = access::read_register(registers.address() + CELL_ID + 4 * byte);
-            id | (register.expect("it is mapped") & 0xff) << (8 * byte)
+    // Both devices in one section of the kernel's, which is flushed once.
+    let (both, _) = step::expect("S*5 D I", || {
+        lazy_mmu::with::<lazy_mmu::Global, _>(|mmu| {
+            let uart = ioremap_in(mmu, &area(1, 1), UART, 1);
+            let clock = ioremap_in(mmu, &area(2, 4), RTC, 4);
+            let proof = mmu.flush();
+            Ok::<_, lazy_mmu_example_driver::Error>((uart?.get(&proof), clock?.get(&proof)))
         })
+    });
+    let (uart, clock) = both.expect("they are mapped");
+    println!("K06 two devices, five pages, in one section of their caller's: S*5 D I");
+    assert_eq!(
+        (cell_id(&uart), cell_id(&clock)),
+        (0xb105_f00d, 0xb105_f00d)
+    );
+
+    let address = rtc.address();
+    step::expect("S D T d R d I", || iounmap(&area(0, 1), rtc));
+    println!("K06 the mapping is taken away: S D T d R d I");
+    let fault = access::read_register(address).expect_err("it is unmapped");
+    println!("    and touched: {fault}");
+
+    for (physical, pages) in [(RTC + 4, 1), (RTC, 5), (0xffff_ffff_f000, 2)] {
+        let error = ioremap(&area(2, 4), physical, pages).expect_err("it cannot be mapped");
+        println!("refused: {error}");
     }
+    thread::check_clear();
+    Ok(())
+}
+
+fn cell_id(registers: &Registers) -> u32 {
+    (0..4).fold(0, |id, byte| {
+        let register = access::read_register(registers.address() + CELL_ID + 4 * byte);
+        id | (register.expect("it is mapped") & 0xff) << (8 * byte)
+    })
 }

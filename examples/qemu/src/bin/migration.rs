@@ -6,316 +6,302 @@
 //! a mode that stays on end the program. What is printed depends on the machine's speed: the program itself checks that
 //! threads have migrated inside their sections often enough.
 
-#![cfg_attr(target_os = "none", no_std, no_main)]
+#![no_std]
+#![no_main]
 
-#[cfg(not(target_os = "none"))]
-include!("../host.rs");
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-#[cfg(target_os = "none")]
-mod kernel {
-    use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use lazy_mmu::aarch64::descriptor::Leaf;
+use lazy_mmu::{Backend, Bits, Storage as _, Task, is_active, lazy_mmu};
+use lazy_mmu_examples::Error;
+use lazy_mmu_qemu::arena::Arena;
+use lazy_mmu_qemu::ledger::Ledger;
+use lazy_mmu_qemu::scheduler::{self, ANY, Thread, current, spawn, threads, yield_now};
+use lazy_mmu_qemu::smp::{CPUS, cpu};
+use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu, ThreadInfo};
+use lazy_mmu_qemu::{interrupts, program, smp};
+use semihosting::println;
+use spin::Once;
 
-    use aarch64_rt::entry;
-    use lazy_mmu::aarch64::descriptor::Leaf;
-    use lazy_mmu::{Backend, Bits, Storage as _, Task, is_active, lazy_mmu};
-    use lazy_mmu_examples::{Error, PageRange};
-    use lazy_mmu_qemu::arena::Arena;
-    use lazy_mmu_qemu::ledger::Ledger;
-    use lazy_mmu_qemu::scheduler::{self, ANY, Thread, current, spawn, threads, yield_now};
-    use lazy_mmu_qemu::smp::{CPUS, cpu};
-    use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu, ThreadInfo};
-    use lazy_mmu_qemu::{interrupts, program, smp};
-    use semihosting::println;
-    use spin::Once;
+/// Half of them have their bits in a flags word, half in a byte.
+const THREADS: usize = 8;
+/// Pages of a thread's; behind those of all threads is one for the handlers of each CPU.
+const PAGES: usize = 4;
 
-    /// Half of them have their bits in a flags word, half in a byte.
-    const THREADS: usize = 8;
-    /// Pages of a thread's; behind those of all threads is one for the handlers of each CPU.
-    const PAGES: usize = 4;
+static ARENA: Once<Arena> = Once::new();
+/// Ticks of the timer's counter between two of its interrupts, at least.
+static TICKS: AtomicU64 = AtomicU64::new(0);
+/// In every how many turns a thread asks for another CPU; 0 for never.
+static FORCED: AtomicUsize = AtomicUsize::new(0);
+/// Sections of each thread.
+static SECTIONS: AtomicUsize = AtomicUsize::new(0);
+/// The number of the next thread that begins.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+/// How many interrupts' handlers have used a mapping.
+static HANDLED: AtomicU64 = AtomicU64::new(0);
 
-    static ARENA: Once<Arena> = Once::new();
-    /// Ticks of the timer's counter between two of its interrupts, at least.
-    static TICKS: AtomicU64 = AtomicU64::new(0);
-    /// In every how many turns a thread asks for another CPU; 0 for never.
-    static FORCED: AtomicUsize = AtomicUsize::new(0);
-    /// Sections of each thread.
-    static SECTIONS: AtomicUsize = AtomicUsize::new(0);
-    /// The number of the next thread that begins.
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    /// How many interrupts' handlers have used a mapping.
-    static HANDLED: AtomicU64 = AtomicU64::new(0);
+lazy_mmu_qemu::program!(run);
 
-    entry!(main);
-    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
-        program::run(run)
-    }
-
-    fn run() -> Result<(), Error> {
-        let sections = program::number(1);
-        TICKS.store(program::number(2) as u64, Ordering::Relaxed);
-        FORCED.store(program::number(3), Ordering::Relaxed);
-        scheduler::init_cpu();
-        let (_mm, arena) = Arena::boot::<Mmu>(THREADS * PAGES + CPUS, THREADS + CPUS, false)?;
-        ARENA.call_once(|| arena);
-        SECTIONS.store(sections.div_ceil(THREADS), Ordering::Relaxed);
-        interrupts::init(CPUS, handler);
-        interrupts::on_return(scheduler::preempt);
-        for number in 0..THREADS {
-            let main = if number % 2 == 0 {
-                thread::<Ledger<Mmu>>
-            } else {
-                thread::<Ledger<ByteMmu>>
-            };
-            spawn(main, FOREIGN_FLAGS, ANY);
-        }
-        let set_timer = || interrupts::set_timer(TICKS.load(Ordering::Relaxed), usize::MAX);
-        smp::start(set_timer);
-        set_timer();
-        while !threads().iter().all(Thread::is_finished) {
-            yield_now();
-        }
-        report(sections);
-        Ok(())
-    }
-
-    /// What one thread, or the handlers of one CPU, have at their disposal.
-    struct Own {
-        arena: Arena,
-        frame: usize,
-        first: usize,
-        pages: usize,
-    }
-
-    impl Own {
-        fn slots(&self) -> &'static [AtomicU64] {
-            &self.arena.slots[self.first..][..self.pages]
-        }
-
-        fn leaf(&self) -> Leaf {
-            self.arena.leaf(self.frame)
-        }
-
-        fn check(&self, page: usize) {
-            self.arena.check(self.first + page, self.frame);
-        }
-
-        fn clear<B: Backend>(&self) {
-            for slot in self.slots() {
-                lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
-            }
-            let start = self.arena.range.page(self.first);
-            let range = PageRange::new(start, self.pages).expect("it is in the arena");
-            lazy_mmu::flush_tlb_kernel_range::<B>(range.into());
-        }
-    }
-
-    /// What a thread does.
-    fn thread<B: Backend>() {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let own = Own {
-            arena: *ARENA.get().expect("it is booted"),
-            frame: number,
-            first: number * PAGES,
-            pages: PAGES,
-        };
-        let this = current();
-        // SAFETY: the only handle of this thread.
-        let mut task = unsafe { Task::<B>::current() };
-        for turn in 0..SECTIONS.load(Ordering::Relaxed) {
-            let pages = 1 + turn % PAGES;
-            section(&mut task, &own, pages, turn);
-            assert_eq!(B::current().load(), Bits::EMPTY, "the mode is off");
-            this.books().check_visible();
-            for page in 0..pages {
-                own.check(page);
-            }
-            change_flag_of_another(number, turn);
-            // Now and then only: under emulation an invalidation takes much longer than a section.
-            if turn.is_multiple_of(64) {
-                own.clear::<B>();
-            }
-        }
-        task.check_idle().expect("nothing is left");
-    }
-
-    /// In the middle of a section: now and then interrupts a CPU, this one or another, which then looks for another thread; and now
-    /// and then asks for another CPU, and waits until an interrupt has let it go there.
-    fn disturb(turn: usize) {
-        if turn.is_multiple_of(16) {
-            interrupts::send_to(turn / 16 % CPUS);
-        }
-        let every = FORCED.load(Ordering::Relaxed);
-        if every != 0 && turn % every == 1 {
-            // Where it runs when this has been asked does not matter.
-            let here = cpu();
-            let there = (here + 1) % CPUS;
-            current().pin(there);
-            interrupts::send_to(here);
-            while cpu() != there {
-                core::hint::spin_loop();
-            }
-            current().pin(ANY);
-        }
-    }
-
-    /// A section in one of the ways in which there are sections.
-    fn section<B: Backend>(task: &mut Task<B>, own: &Own, pages: usize, turn: usize) {
-        #[lazy_mmu(backend = B, mmu)]
-        fn attributed<B: Backend>(slots: &[AtomicU64], leaf: Leaf, turn: usize) {
-            assert!(is_active::<B>());
-            for slot in slots {
-                mmu.write(slot, leaf);
-            }
-            disturb(turn);
-            lazy_mmu::with::<B, _>(|inner| inner.write(&slots[0], leaf));
-            mmu.paused(|| lazy_mmu::write::<B, _>(&slots[0], leaf));
-            mmu.write(&slots[0], leaf);
-        }
-
-        let (slots, leaf) = (&own.slots()[..pages], own.leaf());
-        match turn / PAGES % 4 {
-            0 => attributed::<B>(slots, leaf, turn),
-            1 => {
-                let mut outer = task.enter();
-                for slot in slots {
-                    outer.write(slot, leaf);
-                }
-                let mut inner = outer.nest();
-                inner.write(&slots[0], leaf);
-                disturb(turn);
-                inner.leave();
-                current().books().check_visible();
-                own.check(0);
-                outer.write(&slots[0], leaf);
-            }
-            2 => lazy_mmu::with::<B, _>(|mmu| {
-                disturb(turn);
-                mmu.write_range(slots, |_| leaf);
-                let page = mmu.pending(pages - 1);
-                let page = page.get(&mmu.flush());
-                current().books().check_visible();
-                own.check(page);
-                // By code that has no section in hand.
-                lazy_mmu::write::<B, _>(&slots[0], leaf);
-            }),
-            _ => {
-                let mut section = task.enter();
-                section.write_range(slots, |_| leaf);
-                core::mem::forget(section);
-                disturb(turn);
-                task.check_idle().expect("its forgotten section is left");
-            }
-        }
-    }
-
-    /// What an interrupt's handler does, in the middle of whatever thread.
-    fn handler() {
-        #[lazy_mmu(backend = Ledger<Mmu>, mmu)]
-        fn map(own: &Own) {
-            mmu.write(&own.slots()[0], own.leaf());
-            scheduler::books_of_handlers().check_visible();
-            own.check(0);
-        }
-
-        let cpu = cpu();
-        let own = Own {
-            arena: *ARENA.get().expect("it is booted"),
-            frame: THREADS + cpu,
-            first: THREADS * PAGES + cpu,
-            pages: 1,
-        };
-        map(&own);
-        own.check(0);
-        let turn = HANDLED.fetch_add(1, Ordering::Relaxed);
-        for thread in threads() {
-            change_flag(thread, cpu);
-        }
-        if turn.is_multiple_of(64) {
-            own.clear::<Ledger<Mmu>>();
-        }
-    }
-
-    /// Those who change flags of others: the CPUs' handlers, and the threads. Each has a bit of its own in each flags word.
-    const CHANGERS: usize = CPUS + THREADS;
-    /// The first of these bits.
-    const FIRST_FLAG: usize = 32;
-    /// Whether each of them has set its bit, in each thread's flags word.
-    static IS_SET: [[AtomicBool; CHANGERS]; THREADS] =
-        [const { [const { AtomicBool::new(false) }; CHANGERS] }; THREADS];
-    /// How often one was set or cleared.
-    static CHANGES: AtomicU64 = AtomicU64::new(0);
-
-    fn change_flag_of_another(number: usize, turn: usize) {
-        let others = threads();
-        change_flag(&others[(number + 1 + turn) % others.len()], CPUS + number);
-    }
-
-    /// Sets the bit of `changer` in the flags word, or clears it, and checks that nobody else has changed it.
-    fn change_flag(thread: &Thread, changer: usize) {
-        let flags = &flags_word(thread).flags;
-        let is_set = &IS_SET[index(thread)][changer];
-        let bit = 1 << (FIRST_FLAG + changer);
-        // Nobody else writes it.
-        let was_set = is_set.load(Ordering::Relaxed);
-        let before = if was_set {
-            flags.fetch_and(!bit, Ordering::Relaxed)
+fn run() -> Result<(), Error> {
+    let sections = program::number(1, 100_000);
+    TICKS.store(program::number(2, 2000) as u64, Relaxed);
+    FORCED.store(program::number(3, 64), Relaxed);
+    scheduler::init_cpu();
+    let (_mm, arena) = Arena::boot::<Mmu>(THREADS * PAGES + CPUS, THREADS + CPUS, false)?;
+    ARENA.call_once(|| arena);
+    SECTIONS.store(sections.div_ceil(THREADS), Relaxed);
+    interrupts::init(CPUS, handler);
+    interrupts::on_return(scheduler::preempt);
+    for number in 0..THREADS {
+        let main = if number % 2 == 0 {
+            thread::<Ledger<Mmu>>
         } else {
-            flags.fetch_or(bit, Ordering::Relaxed)
+            thread::<Ledger<ByteMmu>>
         };
-        assert_eq!(
-            before & bit != 0,
-            was_set,
-            "C10: another CPU's flag was lost"
-        );
-        is_set.store(!was_set, Ordering::Relaxed);
-        CHANGES.fetch_add(1, Ordering::Relaxed);
+        spawn(main, FOREIGN_FLAGS, ANY);
+    }
+    let set_timer = || interrupts::set_timer(TICKS.load(Relaxed), usize::MAX);
+    smp::start(set_timer);
+    set_timer();
+    while !threads().iter().all(Thread::is_finished) {
+        yield_now();
+    }
+    report(sections);
+    Ok(())
+}
+
+/// What one thread, or the handlers of one CPU, have at their disposal.
+struct Own {
+    arena: Arena,
+    frame: usize,
+    first: usize,
+    pages: usize,
+}
+
+impl Own {
+    fn slots(&self) -> &'static [AtomicU64] {
+        &self.arena.slots[self.first..][..self.pages]
     }
 
-    /// The flags word that the backend of half of the threads uses.
-    fn flags_word(thread: &Thread) -> &ThreadInfo {
-        &thread.infos()[0]
+    fn leaf(&self) -> Leaf {
+        self.arena.leaf(self.frame)
     }
 
-    fn index(thread: &Thread) -> usize {
-        threads()
-            .iter()
-            .position(|it| core::ptr::eq(it, thread))
-            .expect("it is one of them")
+    fn check(&self, page: usize) {
+        self.arena.check(self.first + page, self.frame);
     }
 
-    /// Checks what all of it has left, and prints the counts.
-    fn report(sections: usize) {
-        let sum = |count: fn(&Thread) -> &AtomicU64| -> u64 {
-            let counts = threads().iter().map(|it| count(it).load(Ordering::Relaxed));
-            counts.sum()
-        };
-        let migrations = sum(|it| &it.migrations().all);
-        let in_section = sum(|it| &it.migrations().in_section);
-        let pending = sum(|it| &it.migrations().pending);
-        let stored: u64 = threads().iter().map(|it| it.books().stored()).sum();
-        let handled = HANDLED.load(Ordering::Relaxed);
-        let changes = CHANGES.load(Ordering::Relaxed);
-        for (number, thread) in threads().iter().enumerate() {
-            assert_eq!(thread.books().owed(), 0);
-            let [word, byte] = thread.infos();
-            assert_eq!(byte.lazy_mmu.load(Ordering::Relaxed), 0);
-            assert_eq!(byte.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
-            // Handlers go on changing theirs while this looks.
-            let of_threads = |flags: u64| flags & !(((1 << CPUS) - 1) << FIRST_FLAG);
-            let expected = (CPUS..CHANGERS)
-                .filter(|&it| IS_SET[number][it].load(Ordering::Relaxed))
-                .fold(FOREIGN_FLAGS, |flags, it| flags | 1 << (FIRST_FLAG + it));
-            assert_eq!(of_threads(word.flags.load(Ordering::Relaxed)), expected);
+    fn clear<B: Backend>(&self) {
+        self.arena.clear::<B>(self.first, self.pages);
+    }
+}
+
+/// What a thread does.
+fn thread<B: Backend>() {
+    let number = NEXT.fetch_add(1, Relaxed);
+    let own = Own {
+        arena: *ARENA.get().expect("it is booted"),
+        frame: number,
+        first: number * PAGES,
+        pages: PAGES,
+    };
+    let this = current();
+    // SAFETY: the only handle of this thread.
+    let mut task = unsafe { Task::<B>::current() };
+    for turn in 0..SECTIONS.load(Relaxed) {
+        let pages = 1 + turn % PAGES;
+        section(&mut task, &own, pages, turn);
+        assert_eq!(B::current().load(), Bits::EMPTY, "the mode is off");
+        this.books.check_visible();
+        for page in 0..pages {
+            own.check(page);
         }
-        println!(
-            "C10 C12 {sections} sections of {THREADS} threads on {CPUS} CPUs, with {stored} stores: {migrations} migrations, \
-             {in_section} of them inside a section, {pending} with a pair pending; {handled} interrupts, {changes} \
-             changes of others' flags; none lost"
-        );
-        let enough = sections as u64 / 100;
-        assert!(
-            in_section > enough && pending > enough / 2 && changes > sections as u64,
-            "more than {enough} migrations inside a section are expected"
-        );
+        change_flag_of_another(number, turn);
+        // Now and then only: under emulation an invalidation takes much longer than a section.
+        if turn.is_multiple_of(64) {
+            own.clear::<B>();
+        }
     }
+    task.check_idle().expect("nothing is left");
+}
+
+/// In the middle of a section: now and then interrupts a CPU, this one or another, which then looks for another thread; and now
+/// and then asks for another CPU, and waits until an interrupt has let it go there.
+fn disturb(turn: usize) {
+    if turn.is_multiple_of(16) {
+        interrupts::send_to(turn / 16 % CPUS);
+    }
+    let every = FORCED.load(Relaxed);
+    if every != 0 && turn % every == 1 {
+        // Where it runs when this has been asked does not matter.
+        let here = cpu();
+        let there = (here + 1) % CPUS;
+        current().pin(there);
+        interrupts::send_to(here);
+        while cpu() != there {
+            core::hint::spin_loop();
+        }
+        current().pin(ANY);
+    }
+}
+
+/// A section in one of the ways in which there are sections.
+fn section<B: Backend>(task: &mut Task<B>, own: &Own, pages: usize, turn: usize) {
+    #[lazy_mmu(backend = B, mmu)]
+    fn attributed<B: Backend>(slots: &[AtomicU64], leaf: Leaf, turn: usize) {
+        assert!(is_active::<B>());
+        for slot in slots {
+            mmu.write(slot, leaf);
+        }
+        disturb(turn);
+        lazy_mmu::with::<B, _>(|inner| inner.write(&slots[0], leaf));
+        mmu.paused(|| lazy_mmu::write::<B, _>(&slots[0], leaf));
+        mmu.write(&slots[0], leaf);
+    }
+
+    let (slots, leaf) = (&own.slots()[..pages], own.leaf());
+    match turn / PAGES % 4 {
+        0 => attributed::<B>(slots, leaf, turn),
+        1 => {
+            let mut outer = task.enter();
+            for slot in slots {
+                outer.write(slot, leaf);
+            }
+            let mut inner = outer.nest();
+            inner.write(&slots[0], leaf);
+            disturb(turn);
+            inner.leave();
+            current().books.check_visible();
+            own.check(0);
+            outer.write(&slots[0], leaf);
+        }
+        2 => lazy_mmu::with::<B, _>(|mmu| {
+            disturb(turn);
+            mmu.write_range(slots, |_| leaf);
+            let page = mmu.pending(pages - 1);
+            let page = page.get(&mmu.flush());
+            current().books.check_visible();
+            own.check(page);
+            // By code that has no section in hand.
+            lazy_mmu::write::<B, _>(&slots[0], leaf);
+        }),
+        _ => {
+            let mut section = task.enter();
+            section.write_range(slots, |_| leaf);
+            core::mem::forget(section);
+            disturb(turn);
+            task.check_idle().expect("its forgotten section is left");
+        }
+    }
+}
+
+/// What an interrupt's handler does, in the middle of whatever thread.
+fn handler() {
+    #[lazy_mmu(backend = Ledger<Mmu>, mmu)]
+    fn map(own: &Own) {
+        mmu.write(&own.slots()[0], own.leaf());
+        scheduler::books_of_handlers().check_visible();
+        own.check(0);
+    }
+
+    let cpu = cpu();
+    let own = Own {
+        arena: *ARENA.get().expect("it is booted"),
+        frame: THREADS + cpu,
+        first: THREADS * PAGES + cpu,
+        pages: 1,
+    };
+    map(&own);
+    own.check(0);
+    let turn = HANDLED.fetch_add(1, Relaxed);
+    for thread in threads() {
+        change_flag(thread, cpu);
+    }
+    if turn.is_multiple_of(64) {
+        own.clear::<Ledger<Mmu>>();
+    }
+}
+
+/// Those who change flags of others: the CPUs' handlers, and the threads. Each has a bit of its own in each flags word.
+const CHANGERS: usize = CPUS + THREADS;
+/// The first of these bits.
+const FIRST_FLAG: usize = 32;
+/// Whether each of them has set its bit, in each thread's flags word.
+static IS_SET: [[AtomicBool; CHANGERS]; THREADS] =
+    [const { [const { AtomicBool::new(false) }; CHANGERS] }; THREADS];
+/// How often one was set or cleared.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+
+fn change_flag_of_another(number: usize, turn: usize) {
+    let others = threads();
+    change_flag(&others[(number + 1 + turn) % others.len()], CPUS + number);
+}
+
+/// Sets the bit of `changer` in the flags word, or clears it, and checks that nobody else has changed it.
+fn change_flag(thread: &Thread, changer: usize) {
+    let flags = &flags_word(thread).flags;
+    let is_set = &IS_SET[index(thread)][changer];
+    let bit = 1 << (FIRST_FLAG + changer);
+    // Nobody else writes it.
+    let was_set = is_set.load(Relaxed);
+    let before = if was_set {
+        flags.fetch_and(!bit, Relaxed)
+    } else {
+        flags.fetch_or(bit, Relaxed)
+    };
+    assert_eq!(
+        before & bit != 0,
+        was_set,
+        "C10: another CPU's flag was lost"
+    );
+    is_set.store(!was_set, Relaxed);
+    CHANGES.fetch_add(1, Relaxed);
+}
+
+/// The flags word that the backend of half of the threads uses.
+fn flags_word(thread: &Thread) -> &ThreadInfo {
+    &thread.infos[0]
+}
+
+fn index(thread: &Thread) -> usize {
+    threads()
+        .iter()
+        .position(|it| core::ptr::eq(it, thread))
+        .expect("it is one of them")
+}
+
+/// Checks what all of it has left, and prints the counts.
+fn report(sections: usize) {
+    let sum = |count: fn(&Thread) -> &AtomicU64| -> u64 {
+        let counts = threads().iter().map(|it| count(it).load(Relaxed));
+        counts.sum()
+    };
+    let migrations = sum(|it| &it.migrations.all);
+    let in_section = sum(|it| &it.migrations.in_section);
+    let pending = sum(|it| &it.migrations.pending);
+    let stored: u64 = threads().iter().map(|it| it.books.stored()).sum();
+    let handled = HANDLED.load(Relaxed);
+    let changes = CHANGES.load(Relaxed);
+    for (number, thread) in threads().iter().enumerate() {
+        assert_eq!(thread.books.owed(), 0);
+        let [word, byte] = &thread.infos;
+        assert_eq!(byte.lazy_mmu.load(Relaxed), 0);
+        assert_eq!(byte.flags.load(Relaxed), FOREIGN_FLAGS);
+        // Handlers go on changing theirs while this looks.
+        let of_threads = |flags: u64| flags & !(((1 << CPUS) - 1) << FIRST_FLAG);
+        let expected = (CPUS..CHANGERS)
+            .filter(|&it| IS_SET[number][it].load(Relaxed))
+            .fold(FOREIGN_FLAGS, |flags, it| flags | 1 << (FIRST_FLAG + it));
+        assert_eq!(of_threads(word.flags.load(Relaxed)), expected);
+    }
+    println!(
+        "C10 C12 {sections} sections of {THREADS} threads on {CPUS} CPUs, with {stored} stores: {migrations} migrations, \
+         {in_section} of them inside a section, {pending} with a pair pending; {handled} interrupts, {changes} \
+         changes of others' flags; none lost"
+    );
+    let enough = sections as u64 / 100;
+    assert!(
+        in_section > enough && pending > enough / 2 && changes > sections as u64,
+        "more than {enough} migrations inside a section are expected"
+    );
 }

@@ -7,184 +7,164 @@
 //!
 //! What a section cannot add is the barrier between a new table and the entry that links it, which the crate stores one
 //! after the other: here the tables are there before they are live.
-//!
-//! Run it with `cargo xtask qemu`. What it prints stands in `multiarch_crate.txt` beside the package.
 
-#![cfg_attr(target_os = "none", no_std, no_main)]
+#![no_std]
+#![no_main]
 
-#[cfg(not(target_os = "none"))]
-include!("../host.rs");
+use core::ptr::from_ref;
 
-#[cfg(target_os = "none")]
-mod kernel {
-    use aarch64_rt::entry;
-    use lazy_mmu::aarch64::Granule;
-    use lazy_mmu::lazy_mmu;
-    use lazy_mmu_qemu::step::Tables;
-    use lazy_mmu_qemu::thread::Mmu;
-    use lazy_mmu_qemu::{access, pool, program, step, upper};
-    use memory_addr::{PhysAddr, VirtAddr};
-    use page_table_entry::aarch64::A64PTE;
-    use page_table_multiarch::aarch64::A64PagingMetaData;
-    use page_table_multiarch::{
-        MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
-    };
-    use semihosting::println;
+use lazy_mmu::lazy_mmu;
+use lazy_mmu_qemu::step::Tables;
+use lazy_mmu_qemu::thread::Mmu;
+use lazy_mmu_qemu::virt::pages;
+use lazy_mmu_qemu::{access, pool, step, upper};
+use memory_addr::{PhysAddr, VirtAddr};
+use page_table_entry::aarch64::A64PTE;
+use page_table_multiarch::aarch64::A64PagingMetaData;
+use page_table_multiarch::{
+    MappingFlags, PageSize, PageTable64, PagingHandler, PagingMetaData, PagingResult,
+};
+use semihosting::println;
 
-    const BASE: usize = 0xffff_8000_0000_0000;
-    const T1SZ: u64 = 16;
-    const PAGES: usize = 16;
+const BASE: usize = 0xffff_8000_0000_0000;
+const T1SZ: u64 = 16;
+const PAGES: usize = 16;
 
-    /// Tables from the pool, at their physical addresses.
-    struct Identity;
+/// Tables from the pool, at their physical addresses.
+struct Identity;
 
-    impl PagingHandler for Identity {
-        fn alloc_frames(num: usize, _: usize) -> Option<PhysAddr> {
-            assert_eq!(num, 1, "tables are pages");
-            let page = pool::take()?;
-            Some(PhysAddr::from(page.expose_provenance()))
-        }
-
-        fn dealloc_frames(_: PhysAddr, _: usize) {
-            // The pool has enough.
-        }
-
-        fn phys_to_virt(address: PhysAddr) -> VirtAddr {
-            VirtAddr::from(address.as_usize())
-        }
+impl PagingHandler for Identity {
+    fn alloc_frames(num: usize, _: usize) -> Option<PhysAddr> {
+        assert_eq!(num, 1, "tables are pages");
+        let page = from_ref(pool::take()?);
+        Some(PhysAddr::from(page.expose_provenance()))
     }
 
-    /// For cursors that map pages that were not mapped: the section executes the barriers.
-    struct Mapped;
-
-    impl PagingMetaData for Mapped {
-        const LEVELS: usize = 4;
-        const PA_MAX_BITS: usize = 48;
-        const VA_MAX_BITS: usize = 48;
-        type VirtAddr = VirtAddr;
-
-        fn flush_tlb(_: Option<VirtAddr>) {}
+    fn dealloc_frames(_: PhysAddr, _: usize) {
+        // The pool has enough.
     }
 
-    /// For cursors that change or take away: complete invalidations, which settle what is pending.
-    struct Changed;
+    fn phys_to_virt(address: PhysAddr) -> VirtAddr {
+        VirtAddr::from(address.as_usize())
+    }
+}
 
-    impl PagingMetaData for Changed {
-        const LEVELS: usize = 4;
-        const PA_MAX_BITS: usize = 48;
-        const VA_MAX_BITS: usize = 48;
-        type VirtAddr = VirtAddr;
+/// For cursors that map pages that were not mapped: the section executes the barriers.
+struct Mapped;
 
-        fn flush_tlb(address: Option<VirtAddr>) {
-            match address {
-                Some(address) => {
-                    let page = Granule::Kib4.range(address.as_usize() as u64, 1);
-                    lazy_mmu::flush_tlb_kernel_range::<Mmu>(page.expect("it is a page's address"));
-                }
-                None => lazy_mmu::flush_tlb_all::<Mmu>(),
+impl PagingMetaData for Mapped {
+    const LEVELS: usize = 4;
+    const PA_MAX_BITS: usize = 48;
+    const VA_MAX_BITS: usize = 48;
+    type VirtAddr = VirtAddr;
+
+    fn flush_tlb(_: Option<VirtAddr>) {}
+}
+
+/// For cursors that change or take away: complete invalidations, which settle what is pending.
+struct Changed;
+
+impl PagingMetaData for Changed {
+    const LEVELS: usize = 4;
+    const PA_MAX_BITS: usize = 48;
+    const VA_MAX_BITS: usize = 48;
+    type VirtAddr = VirtAddr;
+
+    fn flush_tlb(address: Option<VirtAddr>) {
+        match address {
+            Some(address) => {
+                let page = pages(address.as_usize() as u64, 1);
+                lazy_mmu::flush_tlb_kernel_range::<Mmu>(page);
             }
+            None => lazy_mmu::flush_tlb_all::<Mmu>(),
         }
     }
+}
 
-    type Table<M> = PageTable64<M, A64PTE, Identity>;
+type Table<M> = PageTable64<M, A64PTE, Identity>;
 
-    entry!(main);
-    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
-        program::run(|| run().map_err(Shown))
+lazy_mmu_qemu::program!(|| run().map_err(Shown));
+
+/// The crate's error has no text.
+struct Shown(page_table_multiarch::PagingError);
+
+impl core::fmt::Display for Shown {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{:?}", self.0)
     }
+}
 
-    /// The crate's error has no text.
-    struct Shown(page_table_multiarch::PagingError);
+fn run() -> PagingResult {
+    step::watch(Tables::At(pool::addresses()));
+    let frame = PhysAddr::from(pool::page_with(0x4321));
 
-    impl core::fmt::Display for Shown {
-        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-            write!(f, "{:?}", self.0)
-        }
-    }
+    println!("# the cursor on its own");
+    let mut table = Table::<A64PagingMetaData>::try_new()?;
+    prepare(&mut table, frame)?;
+    step::expect("S*16 (t y I)*16", || map(&mut table, frame)).0?;
+    println!("{PAGES} pages mapped: S*16 (t y I)*16");
+    check();
+    step::expect("S*16 (t y I)*16", || unmap(&mut table)).0?;
+    println!("{PAGES} pages unmapped: S*16 (t y I)*16: no dsb ishst before the TLBI");
 
-    fn run() -> PagingResult {
-        step::watch(Tables::At(pool::addresses()));
-        let frame = PhysAddr::from(pool::page_with(0x4321));
+    println!("# through the section");
+    let mut table = Table::<Mapped>::try_new()?;
+    prepare(&mut table, frame)?;
+    step::expect("S*16 D I", || map_in_a_section(&mut table, frame)).0?;
+    println!("B03 {PAGES} pages mapped: S*16 D I");
+    check();
+    let mut table = Table::<Changed>::try_new()?;
+    prepare(&mut table, frame)?;
+    map(&mut table, frame)?;
+    check();
+    step::expect("S*16 (D T d R d I)*16", || unmap_in_a_section(&mut table)).0?;
+    println!("B20 {PAGES} pages unmapped: S*16 (D T d R d I)*16");
+    access::read(BASE as u64).expect_err("it is unmapped");
+    // The tables stay live.
+    core::mem::forget(table);
+    Ok(())
+}
 
-        println!("# the cursor on its own");
-        let mut table = Table::<A64PagingMetaData>::try_new()?;
-        prepare(&mut table, frame)?;
-        let (result, trace) = step::trace(|| map(&mut table, frame));
-        result?;
-        println!("{PAGES} pages mapped: {}", trace.order());
-        assert!(trace.is("S*16 (t y I)*16"));
-        check();
-        let (result, trace) = step::trace(|| unmap(&mut table));
-        result?;
-        println!(
-            "{PAGES} pages unmapped: {}: no dsb ishst before the TLBI",
-            trace.order()
-        );
-        assert!(trace.is("S*16 (t y I)*16"));
+/// Makes `table` live, with the tables for the first 2 MiB in it, so that what follows stores leaves only.
+fn prepare<M: PagingMetaData<VirtAddr = VirtAddr>>(
+    table: &mut Table<M>,
+    frame: PhysAddr,
+) -> PagingResult {
+    let last = VirtAddr::from(BASE + 511 * 4096);
+    table
+        .cursor()
+        .map(last, frame, PageSize::Size4K, MappingFlags::READ)?;
+    table.cursor().unmap(last)?;
+    upper::activate(table.root_paddr().as_usize() as u64, T1SZ);
+    Ok(())
+}
 
-        println!("# through the section");
-        let mut table = Table::<Mapped>::try_new()?;
-        prepare(&mut table, frame)?;
-        let (result, trace) = step::trace(|| map_in_a_section(&mut table, frame));
-        result?;
-        println!("B03 {PAGES} pages mapped: {}", trace.order());
-        assert!(trace.is("S*16 D I"));
-        check();
-        let mut table = Table::<Changed>::try_new()?;
-        prepare(&mut table, frame)?;
-        map(&mut table, frame)?;
-        check();
-        let (result, trace) = step::trace(|| unmap_in_a_section(&mut table));
-        result?;
-        println!("B20 {PAGES} pages unmapped: {}", trace.order());
-        assert!(trace.is("S*16 (D T d R d I)*16"));
-        access::read(BASE as u64).expect_err("it is unmapped");
-        // The tables stay live.
-        core::mem::forget(table);
-        Ok(())
-    }
+fn map<M: PagingMetaData<VirtAddr = VirtAddr>>(
+    table: &mut Table<M>,
+    frame: PhysAddr,
+) -> PagingResult {
+    let flags = MappingFlags::READ | MappingFlags::WRITE;
+    table
+        .cursor()
+        .map_region(VirtAddr::from(BASE), |_| frame, PAGES * 4096, flags, false)
+}
 
-    /// Makes `table` live, with the tables for the first 2 MiB in it, so that what follows stores leaves only.
-    fn prepare<M: PagingMetaData<VirtAddr = VirtAddr>>(
-        table: &mut Table<M>,
-        frame: PhysAddr,
-    ) -> PagingResult {
-        let last = VirtAddr::from(BASE + 511 * 4096);
-        table
-            .cursor()
-            .map(last, frame, PageSize::Size4K, MappingFlags::READ)?;
-        table.cursor().unmap(last)?;
-        upper::activate(table.root_paddr().as_usize() as u64, T1SZ);
-        Ok(())
-    }
+fn unmap<M: PagingMetaData<VirtAddr = VirtAddr>>(table: &mut Table<M>) -> PagingResult {
+    table
+        .cursor()
+        .unmap_region(VirtAddr::from(BASE), PAGES * 4096)
+}
 
-    fn map<M: PagingMetaData<VirtAddr = VirtAddr>>(
-        table: &mut Table<M>,
-        frame: PhysAddr,
-    ) -> PagingResult {
-        let flags = MappingFlags::READ | MappingFlags::WRITE;
-        table
-            .cursor()
-            .map_region(VirtAddr::from(BASE), |_| frame, PAGES * 4096, flags, false)
-    }
+#[lazy_mmu(backend = Mmu, mmu)]
+fn map_in_a_section(table: &mut Table<Mapped>, frame: PhysAddr) -> PagingResult {
+    mmu.note_stores(|| map(table, frame))
+}
 
-    fn unmap<M: PagingMetaData<VirtAddr = VirtAddr>>(table: &mut Table<M>) -> PagingResult {
-        table
-            .cursor()
-            .unmap_region(VirtAddr::from(BASE), PAGES * 4096)
-    }
+#[lazy_mmu(backend = Mmu)]
+fn unmap_in_a_section(table: &mut Table<Changed>) -> PagingResult {
+    unmap(table)
+}
 
-    #[lazy_mmu(backend = Mmu, mmu)]
-    fn map_in_a_section(table: &mut Table<Mapped>, frame: PhysAddr) -> PagingResult {
-        mmu.note_stores(|| map(table, frame))
-    }
-
-    #[lazy_mmu(backend = Mmu)]
-    fn unmap_in_a_section(table: &mut Table<Changed>) -> PagingResult {
-        unmap(table)
-    }
-
-    fn check() {
-        assert_eq!(access::read(BASE as u64), Ok(0x4321));
-    }
+fn check() {
+    assert_eq!(access::read(BASE as u64), Ok(0x4321));
 }

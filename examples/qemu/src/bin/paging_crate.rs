@@ -6,167 +6,137 @@
 //! instructions, `dsb ish`, `isb`, though an entry that was invalid is in no TLB. A table that it
 //! does not know to be active (here: TTBR1 is loaded beside it) it leaves to its caller, and a
 //! section makes one pair of any number of calls.
-//!
-//! Run it with `cargo xtask qemu`. What it prints stands in `paging_crate.txt` beside the package.
 
-#![cfg_attr(target_os = "none", no_std, no_main)]
+#![no_std]
+#![no_main]
 
-#[cfg(not(target_os = "none"))]
-include!("../host.rs");
+use core::ptr::{NonNull, from_ref};
 
-#[cfg(target_os = "none")]
-mod kernel {
-    use core::ptr::NonNull;
+use aarch64_paging::Mapping;
+use aarch64_paging::descriptor::{El1Attributes as Attributes, PhysicalAddress};
+use aarch64_paging::paging::{Constraints, El1And0, MemoryRegion, PageTable, Translation, VaRange};
+use lazy_mmu::lazy_mmu;
+use lazy_mmu_qemu::step::Tables;
+use lazy_mmu_qemu::thread::Mmu;
+use lazy_mmu_qemu::virt::pages;
+use lazy_mmu_qemu::{access, pool, step, upper};
+use semihosting::println;
 
-    use aarch64_paging::Mapping;
-    use aarch64_paging::descriptor::{El1Attributes as Attributes, PhysicalAddress};
-    use aarch64_paging::paging::{
-        Constraints, El1And0, MemoryRegion, PageTable, Translation, VaRange,
-    };
-    use aarch64_rt::entry;
-    use lazy_mmu::lazy_mmu;
-    use lazy_mmu_qemu::step::Tables;
-    use lazy_mmu_qemu::thread::Mmu;
-    use lazy_mmu_qemu::{access, pool, program, step, upper};
-    use semihosting::println;
+/// Normal memory, the kernel's.
+const NORMAL: Attributes = Attributes::VALID
+    .union(Attributes::ATTRIBUTE_INDEX_1)
+    .union(Attributes::INNER_SHAREABLE)
+    .union(Attributes::ACCESSED)
+    .union(Attributes::UXN)
+    .union(Attributes::PXN);
 
-    /// Normal memory, the kernel's.
-    const NORMAL: Attributes = Attributes::VALID
-        .union(Attributes::ATTRIBUTE_INDEX_1)
-        .union(Attributes::INNER_SHAREABLE)
-        .union(Attributes::ACCESSED)
-        .union(Attributes::UXN)
-        .union(Attributes::PXN);
+/// The upper 512 GiB: three levels of tables.
+const BASE: usize = 0xffff_ff80_0000_0000;
+const T1SZ: u64 = 64 - 39;
+const PAGES: usize = 16;
 
-    /// The upper 512 GiB: three levels of tables.
-    const BASE: usize = 0xffff_ff80_0000_0000;
-    const T1SZ: u64 = 64 - 39;
-    const PAGES: usize = 16;
+/// Tables from the pool, at their physical addresses.
+struct Identity;
 
-    /// Tables from the pool, at their physical addresses.
-    struct Identity;
-
-    impl Translation<Attributes> for Identity {
-        fn allocate_table(&mut self) -> (NonNull<PageTable<Attributes>>, PhysicalAddress) {
-            let page = pool::take().expect("there are pages");
-            let table = NonNull::new(page.cast()).expect("no page is at 0");
-            (table, PhysicalAddress(page.expose_provenance()))
-        }
-
-        unsafe fn deallocate_table(&mut self, _: NonNull<PageTable<Attributes>>) {
-            // The pool has enough.
-        }
-
-        fn physical_to_virtual(&self, address: PhysicalAddress) -> NonNull<PageTable<Attributes>> {
-            let table = core::ptr::with_exposed_provenance_mut(address.0);
-            NonNull::new(table).expect("no table is at 0")
-        }
+impl Translation<Attributes> for Identity {
+    fn allocate_table(&mut self) -> (NonNull<PageTable<Attributes>>, PhysicalAddress) {
+        let page = from_ref(pool::take().expect("there are pages"));
+        let table = NonNull::new(page.cast_mut().cast()).expect("no page is at 0");
+        (table, PhysicalAddress(page.expose_provenance()))
     }
 
-    type Map = Mapping<Identity, El1And0>;
-
-    entry!(main);
-    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
-        program::run(run)
+    unsafe fn deallocate_table(&mut self, _: NonNull<PageTable<Attributes>>) {
+        // The pool has enough.
     }
 
-    fn run() -> Result<(), aarch64_paging::MapError> {
-        step::watch(Tables::At(pool::addresses()));
-        let mut map = Map::with_asid_and_va_range(Identity, 0, 1, El1And0, VaRange::Upper);
-        // The tables for the first 2 MiB are there, so that the calls below store leaves only.
+    fn physical_to_virtual(&self, address: PhysicalAddress) -> NonNull<PageTable<Attributes>> {
+        let table = core::ptr::with_exposed_provenance_mut(address.0);
+        NonNull::new(table).expect("no table is at 0")
+    }
+}
+
+type Map = Mapping<Identity, El1And0>;
+
+lazy_mmu_qemu::program!(run);
+
+fn run() -> Result<(), aarch64_paging::MapError> {
+    step::watch(Tables::At(pool::addresses()));
+    let mut map = Map::with_asid_and_va_range(Identity, 0, 1, El1And0, VaRange::Upper);
+    // The tables for the first 2 MiB are there, so that the calls below store leaves only.
+    map.map_range(
+        &page(511),
+        PhysicalAddress(0),
+        Attributes::empty(),
+        Constraints::empty(),
+    )?;
+    let frame = pool::page_with(0x1234);
+    upper::activate(map.root_address().0 as u64, T1SZ);
+
+    println!("# a table that the crate does not know to be active");
+    step::expect("S*16 D I", || map_pages(&mut map, 0, frame)).0?;
+    println!("B03 {PAGES} calls of map_range in a section: S*16 D I");
+    check(0, 0x1234);
+    step::expect("S", || {
         map.map_range(
-            &page(511),
-            PhysicalAddress(0),
-            Attributes::empty(),
+            &page(PAGES),
+            PhysicalAddress(frame),
+            NORMAL,
             Constraints::empty(),
-        )?;
-        let frame = pool::page_with(0x1234);
-        upper::activate(map.root_address().0 as u64, T1SZ);
+        )
+    })
+    .0?;
+    println!("one call without a section: S, and no barrier");
+    step::expect("S*16 D T*16 d R d I", || protect(&mut map, 0)).0?;
+    println!("B20 B21 modify_range to read-only, and the TLB, in a section: S*16 D T*16 d R d I");
+    access::write(BASE as u64, 1).expect_err("it is read-only");
+    check(0, 0x1234);
 
-        println!("# a table that the crate does not know to be active");
-        let (result, trace) = step::trace(|| map_pages(&mut map, 0, frame));
-        result?;
-        println!(
-            "B03 {PAGES} calls of map_range in a section: {}",
-            trace.order()
-        );
-        assert!(trace.is("S*16 D I"));
-        check(0, 0x1234);
-        let (result, trace) = step::trace(|| {
-            map.map_range(
-                &page(PAGES),
-                PhysicalAddress(frame),
-                NORMAL,
-                Constraints::empty(),
-            )
-        });
-        result?;
-        println!(
-            "one call without a section: {}, and no barrier",
-            trace.order()
-        );
-        assert!(trace.is("S"));
-        let (result, trace) = step::trace(|| protect(&mut map, 0));
-        result?;
-        println!(
-            "B20 B21 modify_range to read-only, and the TLB, in a section: {}",
-            trace.order()
-        );
-        assert!(trace.is("S*16 D T*16 d R d I"));
-        access::write(BASE as u64, 1).expect_err("it is read-only");
-        check(0, 0x1234);
+    println!("# a table that the crate knows to be active");
+    // SAFETY: the table maps pages of the pool only, and the kernel runs by TTBR0.
+    unsafe { map.activate() };
+    step::expect("(S D t d I)*16 D I", || {
+        map_pages(&mut map, 2 * PAGES, frame)
+    })
+    .0?;
+    println!("{PAGES} calls of map_range in a section: (S D t d I)*16 D I");
+    check(2 * PAGES, 0x1234);
+    println!(
+        "the crate's own barriers are in each call, and the section's pair, which cannot know of them, at the end"
+    );
+    // The table stays active.
+    core::mem::forget(map);
+    Ok(())
+}
 
-        println!("# a table that the crate knows to be active");
-        // SAFETY: the table maps pages of the pool only, and the kernel runs by TTBR0.
-        unsafe { map.activate() };
-        let (result, trace) = step::trace(|| map_pages(&mut map, 2 * PAGES, frame));
-        result?;
-        println!("{PAGES} calls of map_range in a section: {}", trace.order());
-        assert!(trace.is("(S D t d I)*16 D I"));
-        check(2 * PAGES, 0x1234);
-        println!(
-            "the crate's own barriers are in each call, and the section's pair, which cannot know of them, at the end"
-        );
-        // The table stays active.
-        core::mem::forget(map);
-        Ok(())
+fn page(number: usize) -> MemoryRegion {
+    let start = BASE + number * 4096;
+    MemoryRegion::new(start, start + 4096)
+}
+
+/// Maps pages, one call each, as a driver or a loader would.
+#[lazy_mmu(backend = Mmu, mmu)]
+fn map_pages(map: &mut Map, first: usize, frame: usize) -> Result<(), aarch64_paging::MapError> {
+    for number in first..first + PAGES {
+        let frame = PhysicalAddress(frame);
+        mmu.note_stores(|| map.map_range(&page(number), frame, NORMAL, Constraints::empty()))?;
     }
+    Ok(())
+}
 
-    fn page(number: usize) -> MemoryRegion {
-        let start = BASE + number * 4096;
-        MemoryRegion::new(start, start + 4096)
-    }
+/// Makes the pages read-only: valid entries change, so the TLBs must forget them, which settles what is pending.
+#[lazy_mmu(backend = Mmu, mmu)]
+fn protect(map: &mut Map, first: usize) -> Result<(), aarch64_paging::MapError> {
+    let start = BASE + first * 4096;
+    let region = MemoryRegion::new(start, start + PAGES * 4096);
+    let result = mmu.note_stores(|| {
+        map.modify_range(&region, &|_, entry| {
+            entry.modify_flags(Attributes::READ_ONLY, Attributes::empty())
+        })
+    });
+    mmu.flush_tlb_kernel_range(pages(start as u64, PAGES as u64));
+    result
+}
 
-    /// Maps pages, one call each, as a driver or a loader would.
-    #[lazy_mmu(backend = Mmu, mmu)]
-    fn map_pages(
-        map: &mut Map,
-        first: usize,
-        frame: usize,
-    ) -> Result<(), aarch64_paging::MapError> {
-        for number in first..first + PAGES {
-            let frame = PhysicalAddress(frame);
-            mmu.note_stores(|| map.map_range(&page(number), frame, NORMAL, Constraints::empty()))?;
-        }
-        Ok(())
-    }
-
-    /// Makes the pages read-only: valid entries change, so the TLBs must forget them, which settles what is pending.
-    #[lazy_mmu(backend = Mmu, mmu)]
-    fn protect(map: &mut Map, first: usize) -> Result<(), aarch64_paging::MapError> {
-        let start = BASE + first * 4096;
-        let region = MemoryRegion::new(start, start + PAGES * 4096);
-        let result = mmu.note_stores(|| {
-            map.modify_range(&region, &|_, entry| {
-                entry.modify_flags(Attributes::READ_ONLY, Attributes::empty())
-            })
-        });
-        let range = lazy_mmu::aarch64::Granule::Kib4.range(start as u64, PAGES as u64);
-        mmu.flush_tlb_kernel_range(range.expect("they are pages"));
-        result
-    }
-
-    fn check(number: usize, word: u64) {
-        assert_eq!(access::read((BASE + number * 4096) as u64), Ok(word));
-    }
+fn check(number: usize, word: u64) {
+    assert_eq!(access::read((BASE + number * 4096) as u64), Ok(word));
 }

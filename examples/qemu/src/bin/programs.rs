@@ -10,245 +10,233 @@
 //! knows nothing of it, `[` a callee's that joins it, `|` a pause. `)`, `>`, `]` and `/` end them,
 //! and `!` and `?` instead: the section's or the pause's guard is forgotten.
 
-#![cfg_attr(target_os = "none", no_std, no_main)]
+#![no_std]
+#![no_main]
 
-#[cfg(not(target_os = "none"))]
-include!("../host.rs");
+use core::hint::black_box;
+use core::mem::forget;
+use core::ptr::with_exposed_provenance;
+use core::slice::Iter;
+use core::sync::atomic::AtomicU64;
 
-#[cfg(target_os = "none")]
-mod kernel {
-    use core::hint::black_box;
-    use core::mem::forget;
-    use core::ptr::with_exposed_provenance;
-    use core::slice::Iter;
-    use core::sync::atomic::{AtomicU64, Ordering};
+use lazy_mmu::aarch64::descriptor::{Leaf, USER};
+use lazy_mmu::{
+    Backend, Bits, LazyMmu, Nesting, Storage as _, Task, flush, join, paused, with, write,
+};
+use lazy_mmu_examples::Error;
+use lazy_mmu_examples::trace::{Order, Step};
+use lazy_mmu_qemu::arena::Arena;
+use lazy_mmu_qemu::step::Injection;
+use lazy_mmu_qemu::thread::{self, ByteMmu, Mmu};
+use lazy_mmu_qemu::{interrupts, mapper, program, step};
+use semihosting::println;
 
-    use aarch64_rt::entry;
-    use lazy_mmu::aarch64::descriptor::{Leaf, USER};
-    use lazy_mmu::{
-        Backend, Bits, LazyMmu, Nesting, Storage as _, Task, flush, join, paused, with, write,
-    };
-    use lazy_mmu_examples::Error;
-    use lazy_mmu_examples::trace::{Order, Step};
-    use lazy_mmu_qemu::arena::Arena;
-    use lazy_mmu_qemu::step::Injection;
-    use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu, OTHER_THREAD, THREAD};
-    use lazy_mmu_qemu::{interrupts, mapper, program, step};
-    use semihosting::println;
+/// Where QEMU loads the programs: their number of bytes, as a 64-bit number, and then a line each, of a program, a space, and
+/// what it does: `S` a store, `D` `dsb ishst`, `I` `isb`.
+const PROGRAMS: usize = 0x7000_0000;
+/// The most bytes there can be.
+const ROOM: usize = 0x0800_0000;
 
-    /// Where QEMU loads the programs: their number of bytes, as a 64-bit number, and then a line each, of a program, a space, and
-    /// what it does: `S` a store, `D` `dsb ishst`, `I` `isb`.
-    const PROGRAMS: usize = 0x7000_0000;
-    /// The most bytes there can be.
-    const ROOM: usize = 0x0800_0000;
+lazy_mmu_qemu::program!(run);
 
-    entry!(main);
-    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
-        program::run(run)
-    }
-
-    fn run() -> Result<(), Error> {
-        let promised = program::number(1);
-        interrupts::init(1, || mapper::map_and_use::<Mmu>(true));
-        for (storage, all) in [
-            ("flags word", all::<Mmu> as fn() -> Result<_, _>),
-            ("own byte", all::<ByteMmu>),
-        ] {
-            let (programs, interrupts) = all()?;
-            assert_eq!(programs, promised, "the programs that were to be run");
-            println!(
-                "S18 {storage}: {programs} random programs, {interrupts} interrupts, one before every instruction: what the \
-                 reference model does; none lost"
-            );
-        }
-        Ok(())
-    }
-
-    fn lines() -> impl Iterator<Item = &'static str> {
-        let length: *const u64 = with_exposed_provenance(PROGRAMS);
-        // SAFETY: RAM in the identity map, which QEMU has filled before the kernel ran, and nobody writes.
-        let length = unsafe { length.read() };
-        let length = usize::try_from(length).expect("64 bits");
-        assert!((1..=ROOM).contains(&length), "{length} bytes of programs");
-        let text: *const u8 = with_exposed_provenance(PROGRAMS + size_of::<u64>());
-        // SAFETY: as above.
-        let text = unsafe { core::slice::from_raw_parts(text, length) };
-        core::str::from_utf8(text)
-            .expect("they are letters")
-            .lines()
-    }
-
-    /// What the operations work on: an entry for stores that need the pair, and one for others.
-    struct Env {
-        kernel: &'static AtomicU64,
-        user: &'static AtomicU64,
-        leaf: Leaf,
-    }
-
-    /// Runs all programs; returns how many, and how many interrupts there were.
-    fn all<B: Backend>() -> Result<(usize, usize), Error> {
-        let (_mm, arena) = Arena::boot::<B>(3, 1, false)?;
-        mapper::init(&arena, 2);
-        let env = Env {
-            kernel: &arena.slots[0],
-            user: &arena.slots[1],
-            leaf: arena.leaf(0),
-        };
-        let (mut programs, mut sum) = (0, 0);
-        for line in lines() {
-            let (ops, expected) = line.split_once(' ').expect("a program, and what it does");
-            let instructions = check::<B>(&env, ops, expected, Injection::None);
-            interrupts::taken();
-            mapper::used();
-            let disturbed = check::<B>(&env, ops, expected, Injection::InterruptEverywhere);
-            let taken = interrupts::taken();
-            assert_eq!((taken, disturbed), (instructions, instructions), "{ops}");
-            assert_eq!(mapper::used(), taken);
-            programs += 1;
-            sum += taken;
-        }
-        Ok((programs, sum))
-    }
-
-    /// Runs a program as a task that has its handle, and compares what it does. Returns the number of its instructions.
-    fn check<B: Backend>(env: &Env, ops: &str, expected: &str, injection: Injection) -> usize {
-        step::inject_at(injection);
-        step::start();
-        {
-            // SAFETY: the only handle of this thread; dropped before the next.
-            let mut task = unsafe { Task::<B>::current() };
-            let mut rest = black_box(ops).as_bytes().iter();
-            inside(|| at_top(env, &mut task, &mut rest));
-        }
-        let trace = step::stop();
-        step::inject_at(Injection::None);
-        let letters = trace.steps.iter().map(|step| match step {
-            Step::Store => 'S',
-            Step::DsbIshst => 'D',
-            Step::Isb => 'I',
-            _ => '?',
-        });
-        assert!(
-            letters.eq(expected.chars()),
-            "{ops}: the model does {expected}, the crate, {injection:?}, {}",
-            Order(trace.steps)
+fn run() -> Result<(), Error> {
+    let promised = program::number(1, 100);
+    interrupts::init(1, || mapper::map_and_use::<Mmu>(true));
+    for (storage, all) in [
+        ("flags word", all::<Mmu> as fn() -> Result<_, _>),
+        ("own byte", all::<ByteMmu>),
+    ] {
+        let (programs, interrupts) = all()?;
+        assert_eq!(programs, promised, "the programs that were to be run");
+        println!(
+            "S18 {storage}: {programs} random programs, {interrupts} interrupts, one before every instruction: what the \
+             reference model does; none lost"
         );
-        assert_eq!(B::current().load(), Bits::EMPTY, "{ops}");
-        for thread in [&THREAD, &OTHER_THREAD] {
-            assert_eq!(thread.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
-            assert_eq!(thread.lazy_mmu.load(Ordering::Relaxed), 0);
-        }
-        trace.instructions
     }
+    Ok(())
+}
 
-    /// What stands behind an operation.
-    #[derive(Clone, Copy, PartialEq, Eq)]
-    enum Then {
-        /// Another one.
-        Next,
-        /// The end of what is open, or of the program.
-        End,
-        /// The end of what is open, whose guard is forgotten.
-        Forget,
+fn lines() -> impl Iterator<Item = &'static str> {
+    let length: *const u64 = with_exposed_provenance(PROGRAMS);
+    // SAFETY: RAM in the identity map, which QEMU has filled before the kernel ran, and nobody writes.
+    let length = unsafe { length.read() };
+    let length = usize::try_from(length).expect("64 bits");
+    assert!((1..=ROOM).contains(&length), "{length} bytes of programs");
+    let text: *const u8 = with_exposed_provenance(PROGRAMS + size_of::<u64>());
+    // SAFETY: as above.
+    let text = unsafe { core::slice::from_raw_parts(text, length) };
+    core::str::from_utf8(text)
+        .expect("they are letters")
+        .lines()
+}
+
+/// What the operations work on: an entry for stores that need the pair, and one for others.
+struct Env {
+    kernel: &'static AtomicU64,
+    user: &'static AtomicU64,
+    leaf: Leaf,
+}
+
+/// Runs all programs; returns how many, and how many interrupts there were.
+fn all<B: Backend>() -> Result<(usize, usize), Error> {
+    let (_mm, arena) = Arena::boot::<B>(3, 1, false)?;
+    mapper::init(&arena, 2);
+    let env = Env {
+        kernel: &arena.slots[0],
+        user: &arena.slots[1],
+        leaf: arena.leaf(0),
+    };
+    let (mut programs, mut sum) = (0, 0);
+    for line in lines() {
+        let (ops, expected) = line.split_once(' ').expect("a program, and what it does");
+        let instructions = check::<B>(&env, ops, expected, Injection::None);
+        interrupts::taken();
+        mapper::used();
+        let disturbed = check::<B>(&env, ops, expected, Injection::InterruptEverywhere);
+        let taken = interrupts::taken();
+        assert_eq!((taken, disturbed), (instructions, instructions), "{ops}");
+        assert_eq!(mapper::used(), taken);
+        programs += 1;
+        sum += taken;
     }
+    Ok((programs, sum))
+}
 
-    /// Whether a letter ends something; the letter, if it does not.
-    fn then(letter: Option<&u8>) -> Result<Then, u8> {
-        match letter {
-            None | Some(b')' | b'>' | b']' | b'/') => Ok(Then::End),
-            Some(b'!' | b'?') => Ok(Then::Forget),
-            Some(&letter) => Err(letter),
+/// Runs a program as a task that has its handle, and compares what it does. Returns the number of its instructions.
+fn check<B: Backend>(env: &Env, ops: &str, expected: &str, injection: Injection) -> usize {
+    step::inject_at(injection);
+    step::start();
+    {
+        // SAFETY: the only handle of this thread; dropped before the next.
+        let mut task = unsafe { Task::<B>::current() };
+        let mut rest = black_box(ops).as_bytes().iter();
+        inside(|| at_top(env, &mut task, &mut rest));
+    }
+    let trace = step::stop();
+    step::inject_at(Injection::None);
+    let letters = trace.steps.iter().map(|step| match step {
+        Step::Store => 'S',
+        Step::DsbIshst => 'D',
+        Step::Isb => 'I',
+        _ => '?',
+    });
+    assert!(
+        letters.eq(expected.chars()),
+        "{ops}: the model does {expected}, the crate, {injection:?}, {}",
+        Order(trace.steps)
+    );
+    assert_eq!(B::current().load(), Bits::EMPTY, "{ops}");
+    thread::check_clear();
+    trace.instructions
+}
+
+/// What stands behind an operation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// Another one.
+    Next,
+    /// The end of what is open, or of the program.
+    End,
+    /// The end of what is open, whose guard is forgotten.
+    Forget,
+}
+
+/// Whether a letter ends something; the letter, if it does not.
+fn then(letter: Option<&u8>) -> Result<Then, u8> {
+    match letter {
+        None | Some(b')' | b'>' | b']' | b'/') => Ok(Then::End),
+        Some(b'!' | b'?') => Ok(Then::Forget),
+        Some(&letter) => Err(letter),
+    }
+}
+
+/// Ends a guard.
+fn end<G>(guard: G, how: Then) {
+    if how == Then::Forget {
+        forget(guard);
+    } else {
+        drop(guard);
+    }
+}
+
+/// Runs what is inside something that is open, by `one`, and tells how it ends.
+fn inside(mut one: impl FnMut() -> Then) -> Then {
+    loop {
+        let then = one();
+        if then != Then::Next {
+            return then;
         }
     }
+}
 
-    /// Ends a guard.
-    fn end<G>(guard: G, how: Then) {
-        if how == Then::Forget {
-            forget(guard);
-        } else {
-            drop(guard);
+/// With the handle of the task in hand.
+fn at_top<B: Backend>(env: &Env, task: &mut Task<B>, rest: &mut Iter<'_, u8>) -> Then {
+    match then(rest.next()) {
+        Ok(then) => return then,
+        Err(b'(') => {
+            let mut section = task.enter();
+            let how = inside(|| in_section(env, &mut section, rest));
+            end(section, how);
+        }
+        Err(b'|') => {
+            paused::<B, _>(|| inside(|| at_top(env, task, rest)));
+        }
+        Err(other) => without_section::<B>(env, other, rest),
+    }
+    Then::Next
+}
+
+/// With a section in hand.
+fn in_section<L: Nesting, B: Backend>(
+    env: &Env,
+    mmu: &mut LazyMmu<'_, L, B>,
+    rest: &mut Iter<'_, u8>,
+) -> Then {
+    match then(rest.next()) {
+        Ok(then) => return then,
+        Err(b's') => mmu.write(env.kernel, env.leaf),
+        Err(b'u') => mmu.write(env.user, Leaf(env.leaf.0 | USER)),
+        Err(b'f') => {
+            mmu.flush();
+        }
+        Err(b'(') => {
+            let mut nested = mmu.nest();
+            let how = inside(|| in_section(env, &mut nested, rest));
+            end(nested, how);
+        }
+        Err(b'|') => {
+            mmu.paused(|| inside(|| nothing_in_hand::<B>(env, rest)));
+        }
+        Err(other) => without_section::<B>(env, other, rest),
+    }
+    Then::Next
+}
+
+fn nothing_in_hand<B: Backend>(env: &Env, rest: &mut Iter<'_, u8>) -> Then {
+    match then(rest.next()) {
+        Ok(then) => then,
+        Err(letter) => {
+            without_section::<B>(env, letter, rest);
+            Then::Next
         }
     }
+}
 
-    /// Runs what is inside something that is open, by `one`, and tells how it ends.
-    fn inside(mut one: impl FnMut() -> Then) -> Then {
-        loop {
-            let then = one();
-            if then != Then::Next {
-                return then;
-            }
+/// With nothing in hand.
+fn without_section<B: Backend>(env: &Env, letter: u8, rest: &mut Iter<'_, u8>) {
+    match letter {
+        b's' => write::<B, _>(env.kernel, env.leaf),
+        b'u' => write::<B, _>(env.user, Leaf(env.leaf.0 | USER)),
+        b'f' => flush::<B>(),
+        b'(' | b'<' => {
+            with::<B, _>(|mmu| inside(|| in_section(env, mmu, rest)));
         }
-    }
-
-    /// With the handle of the task in hand.
-    fn at_top<B: Backend>(env: &Env, task: &mut Task<B>, rest: &mut Iter<'_, u8>) -> Then {
-        match then(rest.next()) {
-            Ok(then) => return then,
-            Err(b'(') => {
-                let mut section = task.enter();
-                let how = inside(|| in_section(env, &mut section, rest));
-                end(section, how);
-            }
-            Err(b'|') => {
-                paused::<B, _>(|| inside(|| at_top(env, task, rest)));
-            }
-            Err(other) => without_section::<B>(env, other, rest),
+        b'[' => {
+            join::<B, _>(|mmu| inside(|| in_section(env, mmu, rest)));
         }
-        Then::Next
-    }
-
-    /// With a section in hand.
-    fn in_section<L: Nesting, B: Backend>(
-        env: &Env,
-        mmu: &mut LazyMmu<'_, L, B>,
-        rest: &mut Iter<'_, u8>,
-    ) -> Then {
-        match then(rest.next()) {
-            Ok(then) => return then,
-            Err(b's') => mmu.write(env.kernel, env.leaf),
-            Err(b'u') => mmu.write(env.user, Leaf(env.leaf.0 | USER)),
-            Err(b'f') => {
-                mmu.flush();
-            }
-            Err(b'(') => {
-                let mut nested = mmu.nest();
-                let how = inside(|| in_section(env, &mut nested, rest));
-                end(nested, how);
-            }
-            Err(b'|') => {
-                mmu.paused(|| inside(|| nothing_in_hand::<B>(env, rest)));
-            }
-            Err(other) => without_section::<B>(env, other, rest),
+        b'|' => {
+            paused::<B, _>(|| inside(|| nothing_in_hand::<B>(env, rest)));
         }
-        Then::Next
-    }
-
-    fn nothing_in_hand<B: Backend>(env: &Env, rest: &mut Iter<'_, u8>) -> Then {
-        match then(rest.next()) {
-            Ok(then) => then,
-            Err(letter) => {
-                without_section::<B>(env, letter, rest);
-                Then::Next
-            }
-        }
-    }
-
-    /// With nothing in hand.
-    fn without_section<B: Backend>(env: &Env, letter: u8, rest: &mut Iter<'_, u8>) {
-        match letter {
-            b's' => write::<B, _>(env.kernel, env.leaf),
-            b'u' => write::<B, _>(env.user, Leaf(env.leaf.0 | USER)),
-            b'f' => flush::<B>(),
-            b'(' | b'<' => {
-                with::<B, _>(|mmu| inside(|| in_section(env, mmu, rest)));
-            }
-            b'[' => {
-                join::<B, _>(|mmu| inside(|| in_section(env, mmu, rest)));
-            }
-            b'|' => {
-                paused::<B, _>(|| inside(|| nothing_in_hand::<B>(env, rest)));
-            }
-            other => panic!("{} is no operation", char::from(other)),
-        }
+        other => panic!("{} is no operation", char::from(other)),
     }
 }

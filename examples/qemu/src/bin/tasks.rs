@@ -2,233 +2,216 @@
 //!
 //! Two threads on one CPU, with a section open over the switch; a thread that was made inside a section; and a thread that
 //! goes on on another CPU inside a section. What each CPU executes is single-stepped.
-//!
-//! Run it with `cargo xtask qemu`. What it prints stands in `tasks.txt` beside the package.
 
-#![cfg_attr(target_os = "none", no_std, no_main)]
+#![no_std]
+#![no_main]
 
-#[cfg(not(target_os = "none"))]
-include!("../host.rs");
+use core::marker::PhantomData;
 
-#[cfg(target_os = "none")]
-mod kernel {
-    use core::marker::PhantomData;
+use lazy_mmu::aarch64::{Tlbs, table_barrier};
+use lazy_mmu::{Backend, Bits, Invalidation, Storage as _, Task, Wrapped, Wrapper, is_active};
+use lazy_mmu_examples::trace::Step;
+use lazy_mmu_examples::{Error, PageRange};
+use lazy_mmu_qemu::arena::Arena;
+use lazy_mmu_qemu::ledger::Ledger;
+use lazy_mmu_qemu::scheduler::{self, NONE, current, spawn, yield_now};
+use lazy_mmu_qemu::step::Trace;
+use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu};
+use lazy_mmu_qemu::{access, interrupts, smp, step};
+use semihosting::println;
+use spin::Once;
+use spin::mutex::SpinMutex;
 
-    use aarch64_rt::entry;
-    use lazy_mmu::aarch64::{Tlbs, table_barrier};
-    use lazy_mmu::{Backend, Bits, Invalidation, Storage as _, Task, Wrapped, Wrapper, is_active};
-    use lazy_mmu_examples::trace::Step;
-    use lazy_mmu_examples::{Error, PageRange};
-    use lazy_mmu_qemu::arena::Arena;
-    use lazy_mmu_qemu::ledger::Ledger;
-    use lazy_mmu_qemu::scheduler::{self, NONE, current, spawn, yield_now};
-    use lazy_mmu_qemu::step::Trace;
-    use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu};
-    use lazy_mmu_qemu::{access, interrupts, program, smp, step};
-    use semihosting::println;
-    use spin::Once;
-    use spin::mutex::SpinMutex;
+const PAGES: usize = 8;
 
-    /// What the threads work on.
-    static ARENA: Once<Arena> = Once::new();
-    /// What the thread that changes its CPU executed on the second one.
-    static SECOND: SpinMutex<Option<Trace>> = SpinMutex::new(None);
+/// What the threads work on.
+static ARENA: Once<Arena> = Once::new();
+/// What the thread that changes its CPU executed on the second one.
+static SECOND: SpinMutex<Option<Trace>> = SpinMutex::new(None);
 
-    fn arena() -> Arena {
-        *ARENA.get().expect("it is booted")
-    }
+fn arena() -> Arena {
+    *ARENA.get().expect("it is booted")
+}
 
-    entry!(main);
-    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
-        program::run(run)
-    }
+lazy_mmu_qemu::program!(run);
 
-    fn run() -> Result<(), Error> {
-        scheduler::init_cpu();
-        let (_mm, arena) = Arena::boot::<Mmu>(8, 8, true)?;
-        ARENA.call_once(|| arena);
-        interrupts::init(smp::CPUS, || ());
-        smp::start(|| ());
-        rows::<Ledger<Mmu>>("flags word, SP_EL0");
-        rows::<Ledger<ByteMmu>>("own byte, TPIDR_EL1");
-        Ok(())
-    }
+fn run() -> Result<(), Error> {
+    scheduler::init_cpu();
+    let (_mm, arena) = Arena::boot::<Mmu>(PAGES, PAGES, true)?;
+    ARENA.call_once(|| arena);
+    interrupts::init(smp::CPUS, || ());
+    smp::start(|| ());
+    rows::<Ledger<Mmu>>("flags word, SP_EL0");
+    rows::<Ledger<ByteMmu>>("own byte, TPIDR_EL1");
+    Ok(())
+}
 
-    fn rows<B: Backend>(storage: &str) {
-        println!("# the bits in: {storage}");
-        two_threads::<B>();
-        store_and_migrate::<B>();
-        invalidate_and_migrate::<B>();
-    }
+fn rows<B: Backend>(storage: &str) {
+    println!("# the bits in: {storage}");
+    two_threads::<B>();
+    store_and_migrate::<B>();
+    invalidate_and_migrate::<B>();
+}
 
-    fn bits<B: Backend>() -> Bits {
-        B::current().load()
-    }
+fn bits<B: Backend>() -> Bits {
+    B::current().load()
+}
 
-    /// Rows C07 and C09: A stores in a section, and makes B; B runs, while A waits inside its section; A goes on.
-    fn two_threads<B: Backend>() {
-        fn first<B: Backend>() {
-            let arena = arena();
-            let books = current().books();
-            lazy_mmu::with::<B, _>(|mmu| {
-                mmu.write(&arena.slots[0], arena.leaf(0));
-                let before = bits::<B>();
-                assert_eq!(before, Bits::ACTIVE.union(Bits::PENDING));
-                assert_eq!(books.owed(), 1);
-                spawn(second::<B>, FOREIGN_FLAGS, 0);
-                yield_now();
-                assert_eq!(bits::<B>(), before, "still active, still pending");
-                assert_eq!(books.owed(), 1, "the other thread's pair is its own");
-                mmu.write(&arena.slots[1], arena.leaf(1));
-            });
-            assert_eq!(bits::<B>(), Bits::EMPTY);
-            books.check_visible();
-            arena.check(0, 0);
-            arena.check(1, 1);
-        }
-
-        fn second<B: Backend>() {
-            let arena = arena();
-            assert_eq!(bits::<B>(), Bits::EMPTY, "C09: it starts clean");
-            assert!(!is_active::<B>());
-            lazy_mmu::write::<B, _>(&arena.slots[2], arena.leaf(2));
-            current().books().check_visible();
-            arena.check(2, 2);
-        }
-
-        let thread = spawn(first::<B>, FOREIGN_FLAGS, 0);
-        let ((), trace) = step::trace(|| {
-            while !thread.is_finished() {
-                yield_now();
-            }
-        });
-        // d I are the `dsb ish` and the `isb` of a context switch: to A, to B, back to A, and back
-        // here.
-        assert!(trace.is("d I S (d I S D I)*2 d I"), "{}", trace.order());
-        println!(
-            "C07 C12 A stores in a section, B runs, and its store is immediate; A goes on in its section: {}",
-            trace.order()
-        );
-        println!("C09 B, made by A inside the section, starts with no bit set");
-        clear::<B>();
-    }
-
-    /// Row C08: A stores in a section on CPU 0, and goes on on CPU 1.
-    fn store_and_migrate<B: Backend>() {
-        fn thread<B: Backend>() {
-            let arena = arena();
-            // SAFETY: the only handle of this thread.
-            let mut task = unsafe { Task::<B>::current() };
-            let mut section = task.enter();
-            step::start();
-            section.write(&arena.slots[0], arena.leaf(0));
-            go_to_the_other_cpu();
-            let deferred = Bits::ACTIVE.union(Bits::OWNED).union(Bits::PENDING);
-            assert_eq!(bits::<B>(), deferred);
-            drop(section);
-            *SECOND.lock() = Some(step::stop());
-            let books = current().books();
-            books.check_visible();
-            assert_eq!(books.cpu_of_last_pair(), 1, "the pair is executed there");
-            arena.check(0, 0);
-            assert_eq!(bits::<B>(), Bits::EMPTY);
-        }
-
-        on_two_cpus(
-            thread::<B>,
-            ["S d", "D I"],
-            [
-                "C08 C12 A stores in a section on CPU 0, and is switched away from",
-                "C08 A leaves the section on CPU 1, before it uses the mapping",
-            ],
-        );
-    }
-
-    /// A backend whose thread is switched away from just behind a TLBI, as a preemption may do it,
-    /// and goes on on CPU 1.
-    struct SwitchBehindTlbi<B>(PhantomData<B>);
-
-    // SAFETY: the sequence is the crate's. The switch is one that an interrupt could bring about at
-    // this place.
-    unsafe impl<B: Backend> Wrapper for SwitchBehindTlbi<B> {
-        type Inner = B;
-
-        fn invalidate(invalidations: &[Invalidation]) {
-            table_barrier();
-            for instruction in Tlbs::EL1.instructions(invalidations) {
-                Tlbs::EL1.execute(instruction);
-                go_to_the_other_cpu();
-            }
-            Tlbs::EL1.complete();
-        }
-    }
-
-    /// Row C12: A invalidates on CPU 0, and goes on on CPU 1, behind its TLBI.
-    fn invalidate_and_migrate<B: Backend>() {
-        fn thread<B: Backend>() {
-            let arena = arena();
-            lazy_mmu::write::<B, _>(&arena.slots[0], arena.leaf(0));
-            arena.check(0, 0);
-            let page = PageRange::new(arena.range.page(0), 1).expect("it is in the arena");
-            step::start();
-            lazy_mmu::with::<Wrapped<SwitchBehindTlbi<B>>, _>(|mmu| {
-                let unmapped = mmu.unmap(&arena.slots[0], page.into());
-                unmapped.invalidate(mmu);
-            });
-            *SECOND.lock() = Some(step::stop());
-            access::read(page.start()).expect_err("it is unmapped");
-            assert_eq!(bits::<B>(), Bits::EMPTY);
-        }
-
-        on_two_cpus(
-            thread::<B>,
-            ["S D T d", "d R d I"],
-            [
-                "C12 A unmaps a page on CPU 0, and is switched away from behind the TLBI",
-                "C12 A ends the invalidation on CPU 1",
-            ],
-        );
-    }
-
-    /// Where a thread that is single-stepped on CPU 0 leaves it; it goes on on CPU 1, and is single-stepped there.
-    fn go_to_the_other_cpu() {
-        assert_eq!(smp::cpu(), 0);
-        // Until the first CPU has stopped stepping.
-        current().pin(NONE);
-        yield_now();
-        assert_eq!(smp::cpu(), 1);
-        step::start();
-    }
-
-    /// Runs `thread` up to where it leaves CPU 0, and then on CPU 1; compares what it executes on each.
-    fn on_two_cpus(thread: fn(), expected: [&str; 2], what: [&str; 2]) {
-        let thread = spawn(thread, FOREIGN_FLAGS, 0);
-        yield_now();
-        let show = |mut trace: Trace, number: usize| {
-            if number == 0 {
-                // Up to the `dsb ish` of the switch: the `isb` behind it is that of the next thread
-                // here.
-                let switch = trace.steps.iter().position(|&it| it == Step::DsbIsh);
-                trace.steps = &trace.steps[..=switch.expect("the switch executes it")];
-            }
-            assert!(trace.is(expected[number]), "{}", trace.order());
-            println!("{}: {}", what[number], trace.order());
-        };
-        // Before the other CPU notes in the same place.
-        show(step::stop(), 0);
-        thread.pin(1);
-        while !thread.is_finished() {
-            core::hint::spin_loop();
-        }
-        show(SECOND.lock().take().expect("it has run"), 1);
-        clear::<Mmu>();
-    }
-
-    fn clear<B: Backend>() {
+/// Rows C07 and C09: A stores in a section, and makes B; B runs, while A waits inside its section; A goes on.
+fn two_threads<B: Backend>() {
+    fn first<B: Backend>() {
         let arena = arena();
-        for slot in arena.slots {
-            lazy_mmu::write::<B, _>(slot, lazy_mmu::aarch64::descriptor::Leaf::INVALID);
-        }
-        lazy_mmu::flush_tlb_kernel_range::<B>(arena.range.into());
+        let books = &current().books;
+        lazy_mmu::with::<B, _>(|mmu| {
+            mmu.write(&arena.slots[0], arena.leaf(0));
+            let before = bits::<B>();
+            assert_eq!(before, Bits::ACTIVE.union(Bits::PENDING));
+            assert_eq!(books.owed(), 1);
+            spawn(second::<B>, FOREIGN_FLAGS, 0);
+            yield_now();
+            assert_eq!(bits::<B>(), before, "still active, still pending");
+            assert_eq!(books.owed(), 1, "the other thread's pair is its own");
+            mmu.write(&arena.slots[1], arena.leaf(1));
+        });
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+        books.check_visible();
+        arena.check(0, 0);
+        arena.check(1, 1);
     }
+
+    fn second<B: Backend>() {
+        let arena = arena();
+        assert_eq!(bits::<B>(), Bits::EMPTY, "C09: it starts clean");
+        assert!(!is_active::<B>());
+        lazy_mmu::write::<B, _>(&arena.slots[2], arena.leaf(2));
+        current().books.check_visible();
+        arena.check(2, 2);
+    }
+
+    let thread = spawn(first::<B>, FOREIGN_FLAGS, 0);
+    let ((), trace) = step::trace(|| {
+        while !thread.is_finished() {
+            yield_now();
+        }
+    });
+    // d I are the `dsb ish` and the `isb` of a context switch: to A, to B, back to A, and back
+    // here.
+    assert!(trace.is("d I S (d I S D I)*2 d I"), "{}", trace.order());
+    println!(
+        "C07 C12 A stores in a section, B runs, and its store is immediate; A goes on in its section: {}",
+        trace.order()
+    );
+    println!("C09 B, made by A inside the section, starts with no bit set");
+    arena().clear::<B>(0, PAGES);
+}
+
+/// Row C08: A stores in a section on CPU 0, and goes on on CPU 1.
+fn store_and_migrate<B: Backend>() {
+    fn thread<B: Backend>() {
+        let arena = arena();
+        // SAFETY: the only handle of this thread.
+        let mut task = unsafe { Task::<B>::current() };
+        let mut section = task.enter();
+        step::start();
+        section.write(&arena.slots[0], arena.leaf(0));
+        go_to_the_other_cpu();
+        let deferred = Bits::ACTIVE.union(Bits::OWNED).union(Bits::PENDING);
+        assert_eq!(bits::<B>(), deferred);
+        drop(section);
+        *SECOND.lock() = Some(step::stop());
+        let books = &current().books;
+        books.check_visible();
+        assert_eq!(books.cpu_of_last_pair(), 1, "the pair is executed there");
+        arena.check(0, 0);
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+
+    on_two_cpus(
+        thread::<B>,
+        ["S d", "D I"],
+        [
+            "C08 C12 A stores in a section on CPU 0, and is switched away from",
+            "C08 A leaves the section on CPU 1, before it uses the mapping",
+        ],
+    );
+}
+
+/// A backend whose thread is switched away from just behind a TLBI, as a preemption may do it,
+/// and goes on on CPU 1.
+struct SwitchBehindTlbi<B>(PhantomData<B>);
+
+// SAFETY: the sequence is the crate's. The switch is one that an interrupt could bring about at
+// this place.
+unsafe impl<B: Backend> Wrapper for SwitchBehindTlbi<B> {
+    type Inner = B;
+
+    fn invalidate(invalidations: &[Invalidation]) {
+        table_barrier();
+        for instruction in Tlbs::EL1.instructions(invalidations) {
+            Tlbs::EL1.execute(instruction);
+            go_to_the_other_cpu();
+        }
+        Tlbs::EL1.complete();
+    }
+}
+
+/// Row C12: A invalidates on CPU 0, and goes on on CPU 1, behind its TLBI.
+fn invalidate_and_migrate<B: Backend>() {
+    fn thread<B: Backend>() {
+        let arena = arena();
+        lazy_mmu::write::<B, _>(&arena.slots[0], arena.leaf(0));
+        arena.check(0, 0);
+        let page = PageRange::new(arena.range.page(0), 1).expect("it is in the arena");
+        step::start();
+        lazy_mmu::with::<Wrapped<SwitchBehindTlbi<B>>, _>(|mmu| {
+            let unmapped = mmu.unmap(&arena.slots[0], page.into());
+            unmapped.invalidate(mmu);
+        });
+        *SECOND.lock() = Some(step::stop());
+        access::read(page.start()).expect_err("it is unmapped");
+        assert_eq!(bits::<B>(), Bits::EMPTY);
+    }
+
+    on_two_cpus(
+        thread::<B>,
+        ["S D T d", "d R d I"],
+        [
+            "C12 A unmaps a page on CPU 0, and is switched away from behind the TLBI",
+            "C12 A ends the invalidation on CPU 1",
+        ],
+    );
+}
+
+/// Where a thread that is single-stepped on CPU 0 leaves it; it goes on on CPU 1, and is single-stepped there.
+fn go_to_the_other_cpu() {
+    assert_eq!(smp::cpu(), 0);
+    // Until the first CPU has stopped stepping.
+    current().pin(NONE);
+    yield_now();
+    assert_eq!(smp::cpu(), 1);
+    step::start();
+}
+
+/// Runs `thread` up to where it leaves CPU 0, and then on CPU 1; compares what it executes on each.
+fn on_two_cpus(thread: fn(), expected: [&str; 2], what: [&str; 2]) {
+    let thread = spawn(thread, FOREIGN_FLAGS, 0);
+    yield_now();
+    let show = |mut trace: Trace, number: usize| {
+        if number == 0 {
+            // Up to the `dsb ish` of the switch: the `isb` behind it is that of the next thread
+            // here.
+            let switch = trace.steps.iter().position(|&it| it == Step::DsbIsh);
+            trace.steps = &trace.steps[..=switch.expect("the switch executes it")];
+        }
+        assert!(trace.is(expected[number]), "{}", trace.order());
+        println!("{}: {}", what[number], trace.order());
+    };
+    // Before the other CPU notes in the same place.
+    show(step::stop(), 0);
+    thread.pin(1);
+    while !thread.is_finished() {
+        core::hint::spin_loop();
+    }
+    show(SECOND.lock().take().expect("it has run"), 1);
+    arena().clear::<Mmu>(0, PAGES);
 }

@@ -4,133 +4,105 @@
 //! The first word behind the name is the number of sections. What is printed depends on the machine's speed: the program
 //! itself checks that nothing is lost, and that it was interrupted.
 
-#![cfg_attr(target_os = "none", no_std, no_main)]
+#![no_std]
+#![no_main]
 
-#[cfg(not(target_os = "none"))]
-include!("../host.rs");
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-#[cfg(target_os = "none")]
-mod kernel {
-    use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use lazy_mmu::aarch64::descriptor::Leaf;
+use lazy_mmu::{Backend, Bits, Storage as _, lazy_mmu};
+use lazy_mmu_examples::Error;
+use lazy_mmu_qemu::arena::Arena;
+use lazy_mmu_qemu::thread::{self, ByteMmu, Mmu};
+use lazy_mmu_qemu::{interrupts, mapper, program};
+use semihosting::println;
 
-    use aarch64_rt::entry;
-    use lazy_mmu::aarch64::descriptor::Leaf;
-    use lazy_mmu::{Backend, Bits, Storage as _, lazy_mmu};
-    use lazy_mmu_examples::{Error, PageRange};
-    use lazy_mmu_qemu::arena::{self, Arena};
-    use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu, OTHER_THREAD, THREAD};
-    use lazy_mmu_qemu::{access, interrupts, mapper, program};
-    use semihosting::println;
+/// Pages of the program's; the handler's is behind them.
+const PAGES: usize = 4;
 
-    /// Pages of the program's; the handler's is behind them.
-    const PAGES: usize = 4;
+/// Interrupts that were taken while the thread had a section open.
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
 
-    /// Interrupts that were taken while the thread had a section open.
-    static INSIDE: AtomicUsize = AtomicUsize::new(0);
+lazy_mmu_qemu::program!(run);
 
-    entry!(main);
-    fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
-        program::run(run)
+fn run() -> Result<(), Error> {
+    let sections = program::number(1, 100_000);
+    interrupts::init(1, || {
+        let open = Mmu::current().load().contains(Bits::ACTIVE)
+            || ByteMmu::current().load().contains(Bits::ACTIVE);
+        INSIDE.fetch_add(usize::from(open), Relaxed);
+        mapper::map_and_use::<Mmu>(true);
+    });
+    under_the_timer::<Mmu>("flags word", sections)?;
+    under_the_timer::<ByteMmu>("own byte", sections)
+}
+
+fn under_the_timer<B: Backend>(storage: &str, sections: usize) -> Result<(), Error> {
+    let (_mm, arena) = Arena::boot::<B>(PAGES + 1, 1, false)?;
+    mapper::init(&arena, PAGES);
+    let ticks = highest_rate::<B>(&arena);
+    interrupts::taken();
+    mapper::used();
+    INSIDE.store(0, Relaxed);
+    interrupts::set_timer(ticks, usize::MAX);
+    let mut stores = 0;
+    for number in 0..sections {
+        stores += section::<B>(&arena, number);
     }
+    interrupts::set_timer(0, 0);
+    let (taken, inside) = (interrupts::taken(), INSIDE.load(Relaxed));
+    assert_eq!(mapper::used(), taken, "each handler has used its mapping");
+    // How many come inside a section is a matter of the host's luck in real time; `cargo xtask` wants some in virtual time.
+    assert!(taken > sections / 5000, "only {taken} interrupts");
+    thread::check_clear();
+    println!(
+        "C05 {storage}: {sections} sections with {stores} stores, timer interrupts at least {ticks} ticks apart: {taken}, \
+         {inside} of them inside a section; none lost"
+    );
+    Ok(())
+}
 
-    fn run() -> Result<(), Error> {
-        let sections = program::number(1);
-        interrupts::init(1, || {
-            let open = Mmu::current().load().contains(Bits::ACTIVE)
-                || ByteMmu::current().load().contains(Bits::ACTIVE);
-            INSIDE.fetch_add(usize::from(open), Ordering::Relaxed);
-            mapper::map_and_use::<Mmu>(true);
-        });
-        under_the_timer::<Mmu>("flags word", sections)?;
-        under_the_timer::<ByteMmu>("own byte", sections)
-    }
-
-    fn under_the_timer<B: Backend>(storage: &str, sections: usize) -> Result<(), Error> {
-        let (_mm, arena) = Arena::boot::<B>(PAGES + 1, 1, false)?;
-        mapper::init(&arena, PAGES);
-        let (slots, range, leaf) = (arena.slots, arena.range, arena.leaf(0));
-
-        let ticks = highest_rate::<B>(slots, range, leaf)?;
+/// The least number of ticks between two interrupts, a power of two, with which sections are not interrupted twice each,
+/// on the average. With fewer the handler takes all the time, and the program makes no progress.
+fn highest_rate<B: Backend>(arena: &Arena) -> u64 {
+    const SECTIONS: usize = 100;
+    let mut ticks = 1;
+    loop {
         interrupts::taken();
-        mapper::used();
-        INSIDE.store(0, Ordering::Relaxed);
-        interrupts::set_timer(ticks, usize::MAX);
-        let mut stores = 0;
-        for number in 0..sections {
-            stores += section::<B>(slots, range, leaf, number)?;
+        interrupts::set_timer(ticks, 2 * SECTIONS);
+        for number in 0..SECTIONS {
+            section::<B>(arena, number);
         }
         interrupts::set_timer(0, 0);
-        let (taken, inside) = (interrupts::taken(), INSIDE.load(Ordering::Relaxed));
-        assert_eq!(mapper::used(), taken, "each handler has used its mapping");
-        // How many come inside a section is a matter of the host's luck in real time; `cargo xtask` wants some in virtual time.
-        assert!(taken > sections / 5000, "only {taken} interrupts");
-        for thread in [&THREAD, &OTHER_THREAD] {
-            assert_eq!(thread.flags.load(Ordering::Relaxed), FOREIGN_FLAGS);
-            assert_eq!(thread.lazy_mmu.load(Ordering::Relaxed), 0);
-            assert_eq!(thread.preempt_count.load(Ordering::Relaxed), 0);
+        if interrupts::taken() < 2 * SECTIONS {
+            return ticks;
         }
-        println!(
-            "C05 {storage}: {sections} sections with {stores} stores, timer interrupts at least {ticks} ticks apart: {taken}, \
-             {inside} of them inside a section; none lost"
-        );
-        Ok(())
+        ticks *= 2;
+    }
+}
+
+/// Maps pages in a section, uses them when it is left, and sometimes takes them away. Returns the number of stores.
+fn section<B: Backend>(arena: &Arena, number: usize) -> usize {
+    #[lazy_mmu(backend = B, mmu)]
+    fn map<B: Backend>(slots: &[AtomicU64], leaf: Leaf) {
+        for slot in slots {
+            mmu.write(slot, leaf);
+        }
+        lazy_mmu::with::<B, _>(|inner| inner.write(&slots[0], leaf));
+        mmu.paused(|| lazy_mmu::write::<B, _>(&slots[0], leaf));
+        mmu.note_store();
     }
 
-    /// The least number of ticks between two interrupts, a power of two, with which sections are not interrupted twice each,
-    /// on the average. With fewer the handler takes all the time, and the program makes no progress.
-    fn highest_rate<B: Backend>(
-        slots: &[AtomicU64],
-        range: PageRange,
-        leaf: Leaf,
-    ) -> Result<u64, Error> {
-        const SECTIONS: usize = 100;
-        let mut ticks = 1;
-        loop {
-            interrupts::taken();
-            interrupts::set_timer(ticks, 2 * SECTIONS);
-            for number in 0..SECTIONS {
-                section::<B>(slots, range, leaf, number)?;
-            }
-            interrupts::set_timer(0, 0);
-            if interrupts::taken() < 2 * SECTIONS {
-                return Ok(ticks);
-            }
-            ticks *= 2;
-        }
+    let pages = 1 + number % PAGES;
+    map::<B>(&arena.slots[..pages], arena.leaf(0));
+    assert_eq!(B::current().load(), Bits::EMPTY);
+    for page in 0..pages {
+        arena.check(page, 0);
     }
-
-    /// Maps pages in a section, uses them when it is left, and sometimes takes them away. Returns the number of stores.
-    fn section<B: Backend>(
-        slots: &[AtomicU64],
-        range: PageRange,
-        leaf: Leaf,
-        number: usize,
-    ) -> Result<usize, Error> {
-        #[lazy_mmu(backend = B, mmu)]
-        fn map<B: Backend>(slots: &[AtomicU64], leaf: Leaf) {
-            for slot in slots {
-                mmu.write(slot, leaf);
-            }
-            lazy_mmu::with::<B, _>(|inner| inner.write(&slots[0], leaf));
-            mmu.paused(|| lazy_mmu::write::<B, _>(&slots[0], leaf));
-            mmu.note_store();
-        }
-
-        let pages = 1 + number % PAGES;
-        map::<B>(&slots[..pages], leaf);
-        assert_eq!(B::current().load(), Bits::EMPTY);
-        for page in 0..pages {
-            assert_eq!(access::read(range.page(page))?, arena::WORD);
-        }
-        // Now and then only: under emulation an invalidation takes much longer than a section, and would be interrupted in
-        // its place.
-        if number.is_multiple_of(64) {
-            for slot in &slots[..PAGES] {
-                lazy_mmu::write::<B, _>(slot, Leaf::INVALID);
-            }
-            let used = PageRange::new(range.start(), PAGES)?;
-            lazy_mmu::flush_tlb_kernel_range::<B>(used.into());
-        }
-        Ok(pages + 2)
+    // Now and then only: under emulation an invalidation takes much longer than a section, and would be interrupted in
+    // its place.
+    if number.is_multiple_of(64) {
+        arena.clear::<B>(0, PAGES);
     }
+    pages + 2
 }

@@ -1,4 +1,4 @@
-//! The demonstration: the scenario on the hosted machine, three ways, and what each of them cost.
+//! The demonstration: the scenario on the hosted machine in three ways, and the cost of each way.
 
 mod picture;
 mod report;
@@ -81,7 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Report(&args, &operations).to_string()
     };
     match io::stdout().write_all(text.as_bytes()) {
-        // Whoever read the output has seen enough.
+        // The reader of the pipe has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result?),
     }

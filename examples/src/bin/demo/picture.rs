@@ -1,4 +1,4 @@
-//! A picture of the operations, in SVG: a lane without sections, and one with them.
+//! An SVG picture of the operations. Each has a lane without sections, and a lane with them.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use lazy_mmu::sim::Event;
 
 use crate::InWays;
 
-/// What `--svg` writes.
+/// The picture that `--svg` writes.
 pub(crate) struct Picture<'a>(pub(crate) &'a [InWays]);
 
-/// Where the stores, pairs and sections of one way stand. The unit is an instruction.
+/// The positions of the stores, pairs and sections of one way. The unit is one event.
 #[derive(Default)]
 struct Lane {
     stores: Vec<u32>,
     pairs: Vec<u32>,
-    /// The beginning, the end, and how many pixels its box is below the lane's upper edge.
+    /// The beginning, the end, and the distance of the box from the edges of the lane, in pixels.
     sections: Vec<(u32, u32, usize)>,
     length: u32,
 }
@@ -32,7 +32,7 @@ impl Lane {
                     lane.pairs.push(at);
                     lane.length += 1;
                 }
-                // It takes its place, but defers nothing, and is not drawn.
+                // An inert section takes its place, but is not drawn, because it has no effect.
                 Event::Enter(Kind::Inert) | Event::Leave(Kind::Inert) => {}
                 Event::Enter(_) => {
                     lane.sections.push((at, at, 8 * open.len()));
@@ -49,7 +49,7 @@ impl Lane {
         lane
     }
 
-    /// Draws the lane below `top`, with so many pixels an instruction.
+    /// Draws the lane below `top`. `scale` is the pixels for each event.
     fn draw(&self, f: &mut fmt::Formatter<'_>, way: &str, top: usize, scale: f64) -> fmt::Result {
         let x = |at: u32, part: f64| f64::from(MARGIN) + scale * (f64::from(at) + part);
         let (stores, pairs) = (self.stores.len(), self.pairs.len());
@@ -122,7 +122,7 @@ text {{ font: 14px sans-serif; fill: #1f2328 }}
                 f,
                 r#"<text class="operation" x="{MARGIN}" y="{y}">{name}</text>"#
             )?;
-            // One scale for both: the way that executes less has the shorter lane.
+            // Both lanes have one scale, so the way with fewer events has the shorter lane.
             let length = per_store.length.max(nested.length).max(1);
             let scale = f64::from(WIDTH - 2 * MARGIN) / f64::from(length);
             per_store.draw(f, "without sections", top + 28, scale)?;

@@ -1,4 +1,4 @@
-//! The counts, the best case first, and the reason for each of them.
+//! The counts of the operations, with the largest saving first, and the reason for each count.
 
 use std::cmp::Reverse;
 use std::{array, fmt};
@@ -9,10 +9,13 @@ use lazy_mmu_examples::scenario::WAYS;
 
 use crate::{Args, InWays};
 
-/// What the demonstration prints without `--timeline`.
+/// The text that the demonstration prints without `--timeline`.
 pub(crate) struct Report<'a>(pub(crate) &'a Args, pub(crate) &'a [InWays]);
 
-/// A row of the table: a name; stores, barrier pairs of each way, outermost and nested sections.
+/// A row of the table: the name, and six counts.
+///
+/// The counts are the stores, the barrier pairs of each way, the outermost sections and the nested
+/// sections.
 struct Row(&'static str, [usize; 6]);
 
 impl Row {
@@ -32,7 +35,9 @@ impl Row {
         self.1[1] - self.1[3]
     }
 
-    /// What was saved, in tenths of a per cent; `None` if there was no pair to save.
+    /// Returns the saved pairs, in tenths of a per cent.
+    ///
+    /// Returns `None` if the operation needs no pair without sections.
     fn share(&self) -> Option<usize> {
         (1000 * self.saved()).checked_div(self.1[1])
     }
@@ -54,7 +59,7 @@ impl fmt::Display for Row {
     }
 }
 
-/// Why an operation needs as many pairs as it does.
+/// Returns the reason for the number of pairs of an operation.
 fn reason(operation: &str, debug_pagealloc: bool) -> &'static [&'static str] {
     match (operation, debug_pagealloc) {
         ("vmap_pages_range", _) | ("populate_range", false) => {

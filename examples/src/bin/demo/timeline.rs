@@ -1,4 +1,4 @@
-//! Every store, barrier and section of the nested way, in order, with repetitions folded.
+//! The stores, barriers and sections of the nested way, in order, with repetitions folded.
 
 use std::fmt;
 use std::mem::discriminant;
@@ -8,13 +8,14 @@ use lazy_mmu_examples::trace::repetition;
 
 use crate::InWays;
 
-/// What `--timeline` prints.
+/// The text that `--timeline` prints.
 pub(crate) struct Timeline<'a>(pub(crate) &'a [InWays]);
 
 impl fmt::Display for Timeline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "Stores and barriers with sections. A square bracket is a section, a round one repeats.\n",
+            "Stores and barriers with sections. \
+             A square bracket is a section, a round one repeats.\n",
         )?;
         for [.., nested] in self.0 {
             writeln!(f, "\n{}", nested.name)?;
@@ -24,7 +25,7 @@ impl fmt::Display for Timeline<'_> {
     }
 }
 
-/// Writes `events`, which stand inside `depth` sections.
+/// Writes `events`, which are inside `depth` sections.
 fn write_events(f: &mut fmt::Formatter<'_>, events: &[Event], mut depth: usize) -> fmt::Result {
     let is_same = |one: &Event, two: &Event| discriminant(one) == discriminant(two);
     let mut rest = events;
@@ -80,7 +81,7 @@ fn write_events(f: &mut fmt::Formatter<'_>, events: &[Event], mut depth: usize) 
     Ok(())
 }
 
-/// Whether `events` can be repeated: no section is cut in two, and no invalidation.
+/// Returns whether a fold can repeat `events`: they do not divide a section or an invalidation.
 fn is_whole(events: &[Event]) -> bool {
     let depth = events.iter().try_fold(0_usize, |depth, event| match event {
         Event::Enter(_) => Some(depth + 1),

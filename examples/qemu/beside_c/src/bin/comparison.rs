@@ -1,0 +1,83 @@
+//! The crate beside the same protocol in C, and beside assembly written by hand that keeps no mode: counted by the same
+//! handler, on the same live tables, in one run.
+//!
+//! Run it with `cargo xtask bench`, which makes a table and a picture of it. What it prints stands in `comparison.txt` beside
+//! the package: an operation, where the bits are, how many pages, and for each form instructions, atomic read-modify-writes
+//! and barrier pairs. The forms are in `src/forms.rs` and `lazy_mmu.c`.
+
+#![no_std]
+#![no_main]
+
+use lazy_mmu_beside_c::forms::{Operation, own_byte, shared_word};
+use lazy_mmu_beside_c::live::{Count, Live};
+use lazy_mmu_examples::Error;
+use semihosting::println;
+
+/// How many pages an operation maps.
+const SIZES: [usize; 8] = [1, 2, 4, 8, 16, 64, 256, 512];
+
+lazy_mmu_qemu::program!(run);
+
+fn run() -> Result<(), Error> {
+    let live = Live::boot()?;
+    println!(
+        "{:<20} {:<5} {:>5}  {:<20} {:<20} limit",
+        "operation", "bits", "pages", "ours", "C"
+    );
+    let operations = own_byte::OPERATIONS.iter().zip(&shared_word::OPERATIONS);
+    for operation in operations.flat_map(|(byte, word)| [byte, word]) {
+        let stores = operation.name != "enter_leave";
+        let sizes = if stores && operation.name != "one" {
+            SIZES.len()
+        } else {
+            1
+        };
+        for pages in SIZES.into_iter().take(sizes) {
+            line(&live, operation, pages, stores)?;
+        }
+    }
+    Ok(())
+}
+
+fn line(live: &Live, operation: &Operation, pages: usize, stores: bool) -> Result<(), Error> {
+    let forms = operation.forms;
+    let [ours, c, limit] = [forms.ours, forms.c, forms.limit].map(|form| {
+        let count = live.measure(operation, form, pages);
+        let check = if stores { live.check(pages) } else { Ok(()) };
+        check.map(|()| count)
+    });
+    let (ours, c, limit) = (ours?, c?, limit?);
+    assert!(
+        ours.stores == c.stores && ours.stores == limit.stores,
+        "the same stores: {ours:?}, {c:?}, {limit:?}"
+    );
+    assert!(
+        ours.pairs == c.pairs && ours.pairs == limit.pairs,
+        "{}, {pages} pages: as many pairs as there must be: {ours:?}, {c:?}, {limit:?}",
+        operation.name
+    );
+    println!(
+        "{:<20} {:<5} {pages:>5}  {} {} {}",
+        operation.name,
+        operation.storage,
+        Cells(ours),
+        Cells(c),
+        Cells(limit)
+    );
+    Ok(())
+}
+
+/// Instructions, atomics and pairs.
+struct Cells(Count);
+
+impl core::fmt::Display for Cells {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Count {
+            instructions,
+            atomics,
+            pairs,
+            ..
+        } = self.0;
+        write!(f, "{instructions:>8} {atomics:>5} {pairs:>5}")
+    }
+}

@@ -1,0 +1,427 @@
+//! The same work in three forms, to be counted side by side: with the crate, in C (`lazy_mmu.c`),
+//! and as assembly written by hand, which knows what it stores and keeps no mode: the limit.
+//!
+//! All have the same signature, so that the same code calls each of them. The crate's are what `cargo xtask test` compares
+//! with the golden assembly.
+
+use core::arch::naked_asm;
+use core::ffi::c_void;
+use core::slice;
+use core::sync::atomic::AtomicU64;
+
+use lazy_mmu::aarch64::descriptor::{KernelLeaf, Leaf};
+use lazy_mmu::{Backend, Eager, LazyMmu, Outer, Task, lazy_mmu};
+use lazy_mmu_examples::populate::RESERVE;
+use lazy_mmu_examples::tolerant::Tolerant;
+
+use lazy_mmu_qemu::thread::{ByteMmu, Mmu};
+
+/// One form of an operation: `pages` pages from the one that the descriptor `first` maps are mapped in `slots`; where
+/// there is DEBUG_PAGEALLOC, those of the allocator in `linear` too. `handle` is the task's, of the backend that the
+/// operation uses.
+pub type Form = unsafe extern "C" fn(
+    handle: *mut c_void,
+    slots: *const AtomicU64,
+    linear: *const AtomicU64,
+    pages: usize,
+    first: u64,
+);
+
+/// The forms of one operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Forms {
+    /// With the crate.
+    pub ours: Form,
+    /// In C.
+    pub c: Form,
+    /// The limit.
+    pub limit: Form,
+}
+
+/// The arguments of the crate's forms, as references.
+///
+/// # Safety
+///
+/// `handle` is a `Task<B>` that nobody else uses meanwhile; `slots` and `linear` are `pages` entries.
+unsafe fn arguments<'a, B: Backend>(
+    handle: *mut c_void,
+    slots: *const AtomicU64,
+    linear: *const AtomicU64,
+    pages: usize,
+) -> (&'a mut Task<B>, &'a [AtomicU64], &'a [AtomicU64]) {
+    // SAFETY: promised by the caller.
+    let task = unsafe { &mut *handle.cast::<Task<B>>() };
+    // SAFETY: promised by the caller.
+    let slots = unsafe { slice::from_raw_parts(slots, pages) };
+    // SAFETY: promised by the caller.
+    let linear = unsafe { slice::from_raw_parts(linear, pages) };
+    (task, slots, linear)
+}
+
+/// The size of a page, which is what consecutive descriptors differ by.
+const PAGE: u64 = 4096;
+
+/// Each slot, and the descriptor for it.
+fn pages(slots: &[AtomicU64], first: u64) -> impl Iterator<Item = (&AtomicU64, u64)> {
+    let mut next = first;
+    slots.iter().map(move |slot| {
+        let descriptor = next;
+        next = next.wrapping_add(PAGE);
+        (slot, descriptor)
+    })
+}
+
+/// What the allocator does in the middle of the work, with DEBUG_PAGEALLOC: it maps what it gives in the linear map, in a
+/// section of its own, for it does not know that its caller has one open.
+#[inline(never)]
+fn allocate<B: Backend>(linear: &[AtomicU64], first: u64) {
+    lazy_mmu::with::<B, _>(|mmu| {
+        for (slot, descriptor) in pages(linear, first) {
+            mmu.write(slot, Leaf(descriptor));
+        }
+    });
+}
+
+/// Maps pages in one section, and calls the allocator for every eight.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "into the function that is counted")]
+fn map_pagealloc<B: Backend>(
+    task: &mut Task<B>,
+    slots: &[AtomicU64],
+    linear: &[AtomicU64],
+    mut first: u64,
+) {
+    let mut mmu = task.enter();
+    let mut done = 0;
+    while done < slots.len() {
+        let part = done..done + RESERVE.min(slots.len() - done);
+        // SAFETY: a part of what there is.
+        let slots = unsafe { slots.get_unchecked(part.clone()) };
+        // SAFETY: `linear` is of the same length.
+        let linear = unsafe { linear.get_unchecked(part.clone()) };
+        allocate::<B>(linear, first);
+        for (slot, descriptor) in pages(slots, first) {
+            mmu.write(slot, Leaf(descriptor));
+        }
+        first = first.wrapping_add(PAGE * slots.len() as u64);
+        done = part.end;
+    }
+}
+
+/// The functions of one backend, whose names end with `$suffix`.
+macro_rules! forms {
+    ($module:ident, $suffix:literal, $backend:ty) => {
+        /// The operations, with the bits in one place.
+        pub mod $module {
+            use super::*;
+
+            /// Says that a function is a [`Form`]: with the crate, in C, and by hand.
+            macro_rules! operation {
+                ($name:literal, $limit:ident, $handle:ty, |$task:ident, $slots:ident, $linear:ident, $first:ident| $body:block) => {
+                    {
+                        #[unsafe(export_name = concat!("ours_", $name, "_", $suffix))]
+                        unsafe extern "C" fn ours(
+                            handle: *mut c_void,
+                            slots: *const AtomicU64,
+                            linear: *const AtomicU64,
+                            pages: usize,
+                            $first: u64,
+                        ) {
+                            let ($task, $slots, $linear) =
+                                // SAFETY: the caller's promise is the same.
+                                unsafe { arguments::<$handle>(handle, slots, linear, pages) };
+                            $body
+                        }
+                        unsafe extern "C" {
+                            #[link_name = concat!("c_", $name, "_", $suffix)]
+                            fn c(
+                                handle: *mut c_void,
+                                slots: *const AtomicU64,
+                                linear: *const AtomicU64,
+                                pages: usize,
+                                first: u64,
+                            );
+                        }
+                        Operation {
+                            name: $name,
+                            storage: $suffix,
+                            forms: Forms {
+                                ours,
+                                c,
+                                limit: $limit,
+                            },
+                            with_handle: with_handle::<$handle>,
+                        }
+                    }
+                };
+            }
+
+            /// Says that a function is the crate's form of something that has no other. It is in the golden assembly too.
+            macro_rules! form {
+                ($name:literal, |$handle:ident, $slots:ident, $first:ident| $body:block) => {
+                    {
+                        #[unsafe(export_name = concat!("ours_", $name, "_", $suffix))]
+                        unsafe extern "C" fn ours(
+                            $handle: *mut c_void,
+                            slots: *const AtomicU64,
+                            _: *const AtomicU64,
+                            pages: usize,
+                            $first: u64,
+                        ) {
+                            // SAFETY: the caller promises so many entries.
+                            let $slots = unsafe { slice::from_raw_parts(slots, pages) };
+                            $body
+                        }
+                        ($name, ours as Form)
+                    }
+                };
+            }
+
+            /// The forms that have no other, by their names.
+            pub const FORMS: [(&str, Form); 5] = [
+                // A section nested in one that is in hand, whose guard `handle` points to: nothing is stored, or one entry.
+                form!("nested", |handle, _slots, _first| {
+                    // SAFETY: it is such a guard, which nobody else uses meanwhile.
+                    let outer = unsafe { &mut *handle.cast::<LazyMmu<'_, Outer, $backend>>() };
+                    outer.nest().leave();
+                }),
+                form!("nested_store", |handle, slots, first| {
+                    // SAFETY: as above.
+                    let outer = unsafe { &mut *handle.cast::<LazyMmu<'_, Outer, $backend>>() };
+                    let mut inner = outer.nest();
+                    inner.write(&slots[0], KernelLeaf(first));
+                    inner.leave();
+                }),
+                // What it is measured against: the same without the section.
+                form!("store_flush", |handle, slots, first| {
+                    // SAFETY: as above.
+                    let outer = unsafe { &mut *handle.cast::<LazyMmu<'_, Outer, $backend>>() };
+                    outer.write(&slots[0], KernelLeaf(first));
+                    outer.flush();
+                }),
+                form!("attribute", |_handle, slots, first| {
+                    #[lazy_mmu(backend = $backend)]
+                    fn map(slots: &[AtomicU64], first: u64) {
+                        for (slot, descriptor) in pages(slots, first) {
+                            lazy_mmu::write::<$backend, _>(slot, Leaf(descriptor));
+                        }
+                    }
+                    map(slots, first);
+                }),
+                form!("attribute_mmu", |_handle, slots, first| {
+                    #[lazy_mmu(backend = $backend, mmu)]
+                    fn map(slots: &[AtomicU64], first: u64) {
+                        for (slot, descriptor) in pages(slots, first) {
+                            mmu.write(slot, Leaf(descriptor));
+                        }
+                    }
+                    map(slots, first);
+                }),
+            ];
+
+            /// The operations, each in three forms.
+            pub const OPERATIONS: [Operation; 11] = [
+                operation!("enter_leave", nothing, $backend, |task, _slots, _linear, _first| {
+                    drop(task.enter());
+                }),
+                operation!("one", limit_one, $backend, |task, slots, _linear, first| {
+                    // SAFETY: there is at least one.
+                    let slot = unsafe { slots.get_unchecked(0) };
+                    task.enter().write(slot, KernelLeaf(first));
+                }),
+                operation!("map", limit_map, $backend, |task, slots, _linear, first| {
+                    let mut mmu = task.enter();
+                    for (slot, descriptor) in pages(slots, first) {
+                        mmu.write(slot, Leaf(descriptor));
+                    }
+                }),
+                operation!("map_kernel", limit_map, $backend, |task, slots, _linear, first| {
+                    let mut mmu = task.enter();
+                    for (slot, descriptor) in pages(slots, first) {
+                        mmu.write(slot, KernelLeaf(descriptor));
+                    }
+                }),
+                operation!("range", limit_map, $backend, |task, slots, _linear, first| {
+                    let mut mmu = task.enter();
+                    mmu.write_range(slots, |i| Leaf(first.wrapping_add(PAGE * i as u64)));
+                }),
+                operation!("tolerant", limit_map, Tolerant<$backend>, |task, slots, _linear, first| {
+                    let mut mmu = task.enter();
+                    for (slot, descriptor) in pages(slots, first) {
+                        mmu.write(slot, Leaf(descriptor));
+                    }
+                }),
+                operation!("per_store", limit_per_store, Eager<$backend>, |_task, slots, _linear, first| {
+                    lazy_mmu::with::<Eager<$backend>, _>(|mmu| {
+                        for (slot, descriptor) in pages(slots, first) {
+                            mmu.write(slot, Leaf(descriptor));
+                        }
+                    });
+                }),
+                operation!("outside", limit_per_store, $backend, |_task, slots, _linear, first| {
+                    for (slot, descriptor) in pages(slots, first) {
+                        lazy_mmu::write::<$backend, _>(slot, Leaf(descriptor));
+                    }
+                }),
+                operation!("map_pagealloc", limit_map_pagealloc, $backend, |task, slots, linear, first| {
+                    map_pagealloc(task, slots, linear, first);
+                }),
+                operation!("tolerant_pagealloc", limit_tolerant_pagealloc, Tolerant<$backend>, |task, slots, linear, first| {
+                    map_pagealloc(task, slots, linear, first);
+                }),
+                operation!("per_store_pagealloc", limit_per_store_pagealloc, Eager<$backend>, |task, slots, linear, first| {
+                    map_pagealloc(task, slots, linear, first);
+                }),
+            ];
+        }
+    };
+}
+
+forms!(own_byte, "byte", ByteMmu);
+forms!(shared_word, "word", Mmu);
+
+/// An operation, with the bits in one of the two places.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// Its name, without the place of the bits.
+    pub name: &'static str,
+    /// `byte` or `word`.
+    pub storage: &'static str,
+    /// What does it.
+    pub forms: Forms,
+    /// Calls with the handle that the forms take.
+    with_handle: fn(&mut dyn FnMut(*mut c_void)),
+}
+
+impl Operation {
+    /// The one of that name.
+    pub fn named(name: &str, operations: &'static [Self]) -> &'static Self {
+        let mut operations = operations.iter();
+        operations
+            .find(|it| it.name == name)
+            .expect("there is one of that name")
+    }
+
+    /// Calls `f` with the handle that the forms take.
+    pub fn with<R>(&self, mut f: impl FnMut(*mut c_void) -> R) -> R {
+        let mut result = None;
+        (self.with_handle)(&mut |handle| result = Some(f(handle)));
+        result.unwrap_or_else(|| unreachable!("`with_handle` calls"))
+    }
+}
+
+/// Calls `f` with a handle of this thread.
+fn with_handle<B: Backend>(f: &mut dyn FnMut(*mut c_void)) {
+    // SAFETY: the programs that count have no other, and their handlers use none.
+    let mut task = unsafe { Task::<B>::current() };
+    f((&raw mut task).cast());
+}
+
+// By hand. x1: the slots; x2: those of the linear map; x3: how many pages; x4: the first descriptor. At least one page.
+
+/// A form by hand.
+macro_rules! limit {
+    ($(#[$doc:meta])* $name:ident: $($instruction:literal),+) => {
+        $(#[$doc])*
+        ///
+        /// # Safety
+        ///
+        /// As for each [`Form`].
+        #[unsafe(naked)]
+        pub unsafe extern "C" fn $name(
+            _: *mut c_void,
+            _: *const AtomicU64,
+            _: *const AtomicU64,
+            _: usize,
+            _: u64,
+        ) {
+            naked_asm!($($instruction),+)
+        }
+    };
+}
+
+limit! {
+    /// Returns: what a call costs, and what is taken off each count.
+    nothing:
+    "ret"
+}
+
+limit! {
+    /// One store, and a pair.
+    limit_one:
+    "str x4, [x1]",
+    "dsb ishst",
+    "isb",
+    "ret"
+}
+
+limit! {
+    /// The stores, and a pair.
+    limit_map:
+    "2: str x4, [x1], #8",
+    "add x4, x4, #4096",
+    "subs x3, x3, #1",
+    "b.ne 2b",
+    "dsb ishst",
+    "isb",
+    "ret"
+}
+
+limit! {
+    /// A pair behind each store.
+    limit_per_store:
+    "2: str x4, [x1], #8",
+    "dsb ishst",
+    "isb",
+    "add x4, x4, #4096",
+    "subs x3, x3, #1",
+    "b.ne 2b",
+    "ret"
+}
+
+/// By eights: stores to the linear map, and stores to the slots. What follows each store to the
+/// linear map, the last of eight, each store to a slot, and all of it.
+macro_rules! limit_pagealloc {
+    ($(#[$doc:meta])* $name:ident: $linear:literal, $eight:literal, $slot:literal, $all:literal) => {
+        limit! {
+            $(#[$doc])*
+            $name:
+            "mov x9, #8",
+            "2: cmp x3, x9",
+            "csel x5, x3, x9, lo",
+            "mov x6, x5",
+            "mov x7, x4",
+            "3: str x7, [x2], #8",
+            $linear,
+            "add x7, x7, #4096",
+            "subs x6, x6, #1",
+            "b.ne 3b",
+            $eight,
+            "mov x6, x5",
+            "4: str x4, [x1], #8",
+            $slot,
+            "add x4, x4, #4096",
+            "subs x6, x6, #1",
+            "b.ne 4b",
+            "subs x3, x3, x5",
+            "b.ne 2b",
+            $all,
+            "ret"
+        }
+    };
+}
+
+limit_pagealloc! {
+    /// A pair for each eight of the linear map, and one at the end.
+    limit_map_pagealloc: "", "dsb ishst\nisb", "", "dsb ishst\nisb"
+}
+
+limit_pagealloc! {
+    /// A pair for each eight of the linear map, which ends the mode; and one for each other store.
+    limit_tolerant_pagealloc: "", "dsb ishst\nisb", "dsb ishst\nisb", ""
+}
+
+limit_pagealloc! {
+    /// A pair for each store.
+    limit_per_store_pagealloc: "dsb ishst\nisb", "", "dsb ishst\nisb", ""
+}

@@ -1,0 +1,7 @@
+//! Links the program at a high virtual address, to be loaded at a low physical one.
+
+fn main() {
+    println!("cargo::rerun-if-changed=early.ld");
+    let here = env!("CARGO_MANIFEST_DIR");
+    println!("cargo::rustc-link-arg-bins=-T{here}/early.ld");
+}
