@@ -4,11 +4,10 @@
 use core::marker::PhantomData;
 
 use lazy_mmu::sim::Sim;
-use lazy_mmu::{Backend, LazyMmu, Nested};
+use lazy_mmu::{LazyMmu, Nested};
 
 fn forge() -> LazyMmu<'static, Nested, Sim> {
     LazyMmu {
-        bits: Sim::current(),
         nesting: PhantomData,
         brand: PhantomData,
     }

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Path, Token, TypePath, token};
+use syn::{LitStr, Path, Token, TypePath, token};
 
 use super::errors::Errors;
 
@@ -164,6 +164,11 @@ fn value<T: syn::parse::Parse>(input: ParseStream<'_>, name: &Ident, what: &str)
     } else {
         input.span()
     };
+    let instead = if input.peek(LitStr) {
+        ", not a string: remove the quotes"
+    } else {
+        ""
+    };
     let value = input.parse();
     match value {
         // If other tokens follow, the value was only the beginning of something else. An
@@ -171,7 +176,10 @@ fn value<T: syn::parse::Parse>(input: ParseStream<'_>, name: &Ident, what: &str)
         Ok(value) if input.is_empty() || input.peek(Token![,]) || input.peek(Ident::peek_any) => {
             Ok(value)
         }
-        _ => Err(syn::Error::new(at, format_args!("expected {what}"))),
+        _ => Err(syn::Error::new(
+            at,
+            format_args!("expected {what}{instead}"),
+        )),
     }
 }
 

@@ -100,21 +100,38 @@ pub(super) fn pause_state(kind: Kind) -> PauseState {
     }
 }
 
-/// A marker for values that are neither `Send` nor `Sync`, because they change the bits of their
-/// thread.
+/// A value that is neither `Send` nor `Sync`, because it belongs to its thread. Without a value it
+/// is a marker.
 ///
-/// It is an empty array, not a `PhantomData`. When such a value is sent, rustc prints the
-/// definitions between the value and the pointer, and the names of these definitions say why.
+/// A raw pointer in a field would do the same, but rustc's error would be about that pointer. Here
+/// `Send` and `Sync` have a condition that is never met, and rustc reports the text of the
+/// condition.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BoundToThread([OfThisThread; 0]);
-
-/// The element of the empty array. It is packed, so that the array has alignment 1.
-#[derive(Clone, Copy, Debug)]
-#[repr(Rust, packed)]
-#[expect(dead_code, reason = "no value of it exists; its type decides")]
-struct OfThisThread(*mut ());
+#[repr(transparent)]
+pub(crate) struct BoundToThread<T = ()>(pub(crate) T);
 
 impl BoundToThread {
     /// The marker of the thread that makes the value.
-    pub(crate) const HERE: Self = Self([]);
+    pub(crate) const HERE: Self = Self(());
 }
+
+/// The condition, which no [`BoundToThread`] meets.
+#[diagnostic::on_unimplemented(
+    message = "this value of `lazy_mmu` belongs to its thread: it cannot be sent to another thread \
+               or shared with one",
+    label = "belongs to the thread that made it",
+    note = "open a section on the other thread",
+    note = "a locked value can be sent after `get` or `invalidate` has returned it"
+)]
+#[allow(dead_code, reason = "Rust 1.85 does not count the two conditions")]
+pub(crate) trait UsableOnOtherThreads {}
+
+// If the trait had no impl, rustc would suggest to add one.
+#[diagnostic::do_not_recommend]
+impl UsableOnOtherThreads for () {}
+
+// SAFETY: the condition is never met, because only `()` implements the trait, which is private. No
+// `BoundToThread` is `Send`.
+unsafe impl<T> Send for BoundToThread<T> where Self: UsableOnOtherThreads {}
+// SAFETY: as above. No `BoundToThread` is `Sync`.
+unsafe impl<T> Sync for BoundToThread<T> where Self: UsableOnOtherThreads {}

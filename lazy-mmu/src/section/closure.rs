@@ -21,17 +21,16 @@ use crate::protocol::token::BoundToThread;
 #[derive(Debug)]
 pub struct DynamicSection<B: Backend> {
     /// The bits of the thread, or the inert bits.
-    bits: B::Storage,
+    bits: BoundToThread<B::Storage>,
     /// The effect of its enter; `None` if it joined the section of the caller.
     kind: Option<Kind>,
-    _thread: BoundToThread,
 }
 
 impl<B: Backend> Drop for DynamicSection<B> {
     #[inline]
     fn drop(&mut self) {
         if let Some(kind) = self.kind {
-            leave_dynamic::<B>(self.bits, kind);
+            leave_dynamic::<B>(self.bits.0, kind);
         }
     }
 }
@@ -63,9 +62,8 @@ pub fn joined<B: Backend>() -> DynamicSection<B> {
     let (bits, in_interrupt) = B::context();
     if !in_interrupt && bits.load().defers() {
         DynamicSection {
-            bits,
+            bits: BoundToThread(bits),
             kind: None,
-            _thread: BoundToThread::HERE,
         }
     } else {
         enter(bits, in_interrupt)
@@ -76,13 +74,12 @@ pub fn joined<B: Backend>() -> DynamicSection<B> {
 fn enter<B: Backend>(bits: B::Storage, in_interrupt: bool) -> DynamicSection<B> {
     let kind = raw::enter_at::<B>(bits, in_interrupt);
     DynamicSection {
-        bits: if kind == Kind::Inert {
+        bits: BoundToThread(if kind == Kind::Inert {
             B::Storage::inert()
         } else {
             bits
-        },
+        }),
         kind: Some(kind),
-        _thread: BoundToThread::HERE,
     }
 }
 
@@ -171,7 +168,7 @@ impl<B: Backend> fmt::Debug for View<'_, B> {
 /// Borrows the section of an attributed function or of a closure.
 #[inline]
 pub fn view<B: Backend>(section: &mut DynamicSection<B>) -> View<'_, B> {
-    View(ManuallyDrop::new(guard(section.bits)))
+    View(ManuallyDrop::new(guard(section.bits.0)))
 }
 
 /// Runs `f` in a [section](LazyMmu) of its own, and leaves the section when `f` returns or panics.

@@ -91,10 +91,9 @@ use crate::protocol::token::BoundToThread;
 pub struct LazyMmu<'a, L: Nesting, B: Backend = Global> {
     /// The bits of the thread. A `Dynamic` section that had no effect on the thread has the [inert
     /// bits](crate::Storage::inert) instead.
-    bits: B::Storage,
+    bits: BoundToThread<B::Storage>,
     nesting: PhantomData<L>,
     brand: PhantomData<fn(&'a ()) -> &'a ()>,
-    _thread: BoundToThread,
 }
 
 impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
@@ -130,7 +129,7 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         } else {
             Kind::Nested
         }));
-        guard(self.bits)
+        guard(self.bits.0)
     }
 
     /// Emits the pending pair now. The section stays open.
@@ -278,7 +277,7 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
     /// Returns whether the section had no effect on the thread.
     #[inline]
     fn is_inert(&self) -> bool {
-        L::MAY_BE_INERT && self.bits == B::Storage::inert()
+        L::MAY_BE_INERT && self.bits.0 == B::Storage::inert()
     }
 
     #[inline]
@@ -299,7 +298,7 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         if self.is_inert() {
             B::context()
         } else {
-            (self.bits, false)
+            (self.bits.0, false)
         }
     }
 
@@ -317,7 +316,7 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
     /// still pending.
     #[inline]
     pub(crate) fn bits_of_store(&self) -> B::Storage {
-        self.bits
+        self.bits.0
     }
 }
 
@@ -328,10 +327,9 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
 #[inline]
 pub(super) fn guard<'a, L: Nesting, B: Backend>(bits: B::Storage) -> LazyMmu<'a, L, B> {
     LazyMmu {
-        bits,
+        bits: BoundToThread(bits),
         nesting: PhantomData,
         brand: PhantomData,
-        _thread: BoundToThread::HERE,
     }
 }
 
@@ -346,11 +344,11 @@ impl<L: Nesting, B: Backend> Drop for LazyMmu<'_, L, B> {
     #[inline]
     fn drop(&mut self) {
         if L::MAY_END {
-            raw::leave_owned::<B>(self.bits);
+            raw::leave_owned::<B>(self.bits.0);
         } else if self.is_inert() {
             raw::leave_inert::<B>();
         } else {
-            raw::leave_nested::<B>(self.bits);
+            raw::leave_nested::<B>(self.bits.0);
         }
     }
 }

@@ -89,9 +89,8 @@ pub fn paused<B: Backend, R>(f: impl FnOnce() -> R) -> R {
 /// instead.
 #[derive(Debug)]
 pub struct Paused<B: Backend> {
-    bits: B::Storage,
+    bits: BoundToThread<B::Storage>,
     kind: Kind,
-    _thread: BoundToThread,
 }
 
 /// Pauses the mode for the body of an attributed function, which cannot name the result.
@@ -104,15 +103,14 @@ pub fn pause<B: Backend>() -> Paused<B> {
 #[inline]
 fn open<B: Backend>((bits, in_interrupt): (B::Storage, bool)) -> Paused<B> {
     Paused {
-        bits,
+        bits: BoundToThread(bits),
         kind: raw::pause_at::<B>(bits, in_interrupt),
-        _thread: BoundToThread::HERE,
     }
 }
 
 impl<B: Backend> Drop for Paused<B> {
     #[inline]
     fn drop(&mut self) {
-        raw::resume_at::<B>(self.bits, self.kind);
+        raw::resume_at::<B>(self.bits.0, self.kind);
     }
 }

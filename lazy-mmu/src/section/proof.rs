@@ -100,9 +100,8 @@ pub struct Pending<'id, T, B: Backend = Global> {
     value: T,
     /// The bits that decide whether the stores are still pending. Those of an inert section are the
     /// inert bits, because its stores were immediate.
-    bits: B::Storage,
+    bits: BoundToThread<B::Storage>,
     brand: Brand<'id>,
-    _thread: BoundToThread,
 }
 
 /// A proof that earlier stores of this thread have been followed by their barrier pair (on aarch64
@@ -162,7 +161,7 @@ impl<'id, T, B: Backend> Pending<'id, T, B> {
     #[inline]
     pub fn get(self, proof: &Visible<'_, 'id, B>) -> T {
         let _ = proof;
-        if self.bits.load().contains(Bits::PENDING) {
+        if self.bits.0.load().contains(Bits::PENDING) {
             // Either the proof belongs to another section with an equal identity, or other code has
             // stored since the proof was made. PENDING stays set, because the section that owes the
             // pair emits it for its own stores.
@@ -201,8 +200,7 @@ pub(crate) fn proof<'v, 'id, B: Backend>() -> Visible<'v, 'id, B> {
 pub(crate) fn pending<'id, T, B: Backend>(bits: B::Storage, value: T) -> Pending<'id, T, B> {
     Pending {
         value,
-        bits,
+        bits: BoundToThread(bits),
         brand: PhantomData,
-        _thread: BoundToThread::HERE,
     }
 }

@@ -49,8 +49,7 @@ use crate::protocol::token::BoundToThread;
 /// Do not hold a section across an `.await`. The stores of another future that runs on the thread
 /// meanwhile would be deferred into the section.
 pub struct Task<B: Backend = Global> {
-    bits: B::Storage,
-    _thread: BoundToThread,
+    bits: BoundToThread<B::Storage>,
 }
 
 impl<B: Backend> Task<B> {
@@ -83,8 +82,7 @@ impl<B: Backend> Task<B> {
         );
         B::Machine::observe(Event::HandleMade(bits.address()));
         Self {
-            bits,
-            _thread: BoundToThread::HERE,
+            bits: BoundToThread(bits),
         }
     }
 
@@ -96,7 +94,7 @@ impl<B: Backend> Task<B> {
     /// [`Task`] shows an example.
     #[inline]
     pub fn enter(&mut self) -> LazyMmu<'_, Outer, B> {
-        enter_outer(self.bits)
+        enter_outer(self.bits.0)
     }
 
     /// Checks that the thread is in no section, has no pending pair, and has not paused the mode.
@@ -125,8 +123,8 @@ impl<B: Backend> Task<B> {
     /// Returns [`NotIdle`], which says which bits are set.
     #[inline]
     pub fn check_idle(&mut self) -> Result<(), NotIdle> {
-        leave_forgotten::<B>(self.bits);
-        check_idle_at::<B>(self.bits)
+        leave_forgotten::<B>(self.bits.0);
+        check_idle_at::<B>(self.bits.0)
     }
 }
 
@@ -205,15 +203,15 @@ impl core::error::Error for NotIdle {}
 impl<B: Backend> Drop for Task<B> {
     #[inline]
     fn drop(&mut self) {
-        leave_forgotten::<B>(self.bits);
-        B::Machine::observe(Event::HandleDropped(self.bits.address()));
+        leave_forgotten::<B>(self.bits.0);
+        B::Machine::observe(Event::HandleDropped(self.bits.0.address()));
     }
 }
 
 impl<B: Backend> fmt::Debug for Task<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Task")
-            .field("bits", &self.bits.load())
+            .field("bits", &self.bits.0.load())
             .finish_non_exhaustive()
     }
 }

@@ -128,6 +128,13 @@ fn a_wrong_argument_is_told_what_is_wrong_with_it() {
         ("paused(true)", "`paused` does not take a value"),
         ("paused = true", "`paused` does not take a value"),
         ("paused x", "expected `,` after this argument"),
+        ("join = A", "`join` does not take a value"),
+        ("join(A)", "`join` does not take a value"),
+        ("backend = A = B", "expected the path of the backend"),
+        (
+            "backend = \"Sim\"",
+            "expected the path of the backend, not a string: remove the quotes",
+        ),
         ("mmu = x = y", "expected a name for the section"),
         ("mmu = x y", "expected `,` after this argument"),
         ("mmu = x.y", "expected a name for the section"),
