@@ -24,7 +24,7 @@ use lazy_mmu_testing::prelude::*;
 /// The search finds all states up to this depth. `cargo xtask verify` sets a larger depth.
 static DEPTH: LazyLock<usize> = LazyLock::new(|| {
     std::env::var("LAZY_MMU_SEARCH_DEPTH").map_or(5, |it| {
-        it.parse().expect("LAZY_MMU_SEARCH_DEPTH is a number")
+        it.parse().expect("LAZY_MMU_SEARCH_DEPTH must be a number")
     })
 });
 

@@ -40,7 +40,8 @@ fn s18_random_programs_give_the_trace_of_the_reference_model() {
     /// `cargo xtask verify` sets a larger number.
     const AT_LEAST: u32 = 10_000;
     let cases = std::env::var("LAZY_MMU_RANDOM_PROGRAMS").map_or(AT_LEAST, |it| {
-        it.parse().expect("LAZY_MMU_RANDOM_PROGRAMS is a number")
+        it.parse()
+            .expect("LAZY_MMU_RANDOM_PROGRAMS must be a number")
     });
     let programs = Cell::new(0);
     let longest = Cell::new(0);
@@ -98,5 +99,5 @@ fn check_all(all: impl FnOnce(&mut dyn FnMut(&[Op]))) -> usize {
 
 /// Prints `line` without the capture of the test harness, because the numbers are results.
 fn say(line: &str) {
-    writeln!(stderr(), "{line}").expect("stderr can be written");
+    writeln!(stderr(), "{line}").expect("cannot write to stderr");
 }

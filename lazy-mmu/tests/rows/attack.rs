@@ -1,6 +1,6 @@
 //! Attacks with safe code: proofs and guards of sections that the compiler cannot distinguish.
 //!
-//! A comment at each attack says how the crate stops it. Each attack worked in some design.
+//! A comment at each attack says how the crate stops it. Some succeeded against earlier versions.
 
 use std::mem::{forget, replace, swap};
 

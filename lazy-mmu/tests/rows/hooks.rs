@@ -144,7 +144,7 @@ fn k04_exceptions_where_the_mode_changes() {
         || with::<Faulting, _>(|_| note_store::<Faulting>()),
     ];
     for handler in handlers {
-        // Before each change of a bit of this program.
+        // The exception occurs at each change of a bit in turn.
         for at in 0..6 {
             let mut changes = 0;
             let mut next = || {

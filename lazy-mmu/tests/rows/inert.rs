@@ -109,8 +109,8 @@ fn s28_an_inert_section_whose_interrupt_ends_settles_when_it_is_left() {
     }
 }
 
-/// The flush, the pause and the invalidation of such a section cover all stores of the thread. Its
-/// own stores stay immediate.
+/// After the interrupt context has ended, the flush, the pause and the invalidation of an inert
+/// section cover all stores of the thread. Stores through the section stay immediate.
 #[test]
 fn c06_an_inert_section_whose_interrupt_has_ended() {
     let [slot] = slots();
@@ -155,7 +155,7 @@ fn c06_an_inert_section_whose_interrupt_has_ended() {
     });
 }
 
-/// While the cause lasts, a pending pair may belong to the interrupted thread.
+/// While the interrupt lasts, a pending pair may belong to the interrupted thread.
 #[test]
 fn s28_an_inert_section_whose_cause_lasts_settles_nothing() {
     let [slot] = slots();

@@ -104,7 +104,7 @@ for_both_storages! {
                     let mut one = task.nest();
                     let mut other = inert.nest();
                     let pending = one.write_pending(&slot, KERNEL, ());
-                    assert!(!is_settled(&slot), "the section defers, because it decides");
+                    assert!(!is_settled(&slot), "the section decides, not the context");
                     let proof = other.flush();
                     pending.get(&proof);
                     assert!(is_settled(&slot), "`get` reads the bits, and emits the pair");

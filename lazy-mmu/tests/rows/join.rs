@@ -298,7 +298,7 @@ impl Change for Counting {
     }
 }
 
-// SAFETY: the machine is `Sim`'s.
+// SAFETY: the machine is from `Sim`.
 unsafe impl Wrapper for Counting {
     type Inner = Sim;
 

@@ -149,7 +149,7 @@ fn s19_the_pair_first_then_the_mode_is_cleared() {
     /// Records the bits at the time of the barrier.
     struct Looking;
 
-    // SAFETY: the barrier is `Sim`'s.
+    // SAFETY: the barrier is from `Sim`.
     unsafe impl Wrapper for Looking {
         type Inner = Sim;
         fn barrier() {
@@ -278,7 +278,7 @@ for_both_storages! {
         interrupt(|| assert!(!Eager::<B::Machine>::in_interrupt()));
         trace();
 
-        // The storage has no bits and no size.
+        // The storage does not have bits, so its size is 0.
         assert_eq!(size_of::<<Eager<B::Machine> as Backend>::Storage>(), 0);
     }
 }

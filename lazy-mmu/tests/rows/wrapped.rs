@@ -33,7 +33,7 @@ changes!(ChangesInvalidateAll, invalidate_all());
 changes!(ChangesObserve, observe(lazy_mmu::Event));
 
 struct ChangesNothing;
-// SAFETY: everything is `Sim`'s.
+// SAFETY: the wrapper does not change a method.
 unsafe impl Wrapper for ChangesNothing {
     type Inner = Sim;
 }
@@ -116,7 +116,7 @@ impl Change for Hooks {
 }
 
 struct OfHooked;
-// SAFETY: everything is `Hooked`'s.
+// SAFETY: the wrapper does not change a method.
 unsafe impl Wrapper for OfHooked {
     type Inner = Hooked;
 }

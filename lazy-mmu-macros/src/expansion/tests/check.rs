@@ -190,11 +190,11 @@ fn are_items(trees: &[TokenTree], strictly: bool, before_macros: bool) -> bool {
 fn split(function: &TokenStream) -> (Vec<TokenTree>, Vec<TokenTree>) {
     let mut head: Vec<TokenTree> = function.clone().into_iter().collect();
     let Some(TokenTree::Group(mut body)) = head.pop() else {
-        panic!("a function ends with its body: {function}");
+        panic!("a function must end with its body: {function}");
     };
     while body.delimiter() == Delimiter::None {
         let Some(TokenTree::Group(inner)) = body.stream().into_iter().next() else {
-            panic!("a body is a group: {function}");
+            panic!("a body must be a group: {function}");
         };
         body = inner;
     }
