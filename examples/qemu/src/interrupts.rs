@@ -85,12 +85,8 @@ pub fn on_return(then: fn()) {
     ON_RETURN.call_once(|| then);
 }
 
-/// Sends an interrupt to the first CPU. It is taken as soon as interrupts are not masked.
-pub fn send() {
-    send_to(0);
-}
-
-/// Sends an interrupt to the CPU with the number `cpu`.
+/// Sends an interrupt to the CPU with the number `cpu`. It is taken as soon as interrupts are not
+/// masked.
 pub fn send_to(cpu: usize) {
     let target = SgiTarget::List {
         affinity3: 0,

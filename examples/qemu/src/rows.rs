@@ -15,19 +15,7 @@ use lazy_mmu_examples::page::{ENTRIES, NORMAL_MEMORY, PAGE_SIZE, VMALLOC_BASE};
 use lazy_mmu_examples::{Error, Frame, Machine as _, PageRange};
 
 use crate::step::{self, Trace};
-use crate::thread::Place;
 use crate::virt::{Virt, entries, pages};
-
-/// Shows the rows of plain stores in sections.
-pub fn plain<B: Place>() -> Result<(), Error> {
-    Rows::<B>::boot()?.plain()
-}
-
-/// Shows the rows of the other writes, of TLB invalidation, of the hooks and of faults inside
-/// sections.
-pub fn writes<B: Place>() -> Result<(), Error> {
-    Rows::<B>::boot()?.writes()
-}
 
 /// What a block at level 2 translates.
 const BLOCK: u64 = ENTRIES as u64 * PAGE_SIZE;
@@ -35,7 +23,7 @@ const BLOCK: u64 = ENTRIES as u64 * PAGE_SIZE;
 const GAP: u64 = VMALLOC_BASE + BLOCK;
 
 /// What the rows work on.
-struct Rows<B> {
+pub struct Rows<B> {
     machine: Virt<B>,
     slots: &'static [AtomicU64; ENTRIES],
     /// What they translate.
@@ -55,7 +43,8 @@ struct Rows<B> {
 }
 
 impl<B: Backend> Rows<B> {
-    fn boot() -> Result<Self, Error> {
+    /// Builds live tables, and allocates frames.
+    pub fn boot() -> Result<Self, Error> {
         let mut mm = Virt::<B>::boot(4096, false)?;
         let range = PageRange::new(VMALLOC_BASE, ENTRIES)?;
         mm.build_tables(range)?;

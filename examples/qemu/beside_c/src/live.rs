@@ -2,6 +2,7 @@
 //! same frames.
 
 use core::ffi::c_void;
+use core::ops::Deref;
 use core::sync::atomic::Ordering::Relaxed;
 
 use lazy_mmu::aarch64::descriptor::VALID;
@@ -97,7 +98,7 @@ impl Live {
         let trace = self.trace(form, handle, pages);
         // What a call costs is the same for all.
         let call = self.trace(forms::nothing, handle, pages).instructions;
-        Count::of(&trace, call)
+        Count::of(trace, call)
     }
 
     #[inline(never)]
@@ -112,41 +113,39 @@ impl Live {
 }
 
 /// What was counted between a call and its return.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Count {
-    /// Instructions, barriers and stores included.
-    pub instructions: usize,
+    /// What was stepped over, less the instructions of the call itself.
+    trace: Trace,
     /// Stores to the tables.
     pub stores: usize,
-    /// Atomic read-modify-writes.
-    pub atomics: usize,
     /// Barrier pairs.
     pub pairs: usize,
-    /// Loads.
-    pub loads: usize,
-    /// Calls.
-    pub calls: usize,
-    /// Reads of system registers.
-    pub register_reads: usize,
+}
+
+impl Deref for Count {
+    type Target = Trace;
+
+    fn deref(&self) -> &Trace {
+        &self.trace
+    }
 }
 
 impl Count {
-    /// What `trace` has, less the instructions of the call itself.
-    pub fn of(trace: &Trace, call: usize) -> Self {
+    /// What `trace` has, less `call` instructions.
+    pub fn of(mut trace: Trace, call: usize) -> Self {
+        trace.instructions -= call;
         let counts = Counts::of(trace.steps);
-        assert!(
-            counts.dsb_ishst == counts.pairs && counts.isb == counts.pairs,
-            "a barrier that is no pair: {}",
-            trace.order()
-        );
+        let (stores, pairs, barriers) =
+            (counts.stores, counts.pairs, [counts.dsb_ishst, counts.isb]);
+        let order = trace.order();
+        assert_eq!(barriers, [pairs; 2], "a barrier that is no pair: {order}");
+        // The next program overwrites them.
+        trace.steps = &[];
         Self {
-            instructions: trace.instructions - call,
-            stores: counts.stores,
-            atomics: trace.atomics,
-            pairs: counts.pairs,
-            loads: trace.loads,
-            calls: trace.calls,
-            register_reads: trace.register_reads,
+            trace,
+            stores,
+            pairs,
         }
     }
 }

@@ -18,7 +18,7 @@ use lazy_mmu_qemu::arena::Arena;
 use lazy_mmu_qemu::ledger::Ledger;
 use lazy_mmu_qemu::scheduler::{self, ANY, Thread, current, spawn, threads, yield_now};
 use lazy_mmu_qemu::smp::{CPUS, cpu};
-use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu, ThreadInfo};
+use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu};
 use lazy_mmu_qemu::{interrupts, program, smp};
 use semihosting::println;
 use spin::Once;
@@ -214,7 +214,7 @@ fn handler() {
     map(&own);
     own.check(0);
     let turn = HANDLED.fetch_add(1, Relaxed);
-    for thread in threads() {
+    for thread in 0..threads().len() {
         change_flag(thread, cpu);
     }
     if turn.is_multiple_of(64) {
@@ -233,14 +233,14 @@ static IS_SET: [[AtomicBool; CHANGERS]; THREADS] =
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 fn change_flag_of_another(number: usize, turn: usize) {
-    let others = threads();
-    change_flag(&others[(number + 1 + turn) % others.len()], CPUS + number);
+    change_flag((number + 1 + turn) % threads().len(), CPUS + number);
 }
 
-/// Sets the bit of `changer` in the flags word, or clears it, and checks that nobody else has changed it.
-fn change_flag(thread: &Thread, changer: usize) {
-    let flags = &flags_word(thread).flags;
-    let is_set = &IS_SET[index(thread)][changer];
+/// Sets the bit of `changer` in the flags word of a thread, or clears it, and checks that nobody
+/// else has changed it. The backends of half of the threads use that word.
+fn change_flag(thread: usize, changer: usize) {
+    let flags = &threads()[thread].infos[0].flags;
+    let is_set = &IS_SET[thread][changer];
     let bit = 1 << (FIRST_FLAG + changer);
     // Nobody else writes it.
     let was_set = is_set.load(Relaxed);
@@ -256,18 +256,6 @@ fn change_flag(thread: &Thread, changer: usize) {
     );
     is_set.store(!was_set, Relaxed);
     CHANGES.fetch_add(1, Relaxed);
-}
-
-/// The flags word that the backend of half of the threads uses.
-fn flags_word(thread: &Thread) -> &ThreadInfo {
-    &thread.infos[0]
-}
-
-fn index(thread: &Thread) -> usize {
-    threads()
-        .iter()
-        .position(|it| core::ptr::eq(it, thread))
-        .expect("it is one of them")
 }
 
 /// Checks what all of it has left, and prints the counts.

@@ -13,9 +13,10 @@ use lazy_mmu_examples::tolerant::Tolerant;
 use lazy_mmu_examples::trace::Line;
 use lazy_mmu_examples::witness::{Filled, Witness};
 use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
+use lazy_mmu_qemu::rows::Rows;
+use lazy_mmu_qemu::step;
 use lazy_mmu_qemu::thread::{self, ByteMmu, Mmu};
 use lazy_mmu_qemu::virt::Virt;
-use lazy_mmu_qemu::{rows, step};
 use semihosting::{eprintln, println, process};
 use spin::mutex::SpinMutex;
 
@@ -58,8 +59,8 @@ fn refuse(word: &str) -> ! {
 
 fn run(arguments: &Arguments) -> Result<(), Error> {
     println!("# rows of the behaviours, on live tables of TTBR1");
-    rows::plain::<Mmu>()?;
-    rows::plain::<ByteMmu>()?;
+    Rows::<Mmu>::boot()?.plain()?;
+    Rows::<ByteMmu>::boot()?.plain()?;
 
     println!("# mappings");
     vmalloc_is_read_through_the_linear_map()?;

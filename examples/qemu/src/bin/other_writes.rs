@@ -5,10 +5,13 @@
 
 use lazy_mmu::Machine as _;
 use lazy_mmu::aarch64::{El1, Form, Regime, Tlbi, Tlbs};
-use lazy_mmu_qemu::rows;
+use lazy_mmu_qemu::rows::Rows;
 use lazy_mmu_qemu::thread::{ByteMmu, Mmu};
 
-lazy_mmu_qemu::program!(|| rows::writes::<Mmu>().and_then(|()| rows::writes::<ByteMmu>()));
+lazy_mmu_qemu::program!(|| {
+    Rows::<Mmu>::boot()?.writes()?;
+    Rows::<ByteMmu>::boot()?.writes()
+});
 
 // What `cargo xtask qemu` looks up in the disassembly. Nothing calls them.
 

@@ -14,7 +14,8 @@ use crate::step::{self, Trace};
 use crate::thread::{Mmu, Place};
 
 impl<B: Place> Rows<B> {
-    pub(super) fn plain(&self) -> Result<(), Error> {
+    /// Shows the rows of plain stores in sections.
+    pub fn plain(&self) -> Result<(), Error> {
         println!("K01 K02 the bits in: {}", B::PLACE);
         self.b02_outside();
         self.b03_n_stores_one_pair()?;

@@ -27,7 +27,8 @@ impl<B: Place> PreemptCount for Of<B> {
 }
 
 impl<B: Place> Rows<B> {
-    pub(super) fn writes(&self) -> Result<(), Error> {
+    /// Shows the rows of the other writes, and of all that is no write.
+    pub fn writes(&self) -> Result<(), Error> {
         println!("K02 the bits in: {}", B::PLACE);
         self.b10_b12_b13_tables();
         self.b11_a_block_by_the_leaf_rule()?;

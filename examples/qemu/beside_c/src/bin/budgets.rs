@@ -102,12 +102,7 @@ struct Budgets<'a> {
 
 /// Prints what was counted.
 fn show(operation: &str, count: Count) {
-    let Count {
-        instructions,
-        atomics,
-        pairs,
-        ..
-    } = count;
+    let (instructions, atomics, pairs) = (count.instructions, count.atomics, count.pairs);
     println!("{operation}: {instructions}, {atomics}, {pairs}");
 }
 
@@ -345,7 +340,7 @@ impl Budgets<'_> {
         self.live.reset(true);
         let nothing = stepped(self.live, &mut |_| ());
         let trace = stepped(self.live, &mut program);
-        Count::of(&trace, nothing.instructions)
+        Count::of(trace, nothing.instructions)
     }
 
     /// What each of many entries costs more, against the budget.

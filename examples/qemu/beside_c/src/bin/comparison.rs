@@ -72,12 +72,7 @@ struct Cells(Count);
 
 impl core::fmt::Display for Cells {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Count {
-            instructions,
-            atomics,
-            pairs,
-            ..
-        } = self.0;
+        let (instructions, atomics, pairs) = (self.0.instructions, self.0.atomics, self.0.pairs);
         write!(f, "{instructions:>8} {atomics:>5} {pairs:>5}")
     }
 }

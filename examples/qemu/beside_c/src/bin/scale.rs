@@ -153,7 +153,7 @@ fn barriers(leaf: u64) {
         let operation = Operation::named(name, operations);
         operation.with(|handle| {
             let trace = stepped(operation.forms.ours, handle, LEAVES.0.as_ptr(), MANY, leaf);
-            let Count { pairs, .. } = Count::of(&trace, 0);
+            let pairs = Count::of(trace, 0).pairs;
             println!(
                 "{}, bits: {}, {MANY} pages: {pairs} pair",
                 operation.name, operation.storage
@@ -251,13 +251,9 @@ fn work() {
                 let leaf = LEAF.load(Relaxed);
                 let call = stepped(forms::nothing, handle, slots, PAGES, leaf).instructions;
                 let trace = stepped(operation.forms.ours, handle, slots, PAGES, leaf);
-                let Count {
-                    instructions,
-                    pairs,
-                    ..
-                } = Count::of(&trace, call);
-                assert_eq!(pairs, 1);
-                COUNTED[me].store(instructions, Relaxed);
+                let count = Count::of(trace, call);
+                assert_eq!(count.pairs, 1);
+                COUNTED[me].store(count.instructions, Relaxed);
             });
             TASK[me].store(IDLE, Release);
         }
