@@ -17,7 +17,6 @@ forms![
     shadowed(1),
     moved(vec![1, 2])(),
     many(1, 2, 3, 4),
-    nested_tuple(((1, 2), 3)),
 ];
 
 struct Point {
@@ -125,10 +124,4 @@ fn moved(pages: Vec<u32>) -> impl FnOnce() -> u32 {
 fn many(first: u8, second: u8, third: u8, fourth: u8) -> u8 {
     store();
     first + second + third + fourth
-}
-
-#[lazy_mmu]
-fn nested_tuple(((first, _), last): ((u32, u32), u32)) -> u32 {
-    store();
-    first + last
 }
