@@ -104,7 +104,6 @@ const PROGRAMS: &[Program] = &[
     program("byte_per_task", RECIPES, AT_EL1),
     program("byte_swapped", RECIPES, AT_EL1),
     program("first_kernel", "first_kernel", AT_EL1),
-    program("two_pages", KERNELS_PACKAGE, EVERYWHERE),
     program("paging_crate", KERNELS_PACKAGE, EVERYWHERE),
     program("multiarch_crate", KERNELS_PACKAGE, EVERYWHERE),
     program("tasks", KERNELS_PACKAGE, AT_EL1),
