@@ -138,8 +138,8 @@
 /// * `#[lazy_mmu(join)]`, or [`write()`](crate::write()) without an attribute, for a function that
 ///   maps one page, changes one entry or allocates a table: it is called in loops, and its caller
 ///   uses the result later.
-/// * `#[lazy_mmu]` for a function whose caller uses the mapping at once: `ioremap`, `vmalloc`, a
-///   temporary mapping.
+/// * `#[lazy_mmu]` or [`visible()`](crate::visible()) for a function whose caller uses the mapping at
+///   once: `ioremap`, `vmalloc`, a temporary mapping.
 /// * `#[lazy_mmu]` without `join` for the handler of a synchronous exception (see
 ///   [`raw`](crate::raw#exception-handlers)).
 /// * `#[lazy_mmu(paused)]` for an allocator that must not defer, a debugger or a panic handler.
@@ -211,8 +211,8 @@
 ///
 /// The paths resolve inside the body. An item in the body with the backend's name therefore shadows
 /// the backend. The names that begin with two underscores are hygienic: the body cannot name the
-/// guard, and therefore cannot forget it. `mmu` borrows a [`View`](crate::View), which is never
-/// dropped.
+/// guard, and therefore cannot forget it. `mmu` borrows a [`View`](crate::View), whose drop does
+/// not leave the section.
 ///
 /// An attribute macro can turn an item at the start of the body into statements. These statements
 /// run before the section is opened, and cannot use `mmu`.

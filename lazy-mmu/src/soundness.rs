@@ -13,7 +13,8 @@
 //! * **Every store that needs the pair is followed by it.** Inside a section, the pair executes
 //!   when the section is left or flushed. Elsewhere it executes at once.
 //! * **The mode is on only while a section is open.** The section that began the mode ends it. A
-//!   section that is still open after that makes its stores immediate.
+//!   section that is still open after that makes its stores immediate. If code forgets the guard of
+//!   a task handle, its section stays open until the handle is used or dropped.
 //! * **A [`Pending`](crate::Pending) value is available only after the pair** of the stores that
 //!   its section made before the value was created.
 //! * **An [`Unmapped`](crate::Unmapped) value is available only after its invalidation**, and so is
@@ -92,8 +93,8 @@
 //!   can exchange them. Neither guard ends the mode. If one of them does not flush its section, the
 //!   section around that one does.
 //! * **The attribute's section, exchanged** for a guard nested in a parameter's section. The body
-//!   borrows a [`View`](crate::View), which is never dropped. The guard that leaves has a name that
-//!   the body cannot write.
+//!   borrows a [`View`](crate::View), whose drop does not leave the section. The guard that leaves
+//!   has a name that the body cannot write.
 //! * **A proof of another section.** A `Pending` value and its proof carry the identity of their
 //!   section, which is a lifetime. The section of a closure has a lifetime of its own. Sections of
 //!   `nest`, of a handle and of the attribute have the lifetime of a borrow. Two of these lifetimes

@@ -60,7 +60,12 @@ const PARTS: [Part; 15] = [
     with_toolchain("minimum supported Rust version", minimum_version),
 ];
 
+fn names() -> String {
+    PARTS.map(|it| it.name).join(", ")
+}
+
 #[derive(clap::Args)]
+#[command(after_help = format!("The parts: {}", names()))]
 pub(crate) struct Args {
     /// Run only the parts whose names contain one of these words
     parts: Vec<String>,
@@ -93,15 +98,14 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
             matches(it)
         }
     });
+    if parts.is_empty() {
+        bail!("unknown part; the parts are {}", names());
+    }
     setup::everything(shell)?;
     if parts.iter().any(|it| it.toolchain) {
         setup::toolchains(shell)?;
     }
     match parts[..] {
-        [] => bail!(
-            "unknown part; the parts are {}",
-            PARTS.map(|it| it.name).join(", ")
-        ),
         [part] if !args.bless => {
             (part.run)(shell).with_context(|| format!("this part failed: {}", part.name))?;
             println!("\nok  {}", part.name);

@@ -36,22 +36,23 @@ use crate::protocol::range::Invalidation;
 ///     // Here follow the saved registers, the stack and so on.
 /// }
 ///
-/// /// Whether one of the CPUs needs each broadcast TLB invalidation twice.
-/// static REPEATED_TLBI: AtomicBool = AtomicBool::new(false);
+/// /// Whether all CPUs have booted, and each needs a broadcast TLB invalidation only once.
+/// static ONCE_IS_ENOUGH: AtomicBool = AtomicBool::new(false);
 ///
 /// struct MyKernel;
 ///
 /// // SAFETY: `boot_cpu` sets SP_EL0 before the first store to a table, and `switch_to` for each
-/// // task after that. A task is freed only after another one runs. Only the crate uses the byte
-/// // `lazy_mmu`. The entry code of interrupts counts in `preempt_count`. `switch_to` executes the
-/// // two barriers. `boot_cpu` asks `errata` for each CPU, before this CPU uses the tables.
+/// // task after that. The entry code loads it after an exception from EL0. A task is freed only
+/// // after another one runs. Only the crate uses the byte `lazy_mmu`. The entry code of interrupts
+/// // counts in `preempt_count`. `switch_to` executes the two barriers. Invalidations are repeated
+/// // until all CPUs have booted.
 /// unsafe impl Kernel for MyKernel {
 ///     type Task = SpEl0;
 ///     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
 ///     type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
 ///
 ///     fn needs_repeated_tlbi() -> bool {
-///         REPEATED_TLBI.load(Ordering::Relaxed)
+///         !ONCE_IS_ENOUGH.load(Ordering::Relaxed)
 ///     }
 /// }
 ///
@@ -60,23 +61,26 @@ use crate::protocol::range::Invalidation;
 /// // Code of the final binary and of its libraries need not name the backend after this line.
 /// lazy_mmu::set_global_backend!(Mmu);
 ///
-/// /// Runs first on each CPU, with its idle task.
-/// fn boot_cpu(idle: &'static Task) {
-///     if errata::needs_repeated_tlbi(MIDR_EL1.get()) {
-///         REPEATED_TLBI.store(true, Ordering::Relaxed);
-///     }
+/// /// Runs first on each CPU, with its idle task. Returns whether the CPU has the erratum.
+/// fn boot_cpu(idle: &'static Task) -> bool {
 ///     SP_EL0.set(core::ptr::from_ref(idle).expose_provenance() as u64);
+///     errata::needs_repeated_tlbi(MIDR_EL1.get())
 /// }
 ///
-/// /// Runs on the CPU that switches from one task to `next`.
+/// /// Runs once, after all CPUs have booted.
+/// fn all_cpus_have_booted(one_has_the_erratum: bool) {
+///     ONCE_IS_ENOUGH.store(!one_has_the_erratum, Ordering::Relaxed);
+/// }
+///
+/// /// Switches to `next`, which this CPU has taken from the run queue. Interrupts are masked.
 /// fn switch_to(next: &'static Task) {
 ///     // Completes the stores and TLB invalidations of the old task on all CPUs, before another
 ///     // CPU may run it.
 ///     barrier::dsb(barrier::ISH);
-///     // Here the kernel exchanges the stacks and the registers.
-///     SP_EL0.set(core::ptr::from_ref(next).expose_provenance() as u64);
-///     // Makes the CPU fetch the instructions of `next` after it has taken `next` over.
+///     // Makes the CPU fetch the next instructions after it has taken `next` over.
 ///     barrier::isb(barrier::SY);
+///     SP_EL0.set(core::ptr::from_ref(next).expose_provenance() as u64);
+///     // Here the kernel exchanges the stacks and the registers.
 /// }
 ///
 /// /// Maps consecutive pages of normal memory, which MAIR_EL1 has in its byte 1. All stores share
@@ -102,18 +106,21 @@ use crate::protocol::range::Invalidation;
 /// * **Interrupt context.** [`Interrupt`](Self::Interrupt) is true in every interrupt, softirq and
 ///   NMI. The memory that it reads through the pointer lies in the structure, aligned. All other
 ///   accesses to that memory are atomic and of the same width, or made by the task itself.
-/// * **Context switch.** The CPU that gives a task up executes `dsb ish` before another CPU may run
-///   the task. The CPU that takes the task over executes `isb`, or an exception return that
+/// * **A stable place.** The bits do not change their place while a section, a pause or a handle of
+///   the task lives. In the structure of a task they never do. With a byte of each CPU, the task
+///   does not move to another CPU then, and an interrupt never moves it.
+/// * **Context switch.** The CPU that gives a task up executes `dsb ish` after the last store and
+///   TLB invalidation of the task, and before another CPU may run the task. The CPU that takes the task over executes `isb`, or an exception return that
 ///   synchronizes the context, after it has taken the task over. [`Backend`] has the reasons.
-/// * **Errata.** [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) is false only if the machine
-///   does not have a CPU that [`errata`](super::errata) lists.
+/// * **Errata.** [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) is false only as long as a CPU
+///   that [`errata`](super::errata) lists has not begun to use the tables.
 /// * **Regime.** [`REGIME`](Self::REGIME) is the regime in which the kernel runs.
 /// * **TLB ranges.** [`HAS_TLB_RANGE`](Self::HAS_TLB_RANGE) is true only if every CPU has the
 ///   instructions and TCR_ELx.DS is 0. With FEAT_LPA2 addresses (DS is 1) the operands are
 ///   different.
 /// * **Equal hooks.** Backends that share bits have the same hooks.
-/// * **No recursion.** The methods of the three types and the hooks do not unwind, do not open a
-///   section, and do not store through this crate.
+/// * **No recursion.** The methods and hooks of this trait, those of the three types and those of
+///   the [`Storage`] do not unwind, do not open a section, and do not store through this crate.
 pub unsafe trait Kernel: 'static {
     /// Finds the current task's structure: [`SpEl0`](super::SpEl0), for example.
     type Task: TaskPointer;

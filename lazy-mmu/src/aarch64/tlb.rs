@@ -139,8 +139,8 @@ impl fmt::Debug for Tlbi {
 ///
 /// struct Modern;
 ///
-/// // SAFETY: the barriers and the invalidations are the architecture's, and every CPU has
-/// // FEAT_TLBIRANGE.
+/// // SAFETY: the barriers and the invalidations are the architecture's, every CPU has
+/// // FEAT_TLBIRANGE, and TCR_EL1.DS is 0.
 /// unsafe impl Machine for Modern {
 ///     fn barrier() {
 ///         barrier_pair();

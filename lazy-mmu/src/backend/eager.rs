@@ -18,7 +18,7 @@ use crate::protocol::bits::{Bits, Storage};
 /// `cfg`:
 ///
 /// ```
-/// use core::sync::atomic::AtomicU64;
+/// use core::sync::atomic::{AtomicU64, Ordering, compiler_fence};
 /// use lazy_mmu::{Eager, Invalidation, LazyMmu, Machine, Nesting, with};
 /// # use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 ///
@@ -26,10 +26,15 @@ use crate::protocol::bits::{Bits, Storage};
 ///
 /// # mod shootdown { pub fn range(_: &[lazy_mmu::Invalidation]) {} pub fn all() {} }
 /// // SAFETY: on x86-64 a walk is ordered after earlier stores, and invalid entries are not cached.
-/// // The kernel's shootdown returns after every CPU has executed `invlpg`.
+/// // The fences keep the compiler from moving accesses. The kernel's shootdown returns after every
+/// // CPU has executed `invlpg`.
 /// unsafe impl Machine for X86 {
-///     fn barrier() {}
-///     fn table_barrier() {}
+///     fn barrier() {
+///         compiler_fence(Ordering::SeqCst);
+///     }
+///     fn table_barrier() {
+///         compiler_fence(Ordering::SeqCst);
+///     }
 ///     fn invalidate(invalidations: &[Invalidation]) {
 ///         shootdown::range(invalidations);
 ///     }

@@ -59,7 +59,8 @@ pub unsafe trait NoWalker: 'static {}
 #[derive(Debug)]
 pub struct NoBarriers<T>(PhantomData<T>);
 
-// SAFETY: the implementor of `T` promises that walkers do not reach the tables.
+// SAFETY: the implementor of `T` promises that walkers do not reach the tables. The order of the
+// stores therefore does not matter, not even to the compiler.
 unsafe impl<T: NoWalker> Machine for NoBarriers<T> {
     #[inline]
     fn barrier() {}

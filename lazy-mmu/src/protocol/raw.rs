@@ -181,9 +181,10 @@ pub unsafe fn leave<B: Backend>(state: State) {
 ///     // SAFETY: the state is passed to `resume` below, on the only path.
 ///     let state = unsafe { raw::pause::<Mmu>() };
 ///     lazy_mmu::write::<Mmu, _>(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
-///     assert!(sim::is_settled(&slot)); // the pair has executed
+///     let pair_has_executed = sim::is_settled(&slot);
 ///     // SAFETY: this is the state of the pause above.
 ///     unsafe { raw::resume::<Mmu>(state) };
+///     assert!(pair_has_executed);
 /// });
 /// ```
 ///

@@ -13,9 +13,10 @@
 /// unsafe {
 ///     let outer = raw::enter::<Mmu>();
 ///     let inner = raw::enter::<Mmu>();
-///     assert_eq!((outer.kind(), inner.kind()), (Kind::Outermost, Kind::Nested));
+///     let kinds = (outer.kind(), inner.kind());
 ///     raw::leave::<Mmu>(inner); // emits the pair if a store awaits it
 ///     raw::leave::<Mmu>(outer); // the same, and ends the mode
+///     assert_eq!(kinds, (Kind::Outermost, Kind::Nested));
 /// }
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]
@@ -121,7 +122,8 @@ impl BoundToThread {
                or shared with one",
     label = "belongs to the thread that made it",
     note = "open a section on the other thread",
-    note = "a locked value can be sent after `get` or `invalidate` has returned it"
+    note = "a locked value can be sent after `get` or `invalidate` has returned it; the other CPU \
+            synchronizes its context before it uses the mapping (aarch64: `isb`)"
 )]
 #[allow(dead_code, reason = "Rust 1.85 does not count the two conditions")]
 pub(crate) trait UsableOnOtherThreads {}

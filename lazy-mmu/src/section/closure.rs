@@ -174,7 +174,7 @@ pub fn view<B: Backend>(section: &mut DynamicSection<B>) -> View<'_, B> {
 /// Runs `f` in a [section](LazyMmu) of its own, and leaves the section when `f` returns or panics.
 ///
 /// The barrier pair of each store in `f` (on aarch64 `dsb ishst; isb`) is deferred until the
-/// section is left. `f` borrows the section and cannot keep, forget or exchange it.
+/// section is left. `f` borrows the section and cannot keep or forget it.
 ///
 /// Inside another section, the new section is nested: leaving it emits the pending pair, and the
 /// mode continues. In interrupt context and while the mode is [paused](crate::paused()), the

@@ -59,7 +59,9 @@ use crate::protocol::token::BoundToThread;
 ///   the mode continues.
 /// * An *inert* section has no effect on the thread, because it was opened in interrupt context or
 ///   while the mode is [paused](Self::paused). A store through it that needs the pair is followed
-///   by the pair at once. *Interrupt context* is wherever [`Backend::in_interrupt`] is true.
+///   by the pair at once. *Interrupt context* is wherever [`Backend::in_interrupt`] is true. A
+///   section that the [task handle](crate::Task) enters during a pause defers again when the pause
+///   ends.
 ///
 /// # Ways into a section
 ///

@@ -133,7 +133,8 @@ pub struct Pending<'id, T, B: Backend = Global> {
 /// # What it proves
 ///
 /// * Normally the proof covers all earlier stores of this thread, in whichever section they were
-///   made.
+///   made. It does not cover the stores of a `write_range`, `link_table` or `note_stores` that has
+///   not returned.
 /// * In interrupt context, the proof of an inert section covers the stores of that section only,
 ///   each of which was followed by its pair at once. The pair of the interrupted thread stays
 ///   pending.
