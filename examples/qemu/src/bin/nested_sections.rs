@@ -1,5 +1,5 @@
-//! Nested sections on live page tables: the scenario in which freeing and allocating pages opens sections inside
-//! sections, counted on the real instruction stream.
+//! Nested sections on live page tables: the scenario in which freed and allocated pages open
+//! sections inside sections. The program counts the barriers that the CPU executes.
 
 #![no_std]
 #![no_main]
@@ -109,7 +109,7 @@ impl Recorder for Stepper {
 }
 
 fn scenario_in<B: Backend>(way: &'static str, arguments: &Arguments) -> Result<(), Error> {
-    /// The scenario's list of frames, too large for the stack.
+    /// The scenario's list of frames, which is too large for the stack.
     static FRAMES: SpinMutex<[Frame; MAX_PAGES]> = SpinMutex::new([MEMORY_BASE; MAX_PAGES]);
 
     let frames = scenario::memory_frames(arguments.pages);

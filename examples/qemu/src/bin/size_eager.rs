@@ -1,4 +1,5 @@
-//! The memory manager, with the mode off: bare stores and barriers. `cargo xtask qemu` compares the size of its text with that of the other one.
+//! The memory manager with the mode off: only stores and barriers. `cargo xtask qemu` compares the
+//! size of its text with that of `size_lazy`.
 
 #![no_std]
 #![no_main]

@@ -1,4 +1,5 @@
-//! The memory manager, with the mode on. `cargo xtask qemu` compares the size of its text with that of the other one.
+//! The memory manager with the mode on. `cargo xtask qemu` compares the size of its text with that
+//! of `size_eager`.
 
 #![no_std]
 #![no_main]
