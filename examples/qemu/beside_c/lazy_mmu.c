@@ -199,7 +199,7 @@ static inline void set_leaf_at_once(uint64_t *slot, uint64_t descriptor)
 		barrier_pair();
 }
 
-/* The older nesting without a state: each enter takes its section for the outermost. */
+/* Tolerant nesting, as in older Linux: each enter takes its section for the outermost. */
 static inline enum state enter_tolerant(void)
 {
 	enum state state = enter();

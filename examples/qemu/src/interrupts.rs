@@ -180,7 +180,7 @@ pub(crate) fn on_interrupt() {
     for thread in threads {
         thread.preempt_count.fetch_add(HARDIRQ, Relaxed);
     }
-    HANDLER.get().expect("`init` was given one")();
+    HANDLER.get().expect("`init` has set it")();
     for thread in threads {
         thread.preempt_count.fetch_sub(HARDIRQ, Relaxed);
     }

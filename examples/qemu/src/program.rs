@@ -54,6 +54,6 @@ pub fn number(position: usize, default: usize) -> usize {
     let word = (&words).into_iter().nth(position);
     word.map_or(default, |it| {
         let number = it.ok().and_then(|it| it.parse().ok());
-        number.unwrap_or_else(|| panic!("word {position} of the command line is to be a number"))
+        number.unwrap_or_else(|| panic!("word {position} of the command line must be a number"))
     })
 }

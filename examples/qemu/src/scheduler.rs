@@ -191,7 +191,7 @@ fn run_as(thread: &'static Thread) {
 /// Its flags words are `flags` at first. It runs on `cpu`: [`ANY`], [`NONE`], or a number.
 pub fn spawn(main: fn(), flags: u64, cpu: usize) -> &'static Thread {
     let number = SPAWNED.fetch_add(1, Relaxed);
-    let thread = POOL.get(number).expect("there are so many threads");
+    let thread = POOL.get(number).expect("at most `THREADS` threads");
     thread.main.call_once(|| main);
     thread.affinity.store(cpu, Relaxed);
     for info in &thread.infos {
@@ -295,7 +295,7 @@ fn arrive() {
 extern "C" fn begin() -> ! {
     arrive();
     let this = current();
-    let main = this.main.get().expect("`spawn` was given one");
+    let main = this.main.get().expect("`spawn` has set it");
     tasks::unmask();
     main();
     masked(|| {

@@ -177,7 +177,7 @@ pub fn start() {
 
 /// Stops stepping, and returns the record.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "so that no call is stepped over")]
+#[expect(clippy::inline_always, reason = "a call would be stepped over")]
 pub fn stop() -> Trace {
     mask();
     end()
@@ -372,7 +372,7 @@ impl Log {
         let whole = matches!(instruction.operands[0], Operand::Register(SizeCode::X, _));
         assert!(
             access != Access::Other && whole,
-            "the table entry at {operand:#x} is changed by {word:#010x}, which is no 64-bit store"
+            "{word:#010x} changes the table entry at {operand:#x}, but is not a 64-bit store"
         );
         Some(Step::Store)
     }

@@ -255,33 +255,38 @@ macro_rules! forms {
                     let mut mmu = task.enter();
                     mmu.write_range(slots, |i| Leaf(first.wrapping_add(PAGE * i as u64)));
                 }),
-                operation!("tolerant", limit_map, Tolerant<$backend>, |task, slots, _linear, first| {
-                    let mut mmu = task.enter();
-                    for (slot, descriptor) in pages(slots, first) {
-                        mmu.write(slot, Leaf(descriptor));
-                    }
-                }),
-                operation!("per_store", limit_per_store, Eager<$backend>, |_task, slots, _linear, first| {
-                    lazy_mmu::with::<Eager<$backend>, _>(|mmu| {
+                operation!("tolerant", limit_map, Tolerant<$backend>,
+                    |task, slots, _linear, first| {
+                        let mut mmu = task.enter();
                         for (slot, descriptor) in pages(slots, first) {
                             mmu.write(slot, Leaf(descriptor));
                         }
-                    });
-                }),
+                    }),
+                operation!("per_store", limit_per_store, Eager<$backend>,
+                    |_task, slots, _linear, first| {
+                        lazy_mmu::with::<Eager<$backend>, _>(|mmu| {
+                            for (slot, descriptor) in pages(slots, first) {
+                                mmu.write(slot, Leaf(descriptor));
+                            }
+                        });
+                    }),
                 operation!("outside", limit_per_store, $backend, |_task, slots, _linear, first| {
                     for (slot, descriptor) in pages(slots, first) {
                         lazy_mmu::write::<$backend, _>(slot, Leaf(descriptor));
                     }
                 }),
-                operation!("map_pagealloc", limit_map_pagealloc, $backend, |task, slots, linear, first| {
-                    map_pagealloc(task, slots, linear, first);
-                }),
-                operation!("tolerant_pagealloc", limit_tolerant_pagealloc, Tolerant<$backend>, |task, slots, linear, first| {
-                    map_pagealloc(task, slots, linear, first);
-                }),
-                operation!("per_store_pagealloc", limit_per_store_pagealloc, Eager<$backend>, |task, slots, linear, first| {
-                    map_pagealloc(task, slots, linear, first);
-                }),
+                operation!("map_pagealloc", limit_map_pagealloc, $backend,
+                    |task, slots, linear, first| {
+                        map_pagealloc(task, slots, linear, first);
+                    }),
+                operation!("tolerant_pagealloc", limit_tolerant_pagealloc, Tolerant<$backend>,
+                    |task, slots, linear, first| {
+                        map_pagealloc(task, slots, linear, first);
+                    }),
+                operation!("per_store_pagealloc", limit_per_store_pagealloc, Eager<$backend>,
+                    |task, slots, linear, first| {
+                        map_pagealloc(task, slots, linear, first);
+                    }),
             ];
         }
     };

@@ -76,9 +76,8 @@ fn map_buffer(first: usize, frames: &[Frame]) {
     log_page(256, frames.len() as u64);
 }
 
-/// Maps a page for the log, and writes to it. Its section is nested in that of the caller, and
-/// neither function knows this. The section ends with the pair, so `log_page` can use the page at
-/// once.
+/// Maps a page for the log, and writes to it. Its section is nested in its caller's, and neither
+/// function knows this. The section ends with the pair, so the page can be used at once.
 fn log_page(index: usize, entry: u64) {
     let frame = allocate();
     global::with(|mmu| mmu.write(&LEAVES.0[index], Leaf::page(frame.0, NORMAL)));
@@ -126,8 +125,7 @@ fn allocate() -> Frame {
     Frame(physical(&MEMORY[NEXT.fetch_add(1, Ordering::Relaxed)]))
 }
 
-/// Returns the physical address of a table. It is the virtual one, because TTBR0 maps the image one
-/// to one.
+/// Returns the physical address of a table. TTBR0 maps the image one to one.
 fn physical(table: &'static PageTable) -> u64 {
     from_ref(table).expose_provenance() as u64
 }

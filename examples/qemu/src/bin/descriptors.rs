@@ -361,7 +361,7 @@ impl Memory {
             ),
         ] {
             let leaf = Leaf(self.frame.address() | NORMAL | bits);
-            let fault = self.leaf(leaf, access::read).expect_err("it is no mapping");
+            let fault = self.leaf(leaf, access::read).expect_err("it must fault");
             println!("Leaf({name}): {fault}");
         }
     }

@@ -128,7 +128,7 @@ fn thread<B: Backend>() {
             own.clear::<B>();
         }
     }
-    task.check_idle().expect("nothing is left");
+    task.check_idle().expect("all sections are left");
 }
 
 /// Disturbs a thread in the middle of its section.

@@ -139,9 +139,7 @@ fn vmalloc_is_read_through_the_linear_map() -> Result<(), Error> {
         page.start()
     );
     mm.vunmap_range(page)?;
-    let fault = machine
-        .read(address)
-        .expect_err("it is not mapped any more");
+    let fault = machine.read(address).expect_err("it is no longer mapped");
     println!("it is unmapped, and touched: {fault}");
     Ok(())
 }

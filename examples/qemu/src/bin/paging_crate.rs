@@ -44,7 +44,7 @@ struct Identity;
 impl Translation<Attributes> for Identity {
     fn allocate_table(&mut self) -> (NonNull<PageTable<Attributes>>, PhysicalAddress) {
         let page = from_ref(pool::take().expect("there are pages"));
-        let table = NonNull::new(page.cast_mut().cast()).expect("no page is at 0");
+        let table = NonNull::new(page.cast_mut().cast()).expect("the page is not at 0");
         (table, PhysicalAddress(page.expose_provenance()))
     }
 
@@ -54,7 +54,7 @@ impl Translation<Attributes> for Identity {
 
     fn physical_to_virtual(&self, address: PhysicalAddress) -> NonNull<PageTable<Attributes>> {
         let table = core::ptr::with_exposed_provenance_mut(address.0);
-        NonNull::new(table).expect("no table is at 0")
+        NonNull::new(table).expect("the table is not at 0")
     }
 }
 

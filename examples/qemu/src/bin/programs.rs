@@ -56,7 +56,7 @@ fn run() -> Result<(), Error> {
         ("own byte", all::<ByteMmu>),
     ] {
         let (programs, interrupts) = all()?;
-        assert_eq!(programs, promised, "the programs that were to be run");
+        assert_eq!(programs, promised, "the number of programs");
         println!(
             "S18 {storage}: {programs} random programs, {interrupts} interrupts, one before every \
              instruction: what the reference model does; none lost"
@@ -133,7 +133,7 @@ fn check<B: Backend>(env: &Env, ops: &str, expected: &str, injection: Injection)
     });
     assert!(
         letters.eq(expected.chars()),
-        "{ops}: the model does {expected}, the crate, {injection:?}, {}",
+        "{ops}: the model does {expected}, but with {injection:?} the crate does {}",
         Order(trace.steps)
     );
     assert_eq!(B::current().load(), Bits::EMPTY, "{ops}");
@@ -248,6 +248,6 @@ fn without_section<B: Backend>(env: &Env, letter: u8, rest: &mut Iter<'_, u8>) {
         b'|' => {
             paused::<B, _>(|| inside(|| nothing_in_hand::<B>(env, rest)));
         }
-        other => panic!("{} is no operation", char::from(other)),
+        other => panic!("{} is not an operation", char::from(other)),
     }
 }

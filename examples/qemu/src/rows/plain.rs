@@ -36,7 +36,7 @@ impl<B: Place> Rows<B> {
         let counts = Counts::of(trace.steps);
         assert!(
             counts.pairs == counts.dsb_ishst && counts.pairs == counts.isb,
-            "B01: no barrier but in a pair"
+            "B01: a barrier is outside a pair"
         );
         trace
     }
@@ -188,7 +188,7 @@ impl<B: Place> Rows<B> {
         let (one, many) = (atomics(1), atomics(100));
         assert_eq!(
             one, many,
-            "the further stores do no atomic read-modify-write"
+            "further stores do not execute atomic read-modify-writes"
         );
         println!("B18 atomic read-modify-writes in a section: {one} with 1 store, {many} with 100");
     }
@@ -243,7 +243,7 @@ impl<B: Place> Rows<B> {
             lazy_mmu::with::<Eager<B::Machine>, _>(|mmu| mmu.write(slot, Always(leaf.0)));
             4
         });
-        assert_eq!(stored, by_hand, "a store and its pair, no more");
+        assert_eq!(stored, by_hand, "only a store and its pair");
         println!("S25 an eager section compiles to nothing, its store to str, dsb ishst, isb");
         self.clear();
     }

@@ -183,7 +183,7 @@ impl<B: Backend> Rows<B> {
             map(&self.slots[0], self.frame.kernel_page());
         });
         SP_EL0.set(task);
-        assert_eq!(trace.atomics, 0, "no bit is changed");
+        assert_eq!(trace.atomics, 0, "the bits do not change");
         step::expect("S*2 D I", || map(&self.slots[0], self.frame.kernel_page()));
         println!(
             "C13 before the first task, SP_EL0 is null: (S D I)*2, each store is immediate; \

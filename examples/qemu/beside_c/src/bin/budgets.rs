@@ -354,7 +354,7 @@ impl Budgets<'_> {
         let (few, many) = (count(FEW), count(PAGES));
         let per_entry = |of: fn(Count) -> usize| {
             let more = of(many) - of(few);
-            assert_eq!(more % (PAGES - FEW), 0, "{name}: each the same");
+            assert_eq!(more % (PAGES - FEW), 0, "{name}: unequal entries");
             more / (PAGES - FEW)
         };
         let instructions = per_entry(|it| it.instructions);
