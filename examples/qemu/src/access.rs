@@ -68,8 +68,7 @@ pub fn write(address: u64, value: u64) -> Result<(), Fault> {
 /// - The code is the return instruction `ret`.
 pub unsafe fn execute(address: u64) -> Result<(), Fault> {
     may_fault(|| {
-        // SAFETY: the code changes nothing. If its fetch faults, the abort handler continues behind
-        // the call.
+        // SAFETY: the code changes nothing. After a fault of its fetch, the program continues here.
         unsafe {
             asm!(
                 "adr {resume}, 2f",

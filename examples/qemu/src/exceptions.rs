@@ -113,7 +113,7 @@ extern "C" fn handle_lower(mut state: RegisterStateRef<'_>, _: &CalleeSaved) {
         LOWER_INSTRUCTION_ABORT if EXPECTED.load(Relaxed) => note(syndrome),
         class => panic!("exception class {class:#x} from EL0, at {:#x}", state.elr),
     }
-    // SAFETY: the exception interrupted a call of `access`, which continues at this address.
+    // SAFETY: the interrupted call of `access` continues at this address.
     let state = unsafe { state.get_mut() };
     state.elr = RESUME.load(Relaxed);
     state.spsr = STATE.load(Relaxed);
@@ -150,14 +150,12 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
         }
         DATA_ABORT if EXPECTED.load(Relaxed) => {
             note(syndrome);
-            // SAFETY: the access is one instruction of four bytes, and `access` ignores its result
-            // after a fault.
+            // SAFETY: the access is an instruction of four bytes, whose result `access` then ignores.
             unsafe { state.get_mut() }.elr += 4;
         }
         INSTRUCTION_ABORT if EXPECTED.load(Relaxed) => {
             note(syndrome);
-            // SAFETY: the exception interrupted a call of `access`, which continues at this
-            // address.
+            // SAFETY: the interrupted call of `access` continues at this address.
             unsafe { state.get_mut() }.elr = RESUME.load(Relaxed);
         }
         class => panic!(

@@ -1,5 +1,4 @@
-//! Exclusive accesses under the single-step handler: a pair of `ldxr` and `stxr` runs without
-//! steps.
+//! Exclusive accesses under the single-step handler: `ldxr` and `stxr` run without steps.
 //!
 //! An exception return clears the exclusive monitor (Arm ARM DDI 0487, "Exclusive access
 //! instructions and the monitors"). A loop would never end if the handler stopped it between the
@@ -95,8 +94,7 @@ pub fn left(address: usize) -> usize {
 /// Sets a breakpoint with `control` at each address, and disables it where the address is 0.
 fn set_breakpoints(addresses: [usize; 4], control: u64) {
     let control = addresses.map(|it| if it == 0 { 0 } else { control });
-    // SAFETY: the breakpoint handler returns to the interrupted instruction, and restores its
-    // registers.
+    // SAFETY: the breakpoint handler restores all registers, and returns.
     unsafe {
         asm!(
             "msr dbgbcr0_el1, {c0}", "msr dbgbcr1_el1, {c1}",

@@ -55,8 +55,7 @@ pub fn enable(cpus: usize) {
         NonNull::new(with_exposed_provenance_mut(DISTRIBUTOR)).expect("it is not at 0");
     let redistributors: NonNull<GicrSgi> =
         NonNull::new(with_exposed_provenance_mut(REDISTRIBUTORS)).expect("they are not at 0");
-    // SAFETY: the identity map has the device here, as device memory, and other code does not use
-    // it.
+    // SAFETY: the identity map has it here as device memory, and only this module uses it.
     let distributor = unsafe { UniqueMmioPointer::new(distributor) };
     // SAFETY: as above.
     let gic = unsafe { GicV3::new(distributor, redistributors, cpus) };
@@ -90,8 +89,7 @@ pub fn on_return(then: fn()) {
     ON_RETURN.call_once(|| then);
 }
 
-/// Sends an interrupt to the CPU with the number `cpu`. That CPU takes it once its interrupts are
-/// unmasked.
+/// Sends an interrupt to CPU number `cpu`, which takes it once its interrupts are unmasked.
 pub fn send_to(cpu: usize) {
     let target = SgiTarget::List {
         affinity3: 0,
@@ -106,8 +104,7 @@ pub fn send_to(cpu: usize) {
 /// The number of different intervals.
 const SPREAD: u64 = 256;
 
-/// Returns the upper bits of a linear congruential generator, with Knuth's multiplier and increment
-/// for MMIX.
+/// Returns the upper bits of a linear congruential generator (Knuth's constants for MMIX).
 fn random() -> u64 {
     static STATE: AtomicU64 = AtomicU64::new(1);
     let next = STATE

@@ -1,5 +1,4 @@
-//! Accounts beside the crate's bits: which stores of a thread have had their barrier pair, and on
-//! which CPU.
+//! Accounts beside the crate's bits: the stores of a thread that have had their barrier pair.
 //!
 //! A missing barrier has no effect under emulation, and several CPUs cannot be single-stepped. The
 //! programs with threads therefore have a backend that counts. It counts the stores of each thread
@@ -22,8 +21,7 @@ use crate::scheduler;
 pub struct Books {
     /// The stores that need the pair.
     stored: AtomicU64,
-    /// The number of complete stores. After a complete store, the CPU that made it has executed a
-    /// `dsb`.
+    /// The number of complete stores, after which their CPU has executed a `dsb`.
     complete: AtomicU64,
     /// The number of stores that have had their pair.
     visible: AtomicU64,

@@ -1,5 +1,4 @@
-//! The library of the kernels: boot, exceptions, the single-step handler, and the machine of the
-//! memory manager.
+//! The library of the kernels: boot, exceptions, single steps, and the memory manager's machine.
 //!
 //! The kernels run on QEMU's `virt` board, at EL1 or at EL2 (as a host with FEAT_VHE), with the MMU
 //! on. The image runs in an identity map of TTBR0. The memory manager builds the live tables of
@@ -16,7 +15,7 @@
 #![expect(
     clippy::missing_errors_doc,
     clippy::missing_panics_doc,
-    reason = "the head of this file says what errors and panics mean"
+    reason = "the documentation of the crate explains them"
 )]
 
 pub mod access;

@@ -11,8 +11,7 @@ use spin::mutex::SpinMutex;
 use crate::access;
 use crate::arena::{Arena, WORD};
 
-/// The handler's entry, the descriptor that it stores there, and the page that the entry
-/// translates.
+/// The handler's entry, its descriptor, and the page that the entry translates.
 #[derive(Clone, Copy)]
 struct Target {
     slot: &'static AtomicU64,
@@ -24,8 +23,7 @@ static TARGET: SpinMutex<Option<Target>> = SpinMutex::new(None);
 /// The number of times that the handler has used its mapping.
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-/// Lets the handler map the arena's first frame at page `number`. The caller does this before the
-/// first interrupt.
+/// Lets the handler map the arena's first frame at page `number`. This precedes all interrupts.
 pub fn init(arena: &Arena, number: usize) {
     let page = PageRange::new(arena.range.page(number), 1);
     *TARGET.lock() = Some(Target {

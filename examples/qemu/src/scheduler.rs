@@ -142,8 +142,7 @@ type Queue = ArrayVec<&'static Thread, THREADS>;
 
 static QUEUE: SpinMutex<Queue> = SpinMutex::new(ArrayVec::new_const());
 
-/// A bit for each CPU, which is set if the queue has a thread for it. A CPU whose bit is clear does
-/// not wait for the lock.
+/// A bit for each CPU, set if the queue has a thread for it. The others need not take the lock.
 static RUNNABLE: AtomicUsize = AtomicUsize::new(0);
 
 /// Changes the queue, or data on which [`RUNNABLE`] depends. The caller has masked interrupts,
@@ -161,8 +160,7 @@ pub fn books_of_handlers() -> &'static Books {
     &CPU[cpu()].books
 }
 
-/// Returns the current thread, or in a handler the thread that it interrupted. The program must
-/// have called [`init_cpu`].
+/// Returns the current or interrupted thread, in a program that has called [`init_cpu`].
 pub fn current() -> &'static Thread {
     #[expect(
         clippy::cast_possible_truncation,
@@ -236,8 +234,7 @@ fn publish(thread: &'static Thread) {
 
 /// Runs the next thread that may run on this CPU.
 ///
-/// It returns when the present thread continues, perhaps on another CPU. The caller has masked
-/// interrupts.
+/// It returns when the present thread continues. The caller has masked interrupts.
 fn schedule() {
     let this = current();
     let cpu = cpu();
@@ -269,8 +266,7 @@ fn arrive() {
     let left = CPU[cpu].left.load(Relaxed);
     // SAFETY: `schedule` has just stored the pointer, on this CPU.
     let left = unsafe { &*left };
-    // Another CPU may run the thread only now, because its registers are saved and its stack is
-    // free.
+    // Only now may another CPU run the thread, whose registers are saved.
     if !left.is_idle() && !left.finished.load(Relaxed) {
         publish(left);
     }

@@ -47,8 +47,7 @@ pub fn start(first: fn()) {
             first();
             scheduler::idle();
         };
-        // SAFETY: only this CPU uses the stack, forever. The stack is in the identity map, which
-        // both CPUs have.
+        // SAFETY: only this CPU ever uses the stack, which is in the identity map of both CPUs.
         unsafe { start_core::<Hvc, _, STACK_PAGES>(cpu as u64, stack.get(), main) }
             .expect("the machine has so many CPUs, and they are off");
     }

@@ -3,9 +3,8 @@
 //! Under emulation, a barrier has no effect that software can observe. The handler therefore counts
 //! the barriers that the CPU executes. While a program is stepped, `MDSCR_EL1.SS` and `KDE` are set
 //! and PSTATE.D is clear. A software step exception follows each instruction, and its handler looks
-//! at the next instruction (Arm ARM DDI 0487, "Software Step exceptions"). The counts are exact and
-//! repeatable, because they do not depend on time. Only one CPU steps at a time, so there is one
-//! record.
+//! at the next instruction (Arm ARM DDI 0487, "Software Step exceptions"). The counts are exact,
+//! because they do not depend on time. Only one CPU steps at a time.
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -103,8 +102,7 @@ pub fn watch(tables: Tables) {
 pub fn unmask_in_handler() {
     let stepping = LOG.lock().stepping;
     if stepping {
-        // SAFETY: as in `start`. The vector has saved the registers that a nested exception
-        // overwrites.
+        // SAFETY: as in `start`. The vector has saved its registers.
         unsafe { asm!("msr daifclr, #8", options(nostack, preserves_flags)) };
     }
 }
@@ -188,8 +186,7 @@ fn end() -> Trace {
     MDSCR_EL1.modify(MDSCR_EL1::SS::CLEAR + MDSCR_EL1::KDE::CLEAR);
     let mut log = LOG.lock();
     log.stepping = false;
-    // SAFETY: stepping is off, so the handler does not write. All programs here drop the slice
-    // before they step again.
+    // SAFETY: the handler does not write now. All programs drop the slice before they step again.
     let steps = unsafe { &*STEPS.0.get() };
     let steps = steps.get(..log.noted);
     Trace {
@@ -241,8 +238,7 @@ pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
         return;
     }
     log.trace.instructions += 1;
-    // SAFETY: SS makes the CPU execute one instruction before the next step exception, and changes
-    // nothing else.
+    // SAFETY: SS only makes the CPU execute one instruction before the next step exception.
     unsafe { state.get_mut() }.spsr |= SPSR_SS;
 }
 
@@ -292,8 +288,7 @@ fn inject() {
     }
 }
 
-/// The bits of op2 in a TLBI that select the level: op2 is odd for an address or a range, and bit 2
-/// means "last level".
+/// Bits of op2 in a TLBI: it is odd for an address or a range, and bit 2 means "last level".
 const ALL_LEVELS: u32 = 0b101 << 5;
 
 /// Returns whether `word` is a TLBI: SYS with CRn = 8 (Arm ARM DDI 0487, "TLB maintenance").
@@ -301,14 +296,13 @@ fn is_tlbi(word: u32) -> bool {
     word & 0xfff8_f000 == 0xd508_8000
 }
 
-/// Returns whether a TLBI reaches other CPUs. CRm is then 3, or 2 for a range. For this CPU only,
-/// it is 7 or 6.
+/// Returns whether a TLBI reaches other CPUs: CRm is then 3 or 2 (a range), and not 7 or 6.
 fn is_broadcast(word: u32) -> bool {
     word >> 8 & 0b100 == 0
 }
 
-/// Returns whether `word` is TLBI VALE1IS, XZR or TLBI VALE2IS, XZR: at the last level, and by an
-/// address for which the instruction has no register.
+/// Returns whether `word` is TLBI VALE1IS, XZR or TLBI VALE2IS, XZR: at the last level and by an
+/// address, with XZR in place of a register.
 fn is_repeated_tlbi(word: u32) -> bool {
     word & 0xfff8_ffff == 0xd508_83bf
 }

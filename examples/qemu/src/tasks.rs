@@ -1,5 +1,4 @@
-//! The registers and the stack in a context switch. This part does not depend on where a kernel has
-//! its bits.
+//! The registers and the stack in a context switch, wherever a kernel has its bits.
 
 use core::arch::{asm, naked_asm};
 use core::cell::UnsafeCell;
@@ -52,15 +51,13 @@ impl Context {
         // The frame is at the end of the stack, because a stack grows downwards.
         let end = stack.get().wrapping_add(1);
         let frame = end.cast::<[usize; FRAME]>().wrapping_sub(1);
-        // SAFETY: the frame is inside the stack, which other code does not use, as the caller
-        // promises.
+        // SAFETY: the frame is inside the stack, which only the caller uses, as it promises.
         unsafe { frame.write(registers) };
         self.0.store(frame.expose_provenance(), Relaxed);
     }
 }
 
-/// Switches the CPU from the running task `from` to the task `to`. Returns when a switch leads
-/// back.
+/// Switches the CPU from the running task to the task `to`. Returns when a switch leads back.
 ///
 /// # Safety
 ///

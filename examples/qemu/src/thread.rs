@@ -63,14 +63,12 @@ pub fn current() -> [&'static ThreadInfo; 2] {
             reason = "an address has the width of usize on aarch64"
         )]
         let info: *const ThreadInfo = with_exposed_provenance(address as usize);
-        // SAFETY: before the first interrupt, `set_current` has loaded the register with a
-        // reference to a static.
+        // SAFETY: before any interrupt, `set_current` has loaded a reference to a static.
         unsafe { &*info }
     })
 }
 
-/// Checks that the only thread's bits are clear, that other users' flags are unchanged, and that
-/// the preempt count is zero.
+/// Checks that the thread's bits and preempt count are zero, and other users' flags unchanged.
 pub fn check_clear() {
     for thread in [&THREAD, &OTHER_THREAD] {
         assert_eq!(thread.flags.load(Relaxed), FOREIGN_FLAGS);

@@ -1,7 +1,6 @@
 //! The MMU's translation of an address without an access: the instruction AT, and PAR_EL1.
 //!
-//! The instructions are those of EL1. At EL2, as a host with FEAT_VHE, they translate for EL2 and
-//! its EL0.
+//! The instructions are those of EL1. At EL2 with FEAT_VHE, they translate for EL2 and its EL0.
 
 use core::arch::asm;
 

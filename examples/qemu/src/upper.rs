@@ -1,7 +1,6 @@
 //! The upper half of the address space, which TTBR1 translates.
 //!
-//! The registers are those of EL1. At EL2, as a host with FEAT_VHE, the same names mean those of
-//! EL2.
+//! The registers are those of EL1. At EL2 with FEAT_VHE, the same names mean those of EL2.
 
 use core::arch::asm;
 

@@ -36,8 +36,7 @@ const MAX_FRAMES: usize = scenario::memory_frames(MAX_PAGES);
 impl<B: Backend> Virt<B> {
     /// Returns the board and the map of its frames, which are all free.
     ///
-    /// It switches TTBR1 off, because its tables are built anew. Programs use one memory manager
-    /// after another.
+    /// It switches TTBR1 off, because each memory manager of a program builds its tables anew.
     pub fn new(frames: usize) -> (Self, MemoryMap<'static>) {
         static USES: [AtomicU8; MAX_FRAMES] = [const { AtomicU8::new(0) }; MAX_FRAMES];
 
@@ -70,8 +69,7 @@ impl<B: Backend> Virt<B> {
     }
 }
 
-/// Returns the entries of the live table at `level`, beginning with the one that translates
-/// `address`.
+/// Returns the entries of the live table at `level` from the one that translates `address` on.
 pub fn entries<B: Backend>(
     mm: &MemoryManager<'static, Virt<B>>,
     address: u64,

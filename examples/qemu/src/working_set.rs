@@ -1,5 +1,4 @@
-//! The work of the memory manager in the programs `size_lazy` and `size_eager`, whose sizes are
-//! compared.
+//! The work of the memory manager in `size_lazy` and `size_eager`, whose sizes are compared.
 
 use lazy_mmu::Backend;
 use lazy_mmu_examples::page::{USER_BASE, VMALLOC_BASE};

@@ -1,6 +1,6 @@
 //! The same work in three forms, which are counted side by side: with the crate, in C
-//! (`lazy_mmu.c`), and in assembly written by hand. The assembly is the limit, because it knows its
-//! stores and keeps no mode.
+//! (`lazy_mmu.c`), and in assembly written by hand. The assembly is the limit, because it keeps no
+//! mode.
 //!
 //! All forms have the same signature, so the same code calls each of them. `cargo xtask test`
 //! compares the crate's forms with the golden assembly.
@@ -88,7 +88,7 @@ fn allocate<B: Backend>(linear: &[AtomicU64], first: u64) {
 
 /// Maps pages in one section, and calls the allocator for every eight.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "into the function that is counted")]
+#[expect(clippy::inline_always, reason = "the caller is counted")]
 fn map_pagealloc<B: Backend>(
     task: &mut Task<B>,
     slots: &[AtomicU64],
@@ -163,8 +163,7 @@ macro_rules! forms {
                 };
             }
 
-            /// Makes a form of an operation that only the crate has. It is in the golden assembly
-            /// too.
+            /// Makes a form of an operation that only the crate has.
             macro_rules! form {
                 ($name:literal, |$handle:ident, $slots:ident, $first:ident| $body:block) => {
                     {
@@ -187,11 +186,9 @@ macro_rules! forms {
 
             /// The forms of operations that only the crate has, by their names.
             pub const FORMS: [(&str, Form); 5] = [
-                // A section nested in the section whose guard `handle` points to. It stores at most
-                // one entry.
+                // A section nested in that of the guard at `handle`. It stores at most one entry.
                 form!("nested", |handle, _slots, _first| {
-                    // SAFETY: `handle` points to such a guard, which other code does not use in the
-                    // meantime.
+                    // SAFETY: `handle` points to such a guard, which other code does not use.
                     let outer = unsafe { &mut *handle.cast::<LazyMmu<'_, Outer, $backend>>() };
                     outer.nest().leave();
                 }),
@@ -327,8 +324,7 @@ impl Operation {
 
 /// Calls `f` with a handle of this thread.
 fn with_handle<B: Backend>(f: &mut dyn FnMut(*mut c_void)) {
-    // SAFETY: the programs that count do not have another handle, and their handlers do not use
-    // one.
+    // SAFETY: the programs that count have no other handle, and their handlers use none.
     let mut task = unsafe { Task::<B>::current() };
     f((&raw mut task).cast());
 }
@@ -438,7 +434,7 @@ limit_pagealloc! {
 }
 
 limit_pagealloc! {
-    /// A pair for each eight stores to the linear map, which ends the mode, and one for each other
+    /// A pair for each eight stores to the linear map, which ends the mode, and for each other
     /// store.
     limit_tolerant_pagealloc: "", "dsb ishst\nisb", "dsb ishst\nisb", ""
 }

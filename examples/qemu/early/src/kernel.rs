@@ -190,8 +190,7 @@ fn map_identically() {
     });
 }
 
-/// Maps the image with a task. Stores are deferred to the leave of a nested section or of the
-/// outermost one.
+/// Maps the image with a task. The leave of a nested or outermost section executes the pair.
 fn map_image() {
     global::with(|outer| {
         outer.write_range(&IMAGE_LEVEL_3.0, page_of_image);

@@ -6,8 +6,7 @@
 //! a function pointer holds. In this time, the kernel builds its tables through the registered
 //! backend. It then turns the MMU on, continues in the high half, and maps a page there.
 //!
-//! The kernel keeps its observations from before in statics, because formatting code follows
-//! absolute addresses.
+//! Until then, statics keep its observations, because formatting follows absolute addresses.
 
 #![no_std]
 #![no_main]

@@ -1,8 +1,8 @@
 //! The tables of a hypervisor: the EL2 regime without FEAT_VHE.
 //!
 //! The regime has one table register, and does not have an unprivileged level. Every valid leaf
-//! needs the pair, and the TLB instructions are those of EL2. The program adds its mappings to the
-//! table in which it runs.
+//! needs the pair, and the TLB instructions are those of EL2. The program extends the table in
+//! which it runs.
 
 #![no_std]
 #![no_main]

@@ -27,8 +27,7 @@ use semihosting::{eprintln, println, process};
 /// The structure of a task. SP_EL0 points to that of the running task.
 #[repr(C)]
 struct TaskInfo {
-    /// The depth of interrupts, in the bits that Linux uses. This kernel does not enable
-    /// interrupts.
+    /// The depth of interrupts, in the bits that Linux uses. It is always 0 here.
     preempt_count: AtomicU32,
     /// The four bits of the crate, which are clear when the task starts.
     lazy_mmu: AtomicU8,

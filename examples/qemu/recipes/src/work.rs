@@ -1,5 +1,4 @@
-//! The work of the tasks: sections with an interrupt at three places, and a check of the bits
-//! around each interrupt.
+//! The work of the tasks: sections, and checks of the bits around interrupts at three places.
 
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -93,8 +92,7 @@ pub fn run_second<B: Backend>(schedule: fn()) -> ! {
     }
 }
 
-/// Does the work of task `number`. The task must find its own bits after each interrupt, and each
-/// pair must be executed.
+/// Does the work of task `number`. The task must find its own bits, and each pair must follow.
 fn run<B: Backend>(number: usize) {
     let [first, second] = [2 * number, 2 * number + 1];
     let put = |page: usize| lazy_mmu::write::<B, _>(tables::slot(page), tables::leaf(page));
@@ -125,8 +123,7 @@ fn run<B: Backend>(number: usize) {
     FINISHED.fetch_add(1, Relaxed);
 }
 
-/// Opens a section in the interrupt handler, in the middle of any task. The pair follows the store
-/// at once.
+/// Opens a section in the interrupt handler. The pair follows the store at once.
 pub fn handle<B: Backend>() {
     lazy_mmu::with::<B, _>(|mmu| {
         let pairs = pairs(|| mmu.write(tables::slot(HANDLERS_PAGE), tables::leaf(HANDLERS_PAGE)));

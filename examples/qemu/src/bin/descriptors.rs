@@ -114,8 +114,7 @@ impl Memory {
         result
     }
 
-    /// Shows the accesses that each set permits. AT checks the reads and writes of EL0. All other
-    /// accesses are made.
+    /// Shows the accesses that each set permits. EL0's reads and writes are only checked by AT.
     fn sets(&self) -> Result<(), Error> {
         let execute_only = USER_TEXT & !USER;
         for (name, set, el1, el0) in [
@@ -245,8 +244,7 @@ impl Memory {
         println!("UXN: EL0 executes the page only if the bit is clear");
     }
 
-    /// Shows a page that the hardware may make writable. Without hardware management it is
-    /// read-only.
+    /// Shows a page that only the hardware's management of the dirty state makes writable.
     fn dirty_state(&self) {
         let clean = KERNEL_READ_ONLY | DBM | NORMAL;
         let write = |address| access::is_permitted(&access::write(address + DATA, 4));
@@ -324,8 +322,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Shows a page below three new tables. The walk passes a top-level entry and two table
-    /// descriptors.
+    /// Shows a page below three new tables, by a top-level entry and two table descriptors.
     fn tables(&self) -> Result<(), Error> {
         let [level_1, level_2, level_3] = self.tables;
         for table in self.tables {

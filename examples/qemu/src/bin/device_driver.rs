@@ -1,5 +1,4 @@
-//! A driver in its own library maps its device. The library does not know the backend, which this
-//! program registers.
+//! A driver in its own library maps its device. This program registers the backend for it.
 //!
 //! The device is the real-time clock of the `virt` board, a PL031. The program reads its
 //! identification registers through the mapping.

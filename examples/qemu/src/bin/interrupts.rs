@@ -232,8 +232,7 @@ impl Subject<'_> {
         run
     }
 
-    /// Runs with interrupts, of which the CPU takes `count`, and checks that the result is the
-    /// same.
+    /// Runs with `count` interrupts, and checks that the result is the same.
     fn interrupted(
         &mut self,
         undisturbed: &Run,
@@ -253,8 +252,8 @@ impl Subject<'_> {
         Ok(())
     }
 
-    /// Runs once for each boundary, with a synchronous exception there. `check` receives the number
-    /// of steps before it.
+    /// Runs with a synchronous exception, once at each boundary. `check` receives the steps before
+    /// it.
     fn faults_at_each(
         &mut self,
         undisturbed: &Run,
@@ -326,8 +325,8 @@ fn inject_into<B: Backend>(
             pairs += 2;
         }
     }
-    // The handler's section flushes for the program too. If the handler runs behind the program's
-    // last store, it takes over the pair that the program still owed. All other pairs stay.
+    // The handler's section flushes for the program too. If the program has a pending store, the
+    // handler executes the pair, and the program's own pair is missing. All other pairs stay.
     let prepared = [
         "flush",
         "leave",

@@ -1,15 +1,13 @@
-//! `page_table_multiarch` on a live table: its cursor, with a `PagingMetaData` that flushes through
-//! the section.
+//! The cursor of `page_table_multiarch` on a live table, with a flush through the section.
 //!
-//! On its own, the cursor invalidates each page that it has mapped when it is dropped: `tlbi
-//! vaae1is; dsb sy; isb`. For a new mapping this is too much, because an invalid entry is not in a
-//! TLB. For a removed mapping it is too little, because a `dsb ishst` before the TLBI is missing. A
-//! walk may still find the old entry, and put it into the TLB again. Through the section, new
-//! mappings share one pair, and each invalidation has its `dsb ishst`.
+//! On its own, a dropped cursor invalidates each page that it has changed, by `tlbi vaae1is;
+//! dsb sy; isb`. For a new mapping this is too much, because an invalid entry is not in a TLB. For
+//! a removed mapping it is too little, because a `dsb ishst` before the TLBI is missing. A walk may
+//! then still find the old entry, and put it into the TLB again. Through the section, new mappings
+//! share one pair, and each invalidation has its `dsb ishst`.
 //!
 //! The crate also stores a new table and then the entry that links it, without a barrier between
-//! them. A section cannot add that barrier. This program therefore builds the tables before they
-//! are live.
+//! them. A section cannot add that barrier, so this program builds its tables first.
 
 #![no_std]
 #![no_main]
@@ -129,8 +127,7 @@ fn run() -> PagingResult {
     Ok(())
 }
 
-/// Makes `table` live. It has the tables for the first 2 MiB, so that later calls store only
-/// leaves.
+/// Makes `table` live, with the tables for the first 2 MiB. Later calls store only leaves.
 fn prepare<M: PagingMetaData<VirtAddr = VirtAddr>>(
     table: &mut Table<M>,
     frame: PhysAddr,

@@ -1,5 +1,4 @@
-//! Writes that are not plain stores, TLB invalidation, hooks, and a fault inside a section, on live
-//! page tables.
+//! Special writes, TLB invalidation, hooks, and a fault inside a section, on live page tables.
 
 #![no_std]
 #![no_main]
@@ -46,7 +45,7 @@ static KEPT: [extern "C" fn(u64); 4] = [
 
 /// Executes each instruction of the regime once.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "into each of the two")]
+#[expect(clippy::inline_always, reason = "each caller has its own copy")]
 fn all(regime: Regime, operand: u64) {
     let tlbs = Tlbs {
         regime,

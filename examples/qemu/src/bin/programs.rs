@@ -67,8 +67,7 @@ fn run() -> Result<(), Error> {
 
 fn lines() -> impl Iterator<Item = &'static str> {
     let length: *const u64 = with_exposed_provenance(PROGRAMS);
-    // SAFETY: this is RAM in the identity map. QEMU has filled it before the kernel runs, and no
-    // code writes to it.
+    // SAFETY: this is RAM in the identity map. Only QEMU has written to it, before the kernel runs.
     let length = unsafe { length.read() };
     let length = usize::try_from(length).expect("64 bits");
     assert!((1..=ROOM).contains(&length), "{length} bytes of programs");
@@ -112,8 +111,7 @@ fn all<B: Backend>() -> Result<(usize, usize), Error> {
     Ok((programs, sum))
 }
 
-/// Runs a program in a task that has its handle, and compares its steps. Returns the number of
-/// instructions.
+/// Runs a program with the task's handle, and compares its steps. Returns its instructions.
 fn check<B: Backend>(env: &Env, ops: &str, expected: &str, injection: Injection) -> usize {
     step::inject_at(injection);
     step::start();

@@ -58,8 +58,7 @@ fn bits<B: Backend>() -> Bits {
     B::current().load()
 }
 
-/// C07 and C09: A stores in a section, and makes B. B runs while A waits inside its section. A then
-/// continues.
+/// C07 and C09: A stores in a section, and makes B. B runs, and then A continues in its section.
 fn two_threads<B: Backend>() {
     fn first<B: Backend>() {
         let arena = arena();
@@ -96,8 +95,7 @@ fn two_threads<B: Backend>() {
             yield_now();
         }
     });
-    // Each `d I` is the `dsb ish` and the `isb` of a context switch: to A, to B, back to A, and
-    // back here.
+    // Each `d I` is that of a context switch: to A, to B, back to A, and back here.
     assert!(trace.is("d I S (d I S D I)*2 d I"), "{}", trace.order());
     println!(
         "C07 C12 A stores in a section, B runs, and its store is immediate; \
@@ -139,8 +137,7 @@ fn store_and_migrate<B: Backend>() {
     );
 }
 
-/// A backend whose thread is switched away directly behind a TLBI, as a preemption could do it. The
-/// thread continues on CPU 1.
+/// A backend whose thread is preempted directly behind a TLBI, and continues on CPU 1.
 struct SwitchBehindTlbi<B>(PhantomData<B>);
 
 // SAFETY: the sequence is that of the crate. An interrupt could cause the switch at this place.
@@ -184,8 +181,7 @@ fn invalidate_and_migrate<B: Backend>() {
     );
 }
 
-/// Leaves CPU 0, where the thread is single-stepped. Continues on CPU 1, and is single-stepped
-/// there.
+/// Leaves CPU 0, and continues on CPU 1, single-stepped on both.
 fn go_to_the_other_cpu() {
     assert_eq!(smp::cpu(), 0);
     // The thread waits until the first CPU has stopped stepping.
@@ -201,8 +197,7 @@ fn on_two_cpus(thread: fn(), expected: [&str; 2], what: [&str; 2]) {
     yield_now();
     let show = |mut trace: Trace, number: usize| {
         if number == 0 {
-            // The steps end with the switch's `dsb ish`, because the `isb` behind it is that of the
-            // next thread here.
+            // The steps end with the `dsb ish`, because the `isb` belongs to the next thread.
             let switch = trace.steps.iter().position(|&it| it == Step::DsbIsh);
             trace.steps = &trace.steps[..=switch.expect("the switch executes it")];
         }

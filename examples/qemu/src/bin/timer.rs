@@ -83,8 +83,7 @@ fn highest_rate<B: Backend>(arena: &Arena) -> u64 {
     }
 }
 
-/// Maps pages in a section, uses them after it, and sometimes removes them. Returns the number of
-/// stores.
+/// Maps pages in a section, uses them, and sometimes removes them. Returns the stores.
 fn section<B: Backend>(arena: &Arena, number: usize) -> usize {
     #[lazy_mmu(backend = B, mmu)]
     fn map<B: Backend>(slots: &[AtomicU64], leaf: Leaf) {
@@ -102,8 +101,7 @@ fn section<B: Backend>(arena: &Arena, number: usize) -> usize {
     for page in 0..pages {
         arena.check(page, 0);
     }
-    // This is rare, because an invalidation takes much longer than a section under emulation, and
-    // would take its interrupts.
+    // This is rare, because under emulation an invalidation takes much longer than a section.
     if number.is_multiple_of(64) {
         arena.clear::<B>(0, PAGES);
     }

@@ -29,8 +29,7 @@ unsafe impl Entry for PageTableEntry {}
 /// A table that is not linked yet.
 struct NewTable;
 
-// SAFETY: `k09_k10_tables` uses the backend before it links the table, and the link orders the
-// stores.
+// SAFETY: `k09_k10_tables` stores before it links the table, and the link orders the stores.
 unsafe impl NoWalker for NewTable {}
 
 /// The number of ranges that the kernel's own machine has received.

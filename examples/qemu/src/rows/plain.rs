@@ -49,8 +49,7 @@ impl<B: Place> Rows<B> {
         Self::expect_pairs(expected, || lazy_mmu::with::<B, _>(program))
     }
 
-    /// Stores in interrupt context, as the preempt count says, inside a section with a pending
-    /// store.
+    /// Stores in interrupt context, inside a section with a pending store.
     fn c01_c03_interrupts_are_immediate(&self) {
         let leaf = self.frame.kernel_page();
         let bits = || {

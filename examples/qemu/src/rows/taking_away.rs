@@ -27,8 +27,7 @@ fn gap() -> VirtualRange {
 /// A kernel whose task pointer may be null, and whose CPUs do not need repeated invalidations.
 struct Early;
 
-// SAFETY: as for `thread::Flags`, which has the same bits and hooks. The emulated CPU has no
-// errata.
+// SAFETY: as for `thread::Flags`, which has the same bits. The emulated CPU has no errata.
 unsafe impl Kernel for Early {
     type Task = MaybeNull<SpEl0>;
     type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 28>;
@@ -102,8 +101,7 @@ impl<B: Backend> Rows<B> {
         /// TCR_EL1.{HA, HD}: the hardware manages the access flag and the dirty state.
         const HARDWARE: u64 = 0b11 << 39;
 
-        // A CPU without this takes a permission fault, whose handler changes the entry in the same
-        // way.
+        // A CPU without it takes a permission fault, whose handler changes the entry likewise.
         let by_hardware = ID_AA64MMFR1_EL1.read(ID_AA64MMFR1_EL1::HAFDBS) >= 2;
         let clean = Leaf(self.block().0 | DBM | READ_ONLY);
         lazy_mmu::write::<B, _>(self.level_2, clean);
@@ -134,8 +132,7 @@ impl<B: Backend> Rows<B> {
                 Leaf(page & !READ_ONLY | state)
             };
             let table = Table::at(self.table.address());
-            // SAFETY: the children map the memory of the block. The only CPU does not raise
-            // conflict aborts.
+            // SAFETY: the children map the block's memory. The CPU does not raise conflict aborts.
             unsafe { mmu.split_block(self.level_2, self.slots, table, child) }
         });
         let old = split.expect("it is a block");

@@ -216,8 +216,7 @@ impl<B: Place> Rows<B> {
         // The table is also the table of `range`, whose pages are not used in the meantime.
         Self::section("S*512 D S D I", |mmu| {
             let child = |_, i| Frame::containing(first).add(i).kernel_page();
-            // SAFETY: the children map the memory of the block. The only CPU does not raise
-            // conflict aborts.
+            // SAFETY: the children map the block's memory. The CPU does not raise conflict aborts.
             let old = unsafe { mmu.split_block(self.level_2, self.slots, table, child) };
             old.expect("it is a block");
         });
@@ -257,8 +256,7 @@ impl<B: Place> Rows<B> {
         println!("B25 inside a section the preempt count is 0");
     }
 
-    /// Faults inside a section. The handler maps the page in its own section, and the CPU makes the
-    /// access again.
+    /// Faults inside a section. The handler maps the page in its own section.
     fn c11_a_fault_inside_a_section(&self) -> Result<(), Error> {
         /// The entry in which the handler stores, and the descriptor.
         static SLOT: AtomicPtr<AtomicU64> = AtomicPtr::new(core::ptr::null_mut());

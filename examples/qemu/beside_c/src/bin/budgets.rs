@@ -205,7 +205,7 @@ impl Budgets<'_> {
     }
 
     /// Calls a joined function for each entry, in an open section. It tests the context and the
-    /// bits, and does not leave.
+    /// bits.
     fn joined<B: Backend>(&self) {
         #[inline(never)]
         fn store<B: Backend>(slot: &AtomicU64, descriptor: u64) {
@@ -226,8 +226,7 @@ impl Budgets<'_> {
         assert_eq!((many.atomics, many.pairs), (few.atomics, 1));
     }
 
-    /// Checks that each leave with a pending store executes one pair, and that there are no other
-    /// barriers.
+    /// Checks that each leave with a pending store executes one pair, without other barriers.
     fn pairs<B: Backend>(&self, budget: &Budget) -> Result<(), Error> {
         for operation in [
             budget.operation("map"),
@@ -269,8 +268,7 @@ impl Budgets<'_> {
         Ok(())
     }
 
-    /// Counts a section nested in another one. Its entry has no instruction, and its leave only
-    /// tests the bits.
+    /// Counts a nested section. Its entry has no instruction, and its leave only tests the bits.
     fn nested<B: Backend>(&self, budget: &Budget) {
         let mut task = task::<B>();
         let mut outer = task.enter();
@@ -280,8 +278,7 @@ impl Budgets<'_> {
         show("nested section, nothing stored", nothing);
         let one = self.live.count(budget.form("nested_store"), handle, 1);
         show("nested section, one store", one);
-        // All instructions are those of the leave, which finds the bits through the guard and tests
-        // them.
+        // All instructions are those of the leave, which finds and tests the bits.
         assert!(
             nothing.atomics == 0 && nothing.pairs == 0 && nothing.instructions <= NESTED,
             "{nothing:?}"
@@ -325,8 +322,7 @@ impl Budgets<'_> {
                 - self.counted(|_| ()).calls
         };
         let (none, one, many) = (calls(0), calls(1), calls(PAGES));
-        // At most two calls: for enter, and for the pair. Here the linker sees the registration, so
-        // the calls are inlined.
+        // At most two calls: for enter and for the pair. The linker inlines those of this program.
         assert!(one <= 2 && one == many, "{none}, {one}, {many}");
         println!("calls of a section: {none} with no store, {one} with one, {many} with {PAGES}");
     }

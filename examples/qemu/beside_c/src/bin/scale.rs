@@ -93,8 +93,7 @@ fn count(form: Form, handle: *mut c_void, pages: usize, leaf: u64) -> u64 {
 
 /// Counts one operation for powers of 16 pages. Each page except the first has the same cost.
 ///
-/// In C, the first page may cost one more instruction, where the compiler has laid out a separate
-/// path for it.
+/// In C, the first page may cost one more instruction, on a separate path of the compiler.
 fn pages(operation: &Operation, leaf: u64) {
     let Operation { forms, .. } = operation;
     println!("# {}, bits: {}", operation.name, operation.storage);

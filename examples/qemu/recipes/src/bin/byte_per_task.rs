@@ -122,8 +122,7 @@ extern "C" fn second() -> ! {
     work::run_second::<Counted<Mmu>>(schedule)
 }
 
-/// Opens a section by the task's handle. The guard is a value, which lives across a switch that the
-/// task requests.
+/// Opens a section by the task's handle. The guard lives across a switch.
 fn own_guard() {
     // lazy-mmu: begin
     // SAFETY: this is the only handle of the task.
