@@ -150,7 +150,7 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
         }
         DATA_ABORT if EXPECTED.load(Relaxed) => {
             note(syndrome);
-            // SAFETY: the access is an instruction of four bytes, whose result `access` then ignores.
+            // SAFETY: the access is an instruction of four bytes, whose result is not used.
             unsafe { state.get_mut() }.elr += 4;
         }
         INSTRUCTION_ABORT if EXPECTED.load(Relaxed) => {

@@ -3,8 +3,7 @@
 //! An exception return clears the exclusive monitor (Arm ARM DDI 0487, "Exclusive access
 //! instructions and the monitors"). A loop would never end if the handler stopped it between the
 //! two. At the `ldxr`, the handler therefore switches stepping off. It sets breakpoints wherever
-//! the code can leave the pair: behind the `stxr`, and at the target of each branch between the
-//! two.
+//! the code can leave the pair: behind the `stxr`, and at each branch target between the two.
 
 use core::arch::asm;
 use core::ptr::with_exposed_provenance;

@@ -102,7 +102,7 @@ pub fn watch(tables: Tables) {
 pub fn unmask_in_handler() {
     let stepping = LOG.lock().stepping;
     if stepping {
-        // SAFETY: as in `start`. The vector has saved its registers.
+        // SAFETY: as in `start`. The vector has saved the program's registers.
         unsafe { asm!("msr daifclr, #8", options(nostack, preserves_flags)) };
     }
 }

@@ -1,6 +1,5 @@
 //! The same work in three forms, which are counted side by side: with the crate, in C
-//! (`lazy_mmu.c`), and in assembly written by hand. The assembly is the limit, because it keeps no
-//! mode.
+//! (`lazy_mmu.c`), and by hand in assembly, which is the limit because it keeps no mode.
 //!
 //! All forms have the same signature, so the same code calls each of them. `cargo xtask test`
 //! compares the crate's forms with the golden assembly.
@@ -434,8 +433,7 @@ limit_pagealloc! {
 }
 
 limit_pagealloc! {
-    /// A pair for each eight stores to the linear map, which ends the mode, and for each other
-    /// store.
+    /// A pair for each eight stores to the linear map, which ends the mode, and one for each slot.
     limit_tolerant_pagealloc: "", "dsb ishst\nisb", "dsb ishst\nisb", ""
 }
 

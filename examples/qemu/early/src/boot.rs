@@ -26,7 +26,7 @@ const EARLY_FAULT: i32 = 3;
 /// "Virtualization Host Extensions").
 ///
 /// `early` runs at the low address too, and `late` at the address at which it is linked. Both find
-/// their statics relative to themselves. The stack is therefore abandoned between them.
+/// their statics relative to themselves. `late` begins with an empty stack.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".init.start")]
@@ -142,6 +142,7 @@ pub(crate) fn image() -> [u64; 2] {
 ///
 /// QEMU does not have caches. On a real CPU, the caches must be invalidated for the memory that was
 /// written before.
+///
 /// # Safety
 ///
 /// - The tables map the running code, its data and its stack at their present addresses.

@@ -17,7 +17,7 @@ use semihosting::println;
 // This line gives the libraries their backend.
 lazy_mmu::set_global_backend!(Mmu);
 
-/// The board's PL011 and, on the next page, its PL031. Each has one page.
+/// The board's PL011 and its PL031. Each has one page of registers.
 const UART: u64 = 0x0900_0000;
 const RTC: u64 = 0x0901_0000;
 /// The last four registers of every PrimeCell. Each holds one byte of its class.

@@ -252,8 +252,8 @@ impl Subject<'_> {
         Ok(())
     }
 
-    /// Runs with a synchronous exception, once at each boundary. `check` receives the steps before
-    /// it.
+    /// Runs once for each boundary, with a synchronous exception there. `check` receives the number
+    /// of steps before it.
     fn faults_at_each(
         &mut self,
         undisturbed: &Run,
