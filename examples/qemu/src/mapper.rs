@@ -40,8 +40,7 @@ pub fn used() -> usize {
 
 /// Maps a page in a section, and uses it after the section.
 ///
-/// In an interrupt, it also uses the page inside the section, because a store there has its pair at
-/// once.
+/// In an interrupt, it uses the page inside the section too, because the store has its pair there.
 pub fn map_and_use<B: Backend>(in_interrupt: bool) {
     /// Maps the page. The mapping is ready for use when this returns.
     #[lazy_mmu(backend = B, mmu)]

@@ -1,6 +1,5 @@
-//! The behaviours for the needs of a kernel: functions called in loops, many entries to remove,
-//! entries of the kernel's own type, tables that no walker reaches, user mappings, and the kernel's
-//! own machine.
+//! The behaviours that an adopting kernel needs: functions called in loops, many entries to remove,
+//! its own type of entries and its own machine, user mappings, and tables that no walker reaches.
 
 use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance_mut;

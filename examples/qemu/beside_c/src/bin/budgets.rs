@@ -204,8 +204,7 @@ impl Budgets<'_> {
         Ok(())
     }
 
-    /// Calls a joined function for each entry, in an open section. It tests the context and the
-    /// bits.
+    /// Calls a joined function, which tests the context and the bits, for each entry of a section.
     fn joined<B: Backend>(&self) {
         #[inline(never)]
         fn store<B: Backend>(slot: &AtomicU64, descriptor: u64) {
