@@ -1,18 +1,18 @@
-//! Links the kernels of a package by the linker script of `aarch64-rt`, where QEMU's `virt` board
-//! has its memory; and, if the package has one, with the protocol in C.
+//! Links the kernels of a package at the memory of QEMU's `virt` board, with the linker script of
+//! `aarch64-rt`. If the package has the state machine in C, compiles and links that too.
 
 use std::env;
 use std::path::Path;
 use std::process::Command;
 
-/// The protocol in C.
+/// The state machine in C.
 const SOURCE: &str = "lazy_mmu.c";
 
-/// The compiler of the C form: that of Debian's and Ubuntu's package `gcc-aarch64-linux-gnu`.
+/// The C compiler, which Debian and Ubuntu have in the package `gcc-aarch64-linux-gnu`.
 const GCC: &str = "aarch64-linux-gnu-gcc";
 
-/// A kernel's code without position independence and floating point, and with the atomics of Armv8.1 in line: what the crate
-/// is built for too.
+/// The options of a kernel: no position independence, no floating point, and inline atomics of
+/// Armv8.1. The crate is built for the same instructions.
 const FLAGS: [&str; 12] = [
     "-O2",
     "-march=armv8.1-a",
@@ -30,7 +30,7 @@ const FLAGS: [&str; 12] = [
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    // The linker runs in the workspace's folder.
+    // The linker runs in the folder of the workspace.
     for argument in ["-Timage.ld", "-Tmemory.ld", "--entry=start"] {
         println!("cargo::rustc-link-arg-bins={argument}");
     }
@@ -39,7 +39,7 @@ fn main() {
     }
 }
 
-/// Compiles the C form, once for each place of the bits.
+/// Compiles the C source once for each place of the bits.
 fn c_form() {
     println!("cargo::rerun-if-changed={SOURCE}");
     let out = env::var("OUT_DIR").expect("cargo sets it");

@@ -1,19 +1,21 @@
 /*
- * The same protocol in C, for comparison only: what `cargo xtask bench` and the program `budgets` count beside the crate.
+ * The state machine of the crate in C, for comparison only: `cargo xtask bench` and the program
+ * `budgets` count it beside the crate.
  *
- * Written from the state machine in the documentation of the crate's module `raw`, as a C kernel would have it: static inline
- * functions, the state that enter returned in a local variable, the current task found through a register. Nothing makes
- * its users keep to it.
+ * It follows the documentation of the crate's module `raw`, in the style of a C kernel: static
+ * inline functions, the state that enter returned in a local variable, and the current task found
+ * through a register. The compiler does not check its users.
  *
- * It is compiled twice, with the bits in a word that others write too (-DSHARED_WORD), or in a byte of the task's own
- * (-DOWN_BYTE); the functions' names say which.
+ * The build compiles it twice. With -DSHARED_WORD, the bits are in a word that other code writes
+ * too. With -DOWN_BYTE, they are in a byte of the task's own. The names of the functions end with
+ * the place.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* The same `thread_info` as the crate's backends read: src/thread.rs. */
+/* The same `thread_info` that the crate's backends read: src/thread.rs. */
 struct task {
 	uint64_t flags;
 	uint32_t preempt_count;
@@ -30,8 +32,9 @@ enum state { OUTER, NESTED, INERT };
 #define inline __attribute__((always_inline)) inline
 
 /*
- * The read of the register is not volatile, so that the compiler may do it once for several uses. The accesses to the task
- * are, as with READ_ONCE in a kernel: gcc makes better code of them than of relaxed atomic ones.
+ * The read of the register is not volatile, so the compiler can do it once for several uses. The
+ * accesses to the task are volatile, as with READ_ONCE in a kernel, because gcc compiles them to
+ * better code than relaxed atomic accesses.
  */
 #ifdef SHARED_WORD
 
@@ -86,7 +89,7 @@ static inline void put(struct task *task, uint8_t bits)
 	*(volatile uint8_t *)&task->lazy_mmu = bits;
 }
 
-/* As `test_and_set` of a word that nobody else writes: no atomic instruction. */
+/* `test_and_set` for a byte that other code does not write: it needs no atomic instruction. */
 static inline bool test_and_set(struct task *task, uint8_t bit)
 {
 	uint8_t old = look(task);
@@ -113,7 +116,7 @@ static inline void barrier_pair(void)
 	__asm__ volatile("dsb ishst\n\tisb" ::: "memory");
 }
 
-/* The protocol. */
+/* The state machine. */
 
 static inline enum state enter(void)
 {
@@ -139,7 +142,7 @@ static inline void store(uint64_t *slot, uint64_t descriptor)
 	*(volatile uint64_t *)slot = descriptor;
 }
 
-/* As the look at the flags must come behind the store: see the crate's `raw.rs`. */
+/* The test of the flags must follow the store: see the crate's `raw.rs`. */
 static inline void defer(void)
 {
 	struct task *task = current_task();
@@ -161,7 +164,7 @@ static inline bool needs_barrier(uint64_t descriptor)
 	return (descriptor & (VALID | USER)) == VALID;
 }
 
-/* A leaf whose bits decide whether it needs the pair. */
+/* Stores a leaf whose bits decide whether it needs the pair. */
 static inline void set_leaf(uint64_t *slot, uint64_t descriptor)
 {
 	store(slot, descriptor);
@@ -169,14 +172,14 @@ static inline void set_leaf(uint64_t *slot, uint64_t descriptor)
 		defer();
 }
 
-/* One of which the caller knows that it does. */
+/* Stores a leaf that needs the pair, as the caller knows. */
 static inline void set_kernel_leaf(uint64_t *slot, uint64_t descriptor)
 {
 	store(slot, descriptor);
 	defer();
 }
 
-/* A range, and one decision. */
+/* Stores a range of leaves, and decides once whether it needs the pair. */
 static inline void set_leaves(uint64_t *slots, size_t pages, uint64_t first)
 {
 	bool needed = false;
@@ -188,7 +191,7 @@ static inline void set_leaves(uint64_t *slots, size_t pages, uint64_t first)
 		defer();
 }
 
-/* Without the mode: the pair after each store. */
+/* Stores a leaf without the mode: the pair follows each store. */
 static inline void set_leaf_at_once(uint64_t *slot, uint64_t descriptor)
 {
 	store(slot, descriptor);
@@ -196,7 +199,7 @@ static inline void set_leaf_at_once(uint64_t *slot, uint64_t descriptor)
 		barrier_pair();
 }
 
-/* The nesting that the state replaced: each enter believes itself the outermost. */
+/* Tolerant nesting, as in older Linux: each enter takes its section for the outermost. */
 static inline enum state enter_tolerant(void)
 {
 	enum state state = enter();
@@ -204,8 +207,8 @@ static inline enum state enter_tolerant(void)
 }
 
 /*
- * What is counted. Each has the arguments of the crate's forms, and ignores those that it has no use for: the first is the
- * crate's handle of the task.
+ * The functions that are counted. They have the arguments of the crate's forms, and ignore those
+ * that they do not need. The first argument is the crate's handle of the task.
  */
 #define FORM(name) \
 	void NAME(name)(void *handle, uint64_t *slots, uint64_t *linear, size_t pages, uint64_t first)
@@ -217,7 +220,10 @@ static inline size_t min(size_t one, size_t other)
 	return one < other ? one : other;
 }
 
-/* Each of a number of entries, and the descriptor for it: consecutive pages. By a pointer to the end, which costs less than an index. */
+/*
+ * Iterates over entries, with the descriptors of consecutive pages. The pointer to the end costs
+ * less than an index.
+ */
 #define for_each_entry(slot, slots, pages, descriptor) \
 	for (uint64_t *slot = (slots), *end = slot + (pages); slot != end; slot++, descriptor += 4096)
 
@@ -234,7 +240,7 @@ FORM(c_one)
 	leave(state);
 }
 
-/* A loop of single writes in what `enter` begins: INERT is no section. */
+/* A loop of single writes in the section of `enter`. The state INERT means no section. */
 #define LOOP(name, enter, set) \
 	FORM(name) \
 	{ \
@@ -258,11 +264,13 @@ LOOP(c_outside, INERT, set_leaf)
 LOOP(c_per_store, INERT, set_leaf_at_once)
 
 /*
- * The same loop with an allocator that is called for every eight pages, and that maps what it gives in the linear map
- * (DEBUG_PAGEALLOC): in a section of its own, for it does not know that its caller has one open.
+ * The same loop with an allocator, which the loop calls for every eight pages. With
+ * DEBUG_PAGEALLOC, the allocator maps its pages in the linear map. It opens its own section,
+ * because it does not know that its caller has one open.
  */
 #define LOOP_PAGEALLOC(name, enter, set) \
-	static __attribute__((noinline)) void name##_allocate(uint64_t *linear, size_t pages, uint64_t first) \
+	static __attribute__((noinline)) void name##_allocate( \
+		uint64_t *linear, size_t pages, uint64_t first) \
 	{ \
 		enum state state = enter; \
 		for_each_entry(slot, linear, pages, first) \

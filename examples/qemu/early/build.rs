@@ -1,4 +1,4 @@
-//! Links the program at a high virtual address, to be loaded at a low physical one.
+//! Links the program at a high virtual address, and lets it be loaded at a low physical one.
 
 fn main() {
     println!("cargo::rerun-if-changed=early.ld");

@@ -1,4 +1,4 @@
-//! Links the kernel by the linker script of `aarch64-rt`.
+//! Links the kernel with the linker script of `aarch64-rt`.
 
 fn main() {
     let here = env!("CARGO_MANIFEST_DIR");

@@ -1,4 +1,4 @@
-//! Accesses that may fault.
+//! Memory accesses that may fault.
 
 use core::arch::asm;
 
@@ -6,14 +6,14 @@ use lazy_mmu_examples::machine::{Fault, FaultReason};
 
 use crate::exceptions::{RESUME, come_back_here, may_fault};
 
-/// A load into a register of this width.
+/// Loads a word through a register operand of the given width.
 macro_rules! load {
     ($register:literal, $address:expr) => {
         may_fault(|| {
             let mut value = 0;
-            // SAFETY: a load from mapped memory, or from a device that is read without effect; from
-            // an unmapped address the abort handler skips it. The asm may read any memory, so the
-            // compiler has stored everything before.
+            // SAFETY: the instruction loads from mapped memory, or from a device whose registers
+            // can be read without an effect. At an unmapped address, the abort handler skips it.
+            // The asm may read any memory, so the compiler has finished its earlier stores.
             unsafe {
                 asm!(concat!("ldr ", $register, ", [{address}]"), value = inout(reg) value,
                     address = in(reg) $address, options(nostack, preserves_flags, readonly));
@@ -23,11 +23,11 @@ macro_rules! load {
     };
 }
 
-/// Reads the 64-bit word at the virtual address `address`, a multiple of 8, as the MMU translates it.
+/// Reads the 64-bit word at the virtual address `address`, a multiple of 8, through the MMU.
 ///
 /// # Errors
 ///
-/// The fault that the access took.
+/// Returns the fault that the load took.
 pub fn read(address: u64) -> Result<u64, Fault> {
     load!("{value}", address)
 }
@@ -36,7 +36,7 @@ pub fn read(address: u64) -> Result<u64, Fault> {
 ///
 /// # Errors
 ///
-/// The fault that the access took.
+/// Returns the fault that the load took.
 pub fn read_register(address: u64) -> Result<u32, Fault> {
     load!("{value:w}", address)
 }
@@ -45,11 +45,11 @@ pub fn read_register(address: u64) -> Result<u32, Fault> {
 ///
 /// # Errors
 ///
-/// The fault that the access took; nothing was written.
+/// Returns the fault that the store took. The store then wrote nothing.
 pub fn write(address: u64, value: u64) -> Result<(), Fault> {
     may_fault(|| {
-        // SAFETY: the programs write to frames of theirs, through mappings of their own; at an unmapped address the abort
-        // handler skips the store.
+        // SAFETY: the programs write to their own frames, through their own mappings. At an
+        // unmapped address, the abort handler skips the store.
         unsafe {
             asm!("str {value}, [{address}]", value = in(reg) value, address = in(reg) address,
                 options(nostack, preserves_flags));
@@ -61,15 +61,14 @@ pub fn write(address: u64, value: u64) -> Result<(), Fault> {
 ///
 /// # Errors
 ///
-/// The fault that the fetch took; nothing was executed.
+/// Returns the fault that the fetch took. The CPU then executed nothing.
 ///
 /// # Safety
 ///
-/// The code is a return, `ret`.
+/// - The code is the return instruction `ret`.
 pub unsafe fn execute(address: u64) -> Result<(), Fault> {
     may_fault(|| {
-        // SAFETY: the code changes nothing. If its fetch faults, the abort's handler goes on behind
-        // the call.
+        // SAFETY: the code changes nothing. After a fault of its fetch, the program continues here.
         unsafe {
             asm!(
                 "adr {resume}, 2f",
@@ -89,19 +88,19 @@ pub unsafe fn execute(address: u64) -> Result<(), Fault> {
 ///
 /// # Errors
 ///
-/// The fault that the fetch took; nothing was executed.
+/// Returns the fault that the fetch took. The CPU then executed nothing.
 ///
 /// # Safety
 ///
-/// The code is a supervisor call, `svc`.
+/// - The code is the supervisor call `svc`.
 pub unsafe fn execute_at_el0(address: u64) -> Result<(), Fault> {
-    /// SPSR_EL1 of AArch64 state at EL0, with interrupts masked.
+    /// SPSR_EL1 for AArch64 state at EL0, with interrupts masked.
     const EL0: u64 = 0b1111 << 6;
 
     come_back_here();
     may_fault(|| {
-        // SAFETY: the code changes nothing. It ends by an exception, as does a fault of its fetch.
-        // The handler restores all registers, and goes on behind the return to EL0.
+        // SAFETY: the code changes nothing. It ends with an exception, and a fault of its fetch is
+        // one too. The handler restores all registers, and continues behind the return to EL0.
         unsafe {
             asm!(
                 "adr {resume}, 2f",
@@ -119,12 +118,14 @@ pub unsafe fn execute_at_el0(address: u64) -> Result<(), Fault> {
     })
 }
 
-/// Reads the 64-bit word at the virtual address `address`, a multiple of 8, which is mapped: a fault would be unexpected, and end
-/// the program.
+/// Reads the 64-bit word at the mapped virtual address `address`, a multiple of 8.
+///
+/// A fault is unexpected, and ends the program.
 pub fn read_mapped(address: u64) -> u64 {
     let word: u64;
-    // SAFETY: a load from mapped memory; if it is not, the abort's handler ends the program. The asm may read any memory, so the
-    // compiler has stored everything before.
+    // SAFETY: the instruction loads from mapped memory. If the memory is not mapped, the abort
+    // handler ends the program. The asm may read any memory, so the compiler has finished its
+    // earlier stores.
     unsafe {
         asm!("ldr {word}, [{address}]", word = out(reg) word, address = in(reg) address,
             options(nostack, preserves_flags, readonly));
@@ -135,12 +136,12 @@ pub fn read_mapped(address: u64) -> u64 {
 /// Makes the code at `address` visible to instruction fetches (Arm ARM DDI 0487, "Synchronization
 /// and coherency issues between data and instruction accesses").
 pub fn synchronise_code(address: u64) {
-    // SAFETY: it changes no memory.
+    // SAFETY: the instructions do not change memory.
     unsafe {
         asm!(
             "dc cvau, {address}",
             "dsb ish",
-            // Of all addresses, for the code is fetched at another one.
+            // All addresses, because the CPU fetches the code at another address.
             "ic ialluis",
             "dsb ish",
             "isb",
@@ -150,11 +151,11 @@ pub fn synchronise_code(address: u64) {
     }
 }
 
-/// Whether the tables permitted an access.
+/// Returns whether the tables permitted an access.
 ///
 /// # Panics
 ///
-/// If it faulted for another reason than its permissions.
+/// Panics if the access faulted for a reason other than its permissions.
 pub fn is_permitted<T>(result: &Result<T, Fault>) -> bool {
     match result {
         Ok(_) => true,

@@ -1,5 +1,5 @@
-//! What the programs that interrupt, preempt and migrate sections work on: a memory manager, the entries of one of its
-//! tables, and frames to map there.
+//! The working set of the programs that interrupt, preempt and migrate sections: the entries of a
+//! live table, and frames that the programs map there. A memory manager owns both.
 
 use core::sync::atomic::AtomicU64;
 
@@ -13,22 +13,22 @@ use crate::virt::{Virt, entries, pages};
 
 const FRAMES: usize = 2048;
 
-/// What the first word of a frame is; the number of the frame is added.
+/// The first word of frame 0. Each further frame has its number added to this.
 pub const WORD: u64 = 0x00c0_5c05;
 
-/// Entries of a live table, and frames.
+/// Consecutive entries of a live table, and frames.
 #[derive(Clone, Copy, Debug)]
 pub struct Arena {
-    /// The entries, in a row.
+    /// The entries.
     pub slots: &'static [AtomicU64],
-    /// What they translate.
+    /// The virtual addresses that the entries translate.
     pub range: PageRange,
     first: Frame,
 }
 
 impl Arena {
-    /// Boots a memory manager, makes a table for `count` pages, and allocates `frames` frames. The
-    /// arena is good until the next is booted.
+    /// Boots a memory manager, builds a table for `count` pages, and allocates `frames` frames. The
+    /// arena is valid until the next boot.
     pub fn boot<B: Backend>(
         count: usize,
         frames: usize,
@@ -51,19 +51,20 @@ impl Arena {
         Ok((mm, arena))
     }
 
-    /// The descriptor that maps frame `number`, for the kernel.
+    /// Returns the descriptor that maps frame `number` for the kernel.
     pub fn leaf(&self, number: usize) -> Leaf {
         self.first.add(number).kernel_page()
     }
 
-    /// Reads through the mapping of page `number`, which must show frame `frame`. A fault would be unexpected, and end the
-    /// program.
+    /// Reads through the mapping of page `number`, and checks that it shows frame `frame`.
+    ///
+    /// A fault is unexpected, and ends the program.
     pub fn check(&self, number: usize, frame: usize) {
         let word = access::read_mapped(self.range.page(number));
         assert_eq!(word, WORD + frame as u64, "page {number}");
     }
 
-    /// Takes the mappings of `count` pages away, from number `first` on.
+    /// Removes the mappings of `count` pages, beginning with page `first`.
     pub fn clear<B: Backend>(&self, first: usize, count: usize) {
         for slot in &self.slots[first..][..count] {
             lazy_mmu::write::<B, _>(slot, Leaf::INVALID);

@@ -1,4 +1,4 @@
-//! What stands before `main`: the identity map for the image, the panic handler.
+//! The code before `main`: the identity map of the image, and the panic handler.
 
 use core::panic::PanicInfo;
 
@@ -11,14 +11,14 @@ use lazy_mmu::aarch64::descriptor::{KERNEL_DATA as DATA, PXN as EXECUTE_NEVER};
 use lazy_mmu::aarch64::descriptor::{KernelLeaf, memory_type};
 use semihosting::{eprintln, process};
 
-/// The UART and its like, which no program here uses: semihosting prints. The byte 0 of
-/// `aarch64-rt`'s MAIR is Device memory.
+/// Device memory, which is in byte 0 of `aarch64-rt`'s MAIR. The block has the UART, for example.
+/// The programs do not use it, because they print by semihosting.
 const DEVICE: u64 = DATA | memory_type(0);
 
-/// Data in RAM. The byte 1 of `aarch64-rt`'s MAIR is normal memory, write-back.
+/// Data in normal memory with write-back caches, which is in byte 1 of `aarch64-rt`'s MAIR.
 pub const NORMAL: u64 = DATA | memory_type(1);
 
-/// A block of 1 GiB.
+/// Returns the descriptor of a block of 1 GiB.
 #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits")]
 const fn block(address: u64, attributes: u64) -> usize {
     match KernelLeaf::new(Granule::Kib4, 1, address, attributes) {
@@ -39,13 +39,15 @@ mod start {
     use core::arch::naked_asm;
 
     unsafe extern "C" {
-        /// Where `aarch64-rt` begins.
+        /// The first instruction of `aarch64-rt`.
         fn entry();
     }
 
-    /// The first instructions. Where the machine starts the kernel at EL2, it goes on as a host with FEAT_VHE: with
-    /// HCR_EL2.{E2H, TGE} set, the registers and TLB instructions of EL1 mean those of EL2 (Arm ARM DDI 0487, "Virtualization
-    /// Host Extensions").
+    /// The first instructions of the image.
+    ///
+    /// If the machine starts the kernel at EL2, the kernel continues as a host with FEAT_VHE. With
+    /// HCR_EL2.{E2H, TGE} set, the names of EL1's registers and TLB instructions mean those of EL2
+    /// (Arm ARM DDI 0487, "Virtualization Host Extensions").
     #[unsafe(naked)]
     #[unsafe(no_mangle)]
     #[unsafe(link_section = ".init.start")]
@@ -54,7 +56,7 @@ mod start {
             "mrs x9, CurrentEL",
             "cmp x9, #(2 << 2)",
             "b.ne 1f",
-            // RW, E2H, TGE.
+            // The bits RW, E2H and TGE.
             "mov x9, #(1 << 31)",
             "orr x9, x9, #(1 << 34)",
             "orr x9, x9, #(1 << 27)",

@@ -1,4 +1,4 @@
-//! Exceptions: single steps of the kernel's own level, and the aborts that a program provokes.
+//! Exceptions: the single steps of the kernel's own level, and the aborts that a program provokes.
 
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -15,8 +15,9 @@ use crate::{interrupts, step};
 
 /// ESR_EL1.EC of a data abort from the current Exception level.
 const DATA_ABORT: u64 = 0x25;
-/// ESR_EL1.EC of an instruction abort from the current Exception level, and from a lower one.
+/// ESR_EL1.EC of an instruction abort from the current Exception level.
 const INSTRUCTION_ABORT: u64 = 0x21;
+/// ESR_EL1.EC of an instruction abort from a lower Exception level.
 const LOWER_INSTRUCTION_ABORT: u64 = 0x20;
 /// ESR_EL1.EC of SVC in AArch64 state.
 const SUPERVISOR_CALL: u64 = 0x15;
@@ -25,22 +26,24 @@ const SOFTWARE_STEP: u64 = 0x33;
 /// ESR_EL1.EC of a breakpoint from the current Exception level.
 const BREAKPOINT: u64 = 0x31;
 
-/// The registers that `aarch64-rt` leaves to the callee to save: x19 to x28.
+/// The registers x19 to x28, which `aarch64-rt` expects the callee to save.
 pub type CalleeSaved = [u64; 10];
 
-/// Whether an access expects that it may fault.
+/// Whether the running access may fault.
 static EXPECTED: AtomicBool = AtomicBool::new(false);
-/// ESR_EL1 of the fault that was expected, and came; 0 if none.
+/// ESR_EL1 of the expected fault. It is 0 if the access did not fault.
 static SYNDROME: AtomicU64 = AtomicU64::new(0);
-/// FAR_EL1 of that fault.
+/// FAR_EL1 of the expected fault.
 static ADDRESS: AtomicU64 = AtomicU64::new(0);
-/// Where the program goes on after code that it has called, if the fetch faults or EL0 executes it.
+/// Where the program continues after a call of code whose fetch faults, or which EL0 executes.
 pub(crate) static RESUME: AtomicUsize = AtomicUsize::new(0);
-/// The SPSR_EL1 with which the program goes on after code at EL0.
+/// The SPSR_EL1 with which the program continues after code at EL0.
 static STATE: AtomicU64 = AtomicU64::new(0);
 
-/// Saves what the vector does not, and what an interrupted instruction stream must find unchanged: x19 to x28, whose
-/// values the step handler wants to see, and the SIMD registers, which a handler may use. Then calls the handler.
+/// Saves the registers that the vector does not save, and calls the handler.
+///
+/// The interrupted instruction stream must find them unchanged. The step handler reads x19 to x28.
+/// A handler may use the SIMD registers.
 macro_rules! save_and_call {
     ($handler:ident) => {
         naked_asm!(
@@ -81,7 +84,7 @@ macro_rules! save_and_call {
     };
 }
 
-/// What the program's vectors call.
+/// The handlers that the program's vectors call.
 #[derive(Debug)]
 pub struct Exceptions;
 
@@ -102,7 +105,7 @@ impl ExceptionHandlers for Exceptions {
     }
 }
 
-/// The code at EL0 has executed SVC, or its fetch was refused.
+/// Handles an exception from EL0, whose code executed SVC or whose fetch faulted.
 extern "C" fn handle_lower(mut state: RegisterStateRef<'_>, _: &CalleeSaved) {
     let syndrome = ESR.get();
     match class(syndrome) {
@@ -110,18 +113,18 @@ extern "C" fn handle_lower(mut state: RegisterStateRef<'_>, _: &CalleeSaved) {
         LOWER_INSTRUCTION_ABORT if EXPECTED.load(Relaxed) => note(syndrome),
         class => panic!("exception class {class:#x} from EL0, at {:#x}", state.elr),
     }
-    // SAFETY: the program was left at a call of `access`, which goes on at this address.
+    // SAFETY: the interrupted call of `access` continues at this address.
     let state = unsafe { state.get_mut() };
     state.elr = RESUME.load(Relaxed);
     state.spsr = STATE.load(Relaxed);
 }
 
-/// EC: bits 31:26; ISS2 stands above.
+/// Returns the exception class: EC is in bits 31:26, and ISS2 is above it.
 const fn class(syndrome: u64) -> u64 {
     (syndrome >> 26) & 0x3f
 }
 
-/// Notes a fault that was expected.
+/// Records an expected fault.
 fn note(syndrome: u64) {
     SYNDROME.store(syndrome, Relaxed);
     ADDRESS.store(FAR.get(), Relaxed);
@@ -139,7 +142,7 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
         DATA_ABORT if PAGER.load(Relaxed) != 0 => {
             let address = FAR.get();
             let pager = PAGER.swap(0, Relaxed);
-            // SAFETY: `with_pager` has stored the address of such a function.
+            // SAFETY: `with_pager` has stored the address of a function of this type.
             let pager: fn(u64) = unsafe { core::mem::transmute(pager) };
             step::unmask_in_handler();
             pager(address);
@@ -147,12 +150,12 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
         }
         DATA_ABORT if EXPECTED.load(Relaxed) => {
             note(syndrome);
-            // SAFETY: the access is one instruction of four bytes, whose result `access` does not use after a fault.
+            // SAFETY: the access is an instruction of four bytes, whose result is not used.
             unsafe { state.get_mut() }.elr += 4;
         }
         INSTRUCTION_ABORT if EXPECTED.load(Relaxed) => {
             note(syndrome);
-            // SAFETY: the program was left at a call of `access`, which goes on at this address.
+            // SAFETY: the interrupted call of `access` continues at this address.
             unsafe { state.get_mut() }.elr = RESUME.load(Relaxed);
         }
         class => panic!(
@@ -163,11 +166,13 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
     }
 }
 
-/// The function that maps what is missing, at the next data abort; 0 if there is none.
+/// The function that the next data abort calls, to map the missing page. It is 0 if there is none.
 static PAGER: AtomicUsize = AtomicUsize::new(0);
 
-/// Runs `program`, in which one access may fault: `pager`, in the exception handler, is given its address, and the access is
-/// made again when it returns.
+/// Runs `program`, in which one access may fault.
+///
+/// The exception handler passes the address of the fault to `pager`. When `pager` returns, the CPU
+/// makes the access again.
 pub fn with_pager<R>(pager: fn(u64), program: impl FnOnce() -> R) -> R {
     PAGER.store(pager as usize, Relaxed);
     let result = program();
@@ -175,17 +180,17 @@ pub fn with_pager<R>(pager: fn(u64), program: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Says that the program goes on after code at EL0 in the state in which it calls this.
+/// Records that, after code at EL0, the program continues in its present state.
 pub(crate) fn come_back_here() {
     // The kernels use the stack pointer of their own level.
     STATE.store(DAIF.get() | CurrentEL.get() | 1, Relaxed);
 }
 
-/// Runs `access`, one load, store or call, and tells the fault that it took.
+/// Runs `access`, which is one load, store or call, and reports the fault that it took.
 ///
 /// # Errors
 ///
-/// That fault.
+/// Returns that fault.
 pub fn may_fault<R>(access: impl FnOnce() -> R) -> Result<R, Fault> {
     SYNDROME.store(0, Relaxed);
     EXPECTED.store(true, Relaxed);
@@ -200,8 +205,8 @@ pub fn may_fault<R>(access: impl FnOnce() -> R) -> Result<R, Fault> {
     }
 }
 
-/// The reason in DFSC or IFSC, bits 5:0, whose bits 1:0 are the level (Arm ARM, ISS encodings for
-/// a Data Abort and an Instruction Abort). PAR_EL1.FST has the same encoding.
+/// Decodes the reason from DFSC or IFSC, bits 5:0, whose bits 1:0 are the level (Arm ARM, ISS
+/// encodings for a Data Abort and an Instruction Abort). PAR_EL1.FST has the same encoding.
 pub(crate) fn reason(status: u64) -> FaultReason {
     match (status >> 2) & 0b1111 {
         0b0001 => FaultReason::NotMapped,

@@ -1,6 +1,6 @@
-//! Interrupts: the GIC, and a handler that a program gives.
+//! Interrupts: the GIC, and the calls of the program's handler.
 //!
-//! Only for programs that are run with `gic-version=3`, at EL1.
+//! This module is only for programs at EL1 that run with `gic-version=3`.
 
 use core::ptr::{NonNull, with_exposed_provenance_mut};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -16,43 +16,46 @@ use spin::mutex::SpinMutex;
 
 use crate::thread;
 
-/// Where the `virt` board has the distributor and the redistributors.
+/// The addresses of the distributor and of the redistributors on the `virt` board.
 const DISTRIBUTOR: usize = 0x0800_0000;
 const REDISTRIBUTORS: usize = 0x080a_0000;
 
-/// The interrupt that [`send`] sends.
+/// The interrupt that [`send_to`] sends.
 const SGI: IntId = IntId::sgi(1);
 /// The interrupt of the EL1 physical timer: PPI 14, INTID 30.
 const TIMER: IntId = IntId::ppi(14);
 
 /// One hardirq in Linux's preempt count.
 pub const HARDIRQ: u32 = 1 << 16;
-/// The bits of Linux's preempt count that say that this is an interrupt.
+/// The bits of Linux's preempt count that are set in interrupt context.
 pub const INTERRUPT_MASK: u32 = 0x00ff_ff00;
 
 /// The program's handler.
 static HANDLER: Once<fn()> = Once::new();
-/// How many interrupts have been taken.
+/// The number of interrupts taken.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// What is called when a handler has returned.
+/// The function that runs after each handler.
 static ON_RETURN: Once<fn()> = Once::new();
 
 static GIC: SpinMutex<Option<GicV3<'static>>> = SpinMutex::new(None);
 
-/// Sets the GIC up for `cpus` CPUs and unmasks interrupts of this one, the first; `handler` is called for each.
+/// Sets up the GIC for `cpus` CPUs, and unmasks interrupts on the first of them, this one.
+///
+/// Each interrupt calls `handler`.
 pub fn init(cpus: usize, handler: fn()) {
     HANDLER.call_once(|| handler);
     enable(cpus);
 }
 
-/// The same in a program whose own vectors lead to a handler, which calls [`acknowledge`].
+/// Sets up the GIC as [`init`] does, for a program with its own vectors. The handler of that
+/// program calls [`acknowledge`].
 pub fn enable(cpus: usize) {
     let distributor: NonNull<Gicd> =
         NonNull::new(with_exposed_provenance_mut(DISTRIBUTOR)).expect("it is not at 0");
     let redistributors: NonNull<GicrSgi> =
         NonNull::new(with_exposed_provenance_mut(REDISTRIBUTORS)).expect("they are not at 0");
-    // SAFETY: the identity map has the device there, as device memory, and nobody else uses it.
+    // SAFETY: the identity map has it here as device memory, and only this module uses it.
     let distributor = unsafe { UniqueMmioPointer::new(distributor) };
     // SAFETY: as above.
     let gic = unsafe { GicV3::new(distributor, redistributors, cpus) };
@@ -62,7 +65,7 @@ pub fn enable(cpus: usize) {
     init_cpu(0);
 }
 
-/// Unmasks interrupts of this CPU, whose number is `cpu`.
+/// Unmasks interrupts on this CPU, whose number is `cpu`.
 pub fn init_cpu(cpu: usize) {
     {
         let mut gic = GIC.lock();
@@ -80,13 +83,13 @@ pub fn init_cpu(cpu: usize) {
     arm_gic::irq_enable();
 }
 
-/// Says what is called when a handler has returned, with interrupts still masked: what may run another thread.
+/// Sets the function that runs after each handler, while interrupts are still masked. It may switch
+/// to another thread.
 pub fn on_return(then: fn()) {
     ON_RETURN.call_once(|| then);
 }
 
-/// Sends an interrupt to the CPU with the number `cpu`. It is taken as soon as interrupts are not
-/// masked.
+/// Sends an interrupt to CPU number `cpu`, which takes it once its interrupts are unmasked.
 pub fn send_to(cpu: usize) {
     let target = SgiTarget::List {
         affinity3: 0,
@@ -98,10 +101,10 @@ pub fn send_to(cpu: usize) {
         .expect("there is such an interrupt");
 }
 
-/// How many different intervals there are.
+/// The number of different intervals.
 const SPREAD: u64 = 256;
 
-/// A linear congruential generator (the multiplier and increment are Knuth's for MMIX); its upper bits.
+/// Returns the upper bits of a linear congruential generator (Knuth's constants for MMIX).
 fn random() -> u64 {
     static STATE: AtomicU64 = AtomicU64::new(1);
     let next = STATE
@@ -112,8 +115,10 @@ fn random() -> u64 {
     next >> 33
 }
 
-/// Lets the timer interrupt this CPU, each time at least `ticks` of its counter after the last, until `budget` interrupts have been taken; 0
-/// ticks stop it.
+/// Lets the timer interrupt this CPU until `budget` interrupts have been taken.
+///
+/// Consecutive interrupts are at least `ticks` of the timer's counter apart. A `ticks` of 0 stops
+/// the timer.
 pub fn set_timer(ticks: u64, budget: usize) {
     BUDGET.store(budget, Relaxed);
     TICKS.store(ticks, Relaxed);
@@ -130,13 +135,13 @@ static BUDGET: AtomicUsize = AtomicUsize::new(usize::MAX);
 /// The timer's interval.
 static TICKS: AtomicU64 = AtomicU64::new(0);
 
-/// How many interrupts have been taken since the last call.
+/// Returns the number of interrupts taken since the last call.
 pub fn taken() -> usize {
     TAKEN.swap(0, Relaxed)
 }
 
-/// Lets the timer interrupt the task once, and returns when that has happened. The handler may have
-/// switched to another task in between.
+/// Lets the timer interrupt the task once, and returns after the interrupt. The handler may have
+/// run another task in the meantime.
 #[inline(never)]
 pub fn wait_for_timer() {
     let before = TAKEN.load(Relaxed);
@@ -146,7 +151,7 @@ pub fn wait_for_timer() {
     }
 }
 
-/// What a handler does first: it takes the interrupt from the GIC.
+/// Takes the interrupt from the GIC, as the first step of a handler.
 pub fn acknowledge() {
     let known = GicCpuInterface::handle_interrupt(InterruptGroup::Group1, |interrupt| {
         assert!(
@@ -154,7 +159,7 @@ pub fn acknowledge() {
             "no other interrupt is enabled"
         );
         if interrupt == TIMER {
-            // The next one, counted from here; not always the same, so that it falls everywhere.
+            // The next interrupt follows after a random time, so that interrupts occur everywhere.
             CNTP_TVAL_EL0.set(TICKS.load(Relaxed) + random() % SPREAD);
             if TAKEN.load(Relaxed) >= BUDGET.load(Relaxed) {
                 CNTP_CTL_EL0.modify(CNTP_CTL_EL0::ENABLE::CLEAR);
@@ -165,14 +170,14 @@ pub fn acknowledge() {
     TAKEN.fetch_add(1, Relaxed);
 }
 
-/// For the vector.
+/// Handles an interrupt. The vector calls this.
 pub(crate) fn on_interrupt() {
     acknowledge();
     let threads = thread::current();
     for thread in threads {
         thread.preempt_count.fetch_add(HARDIRQ, Relaxed);
     }
-    HANDLER.get().expect("`init` was given one")();
+    HANDLER.get().expect("`init` has set it")();
     for thread in threads {
         thread.preempt_count.fetch_sub(HARDIRQ, Relaxed);
     }

@@ -1,10 +1,10 @@
-//! Books of what is owed, kept beside the crate's bits: which stores of a thread have had their barrier pair, and on which
-//! CPU.
+//! Accounts beside the crate's bits: the stores of a thread that have had their barrier pair.
 //!
-//! A missing barrier has no effect under emulation, and with several CPUs nothing can be single-stepped. So the programs
-//! with threads have a backend that counts: what a thread stored that needs the pair, and up to where the pairs that were
-//! executed cover it. Before a thread uses a mapping, both must be the same. The books of a handler are its CPU's: what it
-//! does is not counted for the thread that it interrupted.
+//! A missing barrier has no effect under emulation, and several CPUs cannot be single-stepped. The
+//! programs with threads therefore have a backend that counts. It counts the stores of each thread
+//! that need the pair, and the stores that executed pairs cover. Before a thread uses a mapping,
+//! both counts must be equal. Handlers have an account for each CPU, because their stores do not
+//! belong to the thread that they interrupt.
 
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -16,23 +16,23 @@ use lazy_mmu::{Backend, Descriptor, Event, Invalidation, Machine as _, Wrapped, 
 
 use crate::scheduler;
 
-/// What one thread, or the handlers of one CPU, have stored, and what of it is visible.
+/// The account of one thread, or of the handlers of one CPU.
 #[derive(Debug, Default)]
 pub struct Books {
-    /// Stores that need the pair.
+    /// The stores that need the pair.
     stored: AtomicU64,
-    /// How many of them are complete: a `dsb` has been executed behind them by the CPU that made them.
+    /// The number of complete stores, after which their CPU has executed a `dsb`.
     complete: AtomicU64,
-    /// How many of them have had their pair.
+    /// The number of stores that have had their pair.
     visible: AtomicU64,
-    /// Whether the CPU that runs the thread has executed an `isb` since it took the thread over.
+    /// Whether the thread's present CPU has executed an `isb` since it took the thread over.
     synchronized: AtomicBool,
     /// The CPU that executed the last pair.
     cpu: AtomicUsize,
 }
 
 impl Books {
-    /// Empty.
+    /// Returns an empty account.
     pub const fn new() -> Self {
         Self {
             stored: AtomicU64::new(0),
@@ -44,12 +44,12 @@ impl Books {
     }
 
     fn store(&self) {
-        // Nobody else writes it.
+        // Other code does not write to it.
         let stored = self.stored.load(Relaxed);
         self.stored.store(stored + 1, Relaxed);
     }
 
-    /// Executes `pair`, which makes everything visible that is stored until now.
+    /// Executes `pair`, which makes all earlier stores visible.
     fn pair(&self, pair: impl FnOnce()) {
         let stored = self.stored.load(Relaxed);
         pair();
@@ -59,23 +59,24 @@ impl Books {
         self.cpu.store(crate::smp::cpu(), Relaxed);
     }
 
-    /// A context switch owes `dsb ish` on the CPU that gives the thread up.
+    /// Executes the `dsb ish` that a context switch owes on the CPU that gives the thread up.
     pub(crate) fn leave_cpu(&self) {
         barrier::dsb(barrier::ISH);
         self.complete.store(self.stored.load(Relaxed), Relaxed);
         self.synchronized.store(false, Relaxed);
     }
 
-    /// A context switch owes `isb` on the CPU that takes the thread over, after it has taken it:
-    /// that CPU may have fetched the thread's next instructions, and translated their addresses,
-    /// before the thread's mappings were visible.
+    /// Executes the `isb` that a context switch owes on the CPU that takes the thread over.
+    ///
+    /// It follows the switch, because the CPU may have fetched the thread's next instructions, and
+    /// translated their addresses, before the thread's mappings were visible.
     pub(crate) fn take_over(&self) {
         barrier::isb(barrier::SY);
         self.synchronized.store(true, Relaxed);
     }
 
-    /// The thread goes on, on another CPU than before, whose barriers complete nothing that the
-    /// thread has stored there.
+    /// Checks a thread that continues on another CPU. The barriers of the new CPU do not complete
+    /// stores that the thread made on the old one.
     pub(crate) fn enter_another_cpu(&self) {
         let stored = self.stored.load(Relaxed);
         let complete = self.complete.load(Relaxed);
@@ -85,7 +86,7 @@ impl Books {
         );
     }
 
-    /// Before a mapping is used.
+    /// Checks that all mappings are visible, before the thread uses one.
     pub fn check_visible(&self) {
         let stored = self.stored.load(Relaxed);
         let visible = self.visible.load(Relaxed);
@@ -96,26 +97,26 @@ impl Books {
         );
     }
 
-    /// How many stores wait for their pair.
+    /// Returns the number of stores that await their pair.
     pub fn owed(&self) -> u64 {
         self.stored.load(Relaxed) - self.visible.load(Relaxed)
     }
 
-    /// How many stores there were that need the pair.
+    /// Returns the number of stores that need the pair.
     pub fn stored(&self) -> u64 {
         self.stored.load(Relaxed)
     }
 
-    /// The CPU that executed the last pair.
+    /// Returns the CPU that executed the last pair.
     pub fn cpu_of_last_pair(&self) -> usize {
         self.cpu.load(Relaxed)
     }
 }
 
-/// The backend `B`, with books.
+/// The backend `B`, with accounts.
 pub type Ledger<B> = Wrapped<Bookkeeper<B>>;
 
-/// What differs from `B`.
+/// The methods that differ from those of `B`.
 #[derive(Debug)]
 pub struct Bookkeeper<B>(PhantomData<B>);
 
@@ -129,7 +130,7 @@ impl<B: Backend> Bookkeeper<B> {
     }
 }
 
-// SAFETY: everything is `B`'s; the books have no effect on it.
+// SAFETY: all methods are those of `B`, and the accounts have no effect on it.
 unsafe impl<B: Backend> Wrapper for Bookkeeper<B> {
     type Inner = B;
 
@@ -137,7 +138,8 @@ unsafe impl<B: Backend> Wrapper for Bookkeeper<B> {
         Self::books().pair(B::Machine::barrier);
     }
 
-    /// It is a pair too for the stores before its first barrier. Nothing is stored meanwhile.
+    /// Counts the invalidation as a pair too, for the stores before its first barrier. The thread
+    /// does not store in the meantime.
     fn invalidate(invalidations: &[Invalidation]) {
         Self::books().pair(|| B::Machine::invalidate(invalidations));
     }

@@ -1,21 +1,21 @@
-//! What the kernels share: boot, exceptions, the single-step handler, and the machine for the memory manager.
+//! The library of the kernels: boot, exceptions, single steps, and the memory manager's machine.
 //!
-//! QEMU's `virt` board, EL1 or EL2 (as a host with FEAT_VHE), MMU on. The image runs in an identity
-//! map of TTBR0; the tables that the memory manager builds are the live tables of TTBR1, and the
-//! MMU walks them.
+//! The kernels run on QEMU's `virt` board, at EL1 or at EL2 (as a host with FEAT_VHE), with the MMU
+//! on. The image runs in an identity map of TTBR0. The memory manager builds the live tables of
+//! TTBR1, which the MMU walks.
 //!
-//! Each function is a part of a test: it returns the error of the memory manager, or panics where a
-//! row does not hold or the machine is another one. Both end the program, and `cargo xtask qemu`
-//! shows what they say.
+//! Each function is a part of a test. It returns an error of the memory manager, and panics if a
+//! behaviour does not hold or the machine is not the expected one. Both end the program, and `cargo
+//! xtask qemu` shows the message.
 //!
-//! `cargo xtask qemu` runs the programs. What each prints stands in the file of its name,
-//! `other_writes.txt` for example.
+//! `cargo xtask qemu` runs the programs. The expected output of a program is in the file of its
+//! name, `other_writes.txt` for example.
 
 #![no_std]
 #![expect(
     clippy::missing_errors_doc,
     clippy::missing_panics_doc,
-    reason = "the head of this file says what errors and panics mean"
+    reason = "the documentation of the crate explains them"
 )]
 
 pub mod access;

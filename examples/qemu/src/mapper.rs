@@ -1,5 +1,5 @@
-//! What an interrupt's or a fault's handler does in the programs that interrupt sections: it maps a page, uses it, and takes
-//! the mapping away again.
+//! The work of the interrupt and fault handlers in the programs that interrupt sections. A handler
+//! maps a page, uses it, and removes the mapping.
 
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -11,7 +11,7 @@ use spin::mutex::SpinMutex;
 use crate::access;
 use crate::arena::{Arena, WORD};
 
-/// The handler's entry, what it maps, and where.
+/// The handler's entry, its descriptor, and the page that the entry translates.
 #[derive(Clone, Copy)]
 struct Target {
     slot: &'static AtomicU64,
@@ -20,11 +20,10 @@ struct Target {
 }
 
 static TARGET: SpinMutex<Option<Target>> = SpinMutex::new(None);
-/// How often the handler has used its mapping.
+/// The number of times that the handler has used its mapping.
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-/// Says that the handler maps page `number` of the arena; what, is its first frame. Before the
-/// first interrupt.
+/// Lets the handler map the arena's first frame at page `number`. This precedes all interrupts.
 pub fn init(arena: &Arena, number: usize) {
     let page = PageRange::new(arena.range.page(number), 1);
     *TARGET.lock() = Some(Target {
@@ -34,15 +33,16 @@ pub fn init(arena: &Arena, number: usize) {
     });
 }
 
-/// How often the handler has used its mapping since the last call.
+/// Returns how often the handler has used its mapping since the last call.
 pub fn used() -> usize {
     USED.swap(0, Relaxed)
 }
 
-/// What a handler does: in a section, it maps a page, and uses it: in an interrupt before it leaves, for there every store
-/// is followed by its pair at once; and after it.
+/// Maps a page in a section, and uses it after the section.
+///
+/// In an interrupt, it uses the page inside the section too, because the store has its pair there.
 pub fn map_and_use<B: Backend>(in_interrupt: bool) {
-    /// The mapping may be used when this returns.
+    /// Maps the page. The mapping is ready for use when this returns.
     #[lazy_mmu(backend = B, mmu)]
     fn map<B: Backend>(target: Target, in_interrupt: bool) {
         mmu.write(target.slot, target.leaf);
@@ -51,7 +51,7 @@ pub fn map_and_use<B: Backend>(in_interrupt: bool) {
         }
     }
 
-    /// A fault would be unexpected, and end the program.
+    /// Reads through the mapping. A fault is unexpected, and ends the program.
     fn read(target: Target) {
         assert_eq!(access::read_mapped(target.page.start()), WORD);
     }

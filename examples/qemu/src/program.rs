@@ -1,4 +1,4 @@
-//! What every program begins and ends with.
+//! The beginning and the end of each program.
 
 use core::fmt::Display;
 
@@ -7,8 +7,8 @@ use semihosting::{eprintln, process};
 
 use crate::thread;
 
-/// Says that the program's `main` is this function, which returns `Result<(), impl Display>`, and
-/// its exceptions' handlers are [`Exceptions`](crate::exceptions::Exceptions).
+/// Makes the given function the program's `main`, and installs the handlers of
+/// [`Exceptions`](crate::exceptions::Exceptions). The function returns `Result<(), impl Display>`.
 #[macro_export]
 macro_rules! program {
     ($run:expr) => {
@@ -21,7 +21,7 @@ macro_rules! program {
     };
 }
 
-/// Runs `program`, and ends with 0, or with its error and 1.
+/// Runs `program`, and exits with 0. If it fails, prints its error and exits with 1.
 pub fn run<E: Display>(program: impl FnOnce() -> Result<(), E>) -> ! {
     thread::init();
     check_level();
@@ -34,7 +34,8 @@ pub fn run<E: Display>(program: impl FnOnce() -> Result<(), E>) -> ! {
     }
 }
 
-/// The first word of the command line is `el1` or `el2`: so that a machine without EL2 is not taken for one.
+/// Compares the Exception level with the first word of the command line, `el1` or `el2`. A machine
+/// without EL2 would otherwise pass for one with it.
 fn check_level() {
     let words = semihosting::experimental::env::args::<256>().expect("QEMU passes a command line");
     let name = words.into_iter().next().expect("the first word");
@@ -46,13 +47,13 @@ fn check_level() {
     }
 }
 
-/// The number that is word `position` of the command line, counted from 0; `default`, if there are
-/// not so many words.
+/// Returns the number in word `position` of the command line, counted from 0. If the word is
+/// missing, returns `default`.
 pub fn number(position: usize, default: usize) -> usize {
     let words = semihosting::experimental::env::args::<256>().expect("QEMU passes a command line");
     let word = (&words).into_iter().nth(position);
     word.map_or(default, |it| {
         let number = it.ok().and_then(|it| it.parse().ok());
-        number.unwrap_or_else(|| panic!("word {position} of the command line is to be a number"))
+        number.unwrap_or_else(|| panic!("word {position} of the command line must be a number"))
     })
 }

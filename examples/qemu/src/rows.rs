@@ -1,5 +1,5 @@
-//! The rows of the behaviours that need a CPU: each on the entries of a live table, on the real
-//! instruction stream.
+//! The behaviours that need a CPU. Each is shown on the entries of a live table, by the
+//! instructions that the CPU executes.
 
 mod adopting;
 mod plain;
@@ -17,22 +17,22 @@ use lazy_mmu_examples::{Error, Frame, Machine as _, PageRange};
 use crate::step::{self, Trace};
 use crate::virt::{Virt, entries, pages};
 
-/// What a block at level 2 translates.
+/// The size of a block at level 2, in bytes.
 const BLOCK: u64 = ENTRIES as u64 * PAGE_SIZE;
-/// A gap in the address space, whose level-2 entry is free: behind the pages of [`Rows::range`].
+/// An address in a gap behind the pages of [`Rows::range`]. Its level-2 entry is free.
 const GAP: u64 = VMALLOC_BASE + BLOCK;
 
-/// What the rows work on.
+/// The memory and the tables on which the behaviours are shown.
 pub struct Rows<B> {
     machine: Virt<B>,
     slots: &'static [AtomicU64; ENTRIES],
-    /// What they translate.
+    /// The virtual addresses that `slots` translates.
     range: PageRange,
     /// The table of `slots`.
     table: Frame,
     /// The entry at level 2 for `GAP`.
     level_2: &'static AtomicU64,
-    /// An entry of the top-level table that is free.
+    /// A free entry of the top-level table.
     top: &'static AtomicU64,
     /// The entry of `frame` in the linear map.
     linear: &'static AtomicU64,
@@ -76,7 +76,7 @@ impl<B: Backend> Rows<B> {
         step::expect(expected, || lazy_mmu::with::<B, _>(program))
     }
 
-    /// A read at `address` faults.
+    /// Checks that a read at `address` faults.
     #[track_caller]
     fn is_gone(&self, address: u64) {
         let read = self.machine.read(address);
@@ -87,14 +87,14 @@ impl<B: Backend> Rows<B> {
         pages(self.range.page(number), 1)
     }
 
-    /// The block that holds `frame`, at `GAP`.
+    /// Returns the block that holds `frame`, for `GAP`.
     fn block(&self) -> Leaf {
         let address = self.frame.address() & !(BLOCK - 1);
         Leaf::new(Granule::Kib4, 2, address, KERNEL_DATA | NORMAL_MEMORY)
             .expect("it is a block of RAM")
     }
 
-    /// Where `GAP`'s block has `frame`.
+    /// Returns the address of `frame` in the block at `GAP`.
     fn in_block(&self) -> u64 {
         GAP + self.frame.address() % BLOCK
     }

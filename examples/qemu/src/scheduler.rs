@@ -1,9 +1,9 @@
-//! A small preemptive scheduler: threads on several CPUs, one queue, a context switch.
+//! A small preemptive scheduler: threads on several CPUs, one queue, and a context switch.
 //!
-//! A thread that is preempted goes to the end of the queue, and the next CPU that looks takes it:
+//! A preempted thread goes to the end of the queue. The next CPU that looks for a thread takes it,
 //! so threads migrate. A context switch executes the barriers that the contract of
-//! [`Backend`](lazy_mmu::Backend) demands: `dsb ish` on the CPU that gives the thread up, `isb` on
-//! the CPU that takes it over.
+//! [`Backend`](lazy_mmu::Backend) demands: `dsb ish` on the CPU that gives the thread up, and `isb`
+//! on the CPU that takes it over.
 
 use core::ptr::{from_ref, with_exposed_provenance};
 use core::sync::atomic::{
@@ -22,42 +22,43 @@ use crate::smp::{CPUS, cpu};
 use crate::tasks::{self, Context, Stack, masked};
 use crate::thread::{self, ThreadInfo};
 
-/// The most threads there can be.
+/// The highest number of threads.
 pub const THREADS: usize = 12;
 
 /// A thread.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Thread {
-    /// What SP_EL0 and TPIDR_EL1 point to while it runs. The first, so that SP_EL0 is the thread's address too.
+    /// The structures to which SP_EL0 and TPIDR_EL1 point while the thread runs. The field is the
+    /// first one, because SP_EL0 is then the thread's address too.
     pub infos: [ThreadInfo; 2],
-    /// What it has stored, and what of it is visible.
+    /// The account of the thread's stores.
     pub books: Books,
     context: Context,
-    /// What it does; nothing, if it is what a CPU does when there is no thread to run.
+    /// The function that the thread runs. The idle threads of the CPUs have none.
     main: Once<fn()>,
-    /// The CPU that may run it: [`ANY`], [`NONE`] or one.
+    /// The CPU that may run the thread: [`ANY`], [`NONE`] or a number.
     affinity: AtomicUsize,
-    /// The CPU on which it ran last, or [`NONE`].
+    /// The CPU on which the thread last ran, or [`NONE`].
     cpu: AtomicUsize,
     finished: AtomicBool,
-    /// How often it went on on another CPU than before.
+    /// The number of times that the thread continued on another CPU.
     pub migrations: Migrations,
 }
 
-/// [`Thread::pin`]: every CPU.
+/// For [`Thread::pin`]: every CPU.
 pub const ANY: usize = usize::MAX;
-/// [`Thread::pin`]: no CPU, for the time being.
+/// For [`Thread::pin`]: no CPU for now.
 pub const NONE: usize = usize::MAX - 1;
 
-/// How often threads went on on another CPU than before.
+/// How often threads continued on another CPU.
 #[derive(Debug, Default)]
 pub struct Migrations {
-    /// In all.
+    /// All migrations.
     pub all: AtomicU64,
-    /// With a section open.
+    /// Migrations while a section was open.
     pub in_section: AtomicU64,
-    /// With stores that wait for their pair.
+    /// Migrations while stores awaited their pair.
     pub pending: AtomicU64,
 }
 
@@ -79,12 +80,12 @@ impl Thread {
         }
     }
 
-    /// Whether what it does has returned.
+    /// Returns whether the thread's function has returned.
     pub fn is_finished(&self) -> bool {
         self.finished.load(Acquire)
     }
 
-    /// Says which CPU may run it from the next time on: one, [`ANY`] or [`NONE`].
+    /// Sets the CPU that may run the thread from its next switch on: a number, [`ANY`] or [`NONE`].
     pub fn pin(&self, cpu: usize) {
         masked(|| change_queue(|_| self.affinity.store(cpu, Relaxed)));
     }
@@ -98,7 +99,7 @@ impl Thread {
         !self.main.is_completed()
     }
 
-    /// Which of the mode's bits are set, in either place.
+    /// Returns the bits of the mode that are set, in either place.
     fn bits(&self) -> Bits {
         let mut bits = Bits::EMPTY;
         let [by_sp_el0, by_tpidr] = &self.infos;
@@ -113,13 +114,13 @@ impl Thread {
     }
 }
 
-/// What each CPU has.
+/// The state of a CPU.
 struct Cpu {
-    /// What it does when there is no thread to run.
+    /// The thread that runs if no other can.
     idle: Thread,
-    /// The thread that has just left, until its successor has published it.
+    /// The thread that was switched away last, until its successor has published it.
     left: AtomicPtr<Thread>,
-    /// The books of its handlers.
+    /// The account of the CPU's handlers.
     books: Books,
 }
 
@@ -141,11 +142,11 @@ type Queue = ArrayVec<&'static Thread, THREADS>;
 
 static QUEUE: SpinMutex<Queue> = SpinMutex::new(ArrayVec::new_const());
 
-/// A bit for each CPU: whether there is a thread in the queue that it may run. So that CPUs without one do not wait for the
-/// lock all the time.
+/// A bit for each CPU, set if the queue has a thread for it. The others need not take the lock.
 static RUNNABLE: AtomicUsize = AtomicUsize::new(0);
 
-/// Changes the queue, or what counts for it. With interrupts masked: a handler takes the lock too.
+/// Changes the queue, or data on which [`RUNNABLE`] depends. The caller has masked interrupts,
+/// because a handler takes the lock too.
 fn change_queue<R>(change: impl FnOnce(&mut Queue) -> R) -> R {
     let mut queue = QUEUE.lock();
     let result = change(&mut queue);
@@ -154,68 +155,69 @@ fn change_queue<R>(change: impl FnOnce(&mut Queue) -> R) -> R {
     result
 }
 
-/// The books of this CPU's interrupt handlers, for one of them.
+/// Returns the account of this CPU's interrupt handlers. Only a handler may call this.
 pub fn books_of_handlers() -> &'static Books {
     &CPU[cpu()].books
 }
 
-/// The thread that asks; in a handler, the one that it interrupted. In programs that have called [`init_cpu`].
+/// Returns the current or interrupted thread, in a program that has called [`init_cpu`].
 pub fn current() -> &'static Thread {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "an address has the width of usize on aarch64"
     )]
     let thread: *const Thread = with_exposed_provenance(SP_EL0.get() as usize);
-    // SAFETY: `init_cpu` and `schedule` have loaded it with the address of a static.
+    // SAFETY: `init_cpu` and `schedule` have loaded the register with the address of a static.
     unsafe { &*thread }
 }
 
-/// Makes what runs on this CPU its idle thread.
+/// Makes the running code the idle thread of this CPU.
 pub fn init_cpu() {
     run_as(&CPU[cpu()].idle);
 }
 
 /// Loads the task pointers.
 fn run_as(thread: &'static Thread) {
-    // SP_EL0 stands for the thread too.
+    // `current` makes a reference to the thread from SP_EL0.
     from_ref(thread).expose_provenance();
     let [first, second] = &thread.infos;
     thread::set_current([first, second]);
 }
 
-/// Makes a thread that calls `main` and ends when that returns; its flags words hold `flags` at first. It runs on `cpu`
-/// ([`ANY`], [`NONE`], or one).
+/// Makes a thread that calls `main` and ends when `main` returns.
+///
+/// Its flags words are `flags` at first. It runs on `cpu`: [`ANY`], [`NONE`], or a number.
 pub fn spawn(main: fn(), flags: u64, cpu: usize) -> &'static Thread {
     let number = SPAWNED.fetch_add(1, Relaxed);
-    let thread = POOL.get(number).expect("there are so many threads");
+    let thread = POOL.get(number).expect("at most `THREADS` threads");
     thread.main.call_once(|| main);
     thread.affinity.store(cpu, Relaxed);
     for info in &thread.infos {
         info.flags.store(flags, Relaxed);
     }
-    // SAFETY: the thread has not run yet, and the stack is its own.
+    // SAFETY: the thread has not run yet, and only it uses the stack.
     unsafe { thread.context.prepare(&STACKS[number], begin) };
     masked(|| publish(thread));
     thread
 }
 
-/// The threads that were spawned so far.
+/// Returns all threads that have been spawned.
 pub fn threads() -> &'static [Thread] {
     &POOL[..SPAWNED.load(Relaxed)]
 }
 
-/// Lets other threads run, if any wait.
+/// Lets waiting threads run.
 pub fn yield_now() {
     masked(schedule);
 }
 
-/// For the end of an interrupt handler, where interrupts are masked, and the preempt count is the thread's again: lets other
-/// threads run.
+/// Lets waiting threads run, at the end of an interrupt handler. Interrupts are masked, and the
+/// preempt count has its value from before the interrupt.
 pub fn preempt() {
     schedule();
 }
 
-/// What a CPU does when there is no thread: it looks for one.
+/// Looks for threads to run, forever. A CPU without a thread runs this.
 pub fn idle() -> ! {
     loop {
         if RUNNABLE.load(Relaxed) & 1 << cpu() != 0 {
@@ -225,13 +227,14 @@ pub fn idle() -> ! {
     }
 }
 
-/// Puts a thread into the queue. With interrupts masked.
+/// Puts a thread into the queue. The caller has masked interrupts.
 fn publish(thread: &'static Thread) {
     change_queue(|queue| queue.push(thread));
 }
 
-/// Runs the next thread that may run on this CPU, and returns when the present one goes on, perhaps on another CPU. With
-/// interrupts masked.
+/// Runs the next thread that may run on this CPU.
+///
+/// It returns when the present thread continues. The caller has masked interrupts.
 fn schedule() {
     let this = current();
     let cpu = cpu();
@@ -247,22 +250,23 @@ fn schedule() {
     };
     CPU[cpu].left.store(from_ref(this).cast_mut(), Relaxed);
     this.cpu.store(cpu, Relaxed);
-    // Before another CPU can run this thread: that one's barriers would not complete what was stored on this CPU.
+    // This precedes the switch, because another CPU may run the thread afterwards. The barriers of
+    // that CPU would not complete the stores that this CPU made.
     this.books.leave_cpu();
     run_as(next);
-    // SAFETY: `next` is not running; and nobody else runs it, because it was taken out of the
-    // queue, or is this CPU's.
+    // SAFETY: `next` is not running. Only this CPU runs it, because it is this CPU's idle thread,
+    // or was taken out of the queue.
     unsafe { tasks::switch(&this.context, &next.context) };
     arrive();
 }
 
-/// What a thread does first when it runs again, or for the first time.
+/// Completes a switch, as the first step of a thread that runs again or for the first time.
 fn arrive() {
     let cpu = cpu();
     let left = CPU[cpu].left.load(Relaxed);
-    // SAFETY: `schedule` has stored it, on this CPU, just before.
+    // SAFETY: `schedule` has just stored the pointer, on this CPU.
     let left = unsafe { &*left };
-    // Only now: its registers are saved, its stack is no longer in use.
+    // Only now may another CPU run the thread, whose registers are saved.
     if !left.is_idle() && !left.finished.load(Relaxed) {
         publish(left);
     }
@@ -283,11 +287,11 @@ fn arrive() {
     }
 }
 
-/// Where a thread begins, with interrupts masked.
+/// Begins a thread, with interrupts masked.
 extern "C" fn begin() -> ! {
     arrive();
     let this = current();
-    let main = this.main.get().expect("`spawn` was given one");
+    let main = this.main.get().expect("`spawn` has set it");
     tasks::unmask();
     main();
     masked(|| {

@@ -1,6 +1,6 @@
-//! More CPUs than one: started by PSCI, with the same tables.
+//! Several CPUs, which PSCI starts, and which use the same tables.
 //!
-//! Only for programs that are run with `gic-version=3` and [`CPUS`] CPUs, at EL1.
+//! This module is only for programs at EL1 that run with `gic-version=3` and [`CPUS`] CPUs.
 
 use core::sync::atomic::{
     AtomicUsize,
@@ -14,16 +14,17 @@ use smccc::Hvc;
 use crate::tasks::{STACK_PAGES, Stack};
 use crate::{interrupts, scheduler, upper};
 
-/// How many there are.
+/// The number of CPUs.
 pub const CPUS: usize = 4;
 
-/// The stack on which a CPU looks for something to run.
+/// The stacks on which the CPUs look for a thread to run.
 static STACKS: [Stack; CPUS] = [const { Stack::new() }; CPUS];
 
-/// How many CPUs are ready, the first not counted.
+/// The number of CPUs that are ready, without the first one.
 static READY: AtomicUsize = AtomicUsize::new(0);
 
-/// The number of the CPU that asks, from 0. Without meaning where the thread may migrate: with interrupts masked only.
+/// Returns the number of the current CPU, counted from 0. In a thread that may migrate, the number
+/// is of use only while interrupts are masked.
 pub fn cpu() -> usize {
     // The board counts up to 16 CPUs in Aff0.
     #[expect(clippy::cast_possible_truncation, reason = "it is 8 bits")]
@@ -31,8 +32,10 @@ pub fn cpu() -> usize {
     number
 }
 
-/// Starts the other CPUs. Each walks the tables that this one walks, takes interrupts, calls `first`, and then runs what the
-/// [scheduler](crate::scheduler) has for it.
+/// Starts the other CPUs.
+///
+/// Each of them walks the tables of this CPU, takes interrupts, and calls `first`. It then runs
+/// threads of the [scheduler](crate::scheduler).
 pub fn start(first: fn()) {
     let root = upper::root();
     for (cpu, stack) in STACKS.iter().enumerate().skip(1) {
@@ -44,7 +47,7 @@ pub fn start(first: fn()) {
             first();
             scheduler::idle();
         };
-        // SAFETY: the stack is this CPU's alone, forever, and in the identity map that both have.
+        // SAFETY: only this CPU ever uses the stack, which is in the identity map of both CPUs.
         unsafe { start_core::<Hvc, _, STACK_PAGES>(cpu as u64, stack.get(), main) }
             .expect("the machine has so many CPUs, and they are off");
     }

@@ -1,9 +1,10 @@
-//! The single-step handler: the kernel steps itself, and notes each instruction that matters.
+//! The single-step handler: the kernel steps itself, and records the instructions that matter.
 //!
-//! A barrier has no effect that software could observe under emulation; so it is counted where it is executed.
-//! `MDSCR_EL1.SS` and `KDE` are set and PSTATE.D is clear while a program is stepped: each instruction is then followed by
-//! a software step exception, whose handler looks at the next one (Arm ARM DDI 0487, "Software Step exceptions"). No
-//! timing is involved, and the counts are exact and repeatable. One CPU steps at a time: what is noted stands in one place.
+//! Under emulation, a barrier has no effect that software can observe. The handler therefore counts
+//! the barriers that the CPU executes. While a program is stepped, `MDSCR_EL1.SS` and `KDE` are set
+//! and PSTATE.D is clear. A software step exception follows each instruction, and its handler looks
+//! at the next instruction (Arm ARM DDI 0487, "Software Step exceptions"). The counts are exact,
+//! because they do not depend on time. Only one CPU steps at a time.
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -39,29 +40,30 @@ const ISB: u32 = 0xd503_3fdf;
 /// SPSR_EL1.SS
 const SPSR_SS: u64 = 1 << 21;
 
-/// The most instructions that can be noted between `start` and `stop`.
+/// The highest number of instructions that can be recorded between `start` and `stop`.
 const CAPACITY: usize = 1 << 19;
 
-/// The instructions that matter, as many as were noted.
+/// The recorded instructions.
 struct Steps(UnsafeCell<[Step; CAPACITY]>);
 
-// SAFETY: one CPU steps at a time; the handler writes while the program is stepped, the program reads while it is not.
+// SAFETY: one CPU steps at a time. The handler writes only while the program is stepped, and the
+// program reads only while it is not.
 unsafe impl Sync for Steps {}
 
 static STEPS: Steps = Steps(UnsafeCell::new([Step::Store; CAPACITY]));
 
-/// The handler's state.
+/// The state of the handler.
 struct Log {
     stepping: bool,
     watched: Tables,
     injection: Injection,
     noted: usize,
     noted_at_fault: usize,
-    /// The counts. Its steps are in [`STEPS`].
+    /// The counts. The steps are in [`STEPS`].
     trace: Trace,
 }
 
-/// The program locks it while it is not stepped, and the handler while it is.
+/// The program locks this only while it is not stepped, and the handler only while it is.
 static LOG: SpinMutex<Log> = SpinMutex::new(Log {
     stepping: false,
     watched: Tables::At(0..0),
@@ -71,12 +73,12 @@ static LOG: SpinMutex<Log> = SpinMutex::new(Log {
     trace: Trace::EMPTY,
 });
 
-/// Which memory holds translation tables.
+/// The memory that holds translation tables.
 #[derive(Clone, Debug)]
 pub enum Tables {
-    /// These frames, as far as they are tables now, through the linear map.
+    /// The frames of the map that are tables at the time of the store, seen through the linear map.
     Of(MemoryMap<'static>),
-    /// Whatever is at these virtual addresses.
+    /// The virtual addresses in this range.
     At(core::ops::Range<u64>),
 }
 
@@ -91,34 +93,34 @@ impl Tables {
     }
 }
 
-/// Counts stores to `tables` from here on.
+/// Counts stores to `tables` from now on.
 pub fn watch(tables: Tables) {
     LOG.lock().watched = tables;
 }
 
-/// Lets step exceptions in, inside an exception handler, if the program that it interrupted is stepped.
+/// Unmasks step exceptions inside an exception handler, if the interrupted program is stepped.
 pub fn unmask_in_handler() {
     let stepping = LOG.lock().stepping;
     if stepping {
-        // SAFETY: as in `start`; the vector has saved what a nested exception overwrites.
+        // SAFETY: as in `start`. The vector has saved the program's registers.
         unsafe { asm!("msr daifclr, #8", options(nostack, preserves_flags)) };
     }
 }
 
-/// What was stepped over.
+/// The record of a stepped program.
 #[derive(Clone, Copy, Debug)]
 pub struct Trace {
-    /// The instructions that matter, in order.
+    /// The recorded instructions, in order.
     pub steps: &'static [Step],
-    /// How many instructions there were in all.
+    /// The number of all instructions.
     pub instructions: usize,
-    /// How many of them were atomic read-modify-writes; a pair of `ldxr` and `stxr` is one.
+    /// The number of atomic read-modify-writes. A pair of `ldxr` and `stxr` counts as one.
     pub atomics: usize,
-    /// How many were loads, and nothing else.
+    /// The number of instructions that only load.
     pub loads: usize,
-    /// How many were calls (BL, BLR).
+    /// The number of calls (BL, BLR).
     pub calls: usize,
-    /// How many read a system register (MRS).
+    /// The number of reads of system registers (MRS).
     pub register_reads: usize,
 }
 
@@ -140,7 +142,7 @@ pub fn trace<R>(program: impl FnOnce() -> R) -> (R, Trace) {
     (result, stop())
 }
 
-/// Steps through `program`, and checks the order of its steps: see [`Trace::is`].
+/// Steps through `program`, and checks the order of its steps as [`Trace::is`] does.
 #[track_caller]
 pub fn expect<R>(expected: &str, program: impl FnOnce() -> R) -> (R, Trace) {
     let (result, trace) = trace(program);
@@ -154,7 +156,7 @@ pub fn expect<R>(expected: &str, program: impl FnOnce() -> R) -> (R, Trace) {
 
 /// Begins to step.
 pub fn start() {
-    // So that the first instruction that is stepped over is the same each time.
+    // The first stepped instruction is then always the same.
     mask();
     {
         let mut log = LOG.lock();
@@ -166,14 +168,14 @@ pub fn start() {
     OSLAR_EL1.set(0);
     MDSCR_EL1.modify(MDSCR_EL1::SS::SET + MDSCR_EL1::KDE::SET);
     aarch64_cpu::asm::barrier::isb(aarch64_cpu::asm::barrier::SY);
-    // SAFETY: the step exceptions that this lets in return to where they came from, registers unchanged. The
-    // asm clobbers memory, so the compiler keeps the program behind it.
+    // SAFETY: the step exceptions return to the interrupted instruction, and restore its registers.
+    // The asm clobbers memory, so the compiler keeps the program behind it.
     unsafe { asm!("msr daifclr, #8", options(nostack, preserves_flags)) };
 }
 
-/// Ends stepping, and returns what was noted.
+/// Stops stepping, and returns the record.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "so that no call is stepped over")]
+#[expect(clippy::inline_always, reason = "a call would be stepped over")]
 pub fn stop() -> Trace {
     mask();
     end()
@@ -184,8 +186,7 @@ fn end() -> Trace {
     MDSCR_EL1.modify(MDSCR_EL1::SS::CLEAR + MDSCR_EL1::KDE::CLEAR);
     let mut log = LOG.lock();
     log.stepping = false;
-    // SAFETY: not stepping, so nobody writes; the caller is done with the slice before it starts again, as all
-    // programs here are.
+    // SAFETY: the handler does not write now. All programs drop the slice before they step again.
     let steps = unsafe { &*STEPS.0.get() };
     let steps = steps.get(..log.noted);
     Trace {
@@ -196,15 +197,16 @@ fn end() -> Trace {
 
 /// Masks step exceptions.
 pub fn mask() {
-    // SAFETY: masking debug exceptions changes no memory; as above for the program's place.
+    // SAFETY: the instruction masks debug exceptions, and does not change memory. As in `start`,
+    // the compiler keeps the program in its place.
     unsafe { asm!("msr daifset, #8", options(nostack, preserves_flags)) };
 }
 
-/// The handler: the instruction at ELR_EL1 is executed next, alone.
+/// Handles a step exception. The CPU executes the instruction at ELR_EL1 next, and only this one.
 pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
     inject();
     let at: *const u32 = with_exposed_provenance(state.elr);
-    // SAFETY: the CPU is about to execute what is there.
+    // SAFETY: the CPU is about to execute the instruction at this address.
     let word = unsafe { at.read() };
     let mut log = LOG.lock();
     let step = match word {
@@ -236,41 +238,41 @@ pub fn on_step(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
         return;
     }
     log.trace.instructions += 1;
-    // SAFETY: SS makes the CPU execute one instruction before the next step exception; nothing else changes.
+    // SAFETY: SS only makes the CPU execute one instruction before the next step exception.
     unsafe { state.get_mut() }.spsr |= SPSR_SS;
 }
 
-/// An exclusive pair has been run through; ELR_EL1 is behind it.
+/// Handles the breakpoint behind an exclusive pair, which is at ELR_EL1.
 pub fn on_breakpoint(state: &mut RegisterStateRef<'_>, saved: &CalleeSaved) {
     LOG.lock().trace.instructions += exclusive::left(state.elr);
     on_step(state, saved);
 }
 
-/// What happens before an instruction of the program.
+/// An event before an instruction of the program.
 #[derive(Clone, Copy, Debug)]
 pub enum Injection {
-    /// Nothing.
+    /// No event.
     None,
-    /// An interrupt, before the instructions with these two numbers; it is taken there.
+    /// An interrupt before the instructions with these two numbers. The CPU takes it there.
     Interrupts([usize; 2]),
     /// An interrupt before each instruction.
     InterruptEverywhere,
-    /// This function is called, before the instruction with this number, by the handler of the step exception: a
-    /// synchronous exception, on behalf of the thread.
+    /// A synchronous exception on behalf of the thread: before the instruction with this number,
+    /// the handler of the step exception calls the function.
     Fault(usize, fn()),
 }
 
-/// Says what is to happen in the programs that are stepped from here on.
+/// Sets the event for the programs that are stepped from now on.
 pub fn inject_at(injection: Injection) {
     LOG.lock().injection = injection;
 }
 
-/// How many steps had been noted when the last fault was injected.
+/// Returns the number of steps recorded when the last fault was injected.
 pub fn noted_at_fault() -> usize {
     LOG.lock().noted_at_fault
 }
 
-/// Before the next instruction.
+/// Causes the event that is due before the next instruction.
 fn inject() {
     let mut log = LOG.lock();
     let number = log.trace.instructions;
@@ -286,35 +288,37 @@ fn inject() {
     }
 }
 
-/// Of op2 in a TLBI: by address or range it is odd, and bit 2 says "last level".
+/// Bits of op2 in a TLBI: it is odd for an address or a range, and bit 2 means "last level".
 const ALL_LEVELS: u32 = 0b101 << 5;
 
-/// SYS with CRn = 8 (Arm ARM DDI 0487, "TLB maintenance").
+/// Returns whether `word` is a TLBI: SYS with CRn = 8 (Arm ARM DDI 0487, "TLB maintenance").
 fn is_tlbi(word: u32) -> bool {
     word & 0xfff8_f000 == 0xd508_8000
 }
 
-/// Of a TLBI: CRm is 3, or 2 by range; without the other CPUs it is 7 or 6.
+/// Returns whether a TLBI reaches other CPUs: CRm is then 3 or 2 (a range), and not 7 or 6.
 fn is_broadcast(word: u32) -> bool {
     word >> 8 & 0b100 == 0
 }
 
-/// TLBI VALE1IS, XZR or VALE2IS, XZR: by address and at the last level, but without a register.
+/// Returns whether `word` is TLBI VALE1IS, XZR or TLBI VALE2IS, XZR: at the last level and by an
+/// address, with XZR in place of a register.
 fn is_repeated_tlbi(word: u32) -> bool {
     word & 0xfff8_ffff == 0xd508_83bf
 }
 
-/// BL or BLR.
+/// Returns whether `word` is BL or BLR.
 fn is_call(word: u32) -> bool {
     word & 0xfc00_0000 == 0x9400_0000 || word & 0xffff_fc1f == 0xd63f_0000
 }
 
-/// MRS.
+/// Returns whether `word` is MRS.
 fn is_register_read(word: u32) -> bool {
     word & 0xfff0_0000 == 0xd530_0000
 }
 
-/// The encoding group "Loads and Stores" (Arm ARM DDI 0487, the A64 encoding index): bit 27 set, bit 25 clear.
+/// Returns whether `word` is in the encoding group "Loads and Stores" (Arm ARM DDI 0487, the A64
+/// encoding index): bit 27 is set, and bit 25 is clear.
 fn is_load_or_store(word: u32) -> bool {
     word & 0x0a00_0000 == 0x0800_0000
 }
@@ -322,7 +326,7 @@ fn is_load_or_store(word: u32) -> bool {
 impl Log {
     fn note(&mut self, step: Step) {
         if self.noted < CAPACITY {
-            // SAFETY: in bounds.
+            // SAFETY: the index is in bounds.
             let entry = unsafe { STEPS.0.get().cast::<Step>().add(self.noted) };
             // SAFETY: the program does not read while it is stepped.
             unsafe { entry.write(step) };
@@ -330,7 +334,7 @@ impl Log {
         self.noted += 1;
     }
 
-    /// Counts loads and atomics. The step, if it is a store to a watched table.
+    /// Counts loads and atomics, and returns a step if the instruction stores to a watched table.
     fn access(
         &mut self,
         word: u32,
@@ -358,11 +362,11 @@ impl Log {
         if !self.watched.contain(operand) {
             return None;
         }
-        // A descriptor is stored as 64 bits, by one instruction; an exclusive load stands for its pair.
+        // One instruction stores a descriptor of 64 bits. An exclusive load counts for its pair.
         let whole = matches!(instruction.operands[0], Operand::Register(SizeCode::X, _));
         assert!(
             access != Access::Other && whole,
-            "the table entry at {operand:#x} is changed by {word:#010x}, which is no 64-bit store"
+            "{word:#010x} changes the table entry at {operand:#x}, but is not a 64-bit store"
         );
         Some(Step::Store)
     }
@@ -375,7 +379,7 @@ enum Access {
     Store,
     /// An atomic read-modify-write, or half of one.
     Atomic,
-    /// A store of more than one register, and whatever else.
+    /// A store of several registers, or any other access.
     Other,
 }
 
@@ -425,7 +429,7 @@ impl Access {
     }
 }
 
-/// The address that a memory operand accesses; `None` for other operands.
+/// Returns the address that a memory operand accesses, or `None` for other operands.
 fn address(operand: Operand, state: &RegisterStateRef<'_>, saved: &CalleeSaved) -> Option<u64> {
     let register = |number: u16| register(number, state, saved);
     Some(match operand {
@@ -434,7 +438,7 @@ fn address(operand: Operand, state: &RegisterStateRef<'_>, saved: &CalleeSaved) 
         }
         Operand::RegPostIndex(base, _) | Operand::RegPostIndexReg(base, _) => register(base)?,
         Operand::RegRegOffset(base, index, size, extend, amount) => {
-            // As an index 31 is the zero register.
+            // As an index, 31 is the zero register.
             let index = register(index).unwrap_or(0);
             let index = match (size, extend) {
                 (_, ShiftStyle::UXTW) => index & 0xffff_ffff,
@@ -447,35 +451,37 @@ fn address(operand: Operand, state: &RegisterStateRef<'_>, saved: &CalleeSaved) 
     })
 }
 
-/// The lower 32 bits, as a signed number of 64 bits.
+/// Returns the lower 32 bits, sign-extended to 64 bits.
 fn sign_extend_word(value: u64) -> u64 {
     (value << 32).cast_signed().wrapping_shr(32).cast_unsigned()
 }
 
-/// A general register's value. 31 is the stack pointer, where no table is; x30 and x29 are the link and frame pointer.
+/// Returns the value of a general register. It is `None` for 31, the stack pointer, where there are
+/// no tables. The frame pointer is x29, and the link register is x30.
 fn register(number: u16, state: &RegisterStateRef<'_>, saved: &CalleeSaved) -> Option<u64> {
     match number {
         0..=18 => Some(state.registers[usize::from(number)]),
         19..=28 => Some(saved[usize::from(number) - 19]),
         29 => Some(state.fp),
-        // In `aarch64-rt` the field that it calls the stack pointer holds x30.
+        // The field that `aarch64-rt` calls the stack pointer holds x30.
         30 => Some(state.sp),
         _ => None,
     }
 }
 
 impl Trace {
-    /// Whether the trace's order is `expected` as [`Order`] prints it; an empty one means any.
+    /// Returns whether the trace's order is `expected`, in the notation of [`Order`]. An empty
+    /// `expected` accepts every order.
     pub fn is(&self, expected: &str) -> bool {
         use core::fmt::Write as _;
 
-        // A longer order than any that is expected does not fit.
+        // An order that does not fit is longer than every expected one.
         let mut order = ArrayString::<1024>::new();
         let fits = write!(order, "{}", self.order()).is_ok();
         expected.is_empty() || (fits && &order == expected)
     }
 
-    /// Its order, for people.
+    /// Returns the order of the steps, for messages.
     pub fn order(&self) -> Order<'static> {
         Order(self.steps)
     }

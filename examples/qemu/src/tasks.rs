@@ -1,5 +1,4 @@
-//! The part of a context switch that does not depend on where a kernel keeps anything: the
-//! registers and the stack.
+//! The registers and the stack in a context switch, wherever a kernel has its bits.
 
 use core::arch::{asm, naked_asm};
 use core::cell::UnsafeCell;
@@ -10,15 +9,15 @@ use aarch64_cpu::registers::{DAIF, Readable};
 /// The pages of a stack.
 pub(crate) const STACK_PAGES: usize = 8;
 
-/// The stack of a task, or of a CPU.
+/// The stack of a task or a CPU.
 #[derive(Debug)]
 pub struct Stack(UnsafeCell<aarch64_rt::Stack<STACK_PAGES>>);
 
-// SAFETY: a stack belongs to one task.
+// SAFETY: only one task uses a stack.
 unsafe impl Sync for Stack {}
 
 impl Stack {
-    /// An empty one.
+    /// Returns an empty stack.
     #[expect(clippy::new_without_default, reason = "it is the value of a static")]
     pub const fn new() -> Self {
         Self(UnsafeCell::new(aarch64_rt::Stack::new()))
@@ -29,50 +28,51 @@ impl Stack {
     }
 }
 
-/// The registers of a task that does not run: they are on its stack, and this points to them.
+/// Points to the registers of a task that does not run, which are on its stack.
 #[derive(Debug)]
 pub struct Context(AtomicUsize);
 
 impl Context {
-    /// The context of a task which runs already, or is not [prepared](Self::prepare) yet.
+    /// Returns the context of a task that runs already, or is not [prepared](Self::prepare) yet.
     #[expect(clippy::new_without_default, reason = "it is the value of a static")]
     pub const fn new() -> Self {
         Self(AtomicUsize::new(0))
     }
 
-    /// Lets the task begin with `main` when the first switch leads to it, with interrupts masked.
+    /// Prepares the task to begin with `main`, with interrupts masked, at the first switch to it.
     ///
     /// # Safety
     ///
-    /// The task has not run yet, and nobody else has the stack.
+    /// - The task has not run yet.
+    /// - Other code does not use the stack.
     pub unsafe fn prepare(&self, stack: &'static Stack, main: extern "C" fn() -> !) {
         let mut registers = [0; FRAME];
         registers[LINK_REGISTER] = main as *const () as usize;
-        // The frame is at the end, because a stack grows downwards.
+        // The frame is at the end of the stack, because a stack grows downwards.
         let end = stack.get().wrapping_add(1);
         let frame = end.cast::<[usize; FRAME]>().wrapping_sub(1);
-        // SAFETY: it is inside the stack, which nobody uses yet, as the caller promises.
+        // SAFETY: the frame is inside the stack, which only the caller uses, as it promises.
         unsafe { frame.write(registers) };
         self.0.store(frame.expose_provenance(), Relaxed);
     }
 }
 
-/// Gives the CPU from the task `from`, which runs, to the task `to`. Returns when a switch leads
-/// back.
+/// Switches the CPU from the running task to the task `to`. Returns when a switch leads back.
 ///
 /// # Safety
 ///
-/// `from` is the context of the task that calls, and `to` that of a task which does not run.
-/// Interrupts are masked.
+/// - `from` is the context of the calling task.
+/// - `to` is the context of a task that does not run.
+/// - Interrupts are masked.
 pub unsafe fn switch(from: &Context, to: &Context) {
-    // SAFETY: the caller promises it.
+    // SAFETY: the caller promises the same.
     unsafe { switch_stacks(from.0.as_ptr(), to.0.as_ptr()) };
 }
 
 /// Runs `f` with interrupts masked.
 pub fn masked<R>(f: impl FnOnce() -> R) -> R {
     let unmasked = !DAIF.is_set(DAIF::I);
-    // SAFETY: masking interrupts changes no memory.
+    // SAFETY: the instruction masks interrupts, and does not change memory.
     unsafe { asm!("msr daifset, #2", options(nostack, preserves_flags)) };
     let result = f();
     if unmasked {
@@ -83,16 +83,16 @@ pub fn masked<R>(f: impl FnOnce() -> R) -> R {
 
 /// Unmasks interrupts.
 pub fn unmask() {
-    // SAFETY: the handlers are those of the program, which expects interrupts.
+    // SAFETY: the program has installed its handlers, and expects interrupts.
     unsafe { asm!("msr daifclr, #2", options(nostack, preserves_flags)) };
 }
 
-/// Registers in a frame: x19 to x30, d8 to d15.
+/// The number of registers in a frame: x19 to x30 and d8 to d15.
 const FRAME: usize = 20;
-/// x30 among them.
+/// The index of x30 among them.
 const LINK_REGISTER: usize = 11;
 
-/// Saves what the callee of a function saves, and loads the same of another task.
+/// Saves the registers that a callee preserves, and loads those of another task.
 #[unsafe(naked)]
 unsafe extern "C" fn switch_stacks(from: *mut usize, to: *mut usize) {
     naked_asm!(

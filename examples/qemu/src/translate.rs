@@ -1,6 +1,6 @@
-//! What the MMU says of an address without an access: the instruction AT, and PAR_EL1.
+//! The MMU's translation of an address without an access: the instruction AT, and PAR_EL1.
 //!
-//! The instructions are those of EL1; at EL2, as a host with FEAT_VHE, they mean EL2 and its EL0.
+//! The instructions are those of EL1. At EL2 with FEAT_VHE, they translate for EL2 and its EL0.
 
 use core::arch::asm;
 
@@ -10,7 +10,7 @@ use lazy_mmu_examples::machine::Fault;
 
 use crate::exceptions::reason;
 
-/// Who would access the address, and how.
+/// The kind of access to translate for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum By {
     /// The kernel reads.
@@ -23,14 +23,14 @@ pub enum By {
     UserWrite,
 }
 
-/// How an address is translated.
+/// The translation of an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Translation {
     /// The physical address of the page, in bytes.
     pub page: u64,
     /// The memory type, as a byte of MAIR_EL1.
     pub memory: u8,
-    /// SH: 0b10 is Outer Shareable, 0b11 Inner Shareable.
+    /// SH: 0b10 is Outer Shareable, and 0b11 is Inner Shareable.
     pub shareability: u64,
 }
 
@@ -38,12 +38,12 @@ pub struct Translation {
 ///
 /// # Errors
 ///
-/// The fault that such an access would take.
+/// Returns the fault that such an access would take.
 pub fn translate(by: By, address: u64) -> Result<Translation, Fault> {
-    /// The instruction with this operation.
+    /// Executes AT with this operation.
     macro_rules! at {
         ($operation:literal) => {
-            // SAFETY: it writes to PAR_EL1 only, which nobody else here uses.
+            // SAFETY: the instruction changes only PAR_EL1, which other code here does not use.
             unsafe {
                 asm!(concat!("at ", $operation, ", {address}"), address = in(reg) address,
                     options(nostack, preserves_flags))
@@ -60,7 +60,7 @@ pub fn translate(by: By, address: u64) -> Result<Translation, Fault> {
     barrier::isb(barrier::SY);
     let result = PAR_EL1.get();
     if result & 1 != 0 {
-        // F; FST is bits 6:1.
+        // F is set, and FST is in bits 6:1.
         let reason = reason(result >> 1);
         return Err(Fault { address, reason });
     }

@@ -1,19 +1,20 @@
-//! The upper half of the address space: TTBR1.
+//! The upper half of the address space, which TTBR1 translates.
 //!
-//! The registers of EL1; at EL2, as a host with FEAT_VHE, the same names mean EL2's.
+//! The registers are those of EL1. At EL2 with FEAT_VHE, the same names mean those of EL2.
 
 use core::arch::asm;
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{ReadWriteable, Readable, TCR_EL1, TTBR1_EL1, Writeable};
 
-/// Lets the MMU walk the tables at the physical address `root`, for the addresses whose upper `t1sz` bits are set.
+/// Lets the MMU walk the tables at the physical address `root`. They translate the addresses whose
+/// upper `t1sz` bits are set.
 pub fn activate(root: u64, t1sz: u64) {
-    // The tables before the register that points to them.
+    // The stores to the tables precede the register that points to them.
     barrier::dsb(barrier::ISHST);
     TTBR1_EL1.set(root);
 
-    // Walks as cacheable as the memory that holds the tables.
+    // Walks are as cacheable as the memory that holds the tables.
     TCR_EL1.modify(
         TCR_EL1::T1SZ.val(t1sz)
             + TCR_EL1::TG1::KiB_4
@@ -25,12 +26,12 @@ pub fn activate(root: u64, t1sz: u64) {
     invalidate_all();
 }
 
-/// The physical address of the tables that this CPU's MMU walks.
+/// Returns the physical address of the tables that this CPU's MMU walks.
 pub fn root() -> u64 {
     TTBR1_EL1.get()
 }
 
-/// Switches the walks off: every address faults.
+/// Disables the walks, so that every address faults.
 pub fn deactivate() {
     TCR_EL1.modify(TCR_EL1::EPD1::DisableTTBR1Walks);
     invalidate_all();
@@ -38,7 +39,7 @@ pub fn deactivate() {
 
 fn invalidate_all() {
     barrier::isb(barrier::SY);
-    // SAFETY: forgetting translations changes no memory.
+    // SAFETY: the instruction invalidates translations, and does not change memory.
     unsafe { asm!("tlbi vmalle1", options(nostack, preserves_flags)) };
     barrier::dsb(barrier::NSH);
     barrier::isb(barrier::SY);

@@ -1,4 +1,4 @@
-//! The `virt` board as the memory manager's machine.
+//! The `virt` board as the machine of the memory manager.
 
 use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance;
@@ -14,8 +14,8 @@ use lazy_mmu_examples::{Error, Frame, MemoryManager};
 
 use crate::{access, step, upper};
 
-/// What is added to a physical address to reach it: 0 by the identity map of TTBR0, [`LINEAR_BASE`] once the linear
-/// map is active.
+/// The difference between a frame's virtual and physical address. It is 0 in the identity map of
+/// TTBR0, and [`LINEAR_BASE`] once the linear map is active.
 static OFFSET: AtomicU64 = AtomicU64::new(0);
 
 /// The board, with the backend `B`.
@@ -30,12 +30,13 @@ impl<B> Clone for Virt<B> {
 
 impl<B> Copy for Virt<B> {}
 
-/// The most frames: up to the end of the board's first GiB of RAM.
+/// The highest number of frames, which end with the board's first GiB of RAM.
 const MAX_FRAMES: usize = scenario::memory_frames(MAX_PAGES);
 
 impl<B: Backend> Virt<B> {
-    /// The board, and the map of its frames, of which none is used. Switches TTBR1 off, so that its
-    /// tables can be built anew. Programs use memory managers one after another.
+    /// Returns the board and the map of its frames, which are all free.
+    ///
+    /// It switches TTBR1 off, because each memory manager of a program builds its tables anew.
     pub fn new(frames: usize) -> (Self, MemoryMap<'static>) {
         static USES: [AtomicU8; MAX_FRAMES] = [const { AtomicU8::new(0) }; MAX_FRAMES];
 
@@ -49,7 +50,7 @@ impl<B: Backend> Virt<B> {
         (Self(PhantomData), map)
     }
 
-    /// A memory manager on fresh memory.
+    /// Boots a memory manager on fresh memory.
     pub fn boot(
         frames: usize,
         debug_pagealloc: bool,
@@ -61,14 +62,14 @@ impl<B: Backend> Virt<B> {
     fn table(frame: Frame) -> &'static Table {
         let address = frame.address() + OFFSET.load(Relaxed);
         let address = usize::try_from(address).expect("64 bits");
-        // SAFETY: the frames are RAM that only memory managers use, which ask for frames that are
-        // tables only. They are mapped, before `activate` and after, and all accesses to them are
-        // atomic.
+        // SAFETY: the frames are RAM that only memory managers use, and they only ask for frames
+        // that are tables. The frames are mapped before and after `activate`. All accesses to them
+        // are atomic.
         unsafe { &*with_exposed_provenance(address) }
     }
 }
 
-/// The entries of the live table at `level`, from the one that translates `address` on.
+/// Returns the entries of the live table at `level` from the one that translates `address` on.
 pub fn entries<B: Backend>(
     mm: &MemoryManager<'static, Virt<B>>,
     address: u64,
@@ -87,7 +88,7 @@ impl<B: Backend> Machine for Virt<B> {
     }
 
     fn activate(&self, root: Frame) {
-        // 48 bits.
+        // Addresses have 48 bits.
         upper::activate(root.address(), 16);
         OFFSET.store(LINEAR_BASE, Relaxed);
     }
@@ -101,7 +102,7 @@ impl<B: Backend> Machine for Virt<B> {
     }
 
     fn zero(&self, frame: Frame) -> Result<(), Fault> {
-        // The first word tells whether the page is there.
+        // The access to the first word faults if the page is not mapped.
         access::write(frame.address() + OFFSET.load(Relaxed), 0)?;
         for word in Self::table(frame) {
             word.store(0, Relaxed);
@@ -110,7 +111,7 @@ impl<B: Backend> Machine for Virt<B> {
     }
 }
 
-/// `pages` pages from `address` on.
+/// Returns the range of `pages` pages that begins at `address`.
 pub fn pages(address: u64, pages: u64) -> VirtualRange {
     let range = Granule::Kib4.range(address, pages);
     range.expect("they are pages of one half")

@@ -1,4 +1,4 @@
-//! The memory manager's work, for the two programs whose sizes are compared: `size_lazy` and `size_eager`.
+//! The work of the memory manager in `size_lazy` and `size_eager`, whose sizes are compared.
 
 use lazy_mmu::Backend;
 use lazy_mmu_examples::page::{USER_BASE, VMALLOC_BASE};
@@ -6,7 +6,7 @@ use lazy_mmu_examples::{Error, PageRange};
 
 use crate::virt::Virt;
 
-/// Maps, populates, unmaps and frees with the backend `B`, with DEBUG_PAGEALLOC.
+/// Maps, populates, unmaps and frees with the backend `B`, and with DEBUG_PAGEALLOC.
 pub fn run<B: Backend>() -> Result<(), Error> {
     const MANY: usize = 64;
     let mut mm = Virt::<B>::boot(4096, true)?;

@@ -1,8 +1,8 @@
-//! The same work in three forms, to be counted side by side: with the crate, in C (`lazy_mmu.c`),
-//! and as assembly written by hand, which knows what it stores and keeps no mode: the limit.
+//! The same work in three forms, which are counted side by side: with the crate, in C
+//! (`lazy_mmu.c`), and by hand in assembly, which is the limit because it keeps no mode.
 //!
-//! All have the same signature, so that the same code calls each of them. The crate's are what `cargo xtask test` compares
-//! with the golden assembly.
+//! All forms have the same signature, so the same code calls each of them. `cargo xtask test`
+//! compares the crate's forms with the golden assembly.
 
 use core::arch::naked_asm;
 use core::ffi::c_void;
@@ -16,8 +16,10 @@ use lazy_mmu_examples::tolerant::Tolerant;
 
 use lazy_mmu_qemu::thread::{ByteMmu, Mmu};
 
-/// One form of an operation: `pages` pages from the one that the descriptor `first` maps are mapped in `slots`; where
-/// there is DEBUG_PAGEALLOC, those of the allocator in `linear` too. `handle` is the task's, of the backend that the
+/// A form of an operation, which maps `pages` consecutive pages in `slots`.
+///
+/// The descriptor `first` maps the first of them. With DEBUG_PAGEALLOC, the form also maps the
+/// allocator's pages in `linear`. `handle` points to the task's handle, for the backend that the
 /// operation uses.
 pub type Form = unsafe extern "C" fn(
     handle: *mut c_void,
@@ -30,38 +32,39 @@ pub type Form = unsafe extern "C" fn(
 /// The forms of one operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Forms {
-    /// With the crate.
+    /// The form with the crate.
     pub ours: Form,
-    /// In C.
+    /// The form in C.
     pub c: Form,
-    /// The limit.
+    /// The form by hand, which is the limit.
     pub limit: Form,
 }
 
-/// The arguments of the crate's forms, as references.
+/// Returns the arguments of the crate's forms as references.
 ///
 /// # Safety
 ///
-/// `handle` is a `Task<B>` that nobody else uses meanwhile; `slots` and `linear` are `pages` entries.
+/// - `handle` points to a `Task<B>` that other code does not use in the meantime.
+/// - `slots` and `linear` each point to `pages` entries.
 unsafe fn arguments<'a, B: Backend>(
     handle: *mut c_void,
     slots: *const AtomicU64,
     linear: *const AtomicU64,
     pages: usize,
 ) -> (&'a mut Task<B>, &'a [AtomicU64], &'a [AtomicU64]) {
-    // SAFETY: promised by the caller.
+    // SAFETY: the caller promises it.
     let task = unsafe { &mut *handle.cast::<Task<B>>() };
-    // SAFETY: promised by the caller.
+    // SAFETY: the caller promises it.
     let slots = unsafe { slice::from_raw_parts(slots, pages) };
-    // SAFETY: promised by the caller.
+    // SAFETY: the caller promises it.
     let linear = unsafe { slice::from_raw_parts(linear, pages) };
     (task, slots, linear)
 }
 
-/// The size of a page, which is what consecutive descriptors differ by.
+/// The size of a page, which is the difference between consecutive descriptors.
 const PAGE: u64 = 4096;
 
-/// Each slot, and the descriptor for it.
+/// Iterates over the slots, with the descriptor for each.
 fn pages(slots: &[AtomicU64], first: u64) -> impl Iterator<Item = (&AtomicU64, u64)> {
     let mut next = first;
     slots.iter().map(move |slot| {
@@ -71,8 +74,8 @@ fn pages(slots: &[AtomicU64], first: u64) -> impl Iterator<Item = (&AtomicU64, u
     })
 }
 
-/// What the allocator does in the middle of the work, with DEBUG_PAGEALLOC: it maps what it gives in the linear map, in a
-/// section of its own, for it does not know that its caller has one open.
+/// Maps the allocator's pages in the linear map, as DEBUG_PAGEALLOC does. The section is its own,
+/// because the allocator does not know that its caller has one open.
 #[inline(never)]
 fn allocate<B: Backend>(linear: &[AtomicU64], first: u64) {
     lazy_mmu::with::<B, _>(|mmu| {
@@ -84,7 +87,7 @@ fn allocate<B: Backend>(linear: &[AtomicU64], first: u64) {
 
 /// Maps pages in one section, and calls the allocator for every eight.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "into the function that is counted")]
+#[expect(clippy::inline_always, reason = "the caller is counted")]
 fn map_pagealloc<B: Backend>(
     task: &mut Task<B>,
     slots: &[AtomicU64],
@@ -95,9 +98,9 @@ fn map_pagealloc<B: Backend>(
     let mut done = 0;
     while done < slots.len() {
         let part = done..done + RESERVE.min(slots.len() - done);
-        // SAFETY: a part of what there is.
+        // SAFETY: the part is inside the slots.
         let slots = unsafe { slots.get_unchecked(part.clone()) };
-        // SAFETY: `linear` is of the same length.
+        // SAFETY: `linear` has the same length.
         let linear = unsafe { linear.get_unchecked(part.clone()) };
         allocate::<B>(linear, first);
         for (slot, descriptor) in pages(slots, first) {
@@ -108,16 +111,19 @@ fn map_pagealloc<B: Backend>(
     }
 }
 
-/// The functions of one backend, whose names end with `$suffix`.
+/// Defines the functions of one backend, whose names end with `$suffix`.
 macro_rules! forms {
     ($module:ident, $suffix:literal, $backend:ty) => {
         /// The operations, with the bits in one place.
         pub mod $module {
             use super::*;
 
-            /// Says that a function is a [`Form`]: with the crate, in C, and by hand.
+            /// Makes an [`Operation`] of its three forms: with the crate, in C, and by hand.
             macro_rules! operation {
-                ($name:literal, $limit:ident, $handle:ty, |$task:ident, $slots:ident, $linear:ident, $first:ident| $body:block) => {
+                (
+                    $name:literal, $limit:ident, $handle:ty,
+                    |$task:ident, $slots:ident, $linear:ident, $first:ident| $body:block
+                ) => {
                     {
                         #[unsafe(export_name = concat!("ours_", $name, "_", $suffix))]
                         unsafe extern "C" fn ours(
@@ -128,7 +134,7 @@ macro_rules! forms {
                             $first: u64,
                         ) {
                             let ($task, $slots, $linear) =
-                                // SAFETY: the caller's promise is the same.
+                                // SAFETY: the caller promises the same.
                                 unsafe { arguments::<$handle>(handle, slots, linear, pages) };
                             $body
                         }
@@ -156,7 +162,7 @@ macro_rules! forms {
                 };
             }
 
-            /// Says that a function is the crate's form of something that has no other. It is in the golden assembly too.
+            /// Makes a form of an operation that only the crate has.
             macro_rules! form {
                 ($name:literal, |$handle:ident, $slots:ident, $first:ident| $body:block) => {
                     {
@@ -177,11 +183,11 @@ macro_rules! forms {
                 };
             }
 
-            /// The forms that have no other, by their names.
+            /// The forms of operations that only the crate has, by their names.
             pub const FORMS: [(&str, Form); 5] = [
-                // A section nested in one that is in hand, whose guard `handle` points to: nothing is stored, or one entry.
+                // A section nested in that of the guard at `handle`. It stores at most one entry.
                 form!("nested", |handle, _slots, _first| {
-                    // SAFETY: it is such a guard, which nobody else uses meanwhile.
+                    // SAFETY: `handle` points to such a guard, which other code does not use.
                     let outer = unsafe { &mut *handle.cast::<LazyMmu<'_, Outer, $backend>>() };
                     outer.nest().leave();
                 }),
@@ -192,7 +198,7 @@ macro_rules! forms {
                     inner.write(&slots[0], KernelLeaf(first));
                     inner.leave();
                 }),
-                // What it is measured against: the same without the section.
+                // The measure for `nested_store`: the same stores without the nested section.
                 form!("store_flush", |handle, slots, first| {
                     // SAFETY: as above.
                     let outer = unsafe { &mut *handle.cast::<LazyMmu<'_, Outer, $backend>>() };
@@ -225,7 +231,7 @@ macro_rules! forms {
                     drop(task.enter());
                 }),
                 operation!("one", limit_one, $backend, |task, slots, _linear, first| {
-                    // SAFETY: there is at least one.
+                    // SAFETY: there is at least one entry.
                     let slot = unsafe { slots.get_unchecked(0) };
                     task.enter().write(slot, KernelLeaf(first));
                 }),
@@ -245,33 +251,38 @@ macro_rules! forms {
                     let mut mmu = task.enter();
                     mmu.write_range(slots, |i| Leaf(first.wrapping_add(PAGE * i as u64)));
                 }),
-                operation!("tolerant", limit_map, Tolerant<$backend>, |task, slots, _linear, first| {
-                    let mut mmu = task.enter();
-                    for (slot, descriptor) in pages(slots, first) {
-                        mmu.write(slot, Leaf(descriptor));
-                    }
-                }),
-                operation!("per_store", limit_per_store, Eager<$backend>, |_task, slots, _linear, first| {
-                    lazy_mmu::with::<Eager<$backend>, _>(|mmu| {
+                operation!("tolerant", limit_map, Tolerant<$backend>,
+                    |task, slots, _linear, first| {
+                        let mut mmu = task.enter();
                         for (slot, descriptor) in pages(slots, first) {
                             mmu.write(slot, Leaf(descriptor));
                         }
-                    });
-                }),
+                    }),
+                operation!("per_store", limit_per_store, Eager<$backend>,
+                    |_task, slots, _linear, first| {
+                        lazy_mmu::with::<Eager<$backend>, _>(|mmu| {
+                            for (slot, descriptor) in pages(slots, first) {
+                                mmu.write(slot, Leaf(descriptor));
+                            }
+                        });
+                    }),
                 operation!("outside", limit_per_store, $backend, |_task, slots, _linear, first| {
                     for (slot, descriptor) in pages(slots, first) {
                         lazy_mmu::write::<$backend, _>(slot, Leaf(descriptor));
                     }
                 }),
-                operation!("map_pagealloc", limit_map_pagealloc, $backend, |task, slots, linear, first| {
-                    map_pagealloc(task, slots, linear, first);
-                }),
-                operation!("tolerant_pagealloc", limit_tolerant_pagealloc, Tolerant<$backend>, |task, slots, linear, first| {
-                    map_pagealloc(task, slots, linear, first);
-                }),
-                operation!("per_store_pagealloc", limit_per_store_pagealloc, Eager<$backend>, |task, slots, linear, first| {
-                    map_pagealloc(task, slots, linear, first);
-                }),
+                operation!("map_pagealloc", limit_map_pagealloc, $backend,
+                    |task, slots, linear, first| {
+                        map_pagealloc(task, slots, linear, first);
+                    }),
+                operation!("tolerant_pagealloc", limit_tolerant_pagealloc, Tolerant<$backend>,
+                    |task, slots, linear, first| {
+                        map_pagealloc(task, slots, linear, first);
+                    }),
+                operation!("per_store_pagealloc", limit_per_store_pagealloc, Eager<$backend>,
+                    |task, slots, linear, first| {
+                        map_pagealloc(task, slots, linear, first);
+                    }),
             ];
         }
     };
@@ -283,18 +294,18 @@ forms!(shared_word, "word", Mmu);
 /// An operation, with the bits in one of the two places.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
-    /// Its name, without the place of the bits.
+    /// The name, without the place of the bits.
     pub name: &'static str,
-    /// `byte` or `word`.
+    /// The place of the bits: `byte` or `word`.
     pub storage: &'static str,
-    /// What does it.
+    /// The forms of the operation.
     pub forms: Forms,
-    /// Calls with the handle that the forms take.
+    /// Calls a function with the handle that the forms take.
     with_handle: fn(&mut dyn FnMut(*mut c_void)),
 }
 
 impl Operation {
-    /// The one of that name.
+    /// Returns the operation with the name `name`.
     pub fn named(name: &str, operations: &'static [Self]) -> &'static Self {
         let mut operations = operations.iter();
         operations
@@ -312,21 +323,22 @@ impl Operation {
 
 /// Calls `f` with a handle of this thread.
 fn with_handle<B: Backend>(f: &mut dyn FnMut(*mut c_void)) {
-    // SAFETY: the programs that count have no other, and their handlers use none.
+    // SAFETY: the programs that count have no other handle, and their handlers use none.
     let mut task = unsafe { Task::<B>::current() };
     f((&raw mut task).cast());
 }
 
-// By hand. x1: the slots; x2: those of the linear map; x3: how many pages; x4: the first descriptor. At least one page.
+// The forms by hand. x1 points to the slots, and x2 to those of the linear map. x3 is the number of
+// pages, which is at least one. x4 is the first descriptor.
 
-/// A form by hand.
+/// Defines a form by hand.
 macro_rules! limit {
     ($(#[$doc:meta])* $name:ident: $($instruction:literal),+) => {
         $(#[$doc])*
         ///
         /// # Safety
         ///
-        /// As for each [`Form`].
+        /// The duties are those of each [`Form`].
         #[unsafe(naked)]
         pub unsafe extern "C" fn $name(
             _: *mut c_void,
@@ -341,13 +353,13 @@ macro_rules! limit {
 }
 
 limit! {
-    /// Returns: what a call costs, and what is taken off each count.
+    /// Returns. Its count is the cost of a call, and is subtracted from the other counts.
     nothing:
     "ret"
 }
 
 limit! {
-    /// One store, and a pair.
+    /// One store and one pair.
     limit_one:
     "str x4, [x1]",
     "dsb ishst",
@@ -356,7 +368,7 @@ limit! {
 }
 
 limit! {
-    /// The stores, and a pair.
+    /// The stores and one pair.
     limit_map:
     "2: str x4, [x1], #8",
     "add x4, x4, #4096",
@@ -368,7 +380,7 @@ limit! {
 }
 
 limit! {
-    /// A pair behind each store.
+    /// A pair after each store.
     limit_per_store:
     "2: str x4, [x1], #8",
     "dsb ishst",
@@ -379,10 +391,14 @@ limit! {
     "ret"
 }
 
-/// By eights: stores to the linear map, and stores to the slots. What follows each store to the
-/// linear map, the last of eight, each store to a slot, and all of it.
+/// Defines a form that works by eights: stores to the linear map, and then stores to the slots. The
+/// instructions in the arguments follow each store to the linear map, the last of eight, each store
+/// to a slot, and the end.
 macro_rules! limit_pagealloc {
-    ($(#[$doc:meta])* $name:ident: $linear:literal, $eight:literal, $slot:literal, $all:literal) => {
+    (
+        $(#[$doc:meta])* $name:ident:
+        $linear:literal, $eight:literal, $slot:literal, $all:literal
+    ) => {
         limit! {
             $(#[$doc])*
             $name:
@@ -412,12 +428,12 @@ macro_rules! limit_pagealloc {
 }
 
 limit_pagealloc! {
-    /// A pair for each eight of the linear map, and one at the end.
+    /// A pair for each eight stores to the linear map, and one at the end.
     limit_map_pagealloc: "", "dsb ishst\nisb", "", "dsb ishst\nisb"
 }
 
 limit_pagealloc! {
-    /// A pair for each eight of the linear map, which ends the mode; and one for each other store.
+    /// A pair for each eight stores to the linear map, which ends the mode, and one for each slot.
     limit_tolerant_pagealloc: "", "dsb ishst\nisb", "dsb ishst\nisb", ""
 }
 

@@ -1,5 +1,5 @@
-//! The crate beside the same protocol in C, and beside assembly written by hand: what is counted,
-//! and on what.
+//! The crate beside the same state machine in C, and beside assembly written by hand: the functions
+//! that are counted, and the tables on which they run.
 
 #![no_std]
 #![expect(

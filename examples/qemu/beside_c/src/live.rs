@@ -1,5 +1,5 @@
-//! Live tables for the programs that count: 512 entries of the vmalloc area, and the 512 of the linear map that translate the
-//! same frames.
+//! Live tables for the programs that count: 512 entries of the vmalloc area, and the 512 entries of
+//! the linear map that translate the same frames.
 
 use core::ffi::c_void;
 use core::ops::Deref;
@@ -17,7 +17,7 @@ use lazy_mmu_qemu::step::{self, Trace};
 use lazy_mmu_qemu::thread::Mmu;
 use lazy_mmu_qemu::virt::{Virt, entries};
 
-/// The entries of a table, and so the most pages.
+/// The number of entries in a table, which is the highest number of pages.
 pub const PAGES: usize = 512;
 
 /// The tables.
@@ -25,7 +25,7 @@ pub struct Live {
     machine: Virt<Mmu>,
     /// The entries of the vmalloc area, which are invalid.
     pub slots: &'static Table,
-    /// The entries of the linear map, which are invalid where an operation has DEBUG_PAGEALLOC.
+    /// The entries of the linear map. They are invalid for an operation with DEBUG_PAGEALLOC.
     pub linear: &'static Table,
     range: PageRange,
     first: Frame,
@@ -37,12 +37,12 @@ impl Live {
         let mut mm = Virt::<Mmu>::boot(4096, false)?;
         let range = PageRange::new(VMALLOC_BASE, PAGES)?;
         mm.build_tables(range)?;
-        // So many that all frames of one table of the linear map are among them.
+        // These frames include all those of one table of the linear map.
         let first = mm.allocate(2 * PAGES)?;
         let size = PAGES as u64 * 4096;
         let first = Frame::containing(first.address().next_multiple_of(size));
         let table = |address| {
-            // The address is the first of a table.
+            // The address is the first one of a table.
             let entries = entries(&mm, address, 3)?.as_array();
             entries.ok_or(Error::NotMapped { address })
         };
@@ -55,17 +55,17 @@ impl Live {
         })
     }
 
-    /// The table in `frame`.
+    /// Returns the table in `frame`.
     pub fn table(&self, frame: Frame) -> &Table {
         self.machine.table(frame)
     }
 
-    /// The descriptor of the first page.
+    /// Returns the descriptor of the first page.
     pub fn first(&self) -> u64 {
         self.first.kernel_page().0
     }
 
-    /// Makes all entries of the vmalloc area invalid, and those of the linear map valid, or invalid.
+    /// Makes all entries of the vmalloc area invalid, and those of the linear map valid or invalid.
     pub fn reset(&self, linear_valid: bool) {
         for (i, (slot, linear)) in self.slots.iter().zip(self.linear).enumerate() {
             slot.store(0, Relaxed);
@@ -76,7 +76,8 @@ impl Live {
         flush_tlb_all::<Mmu>();
     }
 
-    /// That the first `pages` pages are mapped, by the linear map too: what is written through one is read through the other.
+    /// Checks that the first `pages` pages are mapped, in the linear map too. A read through one
+    /// mapping finds the write through the other.
     pub fn check(&self, pages: usize) -> Result<(), Error> {
         for page in [0, pages / 2, pages - 1] {
             let word = 0x5eed_0000 + page as u64;
@@ -86,8 +87,8 @@ impl Live {
         Ok(())
     }
 
-    /// Counts one form of `operation` on the first `pages` entries, which are invalid before that,
-    /// as are those of the linear map if the operation has DEBUG_PAGEALLOC.
+    /// Counts one form of `operation` on the first `pages` entries. It makes them invalid before,
+    /// and those of the linear map too if the operation has DEBUG_PAGEALLOC.
     pub fn measure(&self, operation: &Operation, form: Form, pages: usize) -> Count {
         self.reset(!operation.name.ends_with("pagealloc"));
         operation.with(|handle| self.count(form, handle, pages))
@@ -96,7 +97,7 @@ impl Live {
     /// Counts one form on the first `pages` entries.
     pub fn count(&self, form: Form, handle: *mut c_void, pages: usize) -> Count {
         let trace = self.trace(form, handle, pages);
-        // What a call costs is the same for all.
+        // The cost of a call is the same for all forms.
         let call = self.trace(forms::nothing, handle, pages).instructions;
         Count::of(trace, call)
     }
@@ -112,14 +113,14 @@ impl Live {
     }
 }
 
-/// What was counted between a call and its return.
+/// The counts between a call and its return.
 #[derive(Clone, Copy, Debug)]
 pub struct Count {
-    /// What was stepped over, less the instructions of the call itself.
+    /// The trace, without the instructions of the call itself.
     trace: Trace,
-    /// Stores to the tables.
+    /// The number of stores to the tables.
     pub stores: usize,
-    /// Barrier pairs.
+    /// The number of barrier pairs.
     pub pairs: usize,
 }
 
@@ -132,15 +133,15 @@ impl Deref for Count {
 }
 
 impl Count {
-    /// What `trace` has, less `call` instructions.
+    /// Returns the counts of `trace`, less `call` instructions.
     pub fn of(mut trace: Trace, call: usize) -> Self {
         trace.instructions -= call;
         let counts = Counts::of(trace.steps);
         let (stores, pairs, barriers) =
             (counts.stores, counts.pairs, [counts.dsb_ishst, counts.isb]);
         let order = trace.order();
-        assert_eq!(barriers, [pairs; 2], "a barrier that is no pair: {order}");
-        // The next program overwrites them.
+        assert_eq!(barriers, [pairs; 2], "a barrier outside a pair: {order}");
+        // The next program overwrites the steps.
         trace.steps = &[];
         Self {
             trace,

@@ -1,4 +1,4 @@
-//! The first instructions, the exception vectors, and how the MMU is turned on.
+//! The first instructions, the exception vectors, and the code that turns the MMU on.
 
 use core::arch::{asm, naked_asm};
 use core::panic::PanicInfo;
@@ -13,18 +13,20 @@ use semihosting::{eprintln, process};
 
 use crate::kernel::{early, late};
 
-/// Normal memory: the byte 1 of MAIR_EL1, as `turn_mmu_on` sets it.
+/// Normal memory, which `turn_mmu_on` describes in byte 1 of MAIR_EL1.
 pub(crate) const NORMAL: u64 = memory_type(1);
 
-/// What a fault ends with as long as nothing can be printed.
+/// The exit code of a fault before the kernel can print.
 const EARLY_FAULT: i32 = 3;
 
-/// The first instructions, at a low address. Where the machine starts the kernel at EL2, it goes on
-/// as a host with FEAT_VHE: the registers and TLB instructions of EL1 mean those of EL2 (Arm ARM
-/// DDI 0487, "Virtualization Host Extensions").
+/// The first instructions, at a low address.
 ///
-/// `early` runs where this runs, and `late` at the address at which it is linked. So both find
-/// their statics relative to themselves, and the stack is given up between them.
+/// If the machine starts the kernel at EL2, the kernel continues as a host with FEAT_VHE. The names
+/// of EL1's registers and TLB instructions then mean those of EL2 (Arm ARM DDI 0487,
+/// "Virtualization Host Extensions").
+///
+/// `early` runs at the low address too, and `late` at the address at which it is linked. Both find
+/// their statics relative to themselves. `late` begins with an empty stack.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".init.start")]
@@ -33,19 +35,19 @@ extern "C" fn start() {
         "mrs x9, CurrentEL",
         "cmp x9, #(2 << 2)",
         "b.ne 1f",
-        // RW, E2H, TGE.
+        // The bits RW, E2H and TGE.
         "mov x9, #(1 << 31)",
         "orr x9, x9, #(1 << 34)",
         "orr x9, x9, #(1 << 27)",
         "msr hcr_el2, x9",
         "isb",
-        // Floating point, whose registers the compiler may use.
+        // The compiler may use the floating-point registers.
         "1: mov x9, #(3 << 20)",
         "msr cpacr_el1, x9",
         "adrp x9, {vectors}",
         "add x9, x9, :lo12:{vectors}",
         "msr vbar_el1, x9",
-        // The reset value is UNKNOWN; null: there is no task.
+        // The reset value is UNKNOWN. A null pointer means that there is no task.
         "msr tpidr_el1, xzr",
         "isb",
         "adrp x9, bss_begin",
@@ -57,7 +59,7 @@ extern "C" fn start() {
         "3: adrp x9, stack_end",
         "mov sp, x9",
         "bl {early}",
-        // The only absolute addresses: from here on the program is where it is linked.
+        // These are the only absolute addresses. From here on, the program runs where it is linked.
         "ldr x9, 4f",
         "mov sp, x9",
         "ldr x9, 5f",
@@ -71,7 +73,7 @@ extern "C" fn start() {
     )
 }
 
-/// Each exception ends the program.
+/// The exception vectors, which all end the program.
 #[unsafe(naked)]
 #[unsafe(link_section = ".init.vectors")]
 extern "C" fn vectors() {
@@ -96,30 +98,30 @@ extern "C" fn fault() -> ! {
     );
 }
 
-/// Gives VBAR_EL1 the address that the vectors have where this runs.
+/// Sets VBAR_EL1 to the address of the vectors in the present half.
 pub(crate) fn move_vectors() {
     VBAR_EL1.set(vectors as *const () as u64);
     barrier::isb(barrier::SY);
 }
 
-/// Whether the MMU is on.
+/// Returns whether the MMU is on.
 pub(crate) fn is_mmu_on() -> bool {
     SCTLR_EL1.is_set(SCTLR_EL1::M)
 }
 
-/// The address at which this runs.
+/// Returns the address at which this code runs.
 #[inline]
 pub(crate) fn program_counter() -> u64 {
     let address;
-    // SAFETY: it computes an address.
+    // SAFETY: the instruction only computes an address.
     unsafe { asm!("adr {}, .", out(reg) address, options(nomem, nostack, preserves_flags)) };
     address
 }
 
-/// Where the image begins: where it runs, and where it is linked.
+/// Returns the two addresses of the image: at which it runs, and at which it is linked.
 pub(crate) fn image() -> [u64; 2] {
     let (runs_at, linked_at);
-    // SAFETY: it computes an address, and loads a constant of the code.
+    // SAFETY: the instructions compute an address, and load a constant of the code.
     unsafe {
         asm!(
             "adrp {}, image_begin",
@@ -136,19 +138,21 @@ pub(crate) fn image() -> [u64; 2] {
     [runs_at, linked_at]
 }
 
-/// Turns the MMU on, with the root tables at these physical addresses. (QEMU has no caches. On a
-/// real CPU the memory that was written until now is to be invalidated in them before.)
+/// Turns the MMU on, with the root tables at these physical addresses.
+///
+/// QEMU does not have caches. On a real CPU, the caches must be invalidated for the memory that was
+/// written before.
 ///
 /// # Safety
 ///
-/// The tables map the running code, its data and its stack where they are, and no TLB has anything
-/// else.
+/// - The tables map the running code, its data and its stack at their present addresses.
+/// - The TLBs do not have other translations of these addresses.
 pub(crate) unsafe fn turn_mmu_on(low_root: u64, high_root: u64) {
     MAIR_EL1.write(
         MAIR_EL1::Attr1_Normal_Outer::WriteBack_NonTransient_ReadWriteAlloc
             + MAIR_EL1::Attr1_Normal_Inner::WriteBack_NonTransient_ReadWriteAlloc,
     );
-    // Two halves of 48 bits each, and pages of 4 KiB.
+    // Each half has addresses of 48 bits and pages of 4 KiB.
     TCR_EL1.write(
         TCR_EL1::IPS::Bits_40
             + TCR_EL1::TG0::KiB_4

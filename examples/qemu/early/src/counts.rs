@@ -1,4 +1,4 @@
-//! What the registered backend is asked for, counted.
+//! Counts the calls of the registered backend.
 
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -19,7 +19,7 @@ pub(crate) enum Of {
     Ends,
 }
 
-/// How often each was called. One CPU counts.
+/// The number of calls of each function. Only one CPU counts.
 pub(crate) struct Counts([AtomicUsize; 5]);
 
 impl Counts {
@@ -27,14 +27,14 @@ impl Counts {
         Self([const { AtomicUsize::new(0) }; 5])
     }
 
-    /// A load and a store: as long as the MMU is off, the memory is Device memory, in which atomic
-    /// read-modify-writes may not work.
+    /// Counts a call by a load and a store. While the MMU is off, the memory is Device memory, in
+    /// which atomic read-modify-writes may not work.
     pub(crate) fn count(&self, of: Of) {
         let counter = &self.0[of as usize];
         counter.store(counter.load(Relaxed) + 1, Relaxed);
     }
 
-    /// Keeps what has been counted, and begins at 0 again.
+    /// Moves the counts to `kept`, and restarts at 0.
     pub(crate) fn move_to(&self, kept: &Self) {
         for (from, to) in self.0.iter().zip(&kept.0) {
             to.store(from.load(Relaxed), Relaxed);
@@ -42,7 +42,7 @@ impl Counts {
         }
     }
 
-    /// Pairs, table barriers, invalidations, and how often the mode began and ended.
+    /// Returns the pairs, table barriers, invalidations, begins and ends of the mode.
     pub(crate) fn get(&self) -> [usize; 5] {
         self.0.each_ref().map(|it| it.load(Relaxed))
     }
@@ -59,13 +59,13 @@ impl fmt::Display for Counts {
     }
 }
 
-/// What has been counted since the last [`Counts::move_to`].
+/// The counts since the last [`Counts::move_to`].
 pub(crate) static NOW: Counts = Counts::new();
 
-/// The kernel's backend, with its barriers and invalidations counted. Its hooks count themselves.
+/// The kernel's backend with counted barriers and invalidations. Its hooks count themselves.
 pub(crate) struct Counting;
 
-// SAFETY: the barriers and invalidations are the inner machine's.
+// SAFETY: the inner machine executes the barriers and invalidations.
 unsafe impl Wrapper for Counting {
     type Inner = Mmu;
 

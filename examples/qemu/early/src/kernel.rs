@@ -1,4 +1,4 @@
-//! The kernel: its backend, its tables, and what it does before and after the MMU is on.
+//! The kernel: its backend, its tables, and its work before and after the MMU is on.
 
 use core::arch::asm;
 use core::mem::offset_of;
@@ -21,7 +21,7 @@ use crate::counts::{Counting, Counts, NOW, Of};
 
 lazy_mmu::set_global_backend!(Wrapped<Counting>);
 
-/// What TPIDR_EL1 points to.
+/// The structure to which TPIDR_EL1 points.
 #[repr(C)]
 struct ThreadInfo {
     preempt_count: AtomicU32,
@@ -37,8 +37,8 @@ pub(crate) struct Early;
 
 pub(crate) type Mmu = Aarch64<Early>;
 
-// SAFETY: `start` clears TPIDR_EL1, and from `set_task` on it points to THREAD, whose byte nobody
-// else writes; interrupts stay masked; there is one thread, on one CPU.
+// SAFETY: `start` clears TPIDR_EL1, and `set_task` points it to THREAD. Other code does not write
+// to the byte. Interrupts stay masked. There is one thread, on one CPU.
 unsafe impl aarch64::Kernel for Early {
     type Task = MaybeNull<TpidrEl1>;
     type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
@@ -55,33 +55,33 @@ unsafe impl aarch64::Kernel for Early {
     }
 }
 
-/// Lets the task pointer be that of the one thread, at the address that it has where this runs.
+/// Points the task pointer to the only thread, at its present address.
 fn set_task() {
     TPIDR_EL1.set(from_ref(&THREAD).expose_provenance() as u64);
 }
 
-/// What a virtual address of the high half is above the physical one.
+/// The difference between a virtual address of the high half and its physical address.
 const HIGH: u64 = 0xffff_8000_0000_0000;
-/// Where the RAM begins, in bytes: its first 2 MiB have the image.
+/// The address at which the RAM begins. Its first 2 MiB contain the image.
 const RAM: u64 = 0x4000_0000;
-/// The virtual address of the page that is mapped with the MMU on.
+/// The virtual address of the page that is mapped while the MMU is on.
 const AREA: u64 = HIGH + 0x8000_0000;
-/// Its range.
+/// The range of that page.
 const AREA_RANGE: VirtualRange = match Granule::Kib4.range(AREA, 1) {
     Ok(range) => range,
     Err(_) => panic!("it is a page's address"),
 };
-/// The identity map's range: the RAM.
+/// The range of the identity map, which is the RAM.
 const RAM_RANGE: VirtualRange = match Granule::Kib4.entry(1, RAM) {
     Ok(range) => range,
     Err(_) => panic!("it is a block's address"),
 };
-/// And its leaf: the kernel's code and data.
+/// The leaf of the identity map, for the kernel's code and data.
 const RAM_BLOCK: Leaf = match Leaf::new(Granule::Kib4, 1, RAM, (KERNEL_DATA & !PXN) | NORMAL) {
     Ok(block) => block,
     Err(_) => panic!("it is a block's address"),
 };
-/// Where the RAM ends at most: all code before the MMU is on runs below.
+/// The highest possible end of the RAM. All code before the MMU is on runs below it.
 const LOW_END: u64 = 0x8000_0000;
 
 /// A table of the 4 KiB granule, or a page.
@@ -98,33 +98,33 @@ impl Page {
     }
 }
 
-/// The physical address of what is in the image, whether the MMU is on or not.
+/// Returns the physical address of a place in the image, whether the MMU is on or off.
 fn physical<T>(place: *const T) -> u64 {
     place.addr() as u64 & !HIGH
 }
 
-/// The identity map: one block.
+/// The root of the identity map, which has one block.
 static LOW_ROOT: Page = Page::new();
 static LOW_LEVEL_1: Page = Page::new();
-/// The image where it is linked, in pages.
+/// The root of the high half, which maps the image in pages.
 static HIGH_ROOT: Page = Page::new();
 static HIGH_LEVEL_1: Page = Page::new();
 static IMAGE_LEVEL_2: Page = Page::new();
 static IMAGE_LEVEL_3: Page = Page::new();
-/// What is mapped with the MMU on.
+/// The tables for the page that is mapped while the MMU is on.
 static AREA_LEVEL_2: Page = Page::new();
 static AREA_LEVEL_3: Page = Page::new();
 /// The page itself.
 static FRAME: Page = Page::new();
 
-/// The entry of `table`, which stands at `level`, that translates `address`.
+/// Returns the entry of `table` at level `level` that translates `address`.
 #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits")]
 fn entry(table: &'static Page, level: u32, address: u64) -> &'static AtomicU64 {
     &table.0[(address >> (39 - 9 * level)) as usize % 512]
 }
 
-/// What `early` counts, in order: the pairs, table barriers and invalidations, and how often the
-/// mode begins and ends.
+/// The steps of `early`, with their pairs, table barriers, invalidations, and begins and ends of
+/// the mode.
 const COUNTED: [(&str, [usize; 5]); 6] = [
     (
         "without a task, a store in a section, and one nested in it",
@@ -140,10 +140,10 @@ const COUNTED: [(&str, [usize; 5]); 6] = [
     ("the TLBs, by range and whole", [0, 0, 2, 0, 0]),
 ];
 
-/// What `early` saw, for `late` to print.
+/// The observations of `early`, which `late` prints.
 struct Seen {
     program_counter: AtomicU64,
-    /// Before `early` does anything, and at its end.
+    /// Whether the MMU was off at the beginning and at the end of `early`.
     mmu_was_off: [AtomicBool; 2],
     image: [AtomicU64; 2],
     counts: [Counts; COUNTED.len()],
@@ -170,16 +170,16 @@ pub(crate) extern "C" fn early() {
     map_image();
     NOW.move_to(&SEEN.counts[4]);
 
-    // What the firmware may have left.
+    // The firmware may have left translations.
     global::invalidate(AREA_RANGE, Scope::ALL_LEVELS);
     flush_tlb_all::<Global>();
     NOW.move_to(&SEEN.counts[5]);
     SEEN.mmu_was_off[1].store(!is_mmu_on(), Relaxed);
-    // SAFETY: the tables were built here, and the TLBs are empty.
+    // SAFETY: this function has built the tables, and the TLBs are empty.
     unsafe { boot::turn_mmu_on(LOW_ROOT.physical(), HIGH_ROOT.physical()) };
 }
 
-/// Without a task: sections are inert, and each store is followed by its pair.
+/// Maps the identity map without a task: sections are inert, and a pair follows each store.
 fn map_identically() {
     global::with(|outer| {
         outer.write(entry(&LOW_LEVEL_1, 1, RAM), RAM_BLOCK);
@@ -190,7 +190,7 @@ fn map_identically() {
     });
 }
 
-/// With a task: stores are deferred to the leave of a nested section, or of the outermost one.
+/// Maps the image with a task. The leave of a nested or outermost section executes the pair.
 fn map_image() {
     global::with(|outer| {
         outer.write_range(&IMAGE_LEVEL_3.0, page_of_image);
@@ -206,7 +206,7 @@ fn map_image() {
             let table = Table::at(IMAGE_LEVEL_2.physical());
             joined.write(entry(&HIGH_LEVEL_1, 1, HIGH + RAM), table);
         });
-        // No section in hand: these too are deferred.
+        // This code does not use the guard of the section, but its stores are deferred too.
         let table = Table::at(AREA_LEVEL_3.physical());
         global::write(entry(&AREA_LEVEL_2, 2, AREA), table);
         let table = Table::at(AREA_LEVEL_2.physical());
@@ -218,14 +218,14 @@ fn map_image() {
     });
 }
 
-// SAFETY: the linker script defines them; only their addresses are used.
+// SAFETY: the linker script defines these symbols. Only their addresses are used.
 unsafe extern "C" {
     static image_begin: u8;
     static text_end: u8;
     static rodata_end: u8;
 }
 
-/// The page number `i` of the RAM: of the image's code, its constants, or other memory.
+/// Returns the leaf of page `i` of the RAM: of the image's code, its constants, or other memory.
 fn page_of_image(i: usize) -> Leaf {
     let address = RAM + Granule::Kib4.page_size() * i as u64;
     let attributes = if address < physical(&raw const image_begin) {
@@ -240,7 +240,7 @@ fn page_of_image(i: usize) -> Leaf {
     Leaf::page(address, attributes | NORMAL)
 }
 
-/// Goes on in the high half, where the program is linked.
+/// Continues in the high half, where the program is linked.
 pub(crate) extern "C" fn late() -> ! {
     boot::move_vectors();
     set_task();
@@ -260,14 +260,14 @@ pub(crate) extern "C" fn late() -> ! {
     assert_eq!(NOW.get(), [1, 0, 0, 1, 1]);
     NOW.move_to(&Counts::new());
     let address = usize::try_from(AREA).expect("usize has 64 bits");
-    // SAFETY: the page is mapped there, and all accesses to it are atomic.
+    // SAFETY: the page is mapped at this address, and all accesses to it are atomic.
     let mapped: &Page = unsafe { &*with_exposed_provenance(address) };
     mapped.0[511].store(0xc14, Relaxed);
     let read = FRAME.0[511].load(Relaxed);
     println!("    written at {AREA:#x}, {read:#x} is read where the image has the page");
     assert_eq!(read, 0xc14);
 
-    // Nothing uses the low addresses any longer.
+    // The low addresses are no longer used.
     assert!(is_translated(RAM));
     global::with(|mmu| {
         mmu.unmap(entry(&LOW_LEVEL_1, 1, RAM), RAM_RANGE)
@@ -280,7 +280,7 @@ pub(crate) extern "C" fn late() -> ! {
     process::exit(0);
 }
 
-/// Prints what `early` saw, and checks it.
+/// Prints and checks the observations of `early`.
 fn tell_early() {
     assert!(SEEN.mmu_was_off.iter().all(|it| it.load(Relaxed)));
     assert!(SEEN.program_counter.load(Relaxed) < LOW_END);
@@ -294,16 +294,16 @@ fn tell_early() {
     }
 }
 
-/// Whether the kernel may read at `address`.
+/// Returns whether the kernel may read at `address`.
 fn is_translated(address: u64) -> bool {
-    // SAFETY: it writes to PAR_EL1 only, which nobody else uses.
+    // SAFETY: the instruction changes only PAR_EL1, which other code does not use.
     unsafe { asm!("at s1e1r, {}", in(reg) address, options(nostack, preserves_flags)) };
     barrier::isb(barrier::SY);
     !PAR_EL1.is_set(PAR_EL1::F)
 }
 
-/// The first word of the command line is `el1` or `el2`: so that a machine without EL2 is not taken
-/// for one.
+/// Compares the Exception level with the first word of the command line, `el1` or `el2`. A machine
+/// without EL2 would otherwise pass for one with it.
 fn check_level() {
     let words = semihosting::experimental::env::args::<256>().expect("QEMU passes a command line");
     let level = match words.into_iter().next() {

@@ -1,7 +1,8 @@
-//! A hypervisor's own tables: the EL2 regime, without FEAT_VHE.
+//! The tables of a hypervisor: the EL2 regime without FEAT_VHE.
 //!
-//! One table register, no unprivileged level: every valid leaf needs the pair, and the TLB instructions are those of EL2.
-//! The kernel's own tables are extended: the program's mappings stand in the table by which it runs.
+//! The regime has one table register, and does not have an unprivileged level. Every valid leaf
+//! needs the pair, and the TLB instructions are those of EL2. The program extends the table in
+//! which it runs.
 
 #![no_std]
 #![no_main]
@@ -27,10 +28,10 @@ use lazy_mmu_qemu::virt::pages;
 use lazy_mmu_qemu::{access, pool, step};
 use semihosting::println;
 
-/// A hypervisor with its thread's bits in the flags word that TPIDR_EL2 finds.
+/// A hypervisor whose bits are in the flags word that TPIDR_EL2 finds.
 struct Hypervisor;
 
-// SAFETY: TPIDR_EL2 points to THREAD from `run` on; the rest is as for the kernels at EL1.
+// SAFETY: `run` points TPIDR_EL2 to THREAD first. The rest is as for the kernels at EL1.
 unsafe impl Kernel for Hypervisor {
     type Task = TpidrEl2;
     type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 28>;
@@ -40,7 +41,7 @@ unsafe impl Kernel for Hypervisor {
 
 type Mmu = Aarch64<Hypervisor>;
 
-/// What the kernel's own table leaves free: the third GiB.
+/// The third GiB, which the kernel's own table leaves free.
 const BASE: u64 = 0x8000_0000;
 /// Normal memory in the MAIR of these kernels.
 const NORMAL: u64 = memory_type(1);
@@ -50,11 +51,11 @@ type Entries = [AtomicU64; 512];
 lazy_mmu_qemu::program!(run);
 
 unsafe extern "C" {
-    /// Where `aarch64-rt` begins.
+    /// The first instruction of `aarch64-rt`.
     fn entry();
 }
 
-/// The first instructions: debug exceptions go to EL2 (MDCR_EL2.TDE).
+/// The first instructions, which route debug exceptions to EL2 (MDCR_EL2.TDE).
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".init.start")]
@@ -68,12 +69,12 @@ extern "C" fn start() {
     )
 }
 
-/// The table at a physical address, which the identity map has.
+/// Returns the table at a physical address, which is also its address in the identity map.
 fn table(address: u64) -> &'static Entries {
     #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits")]
     let table: *const Entries = core::ptr::with_exposed_provenance(address as usize);
-    // SAFETY: the callers give pages of the pool, which they have taken, or the table by which the
-    // kernel was booted, which nobody changes; all accesses are atomic.
+    // SAFETY: the callers give pages of the pool that they have taken, or the table with which the
+    // kernel was booted, which does not change. All accesses are atomic.
     unsafe { &*table }
 }
 
@@ -92,7 +93,7 @@ fn run() -> Result<(), Fault> {
     assert!(!HCR_EL2.is_set(HCR_EL2::E2H), "without FEAT_VHE");
     step::watch(Tables::At(pool::addresses()));
 
-    // A copy of the table by which the kernel runs, in memory that may be written.
+    // A copy of the kernel's table, in memory that can be written.
     let (root_address, root) = new_table();
     for (new, old) in root.iter().zip(table(TTBR0_EL2.get_baddr())) {
         new.store(old.load(Relaxed), Relaxed);
@@ -101,7 +102,7 @@ fn run() -> Result<(), Fault> {
     let (level_3_address, slots) = new_table();
     barrier::dsb(barrier::ISHST);
     TTBR0_EL2.set(root_address);
-    // SAFETY: the new table has all that the old one has.
+    // SAFETY: the new table has all entries of the old one.
     unsafe {
         asm!(
             "isb",
@@ -127,7 +128,7 @@ fn run() -> Result<(), Fault> {
     assert_eq!(access::read(BASE)?, 0xe12);
     println!("B02 a leaf outside a section: S D I, and it is read");
 
-    // By the rule of EL1&0 it would be a user's, and its barrier lost.
+    // The rule of EL1&0 takes it for a user leaf, and would lose its barrier.
     step::expect("S", || lazy_mmu::write::<Mmu, _>(&slots[1], Leaf(leaf.0)));
     println!("B04 the same bits by the rule of EL1&0: S");
     for (bits, order) in [
@@ -176,7 +177,7 @@ fn run() -> Result<(), Fault> {
     Ok(())
 }
 
-/// What EL2 may do by each set, by the accesses themselves.
+/// Shows by accesses what each set permits EL2 to do.
 fn sets(slot: &AtomicU64) -> Result<(), Fault> {
     /// The instruction `ret`.
     const RET: u64 = 0xd65f_03c0;

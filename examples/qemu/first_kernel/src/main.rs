@@ -1,8 +1,8 @@
-//! A first kernel with lazy MMU sections: read it before the other examples.
+//! A first kernel with lazy MMU sections. Read it before the other examples.
 //!
-//! QEMU's `virt` board starts it at EL1. The crate `aarch64-rt` maps the image one to one through
-//! TTBR0, and turns the MMU on. The kernel builds its own tables for TTBR1. It maps pages there,
-//! uses them, and takes them away. `cargo xtask qemu first_kernel` runs it.
+//! QEMU's `virt` board starts the kernel at EL1. The crate `aarch64-rt` maps the image one to one
+//! through TTBR0, and turns the MMU on. The kernel builds its own tables for TTBR1. It maps pages
+//! there, uses them, and removes them. `cargo xtask qemu first_kernel` runs it.
 
 #![no_std]
 #![no_main]
@@ -22,14 +22,14 @@ use lazy_mmu::aarch64::{Aarch64, ByteAt, Granule, Kernel, PreemptCountAt, SpEl0}
 use lazy_mmu::{global, lazy_mmu};
 use semihosting::{eprintln, println, process};
 
-// First part: what the crate must know of a kernel.
+// The first part has what the crate must know about a kernel.
 
-/// The structure of a task. SP_EL0 points to the running task's.
+/// The structure of a task. SP_EL0 points to that of the running task.
 #[repr(C)]
 struct TaskInfo {
-    /// The depth of interrupts, in the bits that Linux uses. This kernel enables no interrupt.
+    /// The depth of interrupts, in the bits that Linux uses. It is always 0 here.
     preempt_count: AtomicU32,
-    /// The four bits of the crate: they are clear when the task starts.
+    /// The four bits of the crate, which are clear when the task starts.
     lazy_mmu: AtomicU8,
 }
 
@@ -41,32 +41,32 @@ static TASK: TaskInfo = TaskInfo {
 
 struct First;
 
-// SAFETY: `main` sets SP_EL0 to `TASK` before it uses the crate, and there is no other task. Nobody
-// else uses the byte `lazy_mmu`. No interrupt is enabled, and there is no context switch.
+// SAFETY: `main` sets SP_EL0 to `TASK` before it uses the crate, and there is no other task. Other
+// code does not use the byte `lazy_mmu`. Interrupts and context switches do not occur.
 unsafe impl Kernel for First {
     type Task = SpEl0;
     type Bits = ByteAt<{ offset_of!(TaskInfo, lazy_mmu) }>;
     type Interrupt = PreemptCountAt<{ offset_of!(TaskInfo, preempt_count) }, 0x00ff_ff00>;
 }
 
-// From here on no code names the backend, and neither do the libraries that the kernel links.
+// The code below does not name the backend, and neither do the libraries that a kernel links.
 lazy_mmu::set_global_backend!(Aarch64<First>);
 
-// Second part: code that changes mappings.
+// The second part changes mappings.
 
-/// Normal memory: `aarch64-rt` describes it in byte 1 of MAIR_EL1.
+/// Normal memory, which `aarch64-rt` describes in byte 1 of MAIR_EL1.
 const NORMAL: u64 = KERNEL_DATA | memory_type(1);
 
-/// The first address that TTBR1 translates, because T1SZ is 34: the last GiB.
+/// The start of the last GiB, which TTBR1 translates because T1SZ is 34.
 const BASE: u64 = 0xffff_ffff_c000_0000;
 
-/// The address that entry `index` of `LEAVES` translates.
+/// Returns the address that entry `index` of `LEAVES` translates.
 fn page(index: usize) -> u64 {
     BASE + 4096 * index as u64
 }
 
-/// Maps frames at consecutive pages. Each store is made at once, and all of them share one pair of
-/// barriers. `log_page` executes it, because its section ends first.
+/// Maps frames at consecutive pages. Each store is made at once. All stores share one barrier pair,
+/// which the nested section of `log_page` executes when it ends.
 #[lazy_mmu(mmu)]
 fn map_buffer(first: usize, frames: &[Frame]) {
     for (index, frame) in (first..).zip(frames) {
@@ -75,8 +75,8 @@ fn map_buffer(first: usize, frames: &[Frame]) {
     log_page(256, frames.len() as u64);
 }
 
-/// Maps a page for the log, and writes to it. This section is nested in its caller's, and neither
-/// function knows that. The section ends with the barriers, so `log_page` uses its page at once.
+/// Maps a page for the log, and writes to it. Its section is nested in its caller's, and neither
+/// function knows this. The section ends with the pair, so the page can be used at once.
 fn log_page(index: usize, entry: u64) {
     let frame = allocate();
     global::with(|mmu| mmu.write(&LEAVES.0[index], Leaf::page(frame.0, NORMAL)));
@@ -84,8 +84,8 @@ fn log_page(index: usize, entry: u64) {
     println!("nested: wrote {} to {:#x}", read(frame.0), page(index));
 }
 
-/// Takes away `count` pages. The gather keeps their frames until one TLB invalidation has removed
-/// all of them. So no frame is free while a CPU can still use its old mapping.
+/// Removes `count` pages. The gather keeps their frames until one TLB invalidation has removed all
+/// translations. A frame is not free while a CPU can still use its old mapping.
 fn unmap_buffer(first: usize, count: usize) -> usize {
     let mut frames = [const { None }; 8];
     global::gather(&mut frames, |gather| {
@@ -96,11 +96,11 @@ fn unmap_buffer(first: usize, count: usize) -> usize {
             assert!(!full, "8 frames have room");
         }
     });
-    // A kernel gives them back to its allocator here.
+    // A kernel returns the frames to its allocator here.
     frames.into_iter().flatten().count()
 }
 
-// Third part: the rest of the kernel, which does not know the crate.
+// The third part is the rest of the kernel. It does not open sections itself.
 
 #[repr(C, align(4096))]
 struct PageTable([AtomicU64; 512]);
@@ -109,11 +109,11 @@ const fn empty() -> PageTable {
     PageTable([const { AtomicU64::new(0) }; 512])
 }
 
-/// The table to which TTBR1 points: an entry for each 2 MiB of the last GiB.
+/// The table to which TTBR1 points, with an entry for each 2 MiB of the last GiB.
 static ROOT: PageTable = empty();
 /// The table of the first 2 MiB.
 static LEAVES: PageTable = empty();
-/// The memory of which frames are made.
+/// The memory for frames.
 static MEMORY: [PageTable; 8] = [const { empty() }; 8];
 
 /// A page of memory, by its physical address.
@@ -124,7 +124,7 @@ fn allocate() -> Frame {
     Frame(physical(&MEMORY[NEXT.fetch_add(1, Ordering::Relaxed)]))
 }
 
-/// The physical address: TTBR0 maps the image one to one.
+/// Returns the physical address of a table. TTBR0 maps the image one to one.
 fn physical(table: &'static PageTable) -> u64 {
     from_ref(table).expose_provenance() as u64
 }
@@ -135,7 +135,7 @@ fn pointer(address: u64) -> *mut u64 {
 }
 
 fn read(address: u64) -> u64 {
-    // SAFETY: the callers have mapped the page, to memory that has no other use.
+    // SAFETY: the callers have mapped the page to memory that has no other use.
     unsafe { pointer(address).read_volatile() }
 }
 
@@ -146,7 +146,7 @@ fn write(address: u64, value: u64) {
 
 /// Asks the MMU whether it translates the address.
 fn is_mapped(address: u64) -> bool {
-    // SAFETY: the instruction changes PAR_EL1 only.
+    // SAFETY: the instruction changes only PAR_EL1.
     unsafe { asm!("at s1e1r, {}", in(reg) address, options(nostack, preserves_flags)) };
     barrier::isb(barrier::SY);
     !PAR_EL1.is_set(PAR_EL1::F)
@@ -161,7 +161,7 @@ fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
         + TCR_EL1::SH1::Inner;
     TCR_EL1.modify(TCR_EL1::T1SZ.val(34) + cacheable + TCR_EL1::EPD1::EnableTTBR1Walks);
     barrier::isb(barrier::SY);
-    // Outside a section, the barriers follow each store.
+    // Outside a section, the pair follows each store.
     global::write(&ROOT.0[0], TopLevel::at(physical(&LEAVES)));
 
     let frames = [(); 4].map(|()| allocate());
@@ -180,9 +180,9 @@ fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
 
 initial_pagetable!({
     let mut blocks = [0; 512];
-    // The GiB of RAM that has the image maps itself.
+    // The GiB of RAM that contains the image maps to itself.
     let Ok(block) = Leaf::new(Granule::Kib4, 1, 0x4000_0000, NORMAL & !PXN) else {
-        panic!("it is no block")
+        panic!("it is not a block")
     };
     blocks[1] = usize::from_ne_bytes(block.0.to_ne_bytes());
     aarch64_rt::InitialPagetable(blocks)

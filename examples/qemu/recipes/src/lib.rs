@@ -1,9 +1,9 @@
-//! What the three recipes share: tables, and the work that their tasks do.
+//! The library of the three recipes: tables, and the work of their tasks.
 //!
-//! Row K12. A recipe says where the bits of a section live in a kernel that switches tasks:
-//! `byte_per_task`, `byte_per_cpu`, `byte_swapped`. The lines that a kernel has for `lazy-mmu`
-//! alone stand in the recipes between `// lazy-mmu: begin` and `// lazy-mmu: end`. Nothing of this
-//! library is for `lazy-mmu`, but `work`, which uses the sections and checks what they find.
+//! K12. The recipes `byte_per_task`, `byte_per_cpu` and `byte_swapped` show where the bits can be
+//! in a kernel that switches tasks. In each recipe, the lines that a kernel needs only for
+//! `lazy-mmu` are between `// lazy-mmu: begin` and `// lazy-mmu: end`. In this library, only `work`
+//! uses `lazy-mmu` for sections, and checks their effects.
 
 #![no_std]
 #![expect(clippy::missing_panics_doc, reason = "as in `lazy_mmu_qemu`")]

@@ -1,5 +1,4 @@
-//! What the tasks do: sections, with an interrupt at three places, and a look at the bits after
-//! each.
+//! The work of the tasks: sections, and checks of the bits around interrupts at three places.
 
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -11,17 +10,17 @@ use semihosting::println;
 
 use crate::tables;
 
-/// How many sections each task opens.
+/// The number of sections that each task opens.
 const SECTIONS: usize = 100;
 
-/// The backend `B`, whose barrier pairs are counted. The bits are the same.
+/// The backend `B` with counted barrier pairs. The bits are the same.
 pub type Counted<B> = Wrapped<Counting<B>>;
 
 /// Counts the barrier pairs of `B`.
 #[derive(Debug)]
 pub struct Counting<B>(PhantomData<B>);
 
-// SAFETY: the barrier is the inner machine's.
+// SAFETY: the inner machine executes the barrier.
 unsafe impl<B: Backend> Wrapper for Counting<B> {
     type Inner = B;
 
@@ -38,22 +37,22 @@ static IN_SECTION: AtomicUsize = AtomicUsize::new(0);
 static OUTSIDE: AtomicUsize = AtomicUsize::new(0);
 static FINISHED: AtomicUsize = AtomicUsize::new(0);
 
-/// The page of the handler: the tasks have four.
+/// The handler's page, behind the four pages of the tasks.
 const HANDLERS_PAGE: usize = 4;
 static HANDLED: AtomicUsize = AtomicUsize::new(0);
 
-/// For the scheduler: a switch to another task has come back.
+/// Records that the scheduler has returned from a switch to another task.
 pub fn note_switch() {
     SWITCHES.fetch_add(1, Relaxed);
 }
 
-/// How many tasks have done their work.
+/// Returns the number of tasks that have finished their work.
 fn finished() -> usize {
     FINISHED.load(Relaxed)
 }
 
-/// Lets the timer interrupt the task, and checks that the task has the bits `expected` before that
-/// and after it. In `switched` it counts the interrupts that another task has run after.
+/// Lets the timer interrupt the task, and checks that its bits are `expected` before and after.
+/// Counts the interrupt in `switched` if another task ran in the meantime.
 fn interrupted_with<B: Backend>(expected: Bits, switched: &AtomicUsize) {
     assert_eq!(B::current().load(), expected, "before the interrupt");
     let before = SWITCHES.load(Relaxed);
@@ -65,15 +64,16 @@ fn interrupted_with<B: Backend>(expected: Bits, switched: &AtomicUsize) {
     }
 }
 
-/// The pairs that `f` executes, in which no interrupt comes.
+/// Returns the number of pairs that `f` executes. `f` must not be interrupted.
 fn pairs(f: impl FnOnce()) -> usize {
     let before = PAIRS.load(Relaxed);
     f();
     PAIRS.load(Relaxed) - before
 }
 
-/// Runs the work of the first task, and the second task until it has done its work too: `schedule`
-/// lets the other task run, with interrupts masked. With `B` of which the pairs are counted.
+/// Runs the work of the first task, and then the second task until it has finished.
+///
+/// `schedule` runs the other task, with interrupts masked. The pairs of `B` are counted.
 pub fn run_first<B: Backend>(schedule: fn()) {
     tables::activate();
     interrupts::enable(1);
@@ -92,13 +92,12 @@ pub fn run_second<B: Backend>(schedule: fn()) -> ! {
     }
 }
 
-/// The work of task `number`: a task must find the bits that it has left, and no pair may be
-/// missing.
+/// Does the work of task `number`. The task must find its own bits, and each pair must follow.
 fn run<B: Backend>(number: usize) {
     let [first, second] = [2 * number, 2 * number + 1];
     let put = |page: usize| lazy_mmu::write::<B, _>(tables::slot(page), tables::leaf(page));
     if number == 1 {
-        // One step behind the other task, so that their bits differ at each interrupt.
+        // The task is one step behind the other one, so that their bits differ at each interrupt.
         interrupted_with::<B>(Bits::EMPTY, &OUTSIDE);
     }
     for _ in 0..SECTIONS {
@@ -110,7 +109,7 @@ fn run<B: Backend>(number: usize) {
             assert_eq!(deferred, 1, "the pair that was deferred");
         });
         tables::check(first, first);
-        // The other task is in a section, where a kernel switches tasks inside sections.
+        // If the kernel switches tasks inside sections, the other task is in a section here.
         interrupted_with::<B>(Bits::EMPTY, &OUTSIDE);
         assert_eq!(
             pairs(|| put(second)),
@@ -124,8 +123,7 @@ fn run<B: Backend>(number: usize) {
     FINISHED.fetch_add(1, Relaxed);
 }
 
-/// What the interrupt's handler does, in the middle of whatever task: a section, in which the pair
-/// follows the store at once.
+/// Opens a section in the interrupt handler. The pair follows the store at once.
 pub fn handle<B: Backend>() {
     lazy_mmu::with::<B, _>(|mmu| {
         let pairs = pairs(|| mmu.write(tables::slot(HANDLERS_PAGE), tables::leaf(HANDLERS_PAGE)));

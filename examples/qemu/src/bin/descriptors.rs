@@ -1,7 +1,7 @@
-//! The attributes of `lazy_mmu::aarch64::descriptor` on live tables: what the MMU permits by each set, and
-//! what each bit does.
+//! The attributes of `lazy_mmu::aarch64::descriptor` on live tables: the accesses that the MMU
+//! permits for each set, and the effect of each bit.
 //!
-//! The documentation's examples make their mappings of these, and a reader copies the examples.
+//! The examples of the documentation use these attributes, and readers copy the examples.
 
 #![no_std]
 #![no_main]
@@ -29,19 +29,20 @@ use semihosting::println;
 
 /// Normal memory in the MAIR of these kernels.
 const NORMAL: u64 = memory_type(1);
-/// The entries of a contiguous group.
+/// The number of entries in a contiguous group.
 const GROUP: usize = 16;
-/// What a block at level 2 maps, in bytes.
+/// The size of a block at level 2, in bytes.
 const BLOCK: u64 = ENTRIES as u64 * PAGE_SIZE;
-/// Addresses whose entry at level 2 is free.
+/// An address whose entry at level 2 is free.
 const GAP: u64 = VMALLOC_BASE + BLOCK;
-/// Addresses whose top-level entry is free.
+/// An address whose top-level entry is free.
 const TOP_GAP: u64 = 0xffff_ff00_0000_0000;
 
-/// The first word of the frame: `ret`, for EL1; then `svc #0`, for EL0.
+/// The first word of the frame: `ret` for EL1, then `svc #0` for EL0.
 const CODE: u64 = 0xd400_0001_d65f_03c0;
-/// How far behind it the second instruction is, and the data.
+/// The offset of the second instruction, in bytes.
 const SVC: u64 = 4;
+/// The offset of the data, in bytes.
 const DATA: u64 = 8;
 
 lazy_mmu_qemu::program!(|| {
@@ -62,10 +63,11 @@ struct Memory {
     machine: Virt<Mmu>,
     slots: &'static [AtomicU64],
     range: PageRange,
-    /// The entry at level 2 for `GAP`, and the top-level one for `TOP_GAP`.
+    /// The entry at level 2 for `GAP`.
     level_2: &'static AtomicU64,
+    /// The top-level entry for `TOP_GAP`.
     top: &'static AtomicU64,
-    /// A group of frames, by the first. It begins with `CODE`.
+    /// The first frame of a group. It begins with `CODE`.
     frame: Frame,
     /// Frames for tables.
     tables: [Frame; 3],
@@ -98,14 +100,13 @@ impl Memory {
         })
     }
 
-    /// Maps the frame by `attributes`, calls `check` with its address, and takes the mapping
-    /// away.
+    /// Maps the frame with `attributes`, calls `check` with its address, and removes the mapping.
     fn page<R>(&self, attributes: u64, check: impl FnOnce(u64) -> R) -> R {
         self.leaf(Leaf::page(self.frame.address(), attributes), check)
     }
 
     fn leaf<R>(&self, leaf: Leaf, check: impl FnOnce(u64) -> R) -> R {
-        // The pair at once, for users' pages too.
+        // The pair follows at once, for user pages too.
         lazy_mmu::write_sync::<Mmu, _>(&self.slots[0], leaf);
         let result = check(self.range.start());
         let page = pages(self.range.start(), 1);
@@ -113,8 +114,7 @@ impl Memory {
         result
     }
 
-    /// What each set permits. The accesses are made, but for EL0's reads and writes: AT says
-    /// whether these are permitted.
+    /// Shows the accesses that each set permits. EL0's reads and writes are only checked by AT.
     fn sets(&self) -> Result<(), Error> {
         let execute_only = USER_TEXT & !USER;
         for (name, set, el1, el0) in [
@@ -141,7 +141,7 @@ impl Memory {
             assert_eq!(set & NON_GLOBAL != 0, not_global, "{set:#x}");
         }
         println!("NON_GLOBAL: in the users' sets, not in the kernel's");
-        // No access shows these two in QEMU.
+        // In QEMU, accesses do not show these two bits.
         for (bit, by_others) in [
             (NON_GLOBAL, El1Attributes::NON_GLOBAL),
             (CONTIGUOUS, El1Attributes::CONTIGUOUS_OR_PROTECTED),
@@ -152,8 +152,8 @@ impl Memory {
         Ok(())
     }
 
-    /// What EL1 and EL0 may do at `address`, where the frame is: `rwx`, with `-` for what they
-    /// may not.
+    /// Returns the accesses that EL1 and EL0 may make at `address`, which maps the frame: `rwx`,
+    /// with `-` for a refused access.
     fn granted(&self, address: u64) -> Result<[[u8; 3]; 2], Error> {
         let data = self.frame.linear() + DATA;
         self.machine.write(data, 1)?;
@@ -164,7 +164,7 @@ impl Memory {
         assert_eq!(written, if write { 2 } else { 1 });
         // SAFETY: the frame begins with `ret`.
         let execute = access::is_permitted(&unsafe { access::execute(address) });
-        // SAFETY: behind it is `svc`.
+        // SAFETY: `svc` is behind the `ret`.
         let user_execute = access::is_permitted(&unsafe { access::execute_at_el0(address + SVC) });
         let [kernel_read, kernel_write, user_read, user_write] =
             [By::KernelRead, By::KernelWrite, By::UserRead, By::UserWrite]
@@ -176,8 +176,8 @@ impl Memory {
         ])
     }
 
-    /// The memory types and the shareability, as PAR_EL1 has them. Nothing accesses the page,
-    /// because the linear map has its frame as normal memory, inner shareable.
+    /// Shows the memory types and the shareability, as PAR_EL1 has them. The page is not accessed,
+    /// because the linear map has its frame as inner shareable normal memory.
     fn memory_types(&self) -> Result<(), Error> {
         let translated =
             |attributes| self.page(attributes, |address| translate(By::KernelRead, address));
@@ -200,9 +200,9 @@ impl Memory {
         Ok(())
     }
 
-    /// What each bit does, by a mapping with it and one without it.
+    /// Shows the effect of each bit, by a mapping with the bit and one without it.
     fn bits(&self) {
-        /// Whether the access that it makes at the address is permitted.
+        /// Returns whether its access at the address is permitted.
         type Attempt = fn(u64) -> bool;
 
         let data = KERNEL_DATA | NORMAL;
@@ -223,7 +223,7 @@ impl Memory {
         }
         let by_user: Attempt = |address| access::is_permitted(&translate(By::UserRead, address));
         let write: Attempt = |address| access::is_permitted(&access::write(address + DATA, 3));
-        // SAFETY: the frame begins with `ret`, and behind it is `svc`.
+        // SAFETY: the frame begins with `ret`, and `svc` is behind it.
         let execute: Attempt = |address| access::is_permitted(&unsafe { access::execute(address) });
         // SAFETY: as above.
         let execute_by_user: Attempt =
@@ -244,7 +244,7 @@ impl Memory {
         println!("UXN: EL0 executes the page only if the bit is clear");
     }
 
-    /// A page that the hardware may make writable: without hardware management it is read-only.
+    /// Shows a page that only the hardware's management of the dirty state makes writable.
     fn dirty_state(&self) {
         let clean = KERNEL_READ_ONLY | DBM | NORMAL;
         let write = |address| access::is_permitted(&access::write(address + DATA, 4));
@@ -266,7 +266,7 @@ impl Memory {
         );
     }
 
-    /// A contiguous group of 16 pages: each shows its own frame.
+    /// Shows that each page of a contiguous group of 16 pages maps its own frame.
     fn contiguous_group(&self) -> Result<(), Error> {
         let slots = &self.slots[..GROUP];
         let first = self.frame.address();
@@ -322,8 +322,7 @@ impl Memory {
         Ok(())
     }
 
-    /// A page below three new tables: the walk passes a top-level entry and two table
-    /// descriptors.
+    /// Shows a page below three new tables, by a top-level entry and two table descriptors.
     fn tables(&self) -> Result<(), Error> {
         let [level_1, level_2, level_3] = self.tables;
         for table in self.tables {
@@ -349,7 +348,7 @@ impl Memory {
         Ok(())
     }
 
-    /// What the examples once had: it compiles, and faults.
+    /// Shows descriptors of earlier examples, which compile but fault.
     fn raw_bits(&self) {
         for (name, bits) in [
             ("page | UXN | VALID", UXN | VALID),
@@ -359,7 +358,7 @@ impl Memory {
             ),
         ] {
             let leaf = Leaf(self.frame.address() | NORMAL | bits);
-            let fault = self.leaf(leaf, access::read).expect_err("it is no mapping");
+            let fault = self.leaf(leaf, access::read).expect_err("it must fault");
             println!("Leaf({name}): {fault}");
         }
     }

@@ -1,7 +1,7 @@
-//! A driver in a library of its own maps its device: the library does not know the backend, which is registered here.
+//! A driver in its own library maps its device. This program registers the backend for it.
 //!
-//! The device is the real-time clock of the `virt` board, a PL031, whose identification registers are read through the
-//! mapping.
+//! The device is the real-time clock of the `virt` board, a PL031. The program reads its
+//! identification registers through the mapping.
 
 #![no_std]
 #![no_main]
@@ -14,13 +14,13 @@ use lazy_mmu_qemu::virt::{Virt, entries};
 use lazy_mmu_qemu::{access, step, thread};
 use semihosting::println;
 
-// The one line by which libraries get their backend.
+// This line gives the libraries their backend.
 lazy_mmu::set_global_backend!(Mmu);
 
-/// The PL031 of the board, and the PL011: one page each, one behind the other.
+/// The board's PL011 and its PL031. Each has one page of registers.
 const UART: u64 = 0x0900_0000;
 const RTC: u64 = 0x0901_0000;
-/// The last four registers of every PrimeCell: one byte of its class in each.
+/// The last four registers of every PrimeCell. Each holds one byte of its class.
 const CELL_ID: u64 = 0xff0;
 
 lazy_mmu_qemu::program!(run);
@@ -43,7 +43,7 @@ fn run() -> Result<(), Error> {
     );
     assert_eq!(cell_id(&rtc), 0xb105_f00d);
 
-    // Both devices in one section of the kernel's, which is flushed once.
+    // One section of the kernel maps both devices, and is flushed once.
     let (both, _) = step::expect("S*5 D I", || {
         lazy_mmu::with::<lazy_mmu::Global, _>(|mmu| {
             let uart = ioremap_in(mmu, &area(1, 1), UART, 1);

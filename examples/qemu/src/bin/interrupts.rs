@@ -1,12 +1,14 @@
-//! Row C05: an interrupt at every instruction boundary of every operation, on the real instruction stream.
+//! C05: an interrupt at every instruction boundary of every operation that the CPU executes.
 //!
-//! Each operation is run once without an interrupt, and then once for each boundary, with an interrupt of the GIC's that is
-//! taken there. Its handler opens a section by the attribute, maps a page, reads through the mapping, and leaves. The bits,
-//! the tables and the program's barriers must be those of the run without an interrupt. Then two interrupts, at every pair
-//! of boundaries; and a synchronous exception instead, whose section is nested in the program's.
+//! Each operation runs once without an interrupt. It then runs once for each boundary, with an
+//! interrupt of the GIC there. The handler opens a section by the attribute, maps a page, reads
+//! through the mapping, and leaves. The bits, the tables and the program's barriers must be those
+//! of the run without an interrupt. Further runs have two interrupts, at every pair of boundaries.
+//! In the last runs, a synchronous exception replaces the interrupt, and its section is nested in
+//! the program's.
 //!
-//! The last operation is the scenario for which sections nest: pages are mapped and zapped, with DEBUG_PAGEALLOC. How many pages
-//! is the first word behind the level, or two.
+//! The last operation is the scenario for which sections nest: it maps and zaps pages, with
+//! DEBUG_PAGEALLOC. The first word behind the level is the number of pages. The default is two.
 
 #![no_std]
 #![no_main]
@@ -28,14 +30,14 @@ use lazy_mmu_qemu::virt::Virt;
 use lazy_mmu_qemu::{interrupts, mapper, program, step};
 use semihosting::println;
 
-/// The entries that the programs change; the handler's is behind them.
+/// The number of entries that the programs change. The handler's entry follows them.
 const PROGRAMS: usize = 8;
 const PAGES: usize = PROGRAMS + 1;
 
 lazy_mmu_qemu::program!(run);
 
 fn run() -> Result<(), Error> {
-    // Which backend the handler uses is the same for both: it is in an interrupt, and has no bits.
+    // Both runs can share a backend for the handler, which does not use the bits in an interrupt.
     interrupts::init(1, || mapper::map_and_use::<Mmu>(true));
     let total = everything::<Mmu>(|| mapper::map_and_use::<Mmu>(false))?
         + everything::<ByteMmu>(|| mapper::map_and_use::<ByteMmu>(false))?;
@@ -43,7 +45,7 @@ fn run() -> Result<(), Error> {
     Ok(())
 }
 
-/// The machine, and what the programs work on.
+/// The entries, the descriptor and the addresses that the programs use.
 struct Env<B> {
     slots: &'static [AtomicU64],
     leaf: Leaf,
@@ -51,7 +53,7 @@ struct Env<B> {
     backend: PhantomData<B>,
 }
 
-/// An operation: prepares, steps through what it is about, and tidies up.
+/// An operation: it prepares, steps through its subject, and tidies up.
 type Operation<B> = (&'static str, fn(&Env<B>) -> Trace);
 
 /// Steps through `program` only.
@@ -61,9 +63,9 @@ fn stepped<R>(program: impl FnOnce() -> R) -> (R, Trace) {
     (result, step::stop())
 }
 
-/// The handle of the one thread.
+/// Returns the handle of the only thread.
 fn task<B: Backend>() -> Task<B> {
-    // SAFETY: each operation makes one, and drops it; the handlers use none.
+    // SAFETY: each operation makes one handle, and drops it. The handlers do not use it.
     unsafe { Task::current() }
 }
 
@@ -170,14 +172,14 @@ fn operations<B: Backend>() -> [Operation<B>; 14] {
     ]
 }
 
-/// What must be the same whatever is injected.
+/// The state that must be the same after every injection.
 #[derive(PartialEq, Debug)]
 struct Left {
     flags: [u64; 2],
     bytes: [u8; 2],
     preempt: [u32; 2],
     free: usize,
-    /// A sum over all entries, in which the place of each counts too.
+    /// A hash of all entries and their positions.
     tables: u64,
 }
 
@@ -196,7 +198,7 @@ impl Left {
     }
 }
 
-/// What a run has done and left. The steps are copied: the next run overwrites them.
+/// The result of a run. It has a copy of the steps, because the next run overwrites them.
 struct Run {
     steps: ArrayVec<Step, 4096>,
     instructions: usize,
@@ -213,7 +215,7 @@ impl Run {
     }
 }
 
-/// Something that can be run again and again.
+/// An operation that can run repeatedly.
 struct Subject<'a> {
     name: &'a str,
     run: &'a mut dyn FnMut() -> Result<Run, Error>,
@@ -224,13 +226,13 @@ impl Subject<'_> {
         interrupts::taken();
         mapper::used();
         step::inject_at(injection);
-        // The black box: the same code each time.
+        // The black box keeps the code the same for each run.
         let run = black_box(&mut *self.run)();
         step::inject_at(Injection::None);
         run
     }
 
-    /// A run with interrupts, of which `count` are taken: it does and leaves the same.
+    /// Runs with `count` interrupts, and checks that the result is the same.
     fn interrupted(
         &mut self,
         undisturbed: &Run,
@@ -250,8 +252,8 @@ impl Subject<'_> {
         Ok(())
     }
 
-    /// A synchronous exception at each boundary, a run each. `check` is told how many steps came
-    /// before it.
+    /// Runs once for each boundary, with a synchronous exception there. `check` receives the number
+    /// of steps before it.
     fn faults_at_each(
         &mut self,
         undisturbed: &Run,
@@ -273,7 +275,7 @@ impl Subject<'_> {
     }
 }
 
-/// Runs everything; returns the number of injections.
+/// Runs all operations, and returns the number of injections.
 fn everything<B: Place>(fault: fn()) -> Result<usize, Error> {
     println!("# the bits in: {}", B::PLACE);
     let (mm, arena) = Arena::boot::<B>(PAGES, 1, true)?;
@@ -293,8 +295,8 @@ fn everything<B: Place>(fault: fn()) -> Result<usize, Error> {
     Ok(total + inject_into_scenario(mm, program::number(1, 2), fault)?)
 }
 
-/// An interrupt at each boundary of an operation, two at each pair of boundaries, and a fault at
-/// each, a run each. Returns how many in all.
+/// Runs the operation with an interrupt at each boundary, with two at each pair of boundaries, and
+/// with a fault at each boundary. Returns the number of injections.
 fn inject_into<B: Backend>(
     env: &Env<B>,
     (name, operation): Operation<B>,
@@ -323,8 +325,8 @@ fn inject_into<B: Backend>(
             pairs += 2;
         }
     }
-    // The handler's section flushes for the program too: a pair that the program had left is gone,
-    // if the handler came behind the last store; none else.
+    // The handler's section flushes for the program too. If the program has a pending store, the
+    // handler executes the pair, and the program's own pair is missing. All other pairs stay.
     let prepared = [
         "flush",
         "leave",
@@ -343,14 +345,16 @@ fn inject_into<B: Backend>(
         );
     })?;
     println!(
-        "C05 {name}: {boundaries} interrupts at {boundaries} boundaries, {pairs} in pairs, {boundaries} faults"
+        "C05 {name}: {boundaries} interrupts at {boundaries} boundaries, {pairs} in pairs, \
+         {boundaries} faults"
     );
     Ok(2 * boundaries + pairs)
 }
 
-/// The scenario for which sections nest: pages are mapped and zapped, with DEBUG_PAGEALLOC. An
-/// interrupt at each boundary, and a fault at each, a run each; and an interrupt at every boundary
-/// of one run. Returns how many in all.
+/// Runs the scenario for which sections nest: it maps and zaps pages, with DEBUG_PAGEALLOC.
+///
+/// It runs with an interrupt at each boundary, with a fault at each boundary, and once with an
+/// interrupt at every boundary. Returns the number of injections.
 fn inject_into_scenario<B: Backend>(
     mut mm: MemoryManager<'static, Virt<B>>,
     pages: usize,
@@ -381,7 +385,7 @@ fn inject_into_scenario<B: Backend>(
         subject.interrupted(&undisturbed, Injection::Interrupts([at, at]), 1)?;
     }
     subject.faults_at_each(&undisturbed, fault, |run, noted| {
-        // The handler has executed one pair for the program, or none.
+        // The handler has executed at most one pair for the program.
         let pairs = |steps| Counts::of(steps).pairs;
         let missing = pairs(&undisturbed.steps).checked_sub(pairs(&run.steps));
         assert!(
@@ -389,16 +393,16 @@ fn inject_into_scenario<B: Backend>(
             "the scenario: a fault behind {noted} steps, {missing:?} pairs are missing"
         );
     })?;
-    // One before each instruction.
+    // One run has an interrupt before each instruction.
     subject.interrupted(&undisturbed, Injection::InterruptEverywhere, boundaries)?;
     println!(
-        "C05 {pages} pages mapped and zapped, with DEBUG_PAGEALLOC: {boundaries} interrupts at {boundaries} boundaries, \
-         {boundaries} faults, and {boundaries} interrupts in one run"
+        "C05 {pages} pages mapped and zapped, with DEBUG_PAGEALLOC: {boundaries} interrupts at \
+         {boundaries} boundaries, {boundaries} faults, and {boundaries} interrupts in one run"
     );
     Ok(3 * boundaries)
 }
 
-/// All steps but those of pairs.
+/// Returns all steps except those of pairs.
 fn without_pairs(steps: &[Step]) -> impl Iterator<Item = Step> {
     let mut steps = steps.iter().copied().peekable();
     core::iter::from_fn(move || {

@@ -1,10 +1,16 @@
-//! Rows C10 and C12: threads that are preempted at timer ticks, when another CPU interrupts theirs, and when they are to go on
-//! elsewhere, and go on on other CPUs, in the middle of their sections, while other CPUs set and clear other bits of their flags words.
+//! C10 and C12: threads migrate to other CPUs in the middle of their sections, while other CPUs set
+//! and clear other bits of their flags words.
 //!
-//! The first word behind the level is the number of sections, the second the ticks of the timer's counter between two of its
-//! interrupts, the third in every how many sections a thread asks for another CPU, or 0. A bit that is lost, a pair that is missing before an access, and
-//! a mode that stays on end the program. What is printed depends on the machine's speed: the program itself checks that
-//! threads have migrated inside their sections often enough.
+//! A thread is preempted by the timer, by an interrupt from another CPU, and when it asks for
+//! another CPU. The words behind the level are these:
+//!
+//! - the number of sections;
+//! - the lowest number of the counter's ticks between two timer interrupts;
+//! - the number of sections in which a thread asks once for another CPU, or 0 for never.
+//!
+//! A lost bit, a missing pair before an access, and a mode that stays on end the program. Its
+//! output depends on the machine's speed. The program checks itself that threads have migrated
+//! inside their sections often enough.
 
 #![no_std]
 #![no_main]
@@ -23,21 +29,21 @@ use lazy_mmu_qemu::{interrupts, program, smp};
 use semihosting::println;
 use spin::Once;
 
-/// Half of them have their bits in a flags word, half in a byte.
+/// The number of threads. One half has the bits in a flags word, and the other half in a byte.
 const THREADS: usize = 8;
-/// Pages of a thread's; behind those of all threads is one for the handlers of each CPU.
+/// The pages of each thread. The pages of the CPUs' handlers follow those of all threads.
 const PAGES: usize = 4;
 
 static ARENA: Once<Arena> = Once::new();
-/// Ticks of the timer's counter between two of its interrupts, at least.
+/// The lowest number of the counter's ticks between two timer interrupts.
 static TICKS: AtomicU64 = AtomicU64::new(0);
-/// In every how many turns a thread asks for another CPU; 0 for never.
+/// The number of turns in which a thread asks once for another CPU. It is 0 for never.
 static FORCED: AtomicUsize = AtomicUsize::new(0);
-/// Sections of each thread.
+/// The number of sections of each thread.
 static SECTIONS: AtomicUsize = AtomicUsize::new(0);
 /// The number of the next thread that begins.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
-/// How many interrupts' handlers have used a mapping.
+/// The number of interrupt handlers that have used a mapping.
 static HANDLED: AtomicU64 = AtomicU64::new(0);
 
 lazy_mmu_qemu::program!(run);
@@ -70,7 +76,7 @@ fn run() -> Result<(), Error> {
     Ok(())
 }
 
-/// What one thread, or the handlers of one CPU, have at their disposal.
+/// The pages and the frame of one thread, or of the handlers of one CPU.
 struct Own {
     arena: Arena,
     frame: usize,
@@ -96,7 +102,7 @@ impl Own {
     }
 }
 
-/// What a thread does.
+/// Opens sections, and checks their mappings. Each thread runs this.
 fn thread<B: Backend>() {
     let number = NEXT.fetch_add(1, Relaxed);
     let own = Own {
@@ -106,7 +112,7 @@ fn thread<B: Backend>() {
         pages: PAGES,
     };
     let this = current();
-    // SAFETY: the only handle of this thread.
+    // SAFETY: this is the only handle of the thread.
     let mut task = unsafe { Task::<B>::current() };
     for turn in 0..SECTIONS.load(Relaxed) {
         let pages = 1 + turn % PAGES;
@@ -117,23 +123,25 @@ fn thread<B: Backend>() {
             own.check(page);
         }
         change_flag_of_another(number, turn);
-        // Now and then only: under emulation an invalidation takes much longer than a section.
+        // This is rare, because an invalidation takes much longer than a section under emulation.
         if turn.is_multiple_of(64) {
             own.clear::<B>();
         }
     }
-    task.check_idle().expect("nothing is left");
+    task.check_idle().expect("all sections are left");
 }
 
-/// In the middle of a section: now and then interrupts a CPU, this one or another, which then looks for another thread; and now
-/// and then asks for another CPU, and waits until an interrupt has let it go there.
+/// Disturbs a thread in the middle of its section.
+///
+/// At times it interrupts this CPU or another one, which then looks for another thread. At times it
+/// asks for another CPU, and waits until an interrupt has moved the thread there.
 fn disturb(turn: usize) {
     if turn.is_multiple_of(16) {
         interrupts::send_to(turn / 16 % CPUS);
     }
     let every = FORCED.load(Relaxed);
     if every != 0 && turn % every == 1 {
-        // Where it runs when this has been asked does not matter.
+        // The thread may be on another CPU after this, which does not matter.
         let here = cpu();
         let there = (here + 1) % CPUS;
         current().pin(there);
@@ -145,7 +153,7 @@ fn disturb(turn: usize) {
     }
 }
 
-/// A section in one of the ways in which there are sections.
+/// Opens a section, by one of the forms in turn.
 fn section<B: Backend>(task: &mut Task<B>, own: &Own, pages: usize, turn: usize) {
     #[lazy_mmu(backend = B, mmu)]
     fn attributed<B: Backend>(slots: &[AtomicU64], leaf: Leaf, turn: usize) {
@@ -182,7 +190,7 @@ fn section<B: Backend>(task: &mut Task<B>, own: &Own, pages: usize, turn: usize)
             let page = page.get(&mmu.flush());
             current().books.check_visible();
             own.check(page);
-            // By code that has no section in hand.
+            // This code does not use the guard of the section.
             lazy_mmu::write::<B, _>(&slots[0], leaf);
         }),
         _ => {
@@ -195,7 +203,7 @@ fn section<B: Backend>(task: &mut Task<B>, own: &Own, pages: usize, turn: usize)
     }
 }
 
-/// What an interrupt's handler does, in the middle of whatever thread.
+/// Handles an interrupt, in the middle of any thread.
 fn handler() {
     #[lazy_mmu(backend = Ledger<Mmu>, mmu)]
     fn map(own: &Own) {
@@ -222,27 +230,28 @@ fn handler() {
     }
 }
 
-/// Those who change flags of others: the CPUs' handlers, and the threads. Each has a bit of its own in each flags word.
+/// The number of users that change other threads' flags: the handlers of each CPU, and the threads.
+/// Each has its own bit in each flags word.
 const CHANGERS: usize = CPUS + THREADS;
 /// The first of these bits.
 const FIRST_FLAG: usize = 32;
-/// Whether each of them has set its bit, in each thread's flags word.
+/// Whether each user has set its bit, for each thread's flags word.
 static IS_SET: [[AtomicBool; CHANGERS]; THREADS] =
     [const { [const { AtomicBool::new(false) }; CHANGERS] }; THREADS];
-/// How often one was set or cleared.
+/// The number of changes.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 fn change_flag_of_another(number: usize, turn: usize) {
     change_flag((number + 1 + turn) % threads().len(), CPUS + number);
 }
 
-/// Sets the bit of `changer` in the flags word of a thread, or clears it, and checks that nobody
-/// else has changed it. The backends of half of the threads use that word.
+/// Sets or clears the bit of `changer` in the flags word of a thread, and checks that the bit had
+/// its expected value. The backends of half of the threads use that word.
 fn change_flag(thread: usize, changer: usize) {
     let flags = &threads()[thread].infos[0].flags;
     let is_set = &IS_SET[thread][changer];
     let bit = 1 << (FIRST_FLAG + changer);
-    // Nobody else writes it.
+    // Only this user writes to it.
     let was_set = is_set.load(Relaxed);
     let before = if was_set {
         flags.fetch_and(!bit, Relaxed)
@@ -258,7 +267,7 @@ fn change_flag(thread: usize, changer: usize) {
     CHANGES.fetch_add(1, Relaxed);
 }
 
-/// Checks what all of it has left, and prints the counts.
+/// Checks the final state, and prints the counts.
 fn report(sections: usize) {
     let sum = |count: fn(&Thread) -> &AtomicU64| -> u64 {
         let counts = threads().iter().map(|it| count(it).load(Relaxed));
@@ -275,7 +284,7 @@ fn report(sections: usize) {
         let [word, byte] = &thread.infos;
         assert_eq!(byte.lazy_mmu.load(Relaxed), 0);
         assert_eq!(byte.flags.load(Relaxed), FOREIGN_FLAGS);
-        // Handlers go on changing theirs while this looks.
+        // Handlers change their bits during this check.
         let of_threads = |flags: u64| flags & !(((1 << CPUS) - 1) << FIRST_FLAG);
         let expected = (CPUS..CHANGERS)
             .filter(|&it| IS_SET[number][it].load(Relaxed))
@@ -283,9 +292,9 @@ fn report(sections: usize) {
         assert_eq!(of_threads(word.flags.load(Relaxed)), expected);
     }
     println!(
-        "C10 C12 {sections} sections of {THREADS} threads on {CPUS} CPUs, with {stored} stores: {migrations} migrations, \
-         {in_section} of them inside a section, {pending} with a pair pending; {handled} interrupts, {changes} \
-         changes of others' flags; none lost"
+        "C10 C12 {sections} sections of {THREADS} threads on {CPUS} CPUs, with {stored} stores: \
+         {migrations} migrations, {in_section} of them inside a section, {pending} with a pair \
+         pending; {handled} interrupts, {changes} changes of others' flags; none lost"
     );
     let enough = sections as u64 / 100;
     assert!(

@@ -1,12 +1,13 @@
-//! `page_table_multiarch` on a live table: its cursor, with a `PagingMetaData` whose flush goes through the section.
+//! The cursor of `page_table_multiarch` on a live table, with a flush through the section.
 //!
-//! On its own the cursor invalidates each page that it has mapped, when it is dropped: `tlbi vaae1is; dsb sy; isb`. That is
-//! too much, for an entry that was invalid is in no TLB; and too little, for there is no `dsb ishst` before the TLBI, so a
-//! walk may still find the old entry of a page that was unmapped, and put it into the TLB again. Through the section new
-//! mappings share one pair, and each invalidation has its `dsb ishst` before it.
+//! On its own, a dropped cursor invalidates each page that it has changed, by `tlbi vaae1is;
+//! dsb sy; isb`. For a new mapping this is too much, because an invalid entry is not in a TLB. For
+//! a removed mapping it is too little, because a `dsb ishst` before the TLBI is missing. A walk may
+//! then still find the old entry, and put it into the TLB again. Through the section, new mappings
+//! share one pair, and each invalidation has its `dsb ishst`.
 //!
-//! What a section cannot add is the barrier between a new table and the entry that links it, which the crate stores one
-//! after the other: here the tables are there before they are live.
+//! The crate also stores a new table and then the entry that links it, without a barrier between
+//! them. A section cannot add that barrier, so this program builds its tables first.
 
 #![no_std]
 #![no_main]
@@ -41,7 +42,7 @@ impl PagingHandler for Identity {
     }
 
     fn dealloc_frames(_: PhysAddr, _: usize) {
-        // The pool has enough.
+        // The pool has enough pages.
     }
 
     fn phys_to_virt(address: PhysAddr) -> VirtAddr {
@@ -49,7 +50,7 @@ impl PagingHandler for Identity {
     }
 }
 
-/// For cursors that map pages that were not mapped: the section executes the barriers.
+/// For cursors that map new pages: the section executes the barriers.
 struct Mapped;
 
 impl PagingMetaData for Mapped {
@@ -61,7 +62,8 @@ impl PagingMetaData for Mapped {
     fn flush_tlb(_: Option<VirtAddr>) {}
 }
 
-/// For cursors that change or take away: complete invalidations, which settle what is pending.
+/// For cursors that change or remove mappings: complete invalidations, which also do what the
+/// pending pair does.
 struct Changed;
 
 impl PagingMetaData for Changed {
@@ -85,7 +87,7 @@ type Table<M> = PageTable64<M, A64PTE, Identity>;
 
 lazy_mmu_qemu::program!(|| run().map_err(Shown));
 
-/// The crate's error has no text.
+/// The crate's error, which does not implement `Display`.
 struct Shown(page_table_multiarch::PagingError);
 
 impl core::fmt::Display for Shown {
@@ -125,7 +127,7 @@ fn run() -> PagingResult {
     Ok(())
 }
 
-/// Makes `table` live, with the tables for the first 2 MiB in it, so that what follows stores leaves only.
+/// Makes `table` live, with the tables for the first 2 MiB. Later calls store only leaves.
 fn prepare<M: PagingMetaData<VirtAddr = VirtAddr>>(
     table: &mut Table<M>,
     frame: PhysAddr,

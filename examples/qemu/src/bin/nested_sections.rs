@@ -1,5 +1,5 @@
-//! Nested sections on live page tables: the scenario in which freeing and allocating pages opens sections inside
-//! sections, counted on the real instruction stream.
+//! Nested sections on live page tables: the scenario in which freed and allocated pages open
+//! sections inside sections. The program counts the barriers that the CPU executes.
 
 #![no_std]
 #![no_main]
@@ -109,7 +109,7 @@ impl Recorder for Stepper {
 }
 
 fn scenario_in<B: Backend>(way: &'static str, arguments: &Arguments) -> Result<(), Error> {
-    /// The scenario's list of frames, too large for the stack.
+    /// The scenario's list of frames, which is too large for the stack.
     static FRAMES: SpinMutex<[Frame; MAX_PAGES]> = SpinMutex::new([MEMORY_BASE; MAX_PAGES]);
 
     let frames = scenario::memory_frames(arguments.pages);
@@ -139,9 +139,7 @@ fn vmalloc_is_read_through_the_linear_map() -> Result<(), Error> {
         page.start()
     );
     mm.vunmap_range(page)?;
-    let fault = machine
-        .read(address)
-        .expect_err("it is not mapped any more");
+    let fault = machine.read(address).expect_err("it is no longer mapped");
     println!("it is unmapped, and touched: {fault}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The writes that are not plain stores, TLB invalidation, hooks, and a fault inside a section, on live page tables.
+//! Special writes, TLB invalidation, hooks, and a fault inside a section, on live page tables.
 
 #![no_std]
 #![no_main]
@@ -13,7 +13,7 @@ lazy_mmu_qemu::program!(|| {
     Rows::<ByteMmu>::boot()?.writes()
 });
 
-// What `cargo xtask qemu` looks up in the disassembly. Nothing calls them.
+// `cargo xtask qemu` finds these functions in the disassembly. The program does not call them.
 
 #[unsafe(no_mangle)]
 extern "C" fn b20_tlbi_of_el1(operand: u64) {
@@ -43,9 +43,9 @@ static KEPT: [extern "C" fn(u64); 4] = [
     b01_pair_of_the_given_machine,
 ];
 
-/// Each instruction of the regime once.
+/// Executes each instruction of the regime once.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "into each of the two")]
+#[expect(clippy::inline_always, reason = "each caller has its own copy")]
 fn all(regime: Regime, operand: u64) {
     let tlbs = Tlbs {
         regime,

@@ -1,11 +1,14 @@
 //! `aarch64-paging` on an active table, inside a section.
 //!
-//! The crate stores the descriptors; `note_stores` tells the section, on every way out of the
-//! crate, and the section executes the barrier pair once. Two ways are shown. A table that the
-//! crate knows to be active it synchronises itself, after every call: `dsb ishst`, the TLBI
-//! instructions, `dsb ish`, `isb`, though an entry that was invalid is in no TLB. A table that it
-//! does not know to be active (here: TTBR1 is loaded beside it) it leaves to its caller, and a
-//! section makes one pair of any number of calls.
+//! The crate stores the descriptors. `note_stores` marks the stores as pending, on every way out of
+//! the crate, and the section executes one barrier pair. The program shows two cases:
+//!
+//! - The crate knows that the table is active. It then synchronises after every call: `dsb ishst`,
+//!   the TLBI instructions, `dsb ish`, `isb`. For an invalid entry the TLBI is useless, because
+//!   such an entry is not in a TLB.
+//! - The crate does not know that the table is active. Here the program loads TTBR1 itself. The
+//!   crate then leaves barriers to its caller, and a section needs one pair for any number of
+//!   calls.
 
 #![no_std]
 #![no_main]
@@ -22,7 +25,7 @@ use lazy_mmu_qemu::virt::pages;
 use lazy_mmu_qemu::{access, pool, step, upper};
 use semihosting::println;
 
-/// Normal memory, the kernel's.
+/// Normal memory for the kernel.
 const NORMAL: Attributes = Attributes::VALID
     .union(Attributes::ATTRIBUTE_INDEX_1)
     .union(Attributes::INNER_SHAREABLE)
@@ -30,7 +33,7 @@ const NORMAL: Attributes = Attributes::VALID
     .union(Attributes::UXN)
     .union(Attributes::PXN);
 
-/// The upper 512 GiB: three levels of tables.
+/// The start of the upper 512 GiB, which need three levels of tables.
 const BASE: usize = 0xffff_ff80_0000_0000;
 const T1SZ: u64 = 64 - 39;
 const PAGES: usize = 16;
@@ -41,17 +44,17 @@ struct Identity;
 impl Translation<Attributes> for Identity {
     fn allocate_table(&mut self) -> (NonNull<PageTable<Attributes>>, PhysicalAddress) {
         let page = from_ref(pool::take().expect("there are pages"));
-        let table = NonNull::new(page.cast_mut().cast()).expect("no page is at 0");
+        let table = NonNull::new(page.cast_mut().cast()).expect("the page is not at 0");
         (table, PhysicalAddress(page.expose_provenance()))
     }
 
     unsafe fn deallocate_table(&mut self, _: NonNull<PageTable<Attributes>>) {
-        // The pool has enough.
+        // The pool has enough pages.
     }
 
     fn physical_to_virtual(&self, address: PhysicalAddress) -> NonNull<PageTable<Attributes>> {
         let table = core::ptr::with_exposed_provenance_mut(address.0);
-        NonNull::new(table).expect("no table is at 0")
+        NonNull::new(table).expect("the table is not at 0")
     }
 }
 
@@ -62,7 +65,7 @@ lazy_mmu_qemu::program!(run);
 fn run() -> Result<(), aarch64_paging::MapError> {
     step::watch(Tables::At(pool::addresses()));
     let mut map = Map::with_asid_and_va_range(Identity, 0, 1, El1And0, VaRange::Upper);
-    // The tables for the first 2 MiB are there, so that the calls below store leaves only.
+    // This call makes the tables for the first 2 MiB, so that the calls below store only leaves.
     map.map_range(
         &page(511),
         PhysicalAddress(0),
@@ -92,7 +95,7 @@ fn run() -> Result<(), aarch64_paging::MapError> {
     check(0, 0x1234);
 
     println!("# a table that the crate knows to be active");
-    // SAFETY: the table maps pages of the pool only, and the kernel runs by TTBR0.
+    // SAFETY: the table maps only pages of the pool, and the kernel runs in TTBR0's map.
     unsafe { map.activate() };
     step::expect("(S D t d I)*16 D I", || {
         map_pages(&mut map, 2 * PAGES, frame)
@@ -101,7 +104,8 @@ fn run() -> Result<(), aarch64_paging::MapError> {
     println!("{PAGES} calls of map_range in a section: (S D t d I)*16 D I");
     check(2 * PAGES, 0x1234);
     println!(
-        "the crate's own barriers are in each call, and the section's pair, which cannot know of them, at the end"
+        "the crate's own barriers are in each call, and the section's pair, which cannot know \
+         of them, at the end"
     );
     // The table stays active.
     core::mem::forget(map);
@@ -113,7 +117,7 @@ fn page(number: usize) -> MemoryRegion {
     MemoryRegion::new(start, start + 4096)
 }
 
-/// Maps pages, one call each, as a driver or a loader would.
+/// Maps pages, one call for each, as a driver or a loader does.
 #[lazy_mmu(backend = Mmu, mmu)]
 fn map_pages(map: &mut Map, first: usize, frame: usize) -> Result<(), aarch64_paging::MapError> {
     for number in first..first + PAGES {
@@ -123,7 +127,8 @@ fn map_pages(map: &mut Map, first: usize, frame: usize) -> Result<(), aarch64_pa
     Ok(())
 }
 
-/// Makes the pages read-only: valid entries change, so the TLBs must forget them, which settles what is pending.
+/// Makes the pages read-only. Valid entries change, so the TLBs must be invalidated. The
+/// invalidation also does what the pending pair does.
 #[lazy_mmu(backend = Mmu, mmu)]
 fn protect(map: &mut Map, first: usize) -> Result<(), aarch64_paging::MapError> {
     let start = BASE + first * 4096;

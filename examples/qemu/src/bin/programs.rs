@@ -1,14 +1,21 @@
-//! Row S18 on the real instruction stream: random programs of sections, with an interrupt before every instruction.
+//! S18 on the CPU: random programs of sections, with an interrupt before every instruction.
 //!
-//! `cargo xtask` makes the programs, and says what each must do by the reference model of `lazy-mmu-testing`; it has QEMU
-//! load both at `PROGRAMS`. Each is run on the crate twice, single-stepped: without an interrupt, and with one before every
-//! instruction, whose handler opens a section, maps, uses the mapping, and leaves. The stores and barriers of both runs must be
-//! the model's.
+//! `cargo xtask` makes the programs. It computes their expected stores and barriers with the
+//! reference model of `lazy-mmu-testing`. QEMU loads both at `PROGRAMS`. This kernel runs each
+//! program twice, single-stepped: without interrupts, and with one before every instruction. The
+//! handler opens a section, maps a page, uses the mapping, and leaves. Both runs must make the
+//! stores and barriers of the model.
 //!
-//! A program is a word, one letter an operation: `s` a store that needs the pair, `u` one that does not, `f` a flush; `(` the
-//! section that is in hand next (the handle's, `nest`, else a closure's), `<` a callee's, that
-//! knows nothing of it, `[` a callee's that joins it, `|` a pause. `)`, `>`, `]` and `/` end them,
-//! and `!` and `?` instead: the section's or the pause's guard is forgotten.
+//! A program is a word with one letter for each operation:
+//!
+//! - `s`: a store that needs the pair; `u`: a store that does not; `f`: a flush;
+//! - `(`: a section by the handle, by `nest` in a section, or by a closure without either;
+//! - `<`: the section of a callee that does not use the caller's section;
+//! - `[`: a callee's section that joins the caller's;
+//! - `|`: a pause.
+//!
+//! The letters `)`, `>`, `]` and `/` end them. Instead, `!` and `?` end a section and a pause whose
+//! guard is forgotten.
 
 #![no_std]
 #![no_main]
@@ -31,10 +38,12 @@ use lazy_mmu_qemu::thread::{self, ByteMmu, Mmu};
 use lazy_mmu_qemu::{interrupts, mapper, program, step};
 use semihosting::println;
 
-/// Where QEMU loads the programs: their number of bytes, as a 64-bit number, and then a line each, of a program, a space, and
-/// what it does: `S` a store, `D` `dsb ishst`, `I` `isb`.
+/// The address at which QEMU loads the programs.
+///
+/// The first 64-bit word is their length in bytes. Each following line has a program, a space, and
+/// its expected steps: `S` for a store, `D` for `dsb ishst`, and `I` for `isb`.
 const PROGRAMS: usize = 0x7000_0000;
-/// The most bytes there can be.
+/// The highest number of bytes.
 const ROOM: usize = 0x0800_0000;
 
 lazy_mmu_qemu::program!(run);
@@ -47,10 +56,10 @@ fn run() -> Result<(), Error> {
         ("own byte", all::<ByteMmu>),
     ] {
         let (programs, interrupts) = all()?;
-        assert_eq!(programs, promised, "the programs that were to be run");
+        assert_eq!(programs, promised, "the number of programs");
         println!(
-            "S18 {storage}: {programs} random programs, {interrupts} interrupts, one before every instruction: what the \
-             reference model does; none lost"
+            "S18 {storage}: {programs} random programs, {interrupts} interrupts, one before every \
+             instruction: what the reference model does; none lost"
         );
     }
     Ok(())
@@ -58,7 +67,7 @@ fn run() -> Result<(), Error> {
 
 fn lines() -> impl Iterator<Item = &'static str> {
     let length: *const u64 = with_exposed_provenance(PROGRAMS);
-    // SAFETY: RAM in the identity map, which QEMU has filled before the kernel ran, and nobody writes.
+    // SAFETY: this is RAM in the identity map. Only QEMU has written to it, before the kernel runs.
     let length = unsafe { length.read() };
     let length = usize::try_from(length).expect("64 bits");
     assert!((1..=ROOM).contains(&length), "{length} bytes of programs");
@@ -70,14 +79,14 @@ fn lines() -> impl Iterator<Item = &'static str> {
         .lines()
 }
 
-/// What the operations work on: an entry for stores that need the pair, and one for others.
+/// The entries for stores that need the pair, and for those that do not.
 struct Env {
     kernel: &'static AtomicU64,
     user: &'static AtomicU64,
     leaf: Leaf,
 }
 
-/// Runs all programs; returns how many, and how many interrupts there were.
+/// Runs all programs, and returns their number and the number of interrupts.
 fn all<B: Backend>() -> Result<(usize, usize), Error> {
     let (_mm, arena) = Arena::boot::<B>(3, 1, false)?;
     mapper::init(&arena, 2);
@@ -102,12 +111,12 @@ fn all<B: Backend>() -> Result<(usize, usize), Error> {
     Ok((programs, sum))
 }
 
-/// Runs a program as a task that has its handle, and compares what it does. Returns the number of its instructions.
+/// Runs a program with the task's handle, and compares its steps. Returns its instructions.
 fn check<B: Backend>(env: &Env, ops: &str, expected: &str, injection: Injection) -> usize {
     step::inject_at(injection);
     step::start();
     {
-        // SAFETY: the only handle of this thread; dropped before the next.
+        // SAFETY: this is the only handle of the thread, which drops it before the next.
         let mut task = unsafe { Task::<B>::current() };
         let mut rest = black_box(ops).as_bytes().iter();
         inside(|| at_top(env, &mut task, &mut rest));
@@ -122,7 +131,7 @@ fn check<B: Backend>(env: &Env, ops: &str, expected: &str, injection: Injection)
     });
     assert!(
         letters.eq(expected.chars()),
-        "{ops}: the model does {expected}, the crate, {injection:?}, {}",
+        "{ops}: the model does {expected}, but with {injection:?} the crate does {}",
         Order(trace.steps)
     );
     assert_eq!(B::current().load(), Bits::EMPTY, "{ops}");
@@ -130,18 +139,18 @@ fn check<B: Backend>(env: &Env, ops: &str, expected: &str, injection: Injection)
     trace.instructions
 }
 
-/// What stands behind an operation.
+/// The continuation after an operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Then {
-    /// Another one.
+    /// Another operation.
     Next,
-    /// The end of what is open, or of the program.
+    /// The end of the open section or pause, or of the program.
     End,
-    /// The end of what is open, whose guard is forgotten.
+    /// The end of the open section or pause, whose guard is forgotten.
     Forget,
 }
 
-/// Whether a letter ends something; the letter, if it does not.
+/// Returns the end that a letter means, or the letter if it means an operation.
 fn then(letter: Option<&u8>) -> Result<Then, u8> {
     match letter {
         None | Some(b')' | b'>' | b']' | b'/') => Ok(Then::End),
@@ -159,7 +168,7 @@ fn end<G>(guard: G, how: Then) {
     }
 }
 
-/// Runs what is inside something that is open, by `one`, and tells how it ends.
+/// Runs the operations of an open section or pause by `one`, and returns how it ends.
 fn inside(mut one: impl FnMut() -> Then) -> Then {
     loop {
         let then = one();
@@ -169,7 +178,7 @@ fn inside(mut one: impl FnMut() -> Then) -> Then {
     }
 }
 
-/// With the handle of the task in hand.
+/// Runs an operation where the code has the task's handle.
 fn at_top<B: Backend>(env: &Env, task: &mut Task<B>, rest: &mut Iter<'_, u8>) -> Then {
     match then(rest.next()) {
         Ok(then) => return then,
@@ -186,7 +195,7 @@ fn at_top<B: Backend>(env: &Env, task: &mut Task<B>, rest: &mut Iter<'_, u8>) ->
     Then::Next
 }
 
-/// With a section in hand.
+/// Runs an operation where the code has the guard of a section.
 fn in_section<L: Nesting, B: Backend>(
     env: &Env,
     mmu: &mut LazyMmu<'_, L, B>,
@@ -222,7 +231,7 @@ fn nothing_in_hand<B: Backend>(env: &Env, rest: &mut Iter<'_, u8>) -> Then {
     }
 }
 
-/// With nothing in hand.
+/// Runs an operation where the code has neither a handle nor a guard.
 fn without_section<B: Backend>(env: &Env, letter: u8, rest: &mut Iter<'_, u8>) {
     match letter {
         b's' => write::<B, _>(env.kernel, env.leaf),
@@ -237,6 +246,6 @@ fn without_section<B: Backend>(env: &Env, letter: u8, rest: &mut Iter<'_, u8>) {
         b'|' => {
             paused::<B, _>(|| inside(|| nothing_in_hand::<B>(env, rest)));
         }
-        other => panic!("{} is no operation", char::from(other)),
+        other => panic!("{} is not an operation", char::from(other)),
     }
 }

@@ -1,4 +1,4 @@
-//! The memory manager, with the mode off: bare stores and barriers. `cargo xtask qemu` compares the size of its text with that of the other one.
+//! The memory manager with the mode off. `cargo xtask qemu` compares its text with `size_lazy`'s.
 
 #![no_std]
 #![no_main]

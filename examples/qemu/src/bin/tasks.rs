@@ -1,7 +1,8 @@
-//! Rows C07, C08, C09 and C12: threads, context switches and CPUs, on the real instruction stream.
+//! C07, C08, C09 and C12: threads, context switches and CPUs.
 //!
-//! Two threads on one CPU, with a section open over the switch; a thread that was made inside a section; and a thread that
-//! goes on on another CPU inside a section. What each CPU executes is single-stepped.
+//! Two threads share one CPU, and a section stays open over a switch. One thread is made inside a
+//! section. One thread continues on another CPU inside a section. The instructions of each CPU are
+//! single-stepped.
 
 #![no_std]
 #![no_main]
@@ -24,9 +25,9 @@ use spin::mutex::SpinMutex;
 
 const PAGES: usize = 8;
 
-/// What the threads work on.
+/// The entries and frames that the threads use.
 static ARENA: Once<Arena> = Once::new();
-/// What the thread that changes its CPU executed on the second one.
+/// The steps on the second CPU of the thread that changes its CPU.
 static SECOND: SpinMutex<Option<Trace>> = SpinMutex::new(None);
 
 fn arena() -> Arena {
@@ -57,7 +58,7 @@ fn bits<B: Backend>() -> Bits {
     B::current().load()
 }
 
-/// Rows C07 and C09: A stores in a section, and makes B; B runs, while A waits inside its section; A goes on.
+/// C07 and C09: A stores in a section, and makes B. B runs, and then A continues in its section.
 fn two_threads<B: Backend>() {
     fn first<B: Backend>() {
         let arena = arena();
@@ -94,22 +95,22 @@ fn two_threads<B: Backend>() {
             yield_now();
         }
     });
-    // d I are the `dsb ish` and the `isb` of a context switch: to A, to B, back to A, and back
-    // here.
+    // Each `d I` is that of a context switch: to A, to B, back to A, and back here.
     assert!(trace.is("d I S (d I S D I)*2 d I"), "{}", trace.order());
     println!(
-        "C07 C12 A stores in a section, B runs, and its store is immediate; A goes on in its section: {}",
+        "C07 C12 A stores in a section, B runs, and its store is immediate; \
+         A goes on in its section: {}",
         trace.order()
     );
     println!("C09 B, made by A inside the section, starts with no bit set");
     arena().clear::<B>(0, PAGES);
 }
 
-/// Row C08: A stores in a section on CPU 0, and goes on on CPU 1.
+/// C08: A stores in a section on CPU 0, and continues on CPU 1.
 fn store_and_migrate<B: Backend>() {
     fn thread<B: Backend>() {
         let arena = arena();
-        // SAFETY: the only handle of this thread.
+        // SAFETY: this is the only handle of the thread.
         let mut task = unsafe { Task::<B>::current() };
         let mut section = task.enter();
         step::start();
@@ -136,12 +137,10 @@ fn store_and_migrate<B: Backend>() {
     );
 }
 
-/// A backend whose thread is switched away from just behind a TLBI, as a preemption may do it,
-/// and goes on on CPU 1.
+/// A backend whose thread is preempted directly behind a TLBI, and continues on CPU 1.
 struct SwitchBehindTlbi<B>(PhantomData<B>);
 
-// SAFETY: the sequence is the crate's. The switch is one that an interrupt could bring about at
-// this place.
+// SAFETY: the sequence is that of the crate. An interrupt could cause the switch at this place.
 unsafe impl<B: Backend> Wrapper for SwitchBehindTlbi<B> {
     type Inner = B;
 
@@ -155,7 +154,7 @@ unsafe impl<B: Backend> Wrapper for SwitchBehindTlbi<B> {
     }
 }
 
-/// Row C12: A invalidates on CPU 0, and goes on on CPU 1, behind its TLBI.
+/// C12: A invalidates on CPU 0, and continues on CPU 1 behind its TLBI.
 fn invalidate_and_migrate<B: Backend>() {
     fn thread<B: Backend>() {
         let arena = arena();
@@ -182,31 +181,30 @@ fn invalidate_and_migrate<B: Backend>() {
     );
 }
 
-/// Where a thread that is single-stepped on CPU 0 leaves it; it goes on on CPU 1, and is single-stepped there.
+/// Leaves CPU 0, and continues on CPU 1, single-stepped on both.
 fn go_to_the_other_cpu() {
     assert_eq!(smp::cpu(), 0);
-    // Until the first CPU has stopped stepping.
+    // The thread waits until the first CPU has stopped stepping.
     current().pin(NONE);
     yield_now();
     assert_eq!(smp::cpu(), 1);
     step::start();
 }
 
-/// Runs `thread` up to where it leaves CPU 0, and then on CPU 1; compares what it executes on each.
+/// Runs `thread` until it leaves CPU 0, and then on CPU 1. Compares its steps on each.
 fn on_two_cpus(thread: fn(), expected: [&str; 2], what: [&str; 2]) {
     let thread = spawn(thread, FOREIGN_FLAGS, 0);
     yield_now();
     let show = |mut trace: Trace, number: usize| {
         if number == 0 {
-            // Up to the `dsb ish` of the switch: the `isb` behind it is that of the next thread
-            // here.
+            // The steps end with the `dsb ish`, because the `isb` belongs to the next thread.
             let switch = trace.steps.iter().position(|&it| it == Step::DsbIsh);
             trace.steps = &trace.steps[..=switch.expect("the switch executes it")];
         }
         assert!(trace.is(expected[number]), "{}", trace.order());
         println!("{}: {}", what[number], trace.order());
     };
-    // Before the other CPU notes in the same place.
+    // This precedes the other CPU's steps, which are recorded in the same place.
     show(step::stop(), 0);
     thread.pin(1);
     while !thread.is_finished() {

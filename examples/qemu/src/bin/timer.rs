@@ -1,8 +1,8 @@
-//! Sections under the generic timer: interrupts wherever they fall, at the highest rate at which the program still makes
-//! progress.
+//! Sections under the generic timer: interrupts at any place, at the highest rate at which the
+//! program still makes progress.
 //!
-//! The first word behind the name is the number of sections. What is printed depends on the machine's speed: the program
-//! itself checks that nothing is lost, and that it was interrupted.
+//! The first word behind the level is the number of sections. The output depends on the machine's
+//! speed. The program checks itself that nothing is lost, and that interrupts occurred.
 
 #![no_std]
 #![no_main]
@@ -17,10 +17,10 @@ use lazy_mmu_qemu::thread::{self, ByteMmu, Mmu};
 use lazy_mmu_qemu::{interrupts, mapper, program};
 use semihosting::println;
 
-/// Pages of the program's; the handler's is behind them.
+/// The number of the program's pages. The handler's page follows them.
 const PAGES: usize = 4;
 
-/// Interrupts that were taken while the thread had a section open.
+/// The number of interrupts taken while the thread had a section open.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 
 lazy_mmu_qemu::program!(run);
@@ -52,18 +52,20 @@ fn under_the_timer<B: Backend>(storage: &str, sections: usize) -> Result<(), Err
     interrupts::set_timer(0, 0);
     let (taken, inside) = (interrupts::taken(), INSIDE.load(Relaxed));
     assert_eq!(mapper::used(), taken, "each handler has used its mapping");
-    // How many come inside a section is a matter of the host's luck in real time; `cargo xtask` wants some in virtual time.
+    // In real time, the number of interrupts inside a section depends on the host. `cargo xtask`
+    // asks for some in virtual time.
     assert!(taken > sections / 5000, "only {taken} interrupts");
     thread::check_clear();
     println!(
-        "C05 {storage}: {sections} sections with {stores} stores, timer interrupts at least {ticks} ticks apart: {taken}, \
-         {inside} of them inside a section; none lost"
+        "C05 {storage}: {sections} sections with {stores} stores, timer interrupts at least \
+         {ticks} ticks apart: {taken}, {inside} of them inside a section; none lost"
     );
     Ok(())
 }
 
-/// The least number of ticks between two interrupts, a power of two, with which sections are not interrupted twice each,
-/// on the average. With fewer the handler takes all the time, and the program makes no progress.
+/// Returns the fewest ticks between two interrupts, a power of two, at which a section is
+/// interrupted less than twice on average. With fewer ticks, the handler takes all the time and the
+/// program does not make progress.
 fn highest_rate<B: Backend>(arena: &Arena) -> u64 {
     const SECTIONS: usize = 100;
     let mut ticks = 1;
@@ -81,7 +83,7 @@ fn highest_rate<B: Backend>(arena: &Arena) -> u64 {
     }
 }
 
-/// Maps pages in a section, uses them when it is left, and sometimes takes them away. Returns the number of stores.
+/// Maps pages in a section, uses them, and sometimes removes them. Returns the stores.
 fn section<B: Backend>(arena: &Arena, number: usize) -> usize {
     #[lazy_mmu(backend = B, mmu)]
     fn map<B: Backend>(slots: &[AtomicU64], leaf: Leaf) {
@@ -99,8 +101,7 @@ fn section<B: Backend>(arena: &Arena, number: usize) -> usize {
     for page in 0..pages {
         arena.check(page, 0);
     }
-    // Now and then only: under emulation an invalidation takes much longer than a section, and would be interrupted in
-    // its place.
+    // This is rare, because under emulation an invalidation takes much longer than a section.
     if number.is_multiple_of(64) {
         arena.clear::<B>(0, PAGES);
     }

@@ -1,5 +1,5 @@
-//! The rows of what a kernel brings along: functions that are called in loops, many entries to take
-//! away, entries of its own type, tables that no walker reaches, user mappings, a machine of its own.
+//! The behaviours that an adopting kernel needs: functions called in loops, many entries to remove,
+//! its own type of entries and its own machine, user mappings, and tables that no walker reaches.
 
 use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance_mut;
@@ -22,22 +22,22 @@ use crate::step;
 #[repr(transparent)]
 struct PageTableEntry(u64);
 
-// SAFETY: it is transparent over 64 bits, any of which are valid.
+// SAFETY: the type is a transparent wrapper of 64 bits, and all values of them are valid.
 unsafe impl Entry for PageTableEntry {}
 
 /// A table that is not linked yet.
 struct NewTable;
 
-// SAFETY: `k09_k10_tables` uses it before it links the table, and the link orders the stores.
+// SAFETY: `k09_k10_tables` stores before it links the table, and the link orders the stores.
 unsafe impl NoWalker for NewTable {}
 
-/// The ranges that the kernel's own machine was given.
+/// The number of ranges that the kernel's own machine has received.
 static RANGES: AtomicUsize = AtomicUsize::new(0);
 
-/// A machine that is told of ranges, as one is whose CPUs tell each other by interrupt.
+/// A machine that receives ranges, as it would in a kernel whose CPUs invalidate by interrupt.
 struct Told<B>(PhantomData<B>);
 
-// SAFETY: the invalidation is the inner machine's.
+// SAFETY: the inner machine executes the invalidation.
 unsafe impl<B: Backend> Wrapper for Told<B> {
     type Inner = B;
 
@@ -47,10 +47,10 @@ unsafe impl<B: Backend> Wrapper for Told<B> {
     }
 }
 
-/// A backend of the kernel's own: the bits of `B`, and the machine that is given for EL1.
+/// A backend of the kernel's own, with the bits of `B` and the crate's machine for EL1.
 struct Own<B>(PhantomData<B>);
 
-// SAFETY: the bits and the test are `B`'s, and the kernel runs at EL1, or at EL2 as a host.
+// SAFETY: the bits and the test are those of `B`. The kernel runs at EL1, or at EL2 as a host.
 unsafe impl<B: Backend> Backend for Own<B> {
     type Storage = B::Storage;
     type Machine = El1;
@@ -89,7 +89,8 @@ impl<B: Backend> Rows<B> {
         step::expect("(S D I)*64", || all::<B>(slots, leaf, nested::<B>));
         step::expect("S D I", || attributed::<B>(&slots[0], leaf));
         println!(
-            "S27 64 functions that join, in one section: S*64 D I; nested instead: (S D I)*64; one by itself: S D I"
+            "S27 64 functions that join, in one section: S*64 D I; \
+             nested instead: (S D I)*64; one by itself: S D I"
         );
         self.clear();
     }
@@ -144,7 +145,7 @@ impl<B: Backend> Rows<B> {
     pub(super) fn k09_k10_tables(&self) -> Result<(), Error> {
         let address = usize::try_from(self.new_table.linear()).expect("an address");
         let table: *mut [PageTableEntry; ENTRIES] = with_exposed_provenance_mut(address);
-        // SAFETY: nothing else refers to the table, which is in the linear map.
+        // SAFETY: the table is in the linear map, and other code does not refer to it.
         let table = unsafe { &mut *table };
         let leaf = self.frame.kernel_page();
         step::expect("S*512", || {
@@ -184,7 +185,7 @@ impl<B: Backend> Rows<B> {
         let leaf = self.frame.kernel_page();
         let pages = [0, 1].map(|number| Page(&self.slots[number], leaf));
         let drivers: [&dyn Driver<B>; 2] = [&pages[0], &pages[1]];
-        // SAFETY: the only handle of this thread.
+        // SAFETY: this is the only handle of the thread.
         let mut task = unsafe { Task::<B>::current() };
         step::expect("S*2 D I", || {
             let mut mmu = task.enter();
@@ -204,7 +205,8 @@ impl<B: Backend> Rows<B> {
             lazy_mmu::write_range::<B, _>(&self.slots[1..2], |_| leaf);
         });
         println!(
-            "P11 break-before-make without a section in hand: S D T d R d I S D I; in a caller's, before another store: S D T d R d I S*2 D I"
+            "P11 break-before-make without a section in hand: S D T d R d I S D I; \
+             in a caller's, before another store: S D T d R d I S*2 D I"
         );
         self.clear();
     }
@@ -222,7 +224,7 @@ impl<B: Backend> Rows<B> {
         step::expect("S D T d R d I", || drop(aarch64::unmap::<B>(slot, page)));
         self.is_gone(self.range.page(0));
         map()?;
-        // SAFETY: there is one CPU.
+        // SAFETY: the machine has one CPU.
         let here = unsafe { page.on_this_cpu() };
         step::expect("S D h n I", || drop(aarch64::unmap::<B>(slot, here)));
         self.is_gone(self.range.page(0));

@@ -1,4 +1,4 @@
-//! The rows of plain stores in sections.
+//! The behaviours of plain stores in sections.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -14,7 +14,7 @@ use crate::step::{self, Trace};
 use crate::thread::{Mmu, Place};
 
 impl<B: Place> Rows<B> {
-    /// Shows the rows of plain stores in sections.
+    /// Shows the behaviours of plain stores in sections.
     pub fn plain(&self) -> Result<(), Error> {
         println!("K01 K02 the bits in: {}", B::PLACE);
         self.b02_outside();
@@ -30,18 +30,18 @@ impl<B: Place> Rows<B> {
         Ok(())
     }
 
-    /// Steps through `program`, checks the order of its steps, and B01 on the way.
+    /// Steps through `program`, checks the order of its steps, and checks B01.
     fn expect_pairs(expected: &str, program: impl FnOnce()) -> Trace {
         let ((), trace) = step::expect(expected, program);
         let counts = Counts::of(trace.steps);
         assert!(
             counts.pairs == counts.dsb_ishst && counts.pairs == counts.isb,
-            "B01: no barrier but in a pair"
+            "B01: a barrier is outside a pair"
         );
         trace
     }
 
-    /// The same, for a program in a section.
+    /// Does the same as [`expect_pairs`](Self::expect_pairs), for a program in a section.
     fn section_of_pairs(
         expected: &str,
         program: impl FnOnce(&mut LazyMmu<'_, Dynamic, B>),
@@ -49,7 +49,7 @@ impl<B: Place> Rows<B> {
         Self::expect_pairs(expected, || lazy_mmu::with::<B, _>(program))
     }
 
-    /// In an interrupt, by the preempt count, inside a section with something pending.
+    /// Stores in interrupt context, inside a section with a pending store.
     fn c01_c03_interrupts_are_immediate(&self) {
         let leaf = self.frame.kernel_page();
         let bits = || {
@@ -61,7 +61,7 @@ impl<B: Place> Rows<B> {
         Self::section_of_pairs("S*2 D I S (D I)*2", |mmu| {
             mmu.write(&self.slots[0], leaf);
             let before = bits();
-            // One hardirq deep.
+            // One level of hardirq.
             B::thread().preempt_count.store(1 << 16, Relaxed);
             lazy_mmu::with::<B, _>(|handler| handler.write(&self.slots[1], leaf));
             lazy_mmu::write::<B, _>(&self.slots[2], leaf);
@@ -69,7 +69,8 @@ impl<B: Place> Rows<B> {
             assert_eq!(bits(), before, "the interrupted thread's bits");
         });
         println!(
-            "C01 C02 C03 C04 an interrupt in a section with something pending: S, (S D I) (S D I), D I"
+            "C01 C02 C03 C04 an interrupt in a section with something pending: \
+             S, (S D I) (S D I), D I"
         );
         self.clear();
     }
@@ -99,13 +100,14 @@ impl<B: Place> Rows<B> {
             assert_eq!((counts.stores, counts.pairs), (n, 1));
             assert!(trace.steps[..n].iter().all(|&it| it == Step::Store));
             pairs += counts.pairs;
-            // The MMU walks them: the first and the last page show the frame.
+            // The MMU walks the entries: the first page and the last page show the frame.
             self.machine.write(self.range.page(n - 1), n as u64)?;
             assert_eq!(self.machine.read(self.range.start())?, n as u64);
             self.clear();
         }
         println!(
-            "B01 B03 n stores in a section, n from 1 to 512: n stores, one pair each ({pairs} pairs)"
+            "B01 B03 n stores in a section, n from 1 to 512: \
+             n stores, one pair each ({pairs} pairs)"
         );
         Ok(())
     }
@@ -132,13 +134,13 @@ impl<B: Place> Rows<B> {
             self.clear();
         }
         println!(
-            "B04 B05 B06 B07 the leaf rule, all 16 combinations of VALID, USER, UXN, PXN: 4 of them S D I, 12 S; \
-             Linux's rule: 2 of them S D I, 14 S"
+            "B04 B05 B06 B07 the leaf rule, all 16 combinations of VALID, USER, UXN, PXN: \
+             4 of them S D I, 12 S; Linux's rule: 2 of them S D I, 14 S"
         );
     }
 
     fn b09_range_write(&self) -> Result<(), Error> {
-        // The first entry needs the pair, the last ones do not.
+        // Only the first entry needs the pair.
         let trace = Self::section_of_pairs("S*512 D I", |mmu| {
             mmu.write_range(self.slots, |i| {
                 if i == 0 {
@@ -185,20 +187,20 @@ impl<B: Place> Rows<B> {
         let (one, many) = (atomics(1), atomics(100));
         assert_eq!(
             one, many,
-            "the further stores do no atomic read-modify-write"
+            "further stores do not execute atomic read-modify-writes"
         );
         println!("B18 atomic read-modify-writes in a section: {one} with 1 store, {many} with 100");
     }
 
     fn b19_nested_leave_makes_visible(&self) -> Result<(), Error> {
-        // SAFETY: this thread's only handle; no handler uses it.
+        // SAFETY: this is the thread's only handle, and handlers do not use it.
         let mut task = unsafe { Task::<B>::current() };
         let mut outer = task.enter();
         outer.write(&self.slots[1], self.frame.kernel_page());
         let mut inner = outer.nest();
         inner.write(&self.slots[0], self.frame.kernel_page());
         inner.leave();
-        // Between the nested leave and the outer one.
+        // This is between the nested leave and the outermost one.
         assert!(lazy_mmu::is_active::<B>());
         self.machine.write(self.range.page(0), 0x19)?;
         assert_eq!(self.machine.read(self.range.page(1))?, 0x19);
@@ -219,13 +221,13 @@ impl<B: Place> Rows<B> {
     }
 
     fn s25_eager_compiles_to_nothing(&self) {
-        // The black box makes all of them the same indirect call.
-        // Out of line: the same code around each of them.
+        // The function is not inlined, so the same code surrounds each program. The black box makes
+        // each call the same indirect call.
         #[inline(never)]
         fn instructions(program: &dyn Fn() -> u32) -> usize {
             step::trace(core::hint::black_box(program)).1.instructions
         }
-        // Different numbers, so that the compiler does not make one function of the two.
+        // The numbers differ, so that the compiler does not merge the two functions.
         let nothing = instructions(&|| 1);
         let section = instructions(&|| lazy_mmu::with::<Eager<B::Machine>, _>(|_| 2));
         assert_eq!(section, nothing, "enter and leave of the eager backend");
@@ -240,13 +242,13 @@ impl<B: Place> Rows<B> {
             lazy_mmu::with::<Eager<B::Machine>, _>(|mmu| mmu.write(slot, Always(leaf.0)));
             4
         });
-        assert_eq!(stored, by_hand, "a store and its pair, no more");
+        assert_eq!(stored, by_hand, "only a store and its pair");
         println!("S25 an eager section compiles to nothing, its store to str, dsb ishst, isb");
         self.clear();
     }
 }
 
-// What `cargo xtask qemu` looks up in the disassembly: the functions whose names begin with `b01_`.
+// `cargo xtask qemu` finds these functions in the disassembly: their names begin with `b01_`.
 
 #[unsafe(no_mangle)]
 #[inline(never)]

@@ -1,5 +1,5 @@
-//! The rows of entries that are taken away or exchanged: how much is invalidated, what the hardware
-//! notes meanwhile; and of code that runs before the first task.
+//! The behaviours of removed and replaced entries: how much is invalidated, and which changes of
+//! the hardware are kept. Also code that runs before the first task.
 
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -19,16 +19,15 @@ use super::{GAP, Rows};
 use crate::step;
 use crate::thread::ThreadInfo;
 
-/// What the entry at level 2 for [`GAP`] translates.
+/// Returns the range that the level-2 entry for [`GAP`] translates.
 fn gap() -> VirtualRange {
     Granule::Kib4.entry(2, GAP).expect("a block's address")
 }
 
-/// A kernel whose task pointer may be null, and whose CPUs do not need their invalidations
-/// repeated.
+/// A kernel whose task pointer may be null, and whose CPUs do not need repeated invalidations.
 struct Early;
 
-// SAFETY: as for `thread::Flags`, whose bits and hooks these are; the emulated CPU has no errata.
+// SAFETY: as for `thread::Flags`, which has the same bits. The emulated CPU has no errata.
 unsafe impl Kernel for Early {
     type Task = MaybeNull<SpEl0>;
     type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 28>;
@@ -69,7 +68,8 @@ impl<B: Backend> Rows<B> {
         });
         self.is_gone(GAP);
         println!(
-            "B30 unmap of a block: S D T d R d I; of a table: S D t*512 d R d I; break-before-make of a block to a table: S D T d R d I D S D I"
+            "B30 unmap of a block: S D T d R d I; of a table: S D t*512 d R d I; \
+             break-before-make of a block to a table: S D T d R d I D S D I"
         );
         self.clear();
         Ok(())
@@ -92,15 +92,16 @@ impl<B: Backend> Rows<B> {
             lazy_mmu::flush_tlb_kernel_range::<EarlyMmu>(page);
         });
         println!(
-            "B31 an invalidation is repeated, once for any number: D T*n d R d I; in a kernel whose CPUs do not need it: D T d I"
+            "B31 an invalidation is repeated, once for any number: D T*n d R d I; \
+             in a kernel whose CPUs do not need it: D T d I"
         );
     }
 
     pub(super) fn b33_a_block_that_the_hardware_makes_dirty(&self) -> Result<(), Error> {
-        /// TCR_EL1.{HA, HD}: hardware management of the access flag and of dirty state.
+        /// TCR_EL1.{HA, HD}: the hardware manages the access flag and the dirty state.
         const HARDWARE: u64 = 0b11 << 39;
 
-        // A CPU without it takes a permission fault, and its handler does the same to the entry.
+        // A CPU without it takes a permission fault, whose handler changes the entry likewise.
         let by_hardware = ID_AA64MMFR1_EL1.read(ID_AA64MMFR1_EL1::HAFDBS) >= 2;
         let clean = Leaf(self.block().0 | DBM | READ_ONLY);
         lazy_mmu::write::<B, _>(self.level_2, clean);
@@ -121,7 +122,7 @@ impl<B: Backend> Rows<B> {
                         self.level_2.fetch_and(!READ_ONLY, Relaxed);
                         lazy_mmu::flush_tlb_all::<B>();
                     }
-                    // The block becomes dirty, behind the back of the split.
+                    // The block becomes dirty while it is split.
                     self.machine
                         .write(self.in_block(), 0x33)
                         .expect("it is mapped");
@@ -131,7 +132,7 @@ impl<B: Backend> Rows<B> {
                 Leaf(page & !READ_ONLY | state)
             };
             let table = Table::at(self.table.address());
-            // SAFETY: the children map what the block maps; the one CPU here has no conflict abort.
+            // SAFETY: the children map the block's memory. The CPU does not raise conflict aborts.
             unsafe { mmu.split_block(self.level_2, self.slots, table, child) }
         });
         let old = split.expect("it is a block");
@@ -145,7 +146,7 @@ impl<B: Backend> Rows<B> {
         assert!(self.slots.iter().all(dirty), "and they are dirty too");
         lazy_mmu::with::<B, _>(|mmu| {
             let table = Table::at(self.table.address());
-            // SAFETY: nothing is changed.
+            // SAFETY: the call changes nothing.
             let again =
                 unsafe { mmu.split_block(self.level_2, self.slots, table, |_, _| Leaf::INVALID) };
             assert_eq!(again, Err(table.0), "it is split already");
@@ -156,7 +157,8 @@ impl<B: Backend> Rows<B> {
         lazy_mmu::flush_tlb_all::<B>();
         assert_eq!(self.machine.read(self.in_block())?, 0x33);
         println!(
-            "B33 a block that becomes dirty while its children are filled: they are filled again, dirty; a second split fails"
+            "B33 a block that becomes dirty while its children are filled: \
+             they are filled again, dirty; a second split fails"
         );
         lazy_mmu::with::<B, _>(|mmu| {
             mmu.unmap(self.level_2, gap()).invalidate(mmu);
@@ -178,10 +180,11 @@ impl<B: Backend> Rows<B> {
             map(&self.slots[0], self.frame.kernel_page());
         });
         SP_EL0.set(task);
-        assert_eq!(trace.atomics, 0, "no bit is changed");
+        assert_eq!(trace.atomics, 0, "the bits do not change");
         step::expect("S*2 D I", || map(&self.slots[0], self.frame.kernel_page()));
         println!(
-            "C13 before the first task, SP_EL0 is null: (S D I)*2, each store is immediate; with a task: S*2 D I"
+            "C13 before the first task, SP_EL0 is null: (S D I)*2, each store is immediate; \
+             with a task: S*2 D I"
         );
         self.clear();
     }

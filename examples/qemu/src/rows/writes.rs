@@ -1,4 +1,4 @@
-//! The rows of the writes that are not plain stores, of TLB invalidation, of the hooks and of
+//! The behaviours of writes that are not plain stores, of TLB invalidation, of the hooks, and of
 //! faults inside sections.
 
 use core::marker::PhantomData;
@@ -17,7 +17,7 @@ use crate::exceptions::with_pager;
 use crate::step;
 use crate::thread::Place;
 
-/// The preempt count of the one thread.
+/// The preempt count of the only thread.
 struct Of<B>(PhantomData<B>);
 
 impl<B: Place> PreemptCount for Of<B> {
@@ -27,7 +27,7 @@ impl<B: Place> PreemptCount for Of<B> {
 }
 
 impl<B: Place> Rows<B> {
-    /// Shows the rows of the other writes, and of all that is no write.
+    /// Shows the behaviours of the other writes, and those that do not concern writes.
     pub fn writes(&self) -> Result<(), Error> {
         println!("K02 the bits in: {}", B::PLACE);
         self.b10_b12_b13_tables();
@@ -80,7 +80,7 @@ impl<B: Place> Rows<B> {
         assert_eq!(self.machine.read(self.frame.linear())?, 0x11);
         Self::section("S D T d R d I", |mmu| {
             mmu.write(self.level_2, Leaf::INVALID);
-            // One instruction removes the block, whichever of its addresses it is given.
+            // One instruction removes the block, whichever of its addresses the instruction has.
             mmu.flush_tlb_kernel_range(pages(GAP, 1));
         });
         self.is_gone(self.in_block());
@@ -97,7 +97,8 @@ impl<B: Place> Rows<B> {
             mmu.write_sync(self.top, TopLevel::INVALID);
         });
         println!(
-            "B14 write_sync in a section with something pending: S*2 D I, and the leave owes nothing"
+            "B14 write_sync in a section with something pending: S*2 D I, \
+             and the leave owes nothing"
         );
         self.clear();
     }
@@ -131,7 +132,8 @@ impl<B: Place> Rows<B> {
         assert_eq!(exchanged, Ok(0));
         assert_eq!(self.machine.read(address)?, 3);
         println!(
-            "B15 set_wrprotect, test_and_clear_young, get_and_clear: S each; set_access_flags, compare_exchange: S D I"
+            "B15 set_wrprotect, test_and_clear_young, get_and_clear: S each; \
+             set_access_flags, compare_exchange: S D I"
         );
         self.clear();
         Ok(())
@@ -139,7 +141,7 @@ impl<B: Place> Rows<B> {
 
     fn b16_without_synchronisation(&self) {
         step::expect("S", || {
-            // SAFETY: `clear` synchronises, before anybody uses the page.
+            // SAFETY: `clear` synchronises before any code uses the page.
             lazy_mmu::with::<B, _>(|_| unsafe {
                 lazy_mmu::write_nosync::<B, _>(&self.slots[0], self.frame.kernel_page());
             });
@@ -156,7 +158,7 @@ impl<B: Place> Rows<B> {
         step::expect("D t*512 d R d I", || {
             lazy_mmu::flush_tlb_kernel_pgtable::<B>(self.range.into());
         });
-        // One page more, and it is everything.
+        // One page more needs the invalidation of everything.
         step::expect("D T d R d I", || {
             lazy_mmu::flush_tlb_kernel_range::<B>(pages(self.range.start(), 513));
         });
@@ -171,7 +173,8 @@ impl<B: Place> Rows<B> {
             mmu.flush_tlb_all();
         });
         println!(
-            "B20 B21 invalidation: D T*n d R d I; with two stores pending: S*2 D T*2 d R d I, and the leave owes nothing"
+            "B20 B21 invalidation: D T*n d R d I; with two stores pending: S*2 D T*2 d R d I, \
+             and the leave owes nothing"
         );
         self.clear();
     }
@@ -188,7 +191,7 @@ impl<B: Place> Rows<B> {
         assert_eq!(frame_of(old), self.frame);
         self.is_gone(address);
 
-        // Another frame at the same address: break-before-make.
+        // Break-before-make maps another frame at the same address.
         lazy_mmu::write::<B, _>(slot, self.frame.kernel_page());
         assert_eq!(self.machine.read(address)?, 20);
         self.machine.write(self.other.linear(), 21)?;
@@ -210,10 +213,10 @@ impl<B: Place> Rows<B> {
         let table = Table::at(self.table.address());
         let first = self.block().address(Granule::Kib4);
         self.clear();
-        // The table is that of `range` too, where nobody looks meanwhile.
+        // The table is also the table of `range`, whose pages are not used in the meantime.
         Self::section("S*512 D S D I", |mmu| {
             let child = |_, i| Frame::containing(first).add(i).kernel_page();
-            // SAFETY: the children map what the block maps; the one CPU here has no conflict abort.
+            // SAFETY: the children map the block's memory. The CPU does not raise conflict aborts.
             let old = unsafe { mmu.split_block(self.level_2, self.slots, table, child) };
             old.expect("it is a block");
         });
@@ -253,9 +256,9 @@ impl<B: Place> Rows<B> {
         println!("B25 inside a section the preempt count is 0");
     }
 
-    /// An access inside a section faults; the handler maps the page in a section of its own, and the access is made again.
+    /// Faults inside a section. The handler maps the page in its own section.
     fn c11_a_fault_inside_a_section(&self) -> Result<(), Error> {
-        /// What the handler stores in, and what.
+        /// The entry in which the handler stores, and the descriptor.
         static SLOT: AtomicPtr<AtomicU64> = AtomicPtr::new(core::ptr::null_mut());
         static LEAF: AtomicU64 = AtomicU64::new(0);
 
@@ -276,8 +279,8 @@ impl<B: Place> Rows<B> {
         });
         assert_eq!(read?, 0xc11);
         println!(
-            "C11 a fault in a section with a store pending; the handler's section maps the page: S*2 D I, all of it before \
-             the access is made again"
+            "C11 a fault in a section with a store pending; the handler's section maps the page: \
+             S*2 D I, all of it before the access is made again"
         );
         self.clear();
         Ok(())

@@ -1,8 +1,9 @@
-//! What a section costs, in instructions, atomic read-modify-writes and barriers: each budget that is met, asserted (the others
-//! are in `docs/performance.md`).
+//! The cost of a section, in instructions, atomic read-modify-writes and barriers. Each budget that
+//! the crate meets is asserted here. `docs/performance.md` has the others.
 //!
-//! A budget that is exceeded ends it. The budgets are for LSE, a release build and a backend that
-//! is named. "Per entry" is the difference between 8 entries and 512, divided.
+//! A cost above its budget ends the program. The budgets are for LSE, a release build, and a
+//! backend that the code names. "Per entry" is the difference between 8 and 512 entries, divided by
+//! their number.
 
 #![no_std]
 #![no_main]
@@ -24,7 +25,7 @@ use semihosting::println;
 
 lazy_mmu::set_global_backend!(ByteMmu);
 
-// Every guard is one word, on either place of the bits and through `Global`; a proof is none.
+// Every guard is one word, for both places of the bits and through `Global`. A proof has no size.
 const WORD: usize = size_of::<usize>();
 const _: () = {
     assert!(size_of::<LazyMmu<'_, Nested, ByteMmu>>() == WORD);
@@ -72,13 +73,13 @@ fn run() -> Result<(), Error> {
     Ok(())
 }
 
-/// The operations of one place of the bits, and what they may cost.
+/// The operations of one place of the bits, and their budgets.
 struct Budget {
     name: &'static str,
     operations: &'static [Operation],
     forms: &'static [(&'static str, Form)],
     enter_leave: fn(Count, Count) -> bool,
-    /// How many instructions a section around one store may cost, more than by hand.
+    /// The number of instructions by which a section around one store may exceed the form by hand.
     one: usize,
 }
 
@@ -100,7 +101,7 @@ struct Budgets<'a> {
     live: &'a Live,
 }
 
-/// Prints what was counted.
+/// Prints the counts.
 fn show(operation: &str, count: Count) {
     let (instructions, atomics, pairs) = (count.instructions, count.atomics, count.pairs);
     println!("{operation}: {instructions}, {atomics}, {pairs}");
@@ -186,7 +187,7 @@ impl Budgets<'_> {
                 });
             })
         });
-        // Each is asked, for none of them needs the pair.
+        // Each descriptor is tested, because none of them needs the pair.
         Self::entry("range write of user pages", 8, |pages| {
             let mut task = task::<B>();
             let mut mmu = task.enter();
@@ -203,8 +204,7 @@ impl Budgets<'_> {
         Ok(())
     }
 
-    /// A joined function for each entry, in a section that is open: the look at the context and
-    /// at the bits, and no leave.
+    /// Calls a joined function, which tests the context and the bits, for each entry of a section.
     fn joined<B: Backend>(&self) {
         #[inline(never)]
         fn store<B: Backend>(slot: &AtomicU64, descriptor: u64) {
@@ -225,7 +225,7 @@ impl Budgets<'_> {
         assert_eq!((many.atomics, many.pairs), (few.atomics, 1));
     }
 
-    /// One pair for each leave that finds something pending, and no other.
+    /// Checks that each leave with a pending store executes one pair, without other barriers.
     fn pairs<B: Backend>(&self, budget: &Budget) -> Result<(), Error> {
         for operation in [
             budget.operation("map"),
@@ -267,7 +267,7 @@ impl Budgets<'_> {
         Ok(())
     }
 
-    /// A section nested in one that is in hand: no instruction at entry, so all there is is the test at leave.
+    /// Counts a nested section. Its entry has no instruction, and its leave only tests the bits.
     fn nested<B: Backend>(&self, budget: &Budget) {
         let mut task = task::<B>();
         let mut outer = task.enter();
@@ -277,7 +277,7 @@ impl Budgets<'_> {
         show("nested section, nothing stored", nothing);
         let one = self.live.count(budget.form("nested_store"), handle, 1);
         show("nested section, one store", one);
-        // All of them are the leave's: the guard says where the bits are, and they are tested.
+        // All instructions are those of the leave, which finds and tests the bits.
         assert!(
             nothing.atomics == 0 && nothing.pairs == 0 && nothing.instructions <= NESTED,
             "{nothing:?}"
@@ -289,7 +289,7 @@ impl Budgets<'_> {
         );
     }
 
-    /// The attribute, with a section that has no name, and with one that has.
+    /// Counts the attribute, with a section that has no name and with one that has a name.
     fn attribute(&self, budget: &Budget) {
         let null = core::ptr::null_mut();
         let [few, many] = [8, PAGES].map(|pages| {
@@ -297,7 +297,7 @@ impl Budgets<'_> {
             self.live.count(budget.form("attribute"), null, pages)
         });
         let per_entry = (many.instructions - few.instructions) / (PAGES - 8);
-        // Who has no section in hand finds the thread anew, and asks whether this is an interrupt.
+        // Code without a guard must find the thread, and test for interrupt context.
         println!("attribute, stores by who has no section in hand: {per_entry} per entry");
         assert!(per_entry <= 14 && many.pairs == 1);
         Self::entry("attribute with `mmu`, the bits decide", 11, |pages| {
@@ -306,7 +306,7 @@ impl Budgets<'_> {
         });
     }
 
-    /// Through [`Global`]: calls, not instructions, are what it adds.
+    /// Counts a section through [`Global`], which adds calls and not instructions.
     fn global(&self) {
         println!("# Global");
         let calls = |pages: usize| {
@@ -321,7 +321,7 @@ impl Budgets<'_> {
                 - self.counted(|_| ()).calls
         };
         let (none, one, many) = (calls(0), calls(1), calls(PAGES));
-        // Two at most: at enter, and for the pair. Where the linker sees the registration, as here, they are in line.
+        // At most two calls: for enter and for the pair. The linker inlines those of this program.
         assert!(one <= 2 && one == many, "{none}, {one}, {many}");
         println!("calls of a section: {none} with no store, {one} with one, {many} with {PAGES}");
     }
@@ -335,7 +335,7 @@ impl Budgets<'_> {
         self.live.measure(operation, operation.forms.ours, pages)
     }
 
-    /// Counts `program`, less what calling one costs that does nothing.
+    /// Counts `program`, less the call of an empty program.
     fn counted(&self, mut program: impl FnMut(&Live)) -> Count {
         self.live.reset(true);
         let nothing = stepped(self.live, &mut |_| ());
@@ -343,13 +343,13 @@ impl Budgets<'_> {
         Count::of(trace, nothing.instructions)
     }
 
-    /// What each of many entries costs more, against the budget.
+    /// Compares the cost of each further entry with the budget.
     fn entry(name: &str, budget: usize, count: impl Fn(usize) -> Count) {
         const FEW: usize = 8;
         let (few, many) = (count(FEW), count(PAGES));
         let per_entry = |of: fn(Count) -> usize| {
             let more = of(many) - of(few);
-            assert_eq!(more % (PAGES - FEW), 0, "{name}: each the same");
+            assert_eq!(more % (PAGES - FEW), 0, "{name}: unequal entries");
             more / (PAGES - FEW)
         };
         let instructions = per_entry(|it| it.instructions);
@@ -385,12 +385,12 @@ impl Budgets<'_> {
     }
 }
 
-/// What a nested section may cost with nothing stored: the thread's bits are found and tested.
+/// The budget of a nested section without a store: it finds and tests the thread's bits.
 const NESTED: usize = 3;
 
-/// The handle of the one thread.
+/// Returns the handle of the only thread.
 fn task<B: Backend>() -> Task<B> {
-    // SAFETY: one at a time, which is dropped; the handlers use none.
+    // SAFETY: there is one handle at a time, which is dropped. The handlers do not use one.
     unsafe { Task::current() }
 }
 

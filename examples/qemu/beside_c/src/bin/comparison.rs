@@ -1,9 +1,10 @@
-//! The crate beside the same protocol in C, and beside assembly written by hand that keeps no mode: counted by the same
-//! handler, on the same live tables, in one run.
+//! The crate beside the same state machine in C, and beside assembly written by hand that keeps no
+//! mode. The same handler counts all of them, on the same live tables, in one run.
 //!
-//! Run it with `cargo xtask bench`, which makes a table and a picture of it. What it prints stands in `comparison.txt` beside
-//! the package: an operation, where the bits are, how many pages, and for each form instructions, atomic read-modify-writes
-//! and barrier pairs. The forms are in `src/forms.rs` and `lazy_mmu.c`.
+//! `cargo xtask bench` runs this program, and makes a table and a picture of its output. The
+//! expected output is `comparison.txt`, beside the package. A line has an operation, the place of
+//! the bits, and the number of pages. For each form, it has the instructions, the atomic
+//! read-modify-writes and the barrier pairs. The forms are in `src/forms.rs` and `lazy_mmu.c`.
 
 #![no_std]
 #![no_main]
@@ -13,7 +14,7 @@ use lazy_mmu_beside_c::live::{Count, Live};
 use lazy_mmu_examples::Error;
 use semihosting::println;
 
-/// How many pages an operation maps.
+/// The numbers of pages that an operation maps.
 const SIZES: [usize; 8] = [1, 2, 4, 8, 16, 64, 256, 512];
 
 lazy_mmu_qemu::program!(run);
@@ -53,7 +54,7 @@ fn line(live: &Live, operation: &Operation, pages: usize, stores: bool) -> Resul
     );
     assert!(
         ours.pairs == c.pairs && ours.pairs == limit.pairs,
-        "{}, {pages} pages: as many pairs as there must be: {ours:?}, {c:?}, {limit:?}",
+        "{}, {pages} pages: the same pairs: {ours:?}, {c:?}, {limit:?}",
         operation.name
     );
     println!(
@@ -67,7 +68,7 @@ fn line(live: &Live, operation: &Operation, pages: usize, stores: bool) -> Resul
     Ok(())
 }
 
-/// Instructions, atomics and pairs.
+/// Prints the instructions, the atomics and the pairs.
 struct Cells(Count);
 
 impl core::fmt::Display for Cells {

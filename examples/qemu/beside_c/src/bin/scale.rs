@@ -1,8 +1,9 @@
-//! The cost of a page does not depend on how many there are, nor on how many CPUs map: from 1 to 2^20 pages in one section, and
-//! on 1 to 4 CPUs at once.
+//! The cost of a page does not depend on the number of pages, or on the number of CPUs that map.
+//! The program maps 1 to 2^20 pages in one section, and maps on 1 to 4 CPUs at once.
 //!
-//! Up to 512 pages `comparison` steps over every instruction. Here the PMU counts them, in virtual time; at 2^20 pages the
-//! handler steps through a section too, so that its barriers are seen.
+//! Up to 512 pages, `comparison` steps through every instruction. Here the PMU counts the
+//! instructions, in virtual time. The handler also steps through a section of 2^20 pages, to count
+//! its barriers.
 #![no_std]
 #![no_main]
 
@@ -24,17 +25,18 @@ use lazy_mmu_qemu::smp::{CPUS, cpu};
 use lazy_mmu_qemu::{access, interrupts, smp, step, upper};
 use semihosting::println;
 
-/// The most pages: 4 GiB of virtual addresses.
+/// The highest number of pages, which need 4 GiB of virtual addresses.
 const MANY: usize = 1 << 20;
-/// What an entry of the top-level table translates, where nothing else is.
+/// The first address that a free entry of the top-level table translates.
 const BASE: u64 = 0xffff_0000_0000_0000 | 300 << 39;
 
-/// The leaf tables, in a row, so that one loop goes over them.
+/// The leaf tables. They are consecutive, so that one loop covers them.
 static LEAVES: Words<MANY> = Words::new();
-/// Those that point to them: level 2, and one of level 1.
+/// The tables of level 2 that point to the leaf tables.
 static LEVEL_2: Words<{ MANY / 512 }> = Words::new();
+/// The table of level 1.
 static LEVEL_1: Words<512> = Words::new();
-/// A table for each CPU, which nobody walks.
+/// A table for each CPU, which walkers do not reach.
 static OF_CPU: [Words<PAGES>; CPUS] = [const { Words::new() }; CPUS];
 
 lazy_mmu_qemu::program!(run);
@@ -54,7 +56,7 @@ fn run() -> Result<(), Error> {
     Ok(())
 }
 
-/// The physical address, which is the virtual one too.
+/// Returns the physical address, which is also the virtual one.
 fn address<T>(of: &T) -> u64 {
     from_ref(of).expose_provenance() as u64
 }
@@ -79,7 +81,7 @@ fn clear() {
     lazy_mmu::flush_tlb_all::<lazy_mmu_qemu::thread::Mmu>();
 }
 
-/// The instructions of one form, counted by the PMU.
+/// Returns the instructions of one form, which the PMU counts.
 #[inline(never)]
 fn count(form: Form, handle: *mut c_void, pages: usize, leaf: u64) -> u64 {
     let slots = LEAVES.0.as_ptr();
@@ -89,9 +91,9 @@ fn count(form: Form, handle: *mut c_void, pages: usize, leaf: u64) -> u64 {
     pmu::read() - before
 }
 
-/// One operation, for powers of four pages: the cost of each page but the first is the same.
-/// (In C the first may have an instruction of its own, where the compiler has laid out another
-/// way for it.)
+/// Counts one operation for powers of 16 pages. Each page except the first has the same cost.
+///
+/// In C, the first page may cost one more instruction, on a separate path of the compiler.
 fn pages(operation: &Operation, leaf: u64) {
     let Operation { forms, .. } = operation;
     println!("# {}, bits: {}", operation.name, operation.storage);
@@ -132,7 +134,7 @@ fn pages(operation: &Operation, leaf: u64) {
     println!("    each {:>9} {:>9} {:>9}", each[0], each[1], each[2]);
 }
 
-/// The first of the pages, and the last that is RAM, are mapped.
+/// Checks that the first page, and the last page in RAM, are mapped.
 fn check(pages: usize) -> Result<(), Error> {
     for page in [0, (pages - 1).min(1 << 16)] {
         let address = BASE + 4096 * page as u64;
@@ -142,9 +144,9 @@ fn check(pages: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// The barriers of a section of 2^20 stores: stepped over, all of it.
+/// Steps through a section of 2^20 stores, and counts its barriers.
 fn barriers(leaf: u64) {
-    // The stores themselves are not noted: they are more than the log holds.
+    // The stores themselves are not recorded, because they are more than the log can hold.
     step::watch(step::Tables::At(0..0));
     for (name, operations) in [
         ("range", &own_byte::OPERATIONS),
@@ -183,17 +185,17 @@ const IDLE: u8 = 0;
 const MAP: u8 = 1;
 const COUNT: u8 = 2;
 
-/// What each CPU is to do.
+/// The present work of each CPU.
 static TASK: [AtomicU8; CPUS] = [const { AtomicU8::new(IDLE) }; CPUS];
-/// How many uncounted sections each has run.
+/// The number of uncounted sections that each CPU has run.
 static RUN: [AtomicUsize; CPUS] = [const { AtomicUsize::new(0) }; CPUS];
-/// How many instructions it has counted.
+/// The number of instructions that each CPU has counted.
 static COUNTED: [AtomicUsize; CPUS] = [const { AtomicUsize::new(0) }; CPUS];
 
-/// The leaf that all of them store: any valid one of the kernel's.
+/// The leaf that all CPUs store: any valid kernel leaf.
 static LEAF: AtomicU64 = AtomicU64::new(0);
 
-/// Every CPU maps, one of them is stepped: 512 pages, on each in turn, while 0 to 3 others map too.
+/// Maps 512 pages on each CPU in turn, single-stepped, while 0 to 3 other CPUs map too.
 fn cpus() {
     let leaf = Frame::containing(0x4800_0000).kernel_page();
     LEAF.store(leaf.0, Relaxed);
@@ -212,7 +214,7 @@ fn cpus() {
             }
             TASK[counting].store(COUNT, Release);
             while TASK[counting].load(Acquire) == COUNT {
-                // The first CPU has its part of the work, or none.
+                // The first CPU runs its own work here, or maps while another CPU counts.
                 if counting == 0 {
                     work();
                 } else {
@@ -236,7 +238,7 @@ fn cpus() {
     }
 }
 
-/// What this CPU has to do now.
+/// Does the present work of this CPU.
 fn work() {
     let me = cpu();
     match TASK[me].load(Acquire) {
@@ -261,7 +263,7 @@ fn work() {
     }
 }
 
-/// A section that nobody counts.
+/// Runs a section without counting it.
 fn map() {
     let operation = Operation::named("map", &shared_word::OPERATIONS);
     operation.with(|handle| {

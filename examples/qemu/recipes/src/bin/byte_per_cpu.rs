@@ -1,16 +1,16 @@
-//! Recipe 2 of row K12: a byte per CPU, and preemption is disabled while the mode is on.
+//! The second recipe of K12: a byte for each CPU. Preemption is disabled while the mode is on.
 //!
-//! The kernel has a structure for each CPU, and TPIDR_EL1 points to it. A task has no place for its
-//! bits. The hooks of the backend disable preemption just before stores begin to be deferred, and
-//! enable it after the pair is executed. So one task at a time has bits, the byte is clear at each
-//! switch, and the scheduler has nothing to save.
+//! The kernel has a structure for each CPU, to which TPIDR_EL1 points. A task has no place for its
+//! bits. The hooks of the backend disable preemption before stores are deferred, and enable it
+//! after the pair. Only one task at a time therefore has bits. The byte is clear at each switch,
+//! and the scheduler does not save it.
 //!
-//! What such a kernel keeps to, besides:
+//! Such a kernel has these further duties:
 //!
-//! * A task does not ask for a switch inside a section. `schedule` checks that.
-//! * In a pause the hooks enable preemption, but the bits stay. So the kernel disables preemption
-//!   itself around `paused`.
-//! * An interrupt does not move a task to another CPU, because the crate may just have read where
+//! * A task does not ask for a switch inside a section. `schedule` checks this.
+//! * In a pause the hooks enable preemption, but the bits stay. The kernel therefore disables
+//!   preemption itself around `paused`.
+//! * An interrupt does not move a task to another CPU, because the crate may have just read where
 //!   the byte is. A task that asks for a switch outside a section may be moved.
 
 #![no_std]
@@ -44,21 +44,21 @@ static TASKS: [Task; 2] = [const {
     }
 }; 2];
 
-/// A CPU: TPIDR_EL1 points to its structure.
+/// A CPU, to whose structure TPIDR_EL1 points.
 struct Cpu {
     /// The number of the task that runs here.
     current: AtomicUsize,
-    /// Preemption is disabled while it is not 0. The bits are those of Linux.
+    /// Preemption is enabled only while the count is 0. The bits are those of Linux.
     preempt_count: AtomicU32,
     /// Whether a switch was due while preemption was disabled.
     need_resched: AtomicBool,
     // lazy-mmu: begin
-    /// The bits of the section of whoever runs here.
+    /// The bits of the task that runs here.
     lazy_mmu: AtomicU8,
     // lazy-mmu: end
 }
 
-/// The only one.
+/// The only CPU.
 static CPU: Cpu = Cpu {
     current: AtomicUsize::new(0),
     preempt_count: AtomicU32::new(0),
@@ -73,9 +73,9 @@ static STACK: Stack = Stack::new();
 // lazy-mmu: begin
 struct Kernel;
 
-// SAFETY: TPIDR_EL1 points to the CPU's structure from `main` on, also in handlers. While the byte
-// is not clear preemption is disabled, so it belongs to one task. An interrupt moves no task to
-// another CPU. The handler counts itself in the preempt count. A switch executes `dsb ish` and
+// SAFETY: `main` points TPIDR_EL1 to the CPU's structure, also for handlers. Preemption is disabled
+// while the byte is not clear, so the byte belongs to one task. An interrupt does not move a task
+// to another CPU. The handler counts itself in the preempt count. A switch executes `dsb ish` and
 // `isb`.
 unsafe impl aarch64::Kernel for Kernel {
     type Task = TpidrEl1;
@@ -99,7 +99,7 @@ type Mmu = Aarch64<Kernel>;
 fn cpu() -> &'static Cpu {
     let cpu: *const Cpu =
         with_exposed_provenance(usize::from_ne_bytes(TPIDR_EL1.get().to_ne_bytes()));
-    // SAFETY: `main` has loaded it with a reference to a static.
+    // SAFETY: `main` has loaded the register with a reference to a static.
     unsafe { &*cpu }
 }
 
@@ -107,12 +107,12 @@ fn disable_preemption() {
     cpu().preempt_count.fetch_add(1, Relaxed);
 }
 
-/// The switch that was due comes with the next interrupt, or when the task asks for it.
+/// Enables preemption. A switch that is due follows at the next interrupt or request.
 fn enable_preemption() {
     cpu().preempt_count.fetch_sub(1, Relaxed);
 }
 
-/// What an interrupt ends with: lets the other task run, unless preemption is disabled.
+/// Ends an interrupt: runs the other task, unless preemption is disabled.
 fn preempt() {
     let cpu = cpu();
     if cpu.preempt_count.load(Relaxed) == 0 {
@@ -125,19 +125,19 @@ fn preempt() {
 
 static REFUSED: AtomicUsize = AtomicUsize::new(0);
 
-/// Lets the other task run. With interrupts masked.
+/// Runs the other task. The caller has masked interrupts.
 fn schedule() {
     let cpu = cpu();
     // lazy-mmu: begin
     lazy_mmu::check_idle::<Mmu>().expect("a task is switched away from outside sections only");
-    // `this` may go on on another CPU: its stores and TLB invalidations are complete before that.
+    // `this` may continue on another CPU. Its stores and TLB invalidations must be complete before.
     barrier::dsb(barrier::ISH);
-    // `next` may come from another CPU: this one has fetched nothing for it yet.
+    // `next` may come from another CPU. This CPU must fetch its instructions anew.
     barrier::isb(barrier::SY);
     // lazy-mmu: end
     cpu.need_resched.store(false, Relaxed);
     let this = cpu.current.fetch_xor(1, Relaxed);
-    // SAFETY: `this` runs, and the other one does not.
+    // SAFETY: `this` is running, and the other task is not.
     unsafe { tasks::switch(&TASKS[this].context, &TASKS[this ^ 1].context) };
     work::note_switch();
 }
@@ -160,7 +160,7 @@ exception_handlers!(Handlers);
 entry!(main);
 fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
     TPIDR_EL1.set(from_ref(&CPU).expose_provenance() as u64);
-    // SAFETY: the task has not run yet, and the stack is for it.
+    // SAFETY: the task has not run yet, and only it uses the stack.
     unsafe { TASKS[1].context.prepare(&STACK, second) };
     work::run_first::<Counted<Mmu>>(schedule);
     work::report("a byte per CPU, preemption disabled while the mode is on");
@@ -179,7 +179,7 @@ extern "C" fn second() -> ! {
     work::run_second::<Counted<Mmu>>(schedule)
 }
 
-/// An interrupt inside a section notes that a switch is due. The other task runs after the section.
+/// Shows that a switch which becomes due inside a section follows the section.
 fn due_after_section() {
     lazy_mmu::with::<Mmu, _>(|mmu| {
         mmu.write(tables::slot(0), tables::leaf(0));
@@ -196,7 +196,7 @@ fn due_after_section() {
     tables::check(0, 0);
 }
 
-/// In a pause the mode is off, but its bits stay: the kernel disables preemption itself.
+/// Shows a pause. The mode is off, but its bits stay, so the kernel disables preemption itself.
 fn pause() {
     lazy_mmu::with::<Mmu, _>(|mmu| {
         disable_preemption();

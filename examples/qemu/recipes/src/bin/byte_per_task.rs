@@ -1,9 +1,8 @@
-//! Recipe 1 of row K12: a byte per task.
+//! The first recipe of K12: a byte for each task.
 //!
-//! The kernel has a structure for each task, and SP_EL0 points to the running task's. The bits of a
-//! section are a byte of it. A task may be switched away from inside a section, by an interrupt or
-//! because it asks for it, and may go on on another CPU. This is the recipe for kernels that have
-//! the choice.
+//! The kernel has a structure for each task, and SP_EL0 points to that of the running task. One
+//! byte of it holds the bits. A task may be switched away inside a section, by an interrupt or at
+//! its own request, and may continue on another CPU. A kernel that can choose uses this recipe.
 
 #![no_std]
 #![no_main]
@@ -26,12 +25,12 @@ use lazy_mmu::Task as Handle;
 use lazy_mmu::aarch64::{self, Aarch64, ByteAt, PreemptCountAt, SpEl0};
 // lazy-mmu: end
 
-/// A task: SP_EL0 points to it while it runs.
+/// A task. SP_EL0 points to the running one.
 struct Task {
     context: Context,
     preempt_count: AtomicU32,
     // lazy-mmu: begin
-    /// The bits of its sections.
+    /// The bits of the task.
     lazy_mmu: AtomicU8,
     // lazy-mmu: end
 }
@@ -54,9 +53,9 @@ static STACK: Stack = Stack::new();
 // lazy-mmu: begin
 struct Kernel;
 
-// SAFETY: SP_EL0 points to the running task's structure from `main` on, also in handlers. The byte
-// is the task's own, and clear at first. The handler counts itself in the preempt count. A switch
-// executes `dsb ish` and `isb`.
+// SAFETY: `main` points SP_EL0 to the running task's structure, and `schedule` keeps it there, also
+// for handlers. Only the task uses the byte, which is clear at first. The handler counts itself in
+// the preempt count. A switch executes `dsb ish` and `isb`.
 unsafe impl aarch64::Kernel for Kernel {
     type Task = SpEl0;
     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
@@ -69,7 +68,7 @@ type Mmu = Aarch64<Kernel>;
 fn current() -> &'static Task {
     let task: *const Task =
         with_exposed_provenance(usize::from_ne_bytes(SP_EL0.get().to_ne_bytes()));
-    // SAFETY: `set_current` has loaded it with a reference to a static.
+    // SAFETY: `set_current` has loaded the register with a reference to a static.
     unsafe { &*task }
 }
 
@@ -77,18 +76,18 @@ fn set_current(task: &'static Task) {
     SP_EL0.set(from_ref(task).expose_provenance() as u64);
 }
 
-/// Lets the other task run. With interrupts masked.
+/// Runs the other task. The caller has masked interrupts.
 fn schedule() {
     let this = current();
     let next = &TASKS[usize::from(eq(this, &raw const TASKS[0]))];
     // lazy-mmu: begin
-    // `this` may go on on another CPU: its stores and TLB invalidations are complete before that.
+    // `this` may continue on another CPU. Its stores and TLB invalidations must be complete before.
     barrier::dsb(barrier::ISH);
-    // `next` may come from another CPU: this one has fetched nothing for it yet.
+    // `next` may come from another CPU. This CPU must fetch its instructions anew.
     barrier::isb(barrier::SY);
     // lazy-mmu: end
     set_current(next);
-    // SAFETY: `this` runs, and `next` does not.
+    // SAFETY: `this` is running, and `next` is not.
     unsafe { tasks::switch(&this.context, &next.context) };
     work::note_switch();
 }
@@ -111,7 +110,7 @@ exception_handlers!(Handlers);
 entry!(main);
 fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
     set_current(&TASKS[0]);
-    // SAFETY: the task has not run yet, and the stack is for it.
+    // SAFETY: the task has not run yet, and only it uses the stack.
     unsafe { TASKS[1].context.prepare(&STACK, second) };
     work::run_first::<Counted<Mmu>>(schedule);
     work::report("a byte per task");
@@ -123,11 +122,10 @@ extern "C" fn second() -> ! {
     work::run_second::<Counted<Mmu>>(schedule)
 }
 
-/// A section by the task's handle: the guard is a value, and lives across a switch that the task
-/// asks for.
+/// Opens a section by the task's handle. The guard lives across a switch.
 fn own_guard() {
     // lazy-mmu: begin
-    // SAFETY: the only handle of this task.
+    // SAFETY: this is the only handle of the task.
     let mut task = unsafe { Handle::<Mmu>::current() };
     // lazy-mmu: end
     let mut section = task.enter();

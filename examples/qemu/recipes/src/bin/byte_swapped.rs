@@ -1,13 +1,14 @@
-//! Recipe 3 of row K12: a byte per CPU, which the scheduler swaps.
+//! The third recipe of K12: a byte for each CPU, which the scheduler swaps.
 //!
-//! The kernel has a structure for each CPU, and TPIDR_EL1 points to it. The bits of the running
-//! task are a byte of it, and the scheduler keeps them in the task's own structure while the task
-//! does not run. So a task may be switched away from inside a section, by an interrupt or because
-//! it asks for it.
+//! The kernel has a structure for each CPU, to which TPIDR_EL1 points. One byte of it holds the
+//! bits of the running task. While a task does not run, the scheduler keeps its bits in the task's
+//! own structure. A task may therefore be switched away inside a section, by an interrupt or at its
+//! own request.
 //!
-//! What such a kernel keeps to, besides: a task stays on its CPU inside a section, and an interrupt
-//! does not move it to another CPU elsewhere, because a section remembers where the byte is. A task
-//! that asks for a switch outside a section may be moved.
+//! Such a kernel has two further duties. A task stays on its CPU inside a section, because the
+//! section remembers where the byte is. An interrupt does not move a task to another CPU, because
+//! the crate may have just read where the byte is. A task that asks for a switch outside a section
+//! may be moved.
 
 #![no_std]
 #![no_main]
@@ -33,7 +34,7 @@ use lazy_mmu::aarch64::{self, Aarch64, ByteAt, PreemptCountAt, TpidrEl1};
 struct Task {
     context: Context,
     // lazy-mmu: begin
-    /// The bits of its section while it does not run.
+    /// The bits of the task while it does not run.
     lazy_mmu: AtomicU8,
     // lazy-mmu: end
 }
@@ -51,19 +52,19 @@ impl Task {
 
 static TASKS: [Task; 2] = [const { Task::new() }; 2];
 
-/// A CPU: TPIDR_EL1 points to its structure.
+/// A CPU, to whose structure TPIDR_EL1 points.
 struct Cpu {
     /// The number of the task that runs here.
     current: AtomicUsize,
-    /// The depth of interrupts, in the bits of Linux.
+    /// The depth of interrupts, in the bits that Linux uses.
     preempt_count: AtomicU32,
     // lazy-mmu: begin
-    /// The bits of the section of the task that runs here.
+    /// The bits of the task that runs here.
     lazy_mmu: AtomicU8,
     // lazy-mmu: end
 }
 
-/// The only one.
+/// The only CPU.
 static CPU: Cpu = Cpu {
     current: AtomicUsize::new(0),
     preempt_count: AtomicU32::new(0),
@@ -77,10 +78,10 @@ static STACK: Stack = Stack::new();
 // lazy-mmu: begin
 struct Kernel;
 
-// SAFETY: TPIDR_EL1 points to the CPU's structure from `main` on, also in handlers. The scheduler
-// swaps the byte with the task, so the task finds what it has left there. A task stays on its CPU
-// in a section, and at interrupts. The handler counts itself in the preempt count. A switch
-// executes `dsb ish` and `isb`.
+// SAFETY: `main` points TPIDR_EL1 to the CPU's structure, also for handlers. The scheduler swaps
+// the byte, so each task finds its own bits. Neither a switch inside a section nor an interrupt
+// moves a task to another CPU. The handler counts itself in the preempt count. A switch executes
+// `dsb ish` and `isb`.
 unsafe impl aarch64::Kernel for Kernel {
     type Task = TpidrEl1;
     type Bits = ByteAt<{ offset_of!(Cpu, lazy_mmu) }>;
@@ -93,11 +94,11 @@ type Mmu = Aarch64<Kernel>;
 fn cpu() -> &'static Cpu {
     let cpu: *const Cpu =
         with_exposed_provenance(usize::from_ne_bytes(TPIDR_EL1.get().to_ne_bytes()));
-    // SAFETY: `main` has loaded it with a reference to a static.
+    // SAFETY: `main` has loaded the register with a reference to a static.
     unsafe { &*cpu }
 }
 
-/// Lets the other task run. With interrupts masked.
+/// Runs the other task. The caller has masked interrupts.
 fn schedule() {
     let cpu = cpu();
     let number = cpu.current.fetch_xor(1, Relaxed);
@@ -106,12 +107,12 @@ fn schedule() {
     let of_next = next.lazy_mmu.load(Relaxed);
     let of_this = cpu.lazy_mmu.swap(of_next, Relaxed);
     this.lazy_mmu.store(of_this, Relaxed);
-    // `this` may go on on another CPU: its stores and TLB invalidations are complete before that.
+    // `this` may continue on another CPU. Its stores and TLB invalidations must be complete before.
     barrier::dsb(barrier::ISH);
-    // `next` may come from another CPU: this one has fetched nothing for it yet.
+    // `next` may come from another CPU. This CPU must fetch its instructions anew.
     barrier::isb(barrier::SY);
     // lazy-mmu: end
-    // SAFETY: `this` runs, and `next` does not.
+    // SAFETY: `this` is running, and `next` is not.
     unsafe { tasks::switch(&this.context, &next.context) };
     work::note_switch();
 }
@@ -134,7 +135,7 @@ exception_handlers!(Handlers);
 entry!(main);
 fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
     TPIDR_EL1.set(from_ref(&CPU).expose_provenance() as u64);
-    // SAFETY: the task has not run yet, and the stack is for it.
+    // SAFETY: the task has not run yet, and only it uses the stack.
     unsafe { TASKS[1].context.prepare(&STACK, second) };
     work::run_first::<Counted<Mmu>>(schedule);
     work::report("a byte per CPU, swapped by the scheduler");
@@ -146,7 +147,7 @@ extern "C" fn second() -> ! {
     work::run_second::<Counted<Mmu>>(schedule)
 }
 
-/// A task may ask for a switch inside a section.
+/// Shows that a task may ask for a switch inside a section.
 fn yields_in_section() {
     lazy_mmu::with::<Mmu, _>(|mmu| {
         mmu.write(tables::slot(0), tables::leaf(0));
