@@ -1,5 +1,5 @@
-// The proof could redeem mappings of a later section.
-// The closure must work for any brand, so nothing that carries it gets out.
+// A proof could unlock the mappings of a later section.
+// The closure must accept any identity of its section: a value with this identity cannot leave it.
 
 use lazy_mmu::sim::Sim;
 
