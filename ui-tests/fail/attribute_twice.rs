@@ -1,4 +1,4 @@
-// One section is enough for a function: the second attribute is a mistake.
+// One section is enough for a function. The second attribute is a mistake.
 // The attribute refuses a second attribute, on its path.
 
 use lazy_mmu::lazy_mmu;

@@ -1,4 +1,4 @@
-// A type that is not a backend has neither bits nor barriers, and its stores would get no pair.
+// A type that is not a backend has neither bits nor barriers. The pair of its stores would be lost.
 // `backend` must name a `Backend`, and the error lists the backends (E0277).
 
 use lazy_mmu::lazy_mmu;

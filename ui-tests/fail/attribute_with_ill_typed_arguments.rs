@@ -1,5 +1,5 @@
 // A string or a number in the place of a path would fail inside the expansion, not where it is.
-// The attribute says which kind of value it expects, on the wrong token.
+// The attribute reports the expected kind of value, on the token of the mistake.
 
 use lazy_mmu::lazy_mmu;
 

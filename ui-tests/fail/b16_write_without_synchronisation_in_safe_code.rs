@@ -1,5 +1,5 @@
-// The caller must synchronise a store that has no barrier. A split of a block makes a conflict
-// that not every CPU survives. Both functions are `unsafe` (E0133).
+// The caller must synchronise a store without a barrier. Not every CPU tolerates the split of a
+// block. Both functions are `unsafe` (E0133).
 
 use std::sync::atomic::AtomicU64;
 

@@ -1,4 +1,4 @@
-// The other backend's section would flush its own bits and invalidate, perhaps, the TLB of another
+// The other backend's section would flush its own bits, and could invalidate the TLB of another
 // regime. The backend is part of the type (E0308).
 
 use std::sync::atomic::AtomicU64;

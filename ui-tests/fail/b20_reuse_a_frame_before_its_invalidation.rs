@@ -1,4 +1,4 @@
-// While a TLB holds the old mapping, a frame in use again can be written through two addresses.
+// While a TLB holds the old mapping, a reused frame can be written through two addresses.
 // The unmapped value is private until `invalidate` returns it (E0616).
 
 use std::sync::atomic::AtomicU64;

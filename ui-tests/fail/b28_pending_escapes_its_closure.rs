@@ -1,5 +1,5 @@
 // A later section's proof could unlock a mapping whose own pair is still pending.
-// The closure must accept any identity of its section: a value with this identity cannot leave it.
+// The closure accepts any section identity, so a value with this identity cannot leave the closure.
 
 use lazy_mmu::sim::Sim;
 

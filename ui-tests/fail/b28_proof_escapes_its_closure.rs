@@ -1,5 +1,5 @@
 // A proof could unlock the mappings of a later section.
-// The closure must accept any identity of its section: a value with this identity cannot leave it.
+// The closure accepts any section identity, so a value with this identity cannot leave the closure.
 
 use lazy_mmu::sim::Sim;
 

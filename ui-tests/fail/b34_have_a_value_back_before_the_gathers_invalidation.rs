@@ -1,4 +1,4 @@
-// While a TLB holds the old mapping, a frame in use again can be written by two owners.
+// While a TLB holds the old mapping, a reused frame can be written by two owners.
 // The gather borrows its storage until the invalidation (E0499).
 
 use core::sync::atomic::AtomicU64;

@@ -1,5 +1,5 @@
 // A forged guard would leave a section that this thread has not entered.
-// Its fields are private, and code outside the crate cannot make one of them.
+// The fields are private, and code outside the crate cannot make a value for one of them.
 
 use core::marker::PhantomData;
 

@@ -1,5 +1,5 @@
 // Leaving with a forged token would end the mode inside another section.
-// The fields of the token are private, and code outside the crate cannot make one of them.
+// The fields are private, and code outside the crate cannot make a value for one of them.
 
 use lazy_mmu::raw::{Kind, State};
 

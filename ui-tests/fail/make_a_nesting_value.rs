@@ -1,4 +1,4 @@
-// A user does not need a value of a nesting type, because the type alone says how it was entered.
+// A user does not need a value of a nesting type, because only the type gives the nesting.
 // The constructor is private (E0603).
 
 fn main() {

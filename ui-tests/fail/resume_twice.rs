@@ -1,4 +1,4 @@
-// The second resume would end a pause further out.
+// The second resume would end an enclosing pause.
 // The first resume consumes the state (E0382).
 
 use lazy_mmu::raw;

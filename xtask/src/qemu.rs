@@ -209,7 +209,7 @@ fn parse_program(name: &str) -> Result<&'static Program, String> {
     let mut programs = PROGRAMS.iter().filter(|it| it.golden);
     let names: Vec<_> = programs.clone().map(|it| it.name).collect();
     let known = programs.find(|it| it.name == name);
-    known.ok_or_else(|| format!("unknown program; the programs are {}", names.join(", ")))
+    known.ok_or_else(|| format!("the programs are {}", names.join(", ")))
 }
 
 impl Args {
