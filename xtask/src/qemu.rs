@@ -312,8 +312,8 @@ pub(crate) fn migration(kernels: &Kernels, sections: Sections) -> Result<String>
     let ways = [
         (true, Time::Real, "2000 64"),
         (false, Time::Real, "2000 64"),
-        // In virtual time a thread would wait long for the turn of another CPU. The timer alone
-        // causes enough migrations.
+        // In virtual time a thread does not ask for another CPU (the word 0), because it would wait
+        // long for the turn of that CPU. The timer alone causes enough migrations.
         (true, Time::Virtual, "1000 0"),
     ];
     let mut printed = String::new();
