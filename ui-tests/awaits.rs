@@ -1,6 +1,6 @@
-//! Guards and tokens that are held across an `.await`, and some that are not.
+//! Guards and tokens that are held across an `.await`, and a guard that is left before it.
 //!
-//! No part of any package: `ui-tests/tests/warnings.rs` has Clippy look at it.
+//! This file is not a part of any package. `ui-tests/tests/warnings.rs` runs Clippy on it.
 
 use lazy_mmu::{Global, Task, raw};
 

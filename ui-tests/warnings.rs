@@ -1,5 +1,5 @@
-//! Functions that the compiler and Clippy warn of. With the attribute the warnings must be the
-//! same, at the same places.
+//! Functions for which the compiler and Clippy have warnings. The attribute must not change them or
+//! their places.
 //!
 //! This file is not a part of any package. `ui-tests/tests/warnings.rs` puts the attribute on each
 //! of its functions, and compares.
@@ -171,7 +171,7 @@ fn redundant_semicolons() {
 }
 
 fn unused_doc_comment() {
-    /// On nothing.
+    /// Documentation of a statement.
     println!("page");
 }
 
@@ -362,7 +362,7 @@ fn redundant_clone(page: &String) -> String {
     page.clone().to_string()
 }
 
-// `ui-tests/tests/warnings.rs` sets the limit: nine lines.
+// `ui-tests/tests/warnings.rs` sets the limit of nine lines.
 fn too_many_lines(mut page: u32) -> u32 {
     page += 1;
     page += 1;

@@ -1,5 +1,5 @@
-// The type says what the leave does. The crate knows three; a guard with a fourth could not leave.
-// `L` must be a `Nesting`, and the error lists them (E0277).
+// The nesting in the type decides what leave does. The crate defines three kinds, and a guard with
+// a fourth kind could not leave. `L` must be a `Nesting`, and the error lists them (E0277).
 
 use lazy_mmu::LazyMmu;
 

@@ -1,5 +1,5 @@
-// An error inside the body must be where its author wrote it, and the same as without the attribute.
-// The body's tokens keep their places.
+// An error in the body must be reported at its own place, with the same text as without the
+// attribute. The body's tokens keep their places (E0308, E0425).
 
 use lazy_mmu::lazy_mmu;
 

@@ -1,4 +1,4 @@
-// At compile time there is no thread that could be in a section.
+// A section belongs to a thread, and there is no thread at compile time.
 // The attribute refuses `const`, on that token.
 
 use lazy_mmu::lazy_mmu;

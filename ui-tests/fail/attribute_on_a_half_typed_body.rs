@@ -1,5 +1,5 @@
-// While a body is being typed, an error of the attribute's would hide the one that its author must see.
-// The compiler's own error stands where the mistake is, and nothing of the attribute's.
+// An error of the attribute in an unfinished body would hide the error that its author must see.
+// The compiler reports its own error at the mistake. The attribute reports nothing.
 
 use lazy_mmu::lazy_mmu;
 

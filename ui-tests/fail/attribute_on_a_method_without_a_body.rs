@@ -1,5 +1,5 @@
-// There is nothing to put into a section; an implementation would have none, and its author would believe that it had.
-// The attribute refuses it, on the semicolon.
+// Without a body there is no section, though the author believes that each implementation has one.
+// The attribute refuses the method, on its semicolon.
 
 use lazy_mmu::lazy_mmu;
 

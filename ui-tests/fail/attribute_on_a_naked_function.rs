@@ -1,5 +1,5 @@
-// A naked function is its assembly: a guard before it would be lost, or would spoil its registers.
-// The attribute refuses it, on `naked`, and says where to put it instead.
+// A naked function consists of its assembly. A guard before the assembly would spoil its registers.
+// The attribute refuses the function, on `naked`, and says which function should have it.
 
 use lazy_mmu::lazy_mmu;
 

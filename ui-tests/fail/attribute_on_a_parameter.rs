@@ -1,5 +1,5 @@
-// A parameter is no body either.
-// The compiler refuses an attribute macro there.
+// A parameter does not have a body that could be a section.
+// The compiler refuses an attribute macro on a parameter.
 
 use lazy_mmu::lazy_mmu;
 

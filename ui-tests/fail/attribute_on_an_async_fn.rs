@@ -1,5 +1,5 @@
-// The task might go on on another thread, in the middle of this one's section.
-// The attribute refuses `async`, on that token, and says what to do instead.
+// The task could continue on another thread, in the middle of the first thread's section.
+// The attribute refuses `async`, on that token, and says what to write instead.
 
 use lazy_mmu::lazy_mmu;
 
@@ -7,6 +7,6 @@ use lazy_mmu::lazy_mmu;
 async fn map() {}
 
 fn main() {
-    // The function is there all the same: no second error.
+    // The function still exists, and the call is not a second error.
     drop(map());
 }

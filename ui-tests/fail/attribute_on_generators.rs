@@ -1,5 +1,5 @@
-// Between two values of a generator its caller runs, and would be inside the section.
-// The attribute refuses `gen fn`, on that token; the compiler has neither these nor `gen` blocks yet, and says so itself.
+// A generator's caller runs between two values, and would run inside the generator's section. The
+// attribute refuses `gen fn`, on that token. The compiler refuses unstable `gen` itself (E0658).
 
 use lazy_mmu::lazy_mmu;
 

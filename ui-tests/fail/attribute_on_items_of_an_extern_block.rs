@@ -1,4 +1,4 @@
-// What is behind a foreign name is not compiled here, so no section can be put into it.
+// A foreign function's body is not compiled here, and therefore cannot become a section.
 // The attribute refuses a foreign function on its semicolon, and a foreign static on `static`.
 
 use lazy_mmu::lazy_mmu;

@@ -1,5 +1,5 @@
-// A constant or a type has no body to put into a section.
-// The attribute refuses it, on the token that says what it is.
+// A constant or a type does not have a body that could be a section.
+// The attribute refuses the item, on the token that names its kind.
 
 use lazy_mmu::lazy_mmu;
 

@@ -1,5 +1,5 @@
-// Where the section would end is not said by a statement or an expression: `with` says it.
-// The compiler refuses an attribute macro there, and the attribute says on which token it stands wrong.
+// A statement or an expression does not show where its section would end. `with` shows it. The
+// compiler refuses an attribute macro there (E0658). The attribute reports the first token too.
 
 use lazy_mmu::lazy_mmu;
 

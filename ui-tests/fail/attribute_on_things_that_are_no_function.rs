@@ -1,5 +1,5 @@
-// On a type or a block of items it would do nothing, and its author would believe that every function inside had a section.
-// The attribute refuses it, once, on the first token that tells, and the item is there all the same.
+// On a type or an `impl` the attribute would have no effect, though its author expects sections.
+// The attribute refuses the item once, on the first token that shows its kind, and keeps the item.
 
 use lazy_mmu::lazy_mmu;
 
@@ -70,6 +70,7 @@ fn main() {
     Table.map();
     Table.map_all();
     map();
-    let _ = (SIZE, COUNT, Level::Page, entry!() as Entry, Word { whole: 0 }, alloc::vec::Vec::<u8>::new());
+    let _ = (SIZE, COUNT, Level::Page, entry!() as Entry, Word { whole: 0 });
+    let _ = alloc::vec::Vec::<u8>::new();
     entry();
 }

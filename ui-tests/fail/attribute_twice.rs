@@ -1,5 +1,5 @@
-// One leave would do for both: the second section is a mistake.
-// The attribute refuses a second one, on its path.
+// One section is enough for a function. The second attribute is a mistake.
+// The attribute refuses a second attribute, on its path.
 
 use lazy_mmu::lazy_mmu;
 use lazy_mmu::sim::Sim;

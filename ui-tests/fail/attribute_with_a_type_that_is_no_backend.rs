@@ -1,5 +1,5 @@
-// There would be no bits and no barrier: the stores would be deferred to nobody's leave.
-// `backend` wants a `Backend`, and the error names those there are (E0277).
+// A type that is not a backend has neither bits nor barriers. The pair of its stores would be lost.
+// `backend` must name a `Backend`, and the error lists the backends (E0277).
 
 use lazy_mmu::lazy_mmu;
 

@@ -1,5 +1,5 @@
-// Stores through `mmu` in a body that is paused would be a promise to defer what must not be deferred.
-// The attribute refuses the second of the two, on its token.
+// Stores through `mmu` would promise to be deferred, but a paused body does not defer.
+// The attribute refuses the second of the two arguments, on its token.
 
 use lazy_mmu::lazy_mmu;
 

@@ -1,5 +1,5 @@
-// A string or a number where a path is meant would otherwise fail deep inside the expansion, at no place of the user's.
-// The attribute says what it expects, on the token that is wrong.
+// A string or a number in the place of a path would fail inside the expansion, not where it is.
+// The attribute reports the expected kind of value, on the token of the mistake.
 
 use lazy_mmu::lazy_mmu;
 

@@ -1,5 +1,5 @@
-// Who has made three mistakes should not have to compile three times to see them.
-// Every mistake is reported, each on its token, and nothing else.
+// An author who makes three mistakes should see all of them after one compilation.
+// The attribute reports each mistake on its token, and reports nothing else.
 
 use lazy_mmu::lazy_mmu;
 

@@ -1,5 +1,5 @@
-// A misspelt argument that was ignored would put the stores into another backend's section, or none.
-// The attribute refuses what it does not know, and all mistakes are reported at once, each on its token.
+// If the attribute ignored a misspelt argument, the stores could be in another backend's section.
+// The attribute refuses unknown arguments, and reports all mistakes at once, each on its token.
 
 use lazy_mmu::lazy_mmu;
 

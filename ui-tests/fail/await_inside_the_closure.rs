@@ -1,4 +1,4 @@
-// The task might go on on another thread, in the middle of this one's section.
+// The task could continue on another thread, in the middle of the first thread's section.
 // The closure is not async (E0728).
 
 use lazy_mmu::sim::Sim;

@@ -1,5 +1,5 @@
-// A store that no section knows of, and that has no barrier, is the caller's to synchronise.
-// It is `unsafe`, as is the split of a block, which not every CPU survives.
+// The caller must synchronise a store without a barrier. Not every CPU tolerates the split of a
+// block. Both functions are `unsafe` (E0133).
 
 use std::sync::atomic::AtomicU64;
 
@@ -9,5 +9,7 @@ use lazy_mmu::sim::Sim;
 fn main() {
     let slot = AtomicU64::new(0);
     lazy_mmu::write_nosync::<Sim, _>(&slot, Leaf::INVALID);
-    lazy_mmu::with::<Sim, _>(|mmu| mmu.split_block(&slot, &[], Table::INVALID, |_, _| Leaf::INVALID));
+    lazy_mmu::with::<Sim, _>(|mmu| {
+        mmu.split_block(&slot, &[], Table::INVALID, |_, _| Leaf::INVALID);
+    });
 }

@@ -1,5 +1,5 @@
-// A value that was unmapped could be had with the invalidation of other addresses, and so while a
-// TLB has its mapping. The fields are private.
+// A forged `Unmapped` would invalidate other addresses, and return a value whose mapping a TLB
+// still holds. The fields are private.
 
 use lazy_mmu::aarch64::Granule;
 use lazy_mmu::sim::Sim;
@@ -8,6 +8,6 @@ use lazy_mmu::{Invalidation, Scope, Unmapped};
 fn main() {
     let range = Granule::Kib4.range(0, 0).unwrap();
     let invalidation = Invalidation { range, scope: Scope::PAGES };
-    let forged: Unmapped<u64, Sim> = Unmapped { invalidation, value: core::mem::ManuallyDrop::new(7) };
+    let forged = Unmapped::<u64, Sim> { invalidation, value: core::mem::ManuallyDrop::new(7) };
     drop(forged.invalidate_now());
 }

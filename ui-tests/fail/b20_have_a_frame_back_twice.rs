@@ -1,5 +1,5 @@
-// One frame that two users believe to be theirs.
-// The invalidation consumes what was unmapped.
+// Two users could believe that they own the same frame.
+// `invalidate` consumes the unmapped value (E0382).
 
 use std::sync::atomic::AtomicU64;
 

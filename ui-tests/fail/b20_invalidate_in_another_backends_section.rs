@@ -1,5 +1,5 @@
-// The other backend's section would have something else settled, and perhaps another regime's TLB invalidated.
-// The backend is part of the type.
+// The other backend's section would flush its own bits, and could invalidate the TLB of another
+// regime. The backend is part of the type (E0308).
 
 use std::sync::atomic::AtomicU64;
 

@@ -1,5 +1,5 @@
-// The clearing store is the first thread's: a barrier of another one's does not complete it.
-// What was unmapped is not `Send`.
+// The first thread made the store that clears the entry. A barrier of another thread does not
+// complete this store. An `Unmapped` value is not `Send` (E0277).
 
 use std::sync::atomic::AtomicU64;
 

@@ -1,5 +1,5 @@
-// A frame that is reused while a TLB still knows its old mapping is written to through two addresses.
-// What was unmapped is private until `invalidate` has removed it from the TLBs.
+// While a TLB holds the old mapping, a reused frame can be written through two addresses.
+// The unmapped value is private until `invalidate` returns it (E0616).
 
 use std::sync::atomic::AtomicU64;
 

@@ -1,5 +1,5 @@
-// A mapping made after the invalidation is not covered by it.
-// The proof borrows its section, as that of a flush does.
+// An invalidation does not cover a mapping that is made after it.
+// The proof borrows its section, as the proof of a flush does (E0499).
 
 use std::sync::atomic::AtomicU64;
 

@@ -1,5 +1,5 @@
-// Two owners of what was to have one: a mapping's unique handle, say.
-// Pending mappings are not `Clone` (E0599).
+// A mapping that must have one owner, a unique handle for example, would have two.
+// A pending mapping is not `Clone` (E0599).
 
 #[lazy_mmu::lazy_mmu(mmu)]
 fn main() {

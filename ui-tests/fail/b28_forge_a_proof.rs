@@ -1,5 +1,5 @@
-// A proof from nowhere would redeem a mapping whose pair is pending.
-// Its fields are private.
+// A forged proof would unlock a mapping whose pair is still pending.
+// The fields of a proof are private.
 
 use core::marker::PhantomData;
 

@@ -1,5 +1,5 @@
-// The mapping would be used before its barrier pair: the walk may still find the old entry.
-// `get` wants the proof (E0061).
+// A mapping would be used before its barrier pair, when a walk may still find the old entry.
+// `get` needs the proof as its argument (E0061).
 
 #[lazy_mmu::lazy_mmu(mmu)]
 fn main() {

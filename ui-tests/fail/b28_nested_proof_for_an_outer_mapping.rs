@@ -1,5 +1,5 @@
-// A proof that outlived the nested section could redeem a mapping that the outer one makes afterwards.
-// The nested section's brand is its borrow of the outer one, which is shorter than the outer brand (E0597).
+// A proof that outlives the nested section could unlock a later mapping of the outer section. The
+// identity of the nested section is its borrow of the outer guard, which ends earlier (E0597).
 
 use lazy_mmu::Task;
 

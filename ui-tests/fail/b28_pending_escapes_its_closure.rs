@@ -1,5 +1,5 @@
-// The mapping could be redeemed against the proof of some later section, though its own was never flushed.
-// The closure must work for any brand, so nothing that carries it gets out (E0521 and its like).
+// A later section's proof could unlock a mapping whose own pair is still pending.
+// The closure accepts any section identity, so a value with this identity cannot leave the closure.
 
 use lazy_mmu::sim::Sim;
 

@@ -1,5 +1,5 @@
-// The proof could redeem mappings of a later section.
-// The closure must work for any brand, so nothing that carries it gets out.
+// A proof could unlock the mappings of a later section.
+// The closure accepts any section identity, so a value with this identity cannot leave the closure.
 
 use lazy_mmu::sim::Sim;
 

@@ -1,5 +1,5 @@
-// The first section's pair does not cover what is stored in the second.
-// The proof keeps the handle borrowed, so there is no second section while it lives (E0499).
+// The pair of the first section does not cover the stores of the second section.
+// The proof borrows the handle, and a second section needs the handle (E0499).
 
 use lazy_mmu::Task;
 

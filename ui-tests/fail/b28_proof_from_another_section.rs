@@ -1,5 +1,5 @@
-// The other section may have been left or flushed before the mapping was made, or be inert.
-// Each closure's section has a brand of its own, and brands are invariant (E0521).
+// The other section may be inert, or may have flushed before the mapping was made.
+// Each closure's section has its own identity, and identities are invariant (E0521).
 
 use lazy_mmu::sim::Sim;
 

@@ -1,5 +1,5 @@
-// The proof would be older than the mapping that it redeems, whose pair is still pending.
-// A proof holds the mutable borrow of its section, so making a mapping ends it (E0499).
+// A proof that is older than the mapping does not cover the mapping's pending pair.
+// A proof holds the mutable borrow of its section, and making a mapping needs it too (E0499).
 
 #[lazy_mmu::lazy_mmu(mmu)]
 fn main() {

@@ -1,5 +1,5 @@
-// The caller's proof is older than the mapping that is made here.
-// The section here is branded with a local variable, which no lifetime of a parameter can be (E0716).
+// The caller's proof is older than the mapping that this function makes. The identity of the
+// section is a borrow of a local variable, and a parameter's lifetime is longer (E0716).
 
 use lazy_mmu::{Visible, lazy_mmu};
 

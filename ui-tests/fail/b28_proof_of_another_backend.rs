@@ -1,5 +1,5 @@
-// The other backend's section has flushed its own bits, not those that say whether this mapping is pending.
-// Mappings and proofs carry their backend (E0308).
+// The other backend's section flushes its own bits. Other bits record that this mapping's pair is
+// pending. The types of mappings and proofs contain the backend (E0308).
 
 use lazy_mmu::Task;
 use lazy_mmu::sim::{Sim, SimOwnByte};

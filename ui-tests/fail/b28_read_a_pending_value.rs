@@ -1,5 +1,5 @@
-// The mapping would be used before its barrier pair: the walk may still find the old entry.
-// The value is private: only a proof gets it out (E0616).
+// A mapping would be used before its barrier pair, when a walk may still find the old entry.
+// The value is private, and only `get` with a proof returns it (E0616).
 
 #[lazy_mmu::lazy_mmu(mmu)]
 fn main() {

@@ -1,5 +1,5 @@
-// Two owners of what was to have one: a mapping's unique handle, say.
-// Redeeming consumes the pending mapping (E0382).
+// A mapping that must have one owner, a unique handle for example, would have two.
+// `get` consumes the pending mapping (E0382).
 
 #[lazy_mmu::lazy_mmu(mmu)]
 fn main() {

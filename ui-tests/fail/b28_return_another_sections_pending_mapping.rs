@@ -1,5 +1,5 @@
-// The function would leave its own section, and redeem what was mapped in another with that proof.
-// The brands differ (E0521 and its like).
+// `visible` would leave its own section and unlock another section's mapping with that proof.
+// The two sections have different identities.
 
 use lazy_mmu::sim::Sim;
 

@@ -1,5 +1,5 @@
-// The function would promise a visible mapping, and return an address that nobody has waited for.
-// `visible` takes a closure that returns a pending value (E0308).
+// The function would promise a visible mapping, and return an address without its barrier pair.
+// `visible` takes a closure that returns a pending mapping (E0308).
 
 use lazy_mmu::sim::Sim;
 

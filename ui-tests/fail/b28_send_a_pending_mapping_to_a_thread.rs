@@ -1,9 +1,9 @@
-// The other thread could redeem it against a proof of its own, which says nothing of this one's stores.
-// Pending mappings are not `Send` (E0277).
+// The other thread could unlock the mapping with its own proof, which does not cover this thread's
+// stores. A pending mapping is not `Send` (E0277).
 
 use lazy_mmu::sim::Sim;
 
-/// As `thread::scope` and `spawn` do.
+/// Needs `Send`, as `thread::spawn` does.
 fn on_another_thread(_: impl FnOnce() + Send) {}
 
 fn main() {

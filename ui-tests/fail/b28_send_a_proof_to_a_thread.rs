@@ -1,9 +1,9 @@
-// The other thread's CPU has executed no `isb`: an access there may still take the old translation's fault.
-// Proofs are not `Send` (E0277).
+// The CPU of the other thread has not executed an `isb`, and its next access may still fault.
+// A proof is not `Send` (E0277).
 
 use lazy_mmu::sim::Sim;
 
-/// As `thread::scope` and `spawn` do.
+/// Needs `Send`, as `thread::spawn` does.
 fn on_another_thread(_: impl FnOnce() + Send) {}
 
 fn main() {

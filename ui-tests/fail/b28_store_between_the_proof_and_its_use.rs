@@ -1,4 +1,4 @@
-// The proof would be older than the store, which the next mapping relies on.
+// The proof would be older than the store, and the next mapping may depend on the store.
 // A proof holds the mutable borrow of its section (E0499).
 
 use core::sync::atomic::AtomicU64;

@@ -1,5 +1,5 @@
-// A brand that could be shortened would let the proofs of two sections meet in the shorter one, without a word.
-// `Visible` is invariant in its brand (lifetime may not live long enough).
+// If identities could become shorter, the proof of one section could unlock the mapping of another.
+// `Visible` is invariant in the identity of its section.
 
 use lazy_mmu::Visible;
 

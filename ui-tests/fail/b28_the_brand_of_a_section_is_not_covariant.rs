@@ -1,5 +1,5 @@
-// A section whose brand could be shortened would hand out proofs for mappings of another.
-// `LazyMmu` is invariant in its lifetime (lifetime may not live long enough).
+// A section whose identity could become shorter would make proofs for the mappings of another one.
+// `LazyMmu` is invariant in its lifetime, which is the identity of the section.
 
 use lazy_mmu::{LazyMmu, Nested};
 

@@ -1,5 +1,5 @@
-// Two gathers exchanged would each be invalidated at the other's end: the inner one's storage could
-// be read before its invalidation. Each has a brand of its own (lifetime errors).
+// If two gathers changed places, each storage would be invalidated at the other gather's end. The
+// inner storage could be read before. Each gather has its own identity (E0521).
 
 use lazy_mmu::gather;
 use lazy_mmu::sim::Sim;

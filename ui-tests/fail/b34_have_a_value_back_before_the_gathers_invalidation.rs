@@ -1,5 +1,5 @@
-// A frame that is used again while a TLB has its mapping is written by two owners.
-// The storage is lent to the gather until its invalidation (E0499).
+// While a TLB holds the old mapping, a reused frame can be written by two owners.
+// The gather borrows its storage until the invalidation (E0499).
 
 use core::sync::atomic::AtomicU64;
 use lazy_mmu::aarch64::Granule;

@@ -1,5 +1,5 @@
-// A gather that outlives its closure could be forgotten, and its storage read before the
-// invalidation. It is lent to the closure only (E0521).
+// A gather that outlives its closure could be forgotten, and its storage could be read before the
+// invalidation. The closure only borrows the gather (E0521).
 
 use lazy_mmu::gather;
 use lazy_mmu::sim::Sim;

@@ -1,5 +1,5 @@
-// Another CPU's TLB would keep the mapping of a frame that is used again.
-// `on_this_cpu` is unsafe: the caller promises that no other CPU has it (E0133).
+// The TLB of another CPU could keep the mapping of a frame that is used again. `on_this_cpu` is
+// unsafe: its caller promises that only this CPU can have the mapping (E0133).
 
 use lazy_mmu::aarch64::Granule;
 

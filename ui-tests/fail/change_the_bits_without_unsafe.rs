@@ -1,5 +1,5 @@
-// Clearing PENDING loses the pair; setting ACTIVE leaves the mode on.
-// Only the state machine changes the bits: `set` and `clear` are unsafe (E0133).
+// Clearing PENDING would lose the pair. Setting ACTIVE would leave the mode on.
+// Only the state machine may change the bits: `set` and `clear` are unsafe (E0133).
 
 use lazy_mmu::sim::Sim;
 use lazy_mmu::{Backend, Bits, Storage};

@@ -1,5 +1,5 @@
-// The check would heal the section, that is, leave it, while its guard lives.
-// The section borrows the handle (E0499).
+// The check would leave the section while its guard still exists.
+// The section borrows the handle, and the check needs the handle (E0499).
 
 use lazy_mmu::Task;
 

@@ -1,5 +1,5 @@
-// Each of the two would leave the section.
-// Guards are not `Clone` (E0599).
+// Each of the two guards would leave the section.
+// A guard is not `Clone` (E0599).
 
 use lazy_mmu::Task;
 

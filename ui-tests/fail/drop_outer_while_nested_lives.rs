@@ -1,5 +1,5 @@
-// The mode would end while the nested section still defers: its pair would have nobody to emit it.
-// The nested guard borrows the outer one, so that cannot be moved (E0505).
+// The mode would end while the nested section still defers, and its pair could be lost.
+// The nested guard borrows the outer guard, and a borrowed guard cannot be moved (E0505).
 
 use lazy_mmu::Task;
 

@@ -1,5 +1,5 @@
-// A bare token can be leaked, or passed out of order, and then a barrier is lost or the mode stays on.
-// The functions that make and take it are unsafe (E0133).
+// A token that is leaked, or passed out of order, can lose a barrier or leave the mode on.
+// The functions that return and take a token are unsafe (E0133).
 
 use lazy_mmu::raw;
 use lazy_mmu::sim::Sim;

@@ -1,5 +1,5 @@
-// The section would be used after it was left: its stores would be deferred for ever.
-// The section is branded with a local variable of the function.
+// The section would be used after its leave, and the pairs of later stores could be lost.
+// The identity of the section is a borrow of a local variable of the function (E0716).
 
 use lazy_mmu::{Dynamic, LazyMmu, lazy_mmu};
 

@@ -1,5 +1,5 @@
-// The section would be used after it was left: its stores would be deferred for ever.
-// The closure must work for any lifetime of the section, so nothing outside can hold it (E0521).
+// The section would be used after its leave, and the pairs of later stores could be lost. The
+// closure must accept any lifetime of its section, which a variable outside cannot hold (E0521).
 
 use lazy_mmu::sim::Sim;
 

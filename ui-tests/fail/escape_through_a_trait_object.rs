@@ -1,5 +1,5 @@
-// The section would be used after it was left: its stores would be deferred for ever.
-// A boxed trait object without a lifetime is `'static`; a guard that borrows is not (E0597 and its like).
+// The section would be used after its leave, and the pairs of later stores could be lost.
+// A boxed trait object without a lifetime is `'static`, but a guard that borrows is not.
 
 use std::fmt::Debug;
 

@@ -1,5 +1,5 @@
-// The proof would belong to a section that is not the innermost, and be redeemed in the wrong one.
-// The nested guard borrows the outer one (E0499).
+// The proof would belong to the outer section, and be used inside the nested one.
+// The nested guard borrows the outer guard (E0499).
 
 use lazy_mmu::Task;
 

@@ -1,5 +1,5 @@
-// A guard from nowhere would leave a section that nobody entered.
-// Its fields are private, and one of them cannot even be made outside the crate.
+// A forged guard would leave a section that this thread has not entered.
+// The fields are private, and code outside the crate cannot make a value for one of them.
 
 use core::marker::PhantomData;
 

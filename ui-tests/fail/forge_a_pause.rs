@@ -1,5 +1,5 @@
-// A pause from nowhere would, on its end, reactivate a mode that somebody else has paused.
-// Its fields are private.
+// The end of a forged pause would activate a mode that other code has paused.
+// The fields of the state are private.
 
 use lazy_mmu::raw::{Kind, PauseState};
 

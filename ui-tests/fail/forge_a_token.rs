@@ -1,5 +1,5 @@
-// A token from nowhere would end the mode of whoever is in a section.
-// Its fields are private, and one of them cannot even be made outside the crate.
+// Leaving with a forged token would end the mode inside another section.
+// The fields are private, and code outside the crate cannot make a value for one of them.
 
 use lazy_mmu::raw::{Kind, State};
 

@@ -1,5 +1,5 @@
-// A collection drops its elements in its own order: an outer section could be left before an inner one.
-// The closure would hand out a borrow of what it has captured, again and again.
+// A collection drops its elements in its own order, and could drop an outer section first.
+// The closure would return a borrow of its captured handle in each call, which rustc refuses.
 
 use lazy_mmu::Task;
 

@@ -1,5 +1,5 @@
-// A collection drops its elements in its own order: an outer section could be left before an inner one.
-// The second section needs the handle that the first one borrows (E0499).
+// A collection drops its elements in its own order, and could drop an outer section first.
+// The second section needs the handle, which the first section borrows (E0499).
 
 use lazy_mmu::Task;
 

@@ -1,5 +1,5 @@
-// The task might go on on another thread, in the middle of this one's section.
-// The guard is not `Send`, so the future that holds it is not either.
+// The task could continue on another thread, in the middle of the first thread's section.
+// The guard is not `Send`, and therefore the future that holds the guard is not `Send` either.
 
 use lazy_mmu::Task;
 use lazy_mmu::sim::Sim;

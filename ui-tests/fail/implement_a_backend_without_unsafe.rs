@@ -1,5 +1,5 @@
-// A backend that the program made up would be trusted with every barrier.
-// `Backend` is an unsafe trait: its author promises (E0200).
+// Every barrier depends on the backend, and safe code could implement a wrong one.
+// `Backend` is an unsafe trait, whose implementer promises the contract (E0200).
 
 use lazy_mmu::sim::Sim;
 use lazy_mmu::Backend;

@@ -1,5 +1,5 @@
-// A type of one's own could say that a nested section ends the mode, or that the outermost does
-// not. `Nesting` is sealed: its supertrait cannot be named (E0277).
+// A user's type could say that a nested section ends the mode, or that the outermost does not.
+// `Nesting` is sealed: code outside the crate cannot name its supertrait (E0277).
 
 use lazy_mmu::{Nesting, Nested};
 

@@ -1,5 +1,5 @@
-// A machine that the program made up would be trusted with every barrier.
-// `Machine` is an unsafe trait: its author promises (E0200).
+// Every barrier depends on the machine, and safe code could implement a wrong one.
+// `Machine` is an unsafe trait, whose implementer promises the contract (E0200).
 
 use lazy_mmu::{Invalidation, Machine};
 

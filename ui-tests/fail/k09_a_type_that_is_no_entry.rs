@@ -1,5 +1,5 @@
-// A store into a type that is not 64 bits of an entry would be torn, or go beside it.
-// The note says what to implement, or that `write_ptr` takes an address.
+// A store into a type that is not an entry of 64 bits could be torn, or write its neighbour.
+// The note says which trait to implement, and that `write_ptr` takes an address (E0277).
 
 use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::sim::Sim;

@@ -1,5 +1,5 @@
-// An entry of another size would be written as 64 bits.
-// `Entry` is an unsafe trait: its author promises (E0200).
+// The crate would write 64 bits into an entry of another size.
+// `Entry` is an unsafe trait, whose implementer promises the size (E0200).
 
 struct Narrow(u32);
 

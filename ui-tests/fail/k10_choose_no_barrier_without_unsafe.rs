@@ -1,5 +1,5 @@
-// Stores without a barrier are right only where no walker reaches the tables.
-// `NoWalker` is an unsafe trait: its author promises that (E0200), and no other type will do (E0277).
+// Stores without a barrier are correct only if a walker does not reach the tables. `NoWalker` is an
+// unsafe trait, whose implementer promises this (E0200). Other types are refused (E0277).
 
 use core::sync::atomic::AtomicU64;
 use lazy_mmu::aarch64::descriptor::Leaf;

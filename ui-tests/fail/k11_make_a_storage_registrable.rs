@@ -1,4 +1,4 @@
-// A storage of one's own could say that it is laid out as another one is.
+// A user's storage could claim the layout of another storage.
 // `Registrable` is sealed: code outside the crate cannot name it (E0432).
 
 use lazy_mmu::__private::Registrable;

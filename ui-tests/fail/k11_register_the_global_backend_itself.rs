@@ -1,5 +1,5 @@
-// `Global` as the registered backend would forward to itself for ever.
-// The program's registered backend keeps no bits of its own to register (E0277).
+// If `Global` were the registered backend, it would forward each call to itself without an end.
+// The storage of `Global` is not registrable (E0277).
 
 use lazy_mmu::{Global, set_global_backend};
 

@@ -1,5 +1,5 @@
-// The pause would outlive its section, and on its end reactivate a mode that nobody is in.
-// The pause borrows the section, so the section cannot be moved (E0505).
+// The pause would outlive its section, and its end would activate the mode outside any section.
+// The pause borrows the section, and a borrowed section cannot be moved (E0505).
 
 use lazy_mmu::Task;
 

@@ -1,5 +1,5 @@
-// The section would end before the function does, and what is stored behind would be alone.
-// `mmu` is a reference to the guard, which cannot be moved out (E0507).
+// The section would end before its function, and each later store would execute its own pair.
+// `mmu` is a reference to the guard, and code cannot move the guard out of it (E0507).
 
 use lazy_mmu::lazy_mmu;
 

@@ -1,5 +1,5 @@
-// The section would end before the closure does, and what is stored behind would be alone.
-// The closure only borrows the guard, and cannot move it out (E0507).
+// The section would end before its closure, and each later store would execute its own pair.
+// The closure borrows the guard, and cannot move it (E0507).
 
 use lazy_mmu::sim::Sim;
 

@@ -1,4 +1,4 @@
-// The second leave would end the mode of a section further up.
+// The second leave would end the mode inside the section of a caller.
 // Leaving consumes the guard (E0382).
 
 use lazy_mmu::Task;

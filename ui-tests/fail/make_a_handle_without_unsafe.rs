@@ -1,5 +1,5 @@
 // Two handles of one thread would give two outermost sections, which could be left in any order.
-// Making a handle is unsafe: its caller promises that it is the only one (E0133).
+// Making a handle is unsafe: the caller promises that the thread has only this one (E0133).
 
 use lazy_mmu::Task;
 use lazy_mmu::sim::Sim;

@@ -1,5 +1,5 @@
-// A value would do no harm. But the types say how the crate entered a section; a user makes none.
-// Its constructor is private outside the crate (E0603).
+// A user does not need a value of a nesting type, because only the type gives the nesting.
+// The constructor is private (E0603).
 
 fn main() {
     let _nesting = lazy_mmu::Outer;

@@ -1,5 +1,5 @@
-// Code generic over the level could be told that what it nests is the outermost section.
-// What `nest` returns is the level's own `Nested`, whatever that is (E0308).
+// Code that is generic over the nesting could take a nested section for the outermost one.
+// `nest` returns the type `L::Nested`, which is not known to be `Outer` (E0308).
 
 use lazy_mmu::{LazyMmu, Nesting, Outer};
 

@@ -1,5 +1,5 @@
-// Two nested sections side by side could be left in any order.
-// Each borrows the outer one mutably (E0499).
+// Two nested sections of one outer section could be left in any order.
+// Each borrows the outer guard mutably (E0499).
 
 #[lazy_mmu::lazy_mmu(mmu)]
 fn main() {

@@ -1,5 +1,5 @@
-// A function that relies on being the outermost (to sleep after the leave, say) would be in a section still.
-// The level is part of the guard's type (E0308).
+// A function may need the outermost section, to sleep after its leave for example. With a nested
+// guard it would still be in a section. The nesting is part of the guard's type (E0308).
 
 use lazy_mmu::{LazyMmu, Outer, Task};
 

@@ -1,5 +1,5 @@
 // The section would end in the same statement, and each later store would execute its own pair.
-// `must_use` accepts `let _`. A lint of rustc, which is off by default, refuses it.
+// `must_use` accepts `let _`. A lint of rustc refuses it, but the lint is off by default.
 #![deny(let_underscore_drop)]
 
 use core::sync::atomic::AtomicU64;

@@ -1,5 +1,5 @@
-// The section would be closed in the same statement, and every store behind it would be alone with its pair.
-// The guard is `must_use`, and the text warns of the hint that rustc gives.
+// The section would end in the same statement, and each later store would execute its own pair.
+// The guard is `must_use`. The message warns of `let _`, which rustc suggests.
 #![deny(unused_must_use)]
 
 use core::sync::atomic::AtomicU64;

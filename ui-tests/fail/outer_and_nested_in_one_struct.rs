@@ -1,5 +1,5 @@
-// Fields are dropped in the order in which they stand: the outer section would be left first.
-// The nested guard borrows the outer one, which then cannot be moved into the struct (E0505).
+// Fields are dropped in the order of their declaration: the outer section would be left first.
+// The nested guard borrows the outer one, and a borrowed guard cannot be moved (E0505, E0515).
 
 use lazy_mmu::{LazyMmu, Nested, Outer, Task};
 

@@ -1,5 +1,5 @@
-// A function that sleeps inside a section would let the barriers wait for as long as it sleeps.
-// It asks for the task's handle, which the open section borrows (E0499).
+// A function that sleeps inside a section would delay the section's barriers until it wakes up.
+// The function takes the task's handle, which the open section borrows (E0499).
 
 use lazy_mmu::Task;
 

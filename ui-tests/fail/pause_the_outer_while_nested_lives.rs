@@ -1,5 +1,5 @@
-// The nested section's stores would be immediate, though its holder paused nothing.
-// The nested guard borrows the outer one (E0499).
+// The nested section's stores would be immediate, though its owner has not paused it.
+// The nested guard borrows the outer guard (E0499).
 
 use lazy_mmu::Task;
 

@@ -1,5 +1,5 @@
-// Any thread could leave the section then, at any time.
-// A static must be `Sync`; guards are not even `Send` (E0277).
+// Any thread could leave the section at any time.
+// A static must be `Sync`, and a `OnceLock` of a guard is not (E0277).
 
 use std::sync::OnceLock;
 

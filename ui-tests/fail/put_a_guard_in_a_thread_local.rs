@@ -1,5 +1,5 @@
-// The section would be left when the thread ends, long after its function has returned.
-// A thread-local lives longer than any handle that a guard could borrow (E0521 and its like).
+// The section would be left at the end of the thread, long after its function has returned.
+// A thread-local lives longer than each handle that a guard can borrow (E0521).
 
 use std::cell::RefCell;
 

@@ -1,5 +1,5 @@
-// The closure's own token, which ends the mode, would be dropped early, and the nested one in its place would not.
-// The nested guard borrows the very place that it would be put into (E0506 and its like).
+// The closure's own guard, which ends the mode, would be dropped too early. The nested guard in its
+// place would not end the mode. The nested guard borrows the place of the assignment (E0506).
 
 use lazy_mmu::sim::Sim;
 

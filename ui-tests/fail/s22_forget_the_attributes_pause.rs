@@ -1,5 +1,5 @@
-// A pause that is forgotten would make every store of the section immediate to its end.
-// The guard's name is the macro's own: the body cannot name it.
+// If the pause were forgotten, each later store of the enclosing section would be immediate.
+// The name of the guard has the hygiene of the macro, and the body cannot see it (E0425).
 
 use lazy_mmu::lazy_mmu;
 

@@ -1,5 +1,5 @@
-// The section would never be left: its pair lost, the mode on for ever.
-// `mmu` is a reference to the guard, which cannot be moved out (E0507).
+// The section would not be left: the pair would be lost, and the mode would stay on.
+// `mmu` is a reference to the guard, and code cannot move the guard out of it (E0507).
 
 use lazy_mmu::lazy_mmu;
 

@@ -1,5 +1,5 @@
-// The section would never be left: its pair lost, the mode on for ever.
-// The closure only borrows the guard, and cannot move it out (E0507).
+// The section would not be left: the pair would be lost, and the mode would stay on.
+// The closure borrows the guard, and cannot move it (E0507).
 
 use lazy_mmu::sim::Sim;
 

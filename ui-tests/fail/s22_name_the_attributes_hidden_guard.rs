@@ -1,5 +1,5 @@
-// The body could forget the guard, and the section would never be left.
-// The guard's name belongs to the macro: the body cannot see it (E0425).
+// The body could forget the guard, and the section would not be left.
+// The name of the guard has the hygiene of the macro, and the body cannot see it (E0425).
 
 use lazy_mmu::lazy_mmu;
 

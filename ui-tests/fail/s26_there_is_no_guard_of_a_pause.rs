@@ -1,5 +1,5 @@
-// A guard of a pause could be forgotten, moved, or outlive its section.
-// A pause is a closure: there is no such method and no such type (E0599, E0432).
+// A guard of a pause could be forgotten or moved, and could outlive its section.
+// A pause is a closure: there is neither such a method nor such a type (E0599, E0432).
 
 use lazy_mmu::Paused;
 use lazy_mmu::sim::Sim;

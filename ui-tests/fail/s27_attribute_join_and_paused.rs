@@ -1,5 +1,5 @@
-// A joined section defers, and a pause makes stores immediate: they cannot both hold.
-// The attribute refuses the second of the two.
+// A joined section defers its stores, but a paused function makes them immediate.
+// The attribute refuses the second of the two arguments.
 
 use lazy_mmu::lazy_mmu;
 

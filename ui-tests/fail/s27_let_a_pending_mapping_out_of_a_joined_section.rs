@@ -1,6 +1,6 @@
-// A joined section's end emits nothing where a caller's section is open, so the mapping may not be
-// visible when the closure returns. The pending value has the brand of the closure's section
-// (lifetime errors).
+// Inside a caller's section, the end of a joined section does not emit the pair, and the mapping
+// may not be visible after the closure. The type of the pending mapping has the identity of the
+// closure's section (E0521).
 
 use core::sync::atomic::AtomicU64;
 use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};

@@ -1,4 +1,4 @@
-// The store would be deferred in one backend's bits, and the leave would look at another's.
+// One backend's bits would record the store, and the leave would read the bits of another backend.
 // The backend is part of the guard's type (E0308).
 
 use lazy_mmu::sim::{Sim, SimOwnByte};

@@ -1,10 +1,10 @@
-// The other thread would clear bits that are not its own, and execute the pair on the wrong CPU.
-// Guards are not `Send` (E0277).
+// The other thread would clear bits of the first thread, and execute the pair on the wrong CPU.
+// A guard is not `Send` (E0277).
 
 use lazy_mmu::Task;
 use lazy_mmu::sim::Sim;
 
-/// As `thread::scope` and `spawn` do.
+/// Needs `Send`, as `thread::spawn` does.
 fn on_another_thread(_: impl FnOnce() + Send) {}
 
 fn send(task: &mut Task<Sim>) {

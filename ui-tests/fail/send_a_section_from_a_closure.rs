@@ -1,9 +1,9 @@
-// The other thread would defer its stores into this thread's section, whose pair says nothing of its CPU.
-// Guards are not `Send`, so a mutable reference to one is not either (E0277).
+// The other thread would defer stores into this thread's section, whose pair is for another CPU.
+// A guard is not `Send`, and therefore a mutable reference to it is not `Send` either (E0277).
 
 use lazy_mmu::sim::Sim;
 
-/// As `thread::scope` and `spawn` do.
+/// Needs `Send`, as `thread::spawn` does.
 fn on_another_thread(_: impl FnOnce() + Send) {}
 
 fn main() {

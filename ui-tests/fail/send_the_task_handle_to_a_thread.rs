@@ -1,10 +1,10 @@
-// A section entered there would be in the bits of this thread.
-// The handle of a task is not `Send` (E0277).
+// A section that the other thread enters would use the bits of this thread.
+// A task handle is not `Send` (E0277).
 
 use lazy_mmu::Task;
 use lazy_mmu::sim::Sim;
 
-/// As `thread::scope` and `spawn` do.
+/// Needs `Send`, as `thread::spawn` does.
 fn on_another_thread(_: impl FnOnce() + Send) {}
 
 fn send(task: &mut Task<Sim>) {

@@ -1,10 +1,10 @@
-// The other thread could look at bits that change under it; no operation of a section is meant for two threads.
-// Guards are not `Sync` (E0277).
+// The other thread could read bits while this thread changes them, but a section is for one thread.
+// A guard is not `Sync` (E0277).
 
 use lazy_mmu::Task;
 use lazy_mmu::sim::Sim;
 
-/// As `thread::scope` and `spawn` do.
+/// Needs `Send`, as `thread::spawn` does.
 fn on_another_thread(_: impl FnOnce() + Send) {}
 
 fn share(task: &mut Task<Sim>) {

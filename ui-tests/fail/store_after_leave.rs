@@ -1,4 +1,4 @@
-// The store would be deferred with no section left to emit its pair.
+// The store would be deferred, but its section could no longer emit the pair.
 // Leaving consumes the guard (E0382).
 
 use core::sync::atomic::AtomicU64;

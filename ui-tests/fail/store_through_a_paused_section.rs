@@ -1,5 +1,5 @@
-// The store would look deferred to its reader, and be immediate; or the pause would end without a word.
-// The pause borrows the section (E0500).
+// A reader would expect that the store is deferred, but it would be immediate.
+// The pause borrows the section (E0500, E0501).
 
 use core::sync::atomic::AtomicU64;
 

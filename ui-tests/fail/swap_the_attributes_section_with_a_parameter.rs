@@ -1,5 +1,5 @@
-// The caller would get the token that does not end the mode, the function the one that does, too early.
-// The function's section is branded with a local variable of the function (E0716).
+// The function would end the mode too early, and the caller's leave would not end it. The identity
+// of the function's section is a borrow of a local variable of the function (E0716).
 
 use lazy_mmu::{Dynamic, LazyMmu, lazy_mmu};
 

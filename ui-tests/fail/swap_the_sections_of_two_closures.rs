@@ -1,5 +1,5 @@
-// The outer closure would hold the token that does not end the mode, the inner one that does, too early.
-// Each closure's section has a brand of its own, and brands are invariant (E0521).
+// The inner closure would end the mode too early, and the outer leave would not end it.
+// Each closure's section has its own identity, and identities are invariant (E0521).
 
 use lazy_mmu::sim::Sim;
 

@@ -1,5 +1,5 @@
-// A nested section would pass for the outermost one, whose leave ends the mode.
-// A type parameter is not the one type that it may happen to be (E0308).
+// A nested section could be used as the outermost one, whose leave ends the mode.
+// A type parameter is a type of its own, and not `Outer` (E0308).
 
 use lazy_mmu::{LazyMmu, Nesting, Outer};
 

@@ -1,4 +1,4 @@
-// Two sections that do not know each other could be left in any order, and the first leave would end the other's mode.
+// Two independent sections could be left in any order. The first leave would end the other's mode.
 // A section borrows the handle of its task mutably (E0499).
 
 use lazy_mmu::Task;

@@ -1,5 +1,5 @@
-// A store through the outer section would be deferred past the nested leave, at which the reader expects everything
-// before it to be visible. The nested guard has a drop, which uses its borrow at the end of its scope (E0499).
+// The code would read as if the nested section had ended, but its store would still belong to it.
+// The nested guard's drop uses the borrow of the outer guard at the end of its scope (E0499).
 
 use core::sync::atomic::AtomicU64;
 

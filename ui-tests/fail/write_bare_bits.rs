@@ -1,5 +1,5 @@
-// The store could not be told from one that needs no pair: the rule depends on the kind of the entry.
-// What is written is a `Descriptor`, and the error names the kinds (E0277).
+// The rule for the pair depends on the kind of the entry, and bare bits do not have a kind.
+// A store takes a `Descriptor`, and the error lists the kinds (E0277).
 
 use core::sync::atomic::AtomicU64;
 

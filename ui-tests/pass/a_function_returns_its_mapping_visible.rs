@@ -1,5 +1,5 @@
-// A caller that had to write `unsafe`, or a second flush, to use what a function has mapped would do without the types.
-// `visible` and `try_visible` leave the section and redeem the mapping in one.
+// A caller that needs `unsafe`, or a second flush, to use a new mapping would avoid the types.
+// `visible` and `try_visible` leave the section and return the value of the mapping.
 #![deny(warnings)]
 
 use core::sync::atomic::AtomicU64;

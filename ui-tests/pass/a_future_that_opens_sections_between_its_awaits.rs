@@ -1,5 +1,5 @@
-// Async code changes mappings too; it must be able to, between its suspension points.
-// The closure form is entered and left without an await inside.
+// Async code changes mappings too, between its suspension points.
+// `with` enters and leaves its section without an `.await` in between.
 #![deny(warnings)]
 
 use std::future::ready;

@@ -1,5 +1,5 @@
-// An owned section may be opened inside somebody else's, and left after it.
-// It is Nested then by its token: the mode ends with the outermost, and its later stores are immediate.
+// A guard may be made inside another section, and left after it. Its token is `Nested`: the
+// outermost leave ends the mode, and later stores through the guard are immediate.
 #![deny(warnings)]
 
 use core::sync::atomic::AtomicU64;
@@ -10,7 +10,7 @@ use lazy_mmu::{Bits, Task, with};
 
 fn main() {
     let slot = AtomicU64::new(0);
-    // SAFETY: this thread's only handle.
+    // SAFETY: this thread has only this handle.
     let mut task = unsafe { Task::<Sim>::current() };
     let mut section = None;
     with::<Sim, _>(|_| {
@@ -18,10 +18,10 @@ fn main() {
         opened.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
         section = Some(opened);
     });
-    assert!(is_settled(&slot), "the closure's leave has flushed");
+    assert!(is_settled(&slot), "the closure's leave flushes");
     let mut section = section.unwrap();
     section.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
-    assert!(is_settled(&slot), "immediate");
+    assert!(is_settled(&slot), "the store is immediate");
     section.leave();
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
 }

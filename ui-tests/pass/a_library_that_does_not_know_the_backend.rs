@@ -1,5 +1,5 @@
-// A library that had to be generic over the backend would pass the parameter through every function.
-// `Global` is the default everywhere; the final binary registers the backend in one line.
+// A library that is generic over the backend would pass the parameter through every function.
+// `Global` is the default everywhere, and the final binary registers the backend in one line.
 #![deny(warnings)]
 
 mod library {

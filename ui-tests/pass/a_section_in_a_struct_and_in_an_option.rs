@@ -1,5 +1,5 @@
-// A guard that could live only in a local variable would be of no use to a cursor over page tables.
-// It is an ordinary value with a lifetime: dropping the struct, or taking it from the option, leaves.
+// A cursor over page tables must be able to hold its section.
+// A guard is an ordinary value with a lifetime: taking it from the option, or a drop, leaves.
 #![deny(warnings)]
 
 use lazy_mmu::sim::{Sim, pairs, take_trace};
@@ -24,7 +24,7 @@ impl Cursor<'_> {
 }
 
 fn main() {
-    // SAFETY: this thread's only handle.
+    // SAFETY: this thread has only this handle.
     let mut task = unsafe { Task::<Sim>::current() };
     let mut cursor = Cursor {
         section: Some(task.enter()),

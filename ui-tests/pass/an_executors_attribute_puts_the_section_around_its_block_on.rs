@@ -1,5 +1,5 @@
-// An executor's attribute above `#[lazy_mmu]` removes `async`: the section is open at an `.await`.
-// Nothing stops it, because an ordinary function may have an async block too, as `later` has.
+// If an executor's attribute above `#[lazy_mmu]` removes `async`, the section is open at `.await`.
+// The crate cannot refuse it, because an ordinary function, such as `later`, may have async blocks.
 #![deny(warnings)]
 
 use std::future::poll_fn;
@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use lazy_mmu::sim::{Sim, pairs, take_trace};
 use lazy_mmu::{is_active, lazy_mmu, note_store};
 
-/// What an executor's attribute makes of `async fn`.
+/// Rewrites an `async fn` as an executor's attribute does.
 macro_rules! executor {
     ($(#[$attribute:meta])* async fn $name:ident() $body:block) => {
         $(#[$attribute])*
@@ -38,13 +38,13 @@ fn later() -> impl Future<Output = ()> {
     }
 }
 
-/// Is pending once.
+/// Returns `Pending` once, and is ready at the second poll.
 async fn wait() {
     let mut results = [Poll::Pending, Poll::Ready(())].into_iter();
     poll_fn(|_| results.next().expect("two polls")).await;
 }
 
-/// Runs another task, which stores, whenever the future is pending.
+/// Runs another task, which makes a store, whenever the future is pending.
 fn block_on(future: impl Future<Output = ()>) {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -58,7 +58,7 @@ fn main() {
     assert_eq!(
         pairs(&take_trace()),
         1,
-        "the section ends behind `block_on`"
+        "the section ends after `block_on`"
     );
     block_on(later());
 }

@@ -1,5 +1,5 @@
-// A helper that had to be written once for each kind of section would be written with raw stores
-// instead. `Nesting` can be named in bounds, though not implemented, and `nest` stays inside it.
+// Without a bound, each kind of section would need its own copy of a helper. `Nesting` can be a
+// bound, though only the crate implements it, and `nest` returns a `Nesting` again.
 #![deny(warnings)]
 
 use core::sync::atomic::AtomicU64;
@@ -20,7 +20,7 @@ fn fill_and_use<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, slots: &[At
 
 fn main() {
     let slots = [const { AtomicU64::new(0) }; 16];
-    // SAFETY: this thread's only handle.
+    // SAFETY: this thread has only this handle.
     let mut task = unsafe { Task::<Sim>::current() };
     let mut outer = task.enter();
     fill(&mut outer, &slots);

@@ -1,5 +1,5 @@
-// A section that showed on another thread would defer that thread's stores to nobody's leave.
-// The bits are the thread's own.
+// A section that affects another thread would defer stores without a leave that emits their pair.
+// Each thread has its own bits.
 #![deny(warnings)]
 
 use std::thread;

@@ -1,5 +1,5 @@
-// Guards nested in two closures' sections may have the same type, and then they can be exchanged.
-// Neither ends the mode; what one does not flush the section around it does, as for a forgotten one.
+// Guards nested in two closures' sections can have the same type, and code can exchange them.
+// Neither guard ends the mode. The enclosing leave emits a pair that they do not emit.
 #![deny(warnings)]
 
 use core::mem::{forget, replace, swap};
@@ -25,7 +25,7 @@ fn main() {
     });
     assert_eq!(bits::<Sim>(), Bits::EMPTY);
 
-    // A swapped guard may be inert; the section around emits.
+    // A swapped guard may be inert. The enclosing leave emits the pair.
     with::<Sim, _>(|outer| {
         lazy_mmu::sim::interrupt(|| {
             with::<Sim, _>(|inert| {

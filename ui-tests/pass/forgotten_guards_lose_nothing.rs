@@ -1,5 +1,5 @@
-// That an owned guard can be forgotten is a pity; that a pair were lost with it, or the mode stayed on, would be a bug.
-// The enclosing leave emits for a nested one, the task's handle leaves in the place of an outermost one.
+// Code can forget a guard that it owns, but the pair must not be lost, and the mode must end.
+// The enclosing leave emits for a nested guard. The task handle leaves for an outermost one.
 #![deny(warnings)]
 
 use core::mem::{ManuallyDrop, forget};
@@ -9,7 +9,7 @@ use lazy_mmu::sim::{Sim, bits, pairs, take_trace};
 use lazy_mmu::{Bits, Task};
 
 fn main() {
-    // SAFETY: this thread's only handle.
+    // SAFETY: this thread has only this handle.
     let mut task = unsafe { Task::<Sim>::current() };
 
     let mut outer = task.enter();

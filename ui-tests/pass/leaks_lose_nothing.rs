@@ -1,5 +1,5 @@
-// Leaks are safe in Rust; a pair that were lost with one, or a mode that stayed on, would be a bug.
-// The handle of the task leaves in the place of the guard that has leaked.
+// Safe Rust can leak a guard, but the pair must not be lost, and the mode must end.
+// The task handle leaves in the place of the leaked guard.
 #![deny(warnings)]
 
 use std::cell::RefCell;
@@ -9,14 +9,14 @@ use std::rc::Rc;
 use lazy_mmu::sim::{Sim, pairs, take_trace};
 use lazy_mmu::{LazyMmu, Outer, Task};
 
-/// Owns a guard, and, in a cycle, itself.
+/// Owns a guard, and itself in a cycle of references.
 struct Cycle<'a> {
     _section: LazyMmu<'a, Outer, Sim>,
     itself: RefCell<Option<Rc<Cycle<'a>>>>,
 }
 
 fn main() {
-    // SAFETY: this thread's only handle.
+    // SAFETY: this thread has only this handle.
     let mut task = unsafe { Task::<Sim>::current() };
 
     let mut section = task.enter();

@@ -1,5 +1,5 @@
-// A long walk that could not leave its section, do what may sleep, and enter again would keep barriers waiting.
-// Leaving gives the task's handle back; what may sleep asks for that.
+// A long walk must be able to leave its section, sleep and enter again. Barriers must not wait.
+// Leaving ends the borrow of the task handle, which a function that may sleep takes.
 #![deny(warnings)]
 
 use lazy_mmu::Task;
@@ -10,7 +10,7 @@ fn may_sleep(_: &mut Task<Sim>) {
 }
 
 fn main() {
-    // SAFETY: this thread's only handle.
+    // SAFETY: this thread has only this handle.
     let mut task = unsafe { Task::<Sim>::current() };
     for _ in 0..3 {
         let mut section = task.enter();

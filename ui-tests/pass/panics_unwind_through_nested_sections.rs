@@ -1,4 +1,4 @@
-// On a host that unwinds, a panic in a callback must leave the thread as it was.
+// On a host that unwinds, a panic in a callback must restore the bits of the thread.
 // Every guard leaves when it is dropped, in the order of the borrows.
 #![deny(warnings)]
 

@@ -1,5 +1,5 @@
-// Code that cannot be given the section must be able to make its stores immediate.
-// A pause is a closure on the section, or a closure anywhere.
+// Code that does not have a section must be able to make its stores immediate.
+// A pause is a closure, either a method of the section or a function.
 #![deny(warnings)]
 
 use core::sync::atomic::AtomicU64;

@@ -1,5 +1,5 @@
-// If the proofs were too strict, callers would hand out raw addresses instead.
-// Several flushes a section, several redemptions a flush, and proofs by leave compile.
+// If the rules for proofs were too strict, callers would pass raw addresses instead.
+// A section can flush several times, one proof unlocks several mappings, and leave returns a proof.
 #![deny(warnings)]
 
 use core::sync::atomic::AtomicU64;
@@ -10,7 +10,7 @@ use lazy_mmu::{Backend, LazyMmu, Nesting, Pending, Task};
 
 const PAGE: Leaf = Leaf::page(0x4000_0000, KERNEL_DATA);
 
-/// Defers into its caller's section, at any level.
+/// Makes a store that the caller's section defers.
 fn map<'id, L: Nesting, B: Backend>(
     mmu: &mut LazyMmu<'id, L, B>,
     slot: &AtomicU64,
@@ -20,7 +20,7 @@ fn map<'id, L: Nesting, B: Backend>(
 
 fn main() {
     let table = [const { AtomicU64::new(0) }; 4];
-    // SAFETY: this thread's only handle.
+    // SAFETY: this thread has only this handle.
     let mut task = unsafe { Task::<Sim>::current() };
     let mut outer = task.enter();
     let (one, two) = (map(&mut outer, &table[0]), map(&mut outer, &table[1]));

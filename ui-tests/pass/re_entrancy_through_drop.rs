@@ -1,5 +1,5 @@
-// A destructor that changes mappings runs at any point at which a value of a user's type goes.
-// Its section nests like any other, also while a panic unwinds.
+// A destructor that changes mappings can run wherever a value of its type goes out of scope.
+// Its section nests as any other does, also while a panic unwinds.
 #![deny(warnings)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -17,7 +17,7 @@ impl Drop for UnmapsWhenDropped {
 }
 
 fn main() {
-    // SAFETY: this thread's only handle.
+    // SAFETY: this thread has only this handle.
     let mut task = unsafe { Task::<Sim>::current() };
     let mut section = task.enter();
     section.note_store();

@@ -1,5 +1,5 @@
-// A walk hands the section to callbacks of every shape; if one did not compile, its author would store without it.
-// A section is handed on by `&mut`.
+// A walk passes its section to callbacks of many kinds. A callback without it would store alone.
+// Each callback takes the section by `&mut`.
 #![deny(warnings)]
 
 use core::sync::atomic::AtomicU64;

@@ -1,5 +1,5 @@
-// If one of these did not compile, its users would go round the types.
-// Each guard borrows the one around it, mutably, and only for as long as it lives.
+// Users would avoid the types if one of these forms did not compile.
+// Each guard borrows the guard around it mutably, for its own lifetime only.
 #![deny(warnings)]
 
 use lazy_mmu::sim::{Sim, pairs, take_trace};
@@ -13,7 +13,7 @@ fn by_attribute() {
 }
 
 fn main() {
-    // SAFETY: this thread's only handle.
+    // SAFETY: this thread has only this handle.
     let mut task = unsafe { Task::<Sim>::current() };
     for _ in 0..2 {
         let mut outer = task.enter();

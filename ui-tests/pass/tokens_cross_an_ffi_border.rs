@@ -1,5 +1,5 @@
-// C code that enters and leaves sections must be able to keep the token; a type that is no C type would not cross.
-// `State` and `PauseState` are one byte, and improper_ctypes_definitions is satisfied.
+// C code that enters and leaves sections must keep the token, which needs a type that C can pass.
+// `State` and `PauseState` are one byte, and `improper_ctypes_definitions` accepts both.
 #![deny(warnings)]
 
 use lazy_mmu::raw::{self, Kind, PauseState, State};
@@ -7,39 +7,39 @@ use lazy_mmu::sim::Sim;
 
 /// # Safety
 ///
-/// As for `raw::enter`.
+/// The caller keeps the duties of `raw::enter`.
 unsafe extern "C" fn mmu_enter() -> State {
-    // SAFETY: the caller promises the same.
+    // SAFETY: the caller keeps the duties of this function.
     unsafe { raw::enter::<Sim>() }
 }
 
 /// # Safety
 ///
-/// As for `raw::leave`.
+/// The caller keeps the duties of `raw::leave`.
 unsafe extern "C" fn mmu_leave(state: State) {
-    // SAFETY: the caller promises the same.
+    // SAFETY: the caller keeps the duties of this function.
     unsafe { raw::leave::<Sim>(state) }
 }
 
 /// # Safety
 ///
-/// As for `raw::pause`.
+/// The caller keeps the duties of `raw::pause`.
 unsafe extern "C" fn mmu_pause() -> PauseState {
-    // SAFETY: the caller promises the same.
+    // SAFETY: the caller keeps the duties of this function.
     unsafe { raw::pause::<Sim>() }
 }
 
 /// # Safety
 ///
-/// As for `raw::resume`.
+/// The caller keeps the duties of `raw::resume`.
 unsafe extern "C" fn mmu_resume(state: PauseState) {
-    // SAFETY: the caller promises the same.
+    // SAFETY: the caller keeps the duties of this function.
     unsafe { raw::resume::<Sim>(state) }
 }
 
 fn main() {
     assert_eq!((size_of::<State>(), size_of::<PauseState>()), (1, 1));
-    // SAFETY: each state is passed on once, in order.
+    // SAFETY: each state is passed on once, in the opposite order.
     unsafe {
         let outer = mmu_enter();
         let pause = mmu_pause();

@@ -1,8 +1,8 @@
-//! The attribute of the forms' plain twins: see `tests/forms/runner.rs`.
+//! The attribute for the plain copies of the forms: see `tests/forms/runner.rs`.
 
 use proc_macro::{TokenStream, TokenTree};
 
-/// Returns the function as it is, but for `no_mangle`: two functions must not have one symbol.
+/// Returns the function without `no_mangle`, because two functions cannot have the same symbol.
 #[proc_macro_attribute]
 pub fn plain(_arguments: TokenStream, function: TokenStream) -> TokenStream {
     let mut tokens: Vec<TokenTree> = function.into_iter().collect();

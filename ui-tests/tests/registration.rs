@@ -1,21 +1,21 @@
-//! Row K07: a program with no backend, or with two, is not built, and the error names the line that
-//! mends it. Row K11: nor is one with two copies of the crate.
+//! A program without a registered backend, or with two, is not built. The error names the line that
+//! is missing or doubled (K07). A program with two copies of the crate is not built either (K11).
 
 mod cargo;
 
 use std::path::Path;
 
-/// Gives cargo the program in `edition_2021`, with these features.
+/// Runs a command of cargo on the program in `edition_2021`, with these features.
 fn program(command: &str, profile: &str, features: &str) -> Result<String, String> {
     let package = "--locked --package=ui-tests-2021 --no-default-features";
     let arguments = format!("{command} {package} --profile={profile} --features={features}");
     cargo::run(Path::new(env!("CARGO_MANIFEST_DIR")), &arguments)
 }
 
-/// What the linker says is wrong with the program: each of its errors names the line that mends it.
+/// Returns the errors of the linker, each of which must name the line that mends the program.
 fn complaint(profile: &str, features: &str) -> String {
-    let text = program("build", profile, features).expect_err("it must not be built");
-    // Linkers go on with the places, in lines of their own.
+    let text = program("build", profile, features).expect_err("the program must not be built");
+    // Linkers add the places in further lines.
     let is_error = |line: &&str| line.contains("error: ") && line.contains(" symbol");
     let errors: Vec<_> = text.lines().filter(is_error).collect();
     let symbol = "lazy_mmu::set_global_backend!.must_stand_once_in_the_program";
@@ -47,7 +47,8 @@ fn k07_two_backends_are_one_too_many() {
 
 #[test]
 fn k11_the_registered_backend_cannot_be_registered_through_eager() {
-    let error = program("build", "dev", "registers-itself").expect_err("it must not be built");
+    let error =
+        program("build", "dev", "registers-itself").expect_err("the program must not be built");
     let message = "`Global` is the registered backend: an `Eager` of it cannot be registered";
     assert!(error.contains(message), "{error}");
 }
@@ -58,8 +59,8 @@ fn k06_one_backend_for_a_library_that_does_not_know_it() {
     assert_eq!(output.as_deref(), Ok("1 pair\n"));
 }
 
-/// Two copies would share one registered backend, and one would call its functions as the other's.
-/// Of the second copy only the manifest counts.
+/// Two copies would share the symbols of one registered backend, though the copies can differ. Only
+/// the manifest of the second copy matters.
 #[test]
 fn k11_two_copies_in_one_program_are_refused() {
     let manifest = format!(
@@ -81,7 +82,8 @@ fn k11_two_copies_in_one_program_are_refused() {
             ("src/main.rs", "fn main() {}"),
         ];
         let folder = cargo::write("two-copies", &files);
-        let error = cargo::run(&folder, "check --offline").expect_err("it must not be built");
+        let error =
+            cargo::run(&folder, "check --offline").expect_err("the program must not be built");
         let message = "links to the native library `lazy-mmu`, but it conflicts";
         assert!(error.contains(message), "{error}");
     }

@@ -1,5 +1,5 @@
-//! The compiler and Clippy must say the same of the functions in `warnings.rs`, with and without
-//! the attribute, in editions 2021 and 2024.
+//! The attribute must not change the warnings of the compiler and Clippy. They are compared for the
+//! functions in `warnings.rs`, in editions 2021 and 2024.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -12,39 +12,39 @@ mod cargo;
 const PLAIN: &str = "// Plain.";
 const ATTRIBUTE: &str = "#[lazy_mmu::lazy_mmu]";
 
-/// The warnings that the attribute does change. Each judges the body as a whole, and with the
-/// section the body is another. The sign says whether the attribute adds (`+`) the warning of this
-/// lint of Clippy's. The text is a place in the source by which the warning is known.
+/// The warnings that the attribute changes. Each lint judges the whole body, and the section is a
+/// change of the body. The attribute adds (`+`) or removes (`-`) the warning of this Clippy lint.
+/// The text is a part of the source by which the warning is recognised.
 const DIFFERENCES: [(char, &str, &str); 8] = [
-    // Nothing happens in an empty body, so Clippy does not speak of inlining it.
+    // Clippy accepts `inline(always)` on an empty body, but the section fills the body.
     ('+', "inline_always", "empty_inline_always"),
-    // The advice is to write `async fn`, which the attribute refuses.
+    // The lint advises `async fn`, which the attribute refuses.
     ('-', "manual_async_fn", "fn manual_async_fn"),
-    // A derived implementation would have no section.
+    // A derived implementation would not have a section.
     ('-', "derivable_impls", "impl Default for Derivable"),
-    // The advice is to remove the implementation, and so the section.
+    // The lint advises to remove the implementation, which would remove the section.
     ('-', "empty_drop", "impl Drop for EmptyDrop"),
-    // The call may make statements, so it stands behind the section, which is a statement.
+    // The macro call may expand to statements. It comes after the section, which is a statement.
     ('+', "items_after_statements", "const BEHIND_NOTHING"),
-    // A body of one field is taken for a getter.
+    // The lint takes a body that is only a field for a getter.
     ('-', "misnamed_getters", "fn first(&self)"),
-    // With a section these are not canonical: they do more.
+    // Implementations with a section are not canonical, because they do more.
     ('+', "non_canonical_clone_impl", "*self"),
     ('+', "non_canonical_partial_ord_impl", "self.cmp(other)"),
 ];
 
-/// A warning: the crate, the lint, and the whole text with its places.
+/// A warning: the crate, the lint, and the whole text with the places.
 type Warning = (String, String, String);
 
 static WARNINGS: LazyLock<BTreeSet<Warning>> = LazyLock::new(clippy);
 
-/// The lints of a crate's warnings, and the texts.
+/// Returns the lints and texts of a crate's warnings.
 fn warnings(name: &str) -> BTreeSet<(&'static str, &'static str)> {
     let warnings = WARNINGS.iter().filter(|it| it.0 == name);
     warnings.map(|it| (&it.1[..], &it.2[..])).collect()
 }
 
-/// What Clippy says of `warnings.rs`, without and with the attribute, and of `awaits.rs`.
+/// Returns Clippy's warnings for `awaits.rs`, and for `warnings.rs` without and with the attribute.
 fn clippy() -> BTreeSet<Warning> {
     let source = |above: &'static str| {
         let lines = include_str!("../warnings.rs").lines().flat_map(|line| {
@@ -69,7 +69,7 @@ fn clippy() -> BTreeSet<Warning> {
         let files = [("Cargo.toml", &manifest[..]), ("src/lib.rs", source)];
         cargo::write(&format!("warnings/{name}"), &files);
     }
-    // The page `soundness` shows the settings for `awaits`.
+    // The page `soundness` contains the settings for `awaits`.
     let page = include_str!("../../lazy-mmu/src/soundness.rs");
     let lines = page.lines().map(|it| it.trim_start_matches("//!"));
     let block = lines.skip_while(|it| *it != " ```toml").skip(1);
@@ -84,9 +84,9 @@ fn clippy() -> BTreeSet<Warning> {
     let messages = json.lines().filter_map(|it| {
         let message: Value = serde_json::from_str(it).ok()?;
         let (name, message) = (message["target"]["name"].as_str()?, &message["message"]);
-        // The count at the end has no lint.
+        // The last message is the number of warnings, which is not a lint.
         let lint = message["code"]["code"].as_str()?;
-        // The text shows the file's path, and may show the line above the function.
+        // The text contains the path of the file, and may contain the line above the function.
         let text = message["rendered"].as_str()?;
         let text = text.replace(name, "").replace(PLAIN, ATTRIBUTE);
         Some((name.to_owned(), lint.to_owned(), text))

@@ -1,9 +1,9 @@
-//! The golden assembly: a few representative functions of the program `budgets`, as text beside the
-//! package, so that what the compiler makes of a section is read, and a change of it is made
-//! knowingly.
+//! The golden assembly: the instructions of a few functions of the program `budgets`, in a file.
 //!
-//! The text does not depend on where the linker puts things: branches inside a function go to its numbered lines, those out
-//! of it to a symbol, without the compiler's hash.
+//! A reader can see the code that the compiler makes of a section, and review each change of it.
+//!
+//! The text does not depend on addresses, which the linker chooses. A branch inside a function goes
+//! to a numbered line. A branch out of the function goes to a symbol without the compiler's hash.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -18,7 +18,8 @@ use yaxpeax_arm::armv8::a64::InstDecoder;
 use crate::disassembly::code;
 use crate::golden;
 
-/// The functions: a loop of single writes, a range, a nested section, the attribute without and with `mmu`.
+/// The functions: an empty section, one store, loops of single writes, a range, nested sections,
+/// and the attribute without and with `mmu`.
 const FUNCTIONS: [&str; 10] = [
     "ours_enter_leave_byte",
     "ours_one_byte",
@@ -32,10 +33,10 @@ const FUNCTIONS: [&str; 10] = [
     "ours_attribute_mmu_byte",
 ];
 
-/// Where the text lies.
+/// The file with the expected text.
 const FILE: &str = "examples/qemu/budgets.asm";
 
-/// Compares the functions of `program` with the file, or writes it.
+/// Compares the functions of `program` with the file, or writes the file.
 pub(crate) fn check(program: &Path) -> Result<()> {
     golden::compare(FILE, &text(program)?)?;
     println!(
@@ -45,6 +46,7 @@ pub(crate) fn check(program: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Returns the functions of `program` as text.
 fn text(program: &Path) -> Result<String> {
     let bytes = fs::read(program)?;
     let file = object::File::parse(&*bytes)?;
@@ -57,7 +59,7 @@ fn text(program: &Path) -> Result<String> {
     let mut due = Vec::new();
     for name in FUNCTIONS {
         let symbol = file.symbol_by_name(name);
-        let symbol = symbol.with_context(|| format!("no function {name}"))?;
+        let symbol = symbol.with_context(|| format!("the function `{name}` is missing"))?;
         due.push((name.to_owned(), symbol.address()));
     }
     let mut done = 0;
@@ -73,8 +75,8 @@ fn text(program: &Path) -> Result<String> {
                 } else {
                     let name = functions.get(&target).and_then(|it| it.name().ok());
                     let name = name.map_or("elsewhere".into(), short);
-                    // What the crate has out of line, once for each place of the bits, under the
-                    // name of the function that gets there first.
+                    // The crate's function out of line exists once for each storage of the bits.
+                    // The first function that branches to it gives it a title.
                     if name.starts_with("leave") && due.iter().all(|(_, it)| *it != target) {
                         due.push((format!("{name}, of {title}"), target));
                     }
@@ -87,24 +89,24 @@ fn text(program: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// The instruction at `address`; or, if it refers to another address, what stands before that, and
-/// the other address.
+/// Returns the text of the instruction at `address`. If the instruction refers to another address,
+/// the text ends before that address, and the address is returned too.
 fn instruction(word: u32, address: u64) -> Result<(String, Option<u64>)> {
     let decoded = InstDecoder::default()
         .decode(&mut U8Reader::new(&word.to_le_bytes()))
         .map_err(|error| anyhow!("{word:#010x}: {error}"))?
         .to_string();
-    // A target is printed as `$+0x1c`, relative to the instruction.
+    // The decoder prints a target as `$+0x1c`, relative to the instruction.
     let Some((rest, offset)) = decoded.split_once('$') else {
         return Ok((decoded, None));
     };
     let distance = offset.replace("0x", "");
     let distance = i64::from_str_radix(&distance, 16)
-        .with_context(|| format!("a target that is not understood: {decoded}"))?;
+        .with_context(|| format!("unknown form of a branch target: {decoded}"))?;
     Ok((rest.into(), Some(address.wrapping_add_signed(distance))))
 }
 
-/// The last part of a symbol's name, without the compiler's hash.
+/// Returns the last part of a symbol's name, without the compiler's hash.
 fn short(name: &str) -> String {
     let name = format!("{:#}", rustc_demangle::demangle(name));
     name.rsplit("::").next().unwrap_or_default().to_owned()

@@ -1,7 +1,7 @@
-//! Files with expected outputs: what the kernels print, and the golden assembly.
+//! Files with expected texts: the outputs of the kernels, and the golden assembly.
 //!
-//! `expect-test` compares files too, but it panics, and one program's difference is an error here
-//! that the other programs' threads outlive.
+//! `expect-test` compares files too, but it panics at a difference. Here a difference is an error,
+//! because the threads of the other programs must continue.
 
 use std::env;
 use std::fs;
@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
 
-/// Whether the files are written. The variable of `expect-test` says so too.
+/// Whether to write the files. The environment variable of `expect-test` has the same effect.
 static BLESS: AtomicBool = AtomicBool::new(false);
 
-/// Lets [`compare`] write the files.
+/// Makes [`compare`] write the files.
 pub(crate) fn bless() {
     BLESS.store(true, Ordering::Relaxed);
 }
 
-/// Compares `text` with `file`, a path in the workspace, or writes it.
+/// Compares `text` with `file`, a path in the workspace, or writes the file.
 pub(crate) fn compare(file: &str, text: &str) -> Result<()> {
     let path = crate::workspace()?.join(file);
     if BLESS.load(Ordering::Relaxed) || env::var_os("UPDATE_EXPECT").is_some() {
@@ -29,8 +29,11 @@ pub(crate) fn compare(file: &str, text: &str) -> Result<()> {
     same(file, &expected, text)
 }
 
-/// An error that shows the first line in which `text` differs from `expected`, the content of
-/// `file`.
+/// Compares `text` with `expected`, the content of `file`.
+///
+/// # Errors
+///
+/// The first line that differs.
 pub(crate) fn same(file: &str, expected: &str, text: &str) -> Result<()> {
     let (mut should, mut is) = (expected.lines(), text.lines());
     for number in 1.. {
@@ -38,7 +41,7 @@ pub(crate) fn same(file: &str, expected: &str, text: &str) -> Result<()> {
         ensure!(
             lines.0 == lines.1,
             "{file}:{number}: expected\n  {}\nprinted\n  {}\n\
-             If that is meant: `cargo xtask qemu --bless`, and read the difference.",
+             If this change is intended: run `cargo xtask qemu --bless`, and read the difference.",
             lines.0.unwrap_or("(the end)"),
             lines.1.unwrap_or("(the end)"),
         );
@@ -46,6 +49,9 @@ pub(crate) fn same(file: &str, expected: &str, text: &str) -> Result<()> {
             break;
         }
     }
-    ensure!(text == expected, "{file}: the last line ends otherwise");
+    ensure!(
+        text == expected,
+        "{file}: only one of the texts ends with a new line"
+    );
     Ok(())
 }

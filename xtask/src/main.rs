@@ -18,6 +18,7 @@ mod setup;
 mod size;
 mod test;
 mod verify;
+mod widths;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

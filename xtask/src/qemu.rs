@@ -1,4 +1,4 @@
-//! `cargo xtask qemu`: the kernels, built, run and compared.
+//! `cargo xtask qemu`: builds the kernels, runs them, and compares their output.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -21,33 +21,35 @@ use crate::{asm, disassembly, golden, programs, size};
 /// The workspace of the kernels.
 pub(crate) const KERNELS: &str = "examples/qemu";
 
-/// A kernel, and all that is known of it.
+/// A kernel, and the way to test it.
 #[derive(Clone, Copy)]
 struct Program {
-    /// The binary. What it prints stands in the file of that name.
+    /// The binary. The file `NAME.txt` has its expected output.
     name: &'static str,
     package: &'static str,
-    /// In each it must print the same. None: it is only looked at.
+    /// The program must print the same in each configuration. If this is empty, the program is
+    /// only inspected.
     runs: &'static [Configuration],
     time: Time,
-    /// Whether it prints the same each time. The others check themselves, and are called by name.
+    /// Whether the program prints the same each time. Other programs check themselves.
     golden: bool,
-    /// Whether the mutants of the library are tested with it.
+    /// Whether the program tests the mutants of the library.
     quick: bool,
-    /// What is to be seen in the binary, built with LSE.
+    /// Checks the binary that is built with LSE.
     inspect: fn(&Path) -> Result<()>,
 }
 
 const KERNELS_PACKAGE: &str = "lazy-mmu-qemu";
 const RECIPES: &str = "lazy-mmu-recipes";
-/// The programs that the C form is linked with, and the one for EL2's own registers.
+/// The package of the programs that are linked with the C form.
 const BESIDE_C: &str = "lazy-mmu-beside-c";
+/// The program for the registers of EL2 without FEAT_VHE.
 const EL2: &str = "el2_without_vhe";
 
 const EVERYWHERE: &[Configuration] = &[FIRST, at(2, true), at(1, false), at(2, false)];
 const AT_EL1: &[Configuration] = &[FIRST, at(1, false)];
 const AT_EL2: &[Configuration] = &[at(2, true), at(2, false)];
-/// For counts of instructions, which depend on how the program is built.
+/// For programs that count instructions: the counts depend on the build.
 const COUNTED: &[Configuration] = &[FIRST];
 
 const fn program(
@@ -88,7 +90,7 @@ impl Program {
     }
 }
 
-/// In the order in which they run.
+/// The programs, in the order in which they run.
 const PROGRAMS: &[Program] = &[
     program("other_writes", KERNELS_PACKAGE, EVERYWHERE)
         .quick()
@@ -126,10 +128,10 @@ const TIMER: &str = "timer";
 const MIGRATION: &str = "migration";
 const RANDOM_PROGRAMS: &str = "programs";
 
-/// A way to build and to run a kernel.
+/// A way to build and run a kernel.
 #[derive(Clone, Copy)]
 struct Configuration {
-    /// The Exception level: 2 is a host with FEAT_VHE, or has EL2's own registers.
+    /// The Exception level. At 2 the kernel is a host with FEAT_VHE, or uses the registers of EL2.
     level: u8,
     /// Whether atomics are single instructions (FEAT_LSE), or loops of exclusive loads and stores.
     lse: bool,
@@ -142,8 +144,10 @@ const fn at(level: u8, lse: bool) -> Configuration {
 const FIRST: Configuration = at(1, true);
 
 impl Configuration {
-    /// Its name, the level as the kernels are told, the machine, and the CPU. A Cortex-A72 has no
-    /// LSE: such an instruction would not be executed. The A76 is the first with FEAT_VHE.
+    /// Returns the name, the kernel's argument for the level, the machine, and the CPU.
+    ///
+    /// A Cortex-A72 does not have LSE, and would fault at such an instruction. Cortex-A76 is the
+    /// first with FEAT_VHE.
     fn options(self) -> [&'static str; 4] {
         const EL1: &str = "virt,gic-version=3";
         const EL2: &str = "virt,gic-version=3,virtualization=on";
@@ -160,12 +164,13 @@ impl Configuration {
     }
 }
 
-/// What time it is for the machine.
+/// The clock of the emulated machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Time {
-    /// The host's. Each CPU is a thread of the host's, so several run at once.
+    /// The clock of the host. Each CPU is a thread of the host, and several run in parallel.
     Real,
-    /// That of the instructions: one is a nanosecond. The CPUs take turns. The timer interrupts more often than the host's could.
+    /// One instruction takes one nanosecond. The CPUs take turns. The timer interrupts more often
+    /// than in real time.
     Virtual,
 }
 
@@ -187,15 +192,15 @@ impl Time {
 
 #[derive(clap::Args, Clone, Copy)]
 pub(crate) struct Args {
-    /// Only this program, in each configuration
+    /// Run only this program, in each configuration
     #[arg(value_parser = parse_program, conflicts_with = "quick")]
     program: Option<&'static Program>,
 
-    /// Few programs, each in one configuration: what the mutants of the library are tested with
+    /// Run the few programs that test the mutants of the library, each in one configuration
     #[arg(long, conflicts_with = "bless")]
     quick: bool,
 
-    /// Write what the programs print, and the golden assembly, into their files
+    /// Write the outputs of the programs and the golden assembly into their files
     #[arg(long)]
     bless: bool,
 }
@@ -208,12 +213,13 @@ fn parse_program(name: &str) -> Result<&'static Program, String> {
 }
 
 impl Args {
-    /// Whether a program is built that the C form is linked with.
+    /// Returns whether a program with the C form is built.
     pub(crate) fn need_c_form(&self) -> bool {
         !self.quick && self.program.is_none_or(|it| it.package == BESIDE_C)
     }
 }
 
+/// Runs the command.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     if args.bless {
         golden::bless();
@@ -232,7 +238,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     short_forms(&Kernels::build(shell)?)
 }
 
-/// The form for `cargo xtask test`.
+/// Runs the part of `cargo xtask test`.
 pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build(shell)?;
     short_forms(&kernels)?;
@@ -242,8 +248,8 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
     refuses_bad_arguments(&kernels)
 }
 
-/// Each program in each configuration, and the short forms of those that check themselves. These
-/// run alone, because their counts depend on the machine's speed.
+/// Runs each program in each configuration, and the short forms of the programs that check
+/// themselves. The latter run alone, because their counts depend on the machine's speed.
 fn short_forms(kernels: &Kernels) -> Result<()> {
     let all: Vec<_> = PROGRAMS.iter().collect();
     side_by_side(&all, |it| kernels.check(it, it.runs))?;
@@ -257,7 +263,8 @@ fn short_forms(kernels: &Kernels) -> Result<()> {
     Ok(())
 }
 
-/// What the programs print that count the three forms: up to 512 pages, and up to a million and on several CPUs.
+/// Returns the outputs of the programs that count the three forms. The first has up to 512 pages.
+/// The second has up to a million, and several CPUs.
 pub(crate) fn comparison(shell: &Shell) -> Result<[String; 2]> {
     let programs: Vec<_> = PROGRAMS
         .iter()
@@ -268,19 +275,19 @@ pub(crate) fn comparison(shell: &Shell) -> Result<[String; 2]> {
     Ok([boot(COMPARISON)?, boot(SCALE)?])
 }
 
-/// How many sections the programs run that check themselves.
+/// The number of sections in the programs that check themselves.
 #[derive(Clone, Copy)]
 pub(crate) enum Sections {
     Short = 100_000,
     Long = 1_000_000,
 }
 
-/// Row C05, with more pages in its scenario than `cargo xtask test` has; returns what was printed.
+/// Runs C05 with more pages in its scenario than `cargo xtask test` has. Returns the output.
 pub(crate) fn interrupts(kernels: &Kernels) -> Result<String> {
     kernels.qemu(INTERRUPTS, FIRST, "16")?.boot_self_checking(1)
 }
 
-/// Runs the sections under the generic timer, in real and in virtual time; returns what was printed.
+/// Runs the sections under the generic timer, in real and in virtual time. Returns the output.
 pub(crate) fn timer(kernels: &Kernels, sections: Sections) -> Result<String> {
     let words = (sections as usize).to_string();
     let mut printed = String::new();
@@ -290,20 +297,23 @@ pub(crate) fn timer(kernels: &Kernels, sections: Sections) -> Result<String> {
         let output = qemu.boot_self_checking(2)?;
         ensure!(
             time == Time::Real || !output.contains(" 0 of them inside"),
-            "{TIMER}: no interrupt inside a section"
+            "{TIMER}: an interrupt inside a section is missing"
         );
         printed.push_str(&output);
     }
     Ok(printed)
 }
 
-/// Runs the threads that migrate between CPUs: all CPUs at once, with LSE and without; and in virtual time, where a thread is
-/// preempted much more often. Returns what was printed.
+/// Runs the threads that migrate between CPUs. Returns the output.
+///
+/// In real time the CPUs run in parallel, with LSE and without. In virtual time a thread is
+/// preempted much more often.
 pub(crate) fn migration(kernels: &Kernels, sections: Sections) -> Result<String> {
     let ways = [
         (true, Time::Real, "2000 64"),
         (false, Time::Real, "2000 64"),
-        // There it would wait long for the other CPU's turn; and the timer suffices.
+        // In virtual time a thread does not ask for another CPU (the word 0), because it would wait
+        // long for the turn of that CPU. The timer alone causes enough migrations.
         (true, Time::Virtual, "1000 0"),
     ];
     let mut printed = String::new();
@@ -316,11 +326,12 @@ pub(crate) fn migration(kernels: &Kernels, sections: Sections) -> Result<String>
     Ok(printed)
 }
 
-/// How many random programs `cargo xtask test` runs, and the long form.
+/// The numbers of random programs in `cargo xtask test` and in the long form.
 const FEW_PROGRAMS: usize = 100;
 pub(crate) const MANY_PROGRAMS: usize = 500;
 
-/// Row S18 with interrupts from the real stream: `count` random programs, compared with the reference model.
+/// Runs S18 with real interrupts: compares `count` random programs with the reference model.
+/// Returns the output.
 pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String> {
     let mut qemu = kernels.qemu(RANDOM_PROGRAMS, FIRST, &count.to_string())?;
     let lines = programs::lines(count);
@@ -328,22 +339,22 @@ pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String>
     bytes.extend(lines.bytes());
     let file = qemu.kernel.with_extension("lines");
     fs::write(&file, bytes)?;
-    // Where the program looks for them.
+    // The program reads the lines at this address.
     qemu.loaded = Some((file, 0x7000_0000));
     qemu.boot_self_checking(2)
 }
 
-/// Runs the scenario of `nested_sections`, and compares its counts with the hosted machine's.
+/// Runs the scenario of `nested_sections`, and compares its counts with the hosted machine.
 fn scenario(kernels: &Kernels, pages: usize, debug_pagealloc: bool) -> Result<()> {
     let switch = if debug_pagealloc { "on" } else { "off" };
     let words = format!("--pages {pages} --debug-pagealloc {switch}");
     let output = kernels.qemu(NESTED_SECTIONS, FIRST, &words)?.boot()?;
     compare_with_host(&output, pages, debug_pagealloc)?;
-    println!("{pages} pages: the counts are the hosted machine's");
+    println!("{pages} pages: the counts are equal to those of the hosted machine");
     Ok(())
 }
 
-/// The counts that `nested_sections` printed are those of the hosted machine.
+/// Compares the counts in the output of `nested_sections` with the hosted machine.
 fn compare_with_host(output: &str, pages: usize, debug_pagealloc: bool) -> Result<()> {
     let is_count = |line: &&str| WAYS.iter().any(|way| line.starts_with(way));
     let mut counts = output.lines().filter(is_count);
@@ -368,7 +379,7 @@ fn compare_with_host(output: &str, pages: usize, debug_pagealloc: bool) -> Resul
     Ok(())
 }
 
-/// `nested_sections` says what is wrong with its command line, and ends with 2.
+/// Checks that `nested_sections` reports a wrong command line, and ends with code 2.
 fn refuses_bad_arguments(kernels: &Kernels) -> Result<()> {
     for words in [
         "--pages 0",
@@ -380,14 +391,14 @@ fn refuses_bad_arguments(kernels: &Kernels) -> Result<()> {
         let (code, output) = qemu.boot_to_any_end()?;
         ensure!(
             code == Some(2) && output.contains("usage:"),
-            "`{words}`: ended with {code:?}, and printed\n{output}"
+            "`{words}`: the program ended with {code:?}, and printed\n{output}"
         );
     }
     Ok(())
 }
 
-/// Checks the programs, two at a time: a machine takes one CPU of the host's. After a failure no
-/// further one begins.
+/// Checks the programs, two at a time, because a machine uses one CPU of the host. After a failure,
+/// another program does not start.
 fn side_by_side(
     programs: &[&'static Program],
     check: impl Fn(&'static Program) -> Result<()> + Sync,
@@ -395,14 +406,14 @@ fn side_by_side(
     let next = Mutex::new(programs.iter());
     let work = || -> Result<()> {
         loop {
-            // The lock is released before the program runs.
-            let program = next.lock().expect("no worker panics").next();
+            // This statement releases the lock before the program runs.
+            let program = next.lock().expect("a worker panicked").next();
             let Some(program) = program else {
                 return Ok(());
             };
             let result = check(program);
             if result.is_err() {
-                *next.lock().expect("no worker panics") = [].iter();
+                *next.lock().expect("a worker panicked") = [].iter();
                 return result;
             }
         }
@@ -411,25 +422,25 @@ fn side_by_side(
         let workers = [scope.spawn(work), scope.spawn(work)];
         workers
             .into_iter()
-            .try_for_each(|it| it.join().expect("no worker panics"))
+            .try_for_each(|it| it.join().expect("a worker panicked"))
     })
 }
 
-/// The kernels of both builds.
+/// The binaries of the kernels, with LSE and without.
 pub(crate) struct Kernels {
-    /// The target folder.
+    /// The target folder of cargo.
     target: PathBuf,
-    /// How long a program may take before it counts as hung.
+    /// The time limit for a program.
     patience: Duration,
 }
 
 impl Kernels {
-    /// All programs.
+    /// Builds all programs.
     pub(crate) fn build(shell: &Shell) -> Result<Self> {
         Self::build_some(shell, &PROGRAMS.iter().collect::<Vec<_>>(), &[true, false])
     }
 
-    /// Some programs, with LSE or without.
+    /// Builds some programs, with LSE, without, or both.
     fn build_some(shell: &Shell, programs: &[&Program], lse: &[bool]) -> Result<Self> {
         let target = shell.current_dir().join(KERNELS).join("target");
         let patience = Duration::from_mins(20);
@@ -440,11 +451,12 @@ impl Kernels {
         Ok(kernels)
     }
 
+    /// Builds some programs, with LSE or without.
     fn cargo_build(&self, shell: &Shell, programs: &[&Program], lse: bool) -> Result<()> {
         let _folder = shell.push_dir(KERNELS);
         let target = self.target(lse);
         let feature = if lse { "+lse" } else { "-lse" };
-        // EL2's own registers are a feature that excludes those of EL1.
+        // A cargo feature chooses the registers of EL2, and excludes the registers of EL1.
         for el2 in [false, true] {
             let programs = programs.iter();
             let is_built = |it: &Program| lse || it.runs.iter().any(|it| !it.lse);
@@ -459,7 +471,7 @@ impl Kernels {
                 shell,
                 "cargo build --locked --release --target-dir {target} {packages...} {bins...}"
             )
-            // This replaces the flags of .cargo/config.toml.
+            // These flags replace the flags of .cargo/config.toml.
             .env("RUSTFLAGS", format!("-Ctarget-feature={feature}"))
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .run()?;
@@ -480,7 +492,7 @@ impl Kernels {
         release.join(program.name)
     }
 
-    /// Looks at a program, runs it in these configurations, and compares what it prints.
+    /// Inspects a program, runs it in these configurations, and compares its outputs.
     fn check(&self, program: &'static Program, configurations: &[Configuration]) -> Result<()> {
         let Program { name, .. } = program;
         (program.inspect)(&self.binary(program, true))?;
@@ -503,15 +515,16 @@ impl Kernels {
             compare_with_host(&output, 64, true)?;
         }
         let each: Vec<_> = configurations.iter().map(|it| it.name()).collect();
-        // In one piece.
+        // One call prints all, because another thread prints too.
         println!("== {name}: {}\n{output}", each.join("; "));
         Ok(())
     }
 
-    /// A machine for the program of that name, as its row says, with words on its command line.
+    /// Returns a machine for the program of this name, with `words` as its command line.
     fn qemu(&self, name: &str, configuration: Configuration, words: &str) -> Result<Qemu> {
         let program = PROGRAMS.iter().find(|it| it.name == name);
-        let program = program.with_context(|| format!("no program {name}"))?;
+        let program =
+            program.with_context(|| format!("the program `{name}` is not in the list"))?;
         Ok(Qemu {
             program: program.name,
             kernel: self.binary(program, configuration.lse),
@@ -532,24 +545,25 @@ struct Qemu {
     words: String,
     time: Time,
     patience: Duration,
-    /// A file that QEMU loads, and the physical address.
+    /// A file that QEMU loads, and its physical address.
     loaded: Option<(PathBuf, u64)>,
 }
 
 impl Qemu {
-    /// Runs it; returns what it printed.
+    /// Runs the program, which must end with code 0. Returns its output.
     fn boot(&self) -> Result<String> {
         let (code, output) = self.boot_to_any_end()?;
         ensure!(
             code == Some(0),
-            "{}, {}: ended with {code:?}, and printed\n{output}",
+            "{}, {}: the program ended with {code:?}, and printed\n{output}",
             self.program,
             self.configuration.name()
         );
         Ok(output)
     }
 
-    /// Runs it, and shows what it printed, in which it says `lines` times that nothing was lost; returns that.
+    /// Runs the program, shows its output, and returns it. The output must have `none lost` in
+    /// `lines` places.
     fn boot_self_checking(&self, lines: usize) -> Result<String> {
         let output = self.boot()?;
         println!(
@@ -561,18 +575,20 @@ impl Qemu {
         let found = output.matches("none lost").count();
         ensure!(
             found == lines,
-            "{}: it says {found} times that nothing was lost, and {lines} are expected",
+            "{}: expected `none lost` {lines} times, found it {found} times",
             self.program
         );
         Ok(output)
     }
 
-    /// Runs it; returns its exit code and what it printed. Each program has the same machine: four
-    /// CPUs, of which it starts the others if it needs them, and a GICv3.
+    /// Runs the program. Returns its exit code and its output.
+    ///
+    /// Each program has the same machine, with four CPUs and a GICv3. The program starts the other
+    /// CPUs if it needs them.
     fn boot_to_any_end(&self) -> Result<(Option<i32>, String)> {
         let [_, level, machine, cpu] = self.configuration.options();
-        // The first word is the program's name; ours says at which Exception level it should find
-        // itself.
+        // The first word is normally the name of the program. Here it is the Exception level that
+        // the program should find.
         let words = format!("{level} {}", self.words);
         let arguments = words.trim_end().replace(' ', ",arg=");
         let semihosting = format!("enable=on,target=native,arg={arguments}");
@@ -596,7 +612,7 @@ impl Qemu {
             .stdout(file.try_clone()?)
             .stderr(file)
             .spawn()
-            .context("qemu-system-aarch64 cannot be started")?;
+            .context("cannot start qemu-system-aarch64")?;
         let start = Instant::now();
         let status = loop {
             if let Some(status) = qemu.try_wait()? {
@@ -606,7 +622,10 @@ impl Qemu {
                 qemu.kill()?;
                 qemu.wait()?;
                 let printed = fs::read_to_string(&log)?;
-                bail!("{} hangs; it printed\n{printed}", self.program);
+                bail!(
+                    "{} did not end in time, and printed\n{printed}",
+                    self.program
+                );
             }
             thread::sleep(Duration::from_millis(20));
         };

@@ -1,4 +1,5 @@
-//! What the tests need on the machine, added where that is possible, named where it is not. Nothing is skipped.
+//! Installs the missing tools of the tests. If a tool cannot be installed, an error names the tool.
+//! A missing tool never skips a test.
 
 use anyhow::{Context, Result, bail};
 use xshell::{Cmd, Shell, cmd};
@@ -6,40 +7,40 @@ use xshell::{Cmd, Shell, cmd};
 /// The bare-metal target of the kernels.
 pub(crate) const TARGET: &str = "aarch64-unknown-none";
 
-/// The oldest compiler that the library crates build with.
+/// The oldest compiler that builds the library crates.
 pub(crate) const MSRV: &str = "1.85.0";
 
-/// Everything for `cargo xtask test`.
+/// Installs the tools of `cargo xtask test`.
 pub(crate) fn everything(shell: &Shell) -> Result<()> {
     component(shell, "rustfmt")?;
     component(shell, "clippy")?;
-    // As `rust-toolchain.toml` lists it, for those who read on into the standard library from here.
+    // `rust-toolchain.toml` lists this component too, for readers of the standard library's source.
     component(shell, "rust-src")?;
     subcommand(shell, "hack")?;
     qemu_parts(shell)
 }
 
-/// Everything for the parts that `cargo xtask test --all` runs in addition.
+/// Installs the toolchains for the further parts of `cargo xtask test --all`.
 pub(crate) fn toolchains(shell: &Shell) -> Result<()> {
     toolchain(shell, MSRV, &[])?;
     let target = format!("rust-std-{TARGET}");
     toolchain(shell, "nightly", &["miri", "rust-src", &target])
 }
 
-/// What the programs need that the C form is not linked with.
+/// Installs the tools of the programs that do not contain the C form.
 pub(crate) fn qemu(shell: &Shell) -> Result<()> {
     target(shell, TARGET)?;
     package(shell, "qemu-system-aarch64", "qemu-system-arm")
 }
 
-/// What `cargo xtask qemu` needs.
+/// Installs the tools of `cargo xtask qemu`.
 pub(crate) fn qemu_parts(shell: &Shell) -> Result<()> {
     qemu(shell)?;
-    // For the C form of the protocol, which is counted beside the crate.
+    // This compiles the C form of the protocol, whose instructions are counted too.
     package(shell, "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu")
 }
 
-/// A subcommand of cargo, from its package `cargo-NAME`.
+/// Installs a subcommand of cargo, from the package `cargo-NAME`.
 pub(crate) fn subcommand(shell: &Shell, name: &str) -> Result<()> {
     if runs(cmd!(shell, "cargo {name} --version")) {
         return Ok(());
@@ -47,10 +48,12 @@ pub(crate) fn subcommand(shell: &Shell, name: &str) -> Result<()> {
     add(shell, &format!("cargo install cargo-{name} --locked"))
 }
 
-/// Adds a component of the workspace's toolchain. `rust-toolchain.toml` lists them too, but rustup adds those only where
-/// it may install by itself (`RUSTUP_AUTO_INSTALL`), and only together with the toolchain.
+/// Installs a component of the workspace's toolchain.
+///
+/// `rust-toolchain.toml` lists the components too. rustup installs those together with the
+/// toolchain, and only if the environment variable `RUSTUP_AUTO_INSTALL` permits it.
 fn component(shell: &Shell, name: &str) -> Result<()> {
-    // Most are listed with their host behind the name.
+    // rustup lists most components with the host after the name.
     let with_host = format!("{name}-");
     if installed(shell, "component", |it| {
         it == name || it.starts_with(&with_host)
@@ -60,7 +63,7 @@ fn component(shell: &Shell, name: &str) -> Result<()> {
     add(shell, &format!("rustup component add {name}"))
 }
 
-/// Adds a target of the workspace's toolchain.
+/// Installs a target of the workspace's toolchain.
 fn target(shell: &Shell, name: &str) -> Result<()> {
     if installed(shell, "target", |it| it == name)? {
         return Ok(());
@@ -68,7 +71,7 @@ fn target(shell: &Shell, name: &str) -> Result<()> {
     add(shell, &format!("rustup target add {name}"))
 }
 
-/// Adds a toolchain, and components of it.
+/// Installs a toolchain and components of it.
 pub(crate) fn toolchain(shell: &Shell, name: &str, components: &[&str]) -> Result<()> {
     if !runs(cmd!(shell, "rustup run {name} rustc --version")) {
         add(
@@ -79,19 +82,21 @@ pub(crate) fn toolchain(shell: &Shell, name: &str, components: &[&str]) -> Resul
     for component in components {
         cmd!(shell, "rustup component add --toolchain {name} {component}")
             .run()
-            .with_context(|| format!("the toolchain {name} has no `{component}`; try another"))?;
+            .with_context(|| {
+                format!("the toolchain {name} lacks `{component}`: use another one")
+            })?;
     }
     Ok(())
 }
 
+/// Returns whether a name in rustup's list of installed components or targets passes the test.
 fn installed(shell: &Shell, what: &str, is: impl Fn(&str) -> bool) -> Result<bool> {
     let list = cmd!(shell, "rustup {what} list --installed").quiet().read();
-    let list =
-        list.context("`rustup` is needed to find out what is installed: see https://rustup.rs")?;
+    let list = list.context("cannot run `rustup`: install it from https://rustup.rs")?;
     Ok(list.lines().any(is))
 }
 
-/// Installs the package of `program` through apt, as root on a machine that has it.
+/// Installs the package of `program` with apt, which needs root.
 fn package(shell: &Shell, program: &str, package: &str) -> Result<()> {
     let has = |it| runs(cmd!(shell, "{it} --version"));
     if has(program) {
@@ -106,7 +111,8 @@ fn package(shell: &Shell, program: &str, package: &str) -> Result<()> {
     let install = format!("apt-get install --yes --no-install-recommends {package}");
     if cmd!(shell, "id -u").quiet().read()?.trim() != "0" {
         bail!(
-            "`{program}` is missing, and only root may install it: `sudo apt-get update && sudo {install}`"
+            "`{program}` is missing, and only root may install it: \
+             `sudo apt-get update && sudo {install}`"
         );
     }
     let _frontend = shell.push_env("DEBIAN_FRONTEND", "noninteractive");
@@ -114,16 +120,16 @@ fn package(shell: &Shell, program: &str, package: &str) -> Result<()> {
     add(shell, &install)
 }
 
-/// Runs a command that adds what is missing.
+/// Runs a command that installs a missing tool.
 fn add(shell: &Shell, command: &str) -> Result<()> {
-    println!("something is missing: `{command}` adds it");
+    println!("a tool is missing: `{command}` installs it");
     let words = command.split(' ');
     cmd!(shell, "env {words...}")
         .run()
-        .with_context(|| format!("run it by hand: `{command}`"))
+        .with_context(|| format!("cannot install the tool: run `{command}` by hand"))
 }
 
-/// Whether a command succeeds.
+/// Returns whether a command succeeds.
 fn runs(command: Cmd<'_>) -> bool {
     let command = command.quiet();
     command.ignore_stdout().ignore_stderr().run().is_ok()

@@ -42,8 +42,9 @@ const fn with_toolchain(name: &'static str, run: fn(&Shell) -> Result<()>) -> Pa
 
 /// The parts, in the order in which the workers take them. Parts for the host alternate with parts
 /// for the kernels, because two parts wait for each other if they build in the same target folder.
-const PARTS: [Part; 15] = [
+const PARTS: [Part; 16] = [
     part("formatting", formatting),
+    part("widths", crate::widths::check),
     part("layers", layers::check),
     part("behaviours", crate::behaviours::check),
     part("litmus tests", litmus::check),

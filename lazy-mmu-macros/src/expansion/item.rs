@@ -199,7 +199,8 @@ fn inner_attributes(body: &[TokenTree]) -> usize {
     let is_attribute = |three: &&[TokenTree]| {
         is_punct(three.first(), '#')
             && is_punct(three.get(1), '!')
-            && matches!(three.get(2), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket)
+            && matches!(three.get(2), Some(TokenTree::Group(group))
+                if group.delimiter() == Delimiter::Bracket)
     };
     3 * body.chunks(3).take_while(is_attribute).count()
 }

@@ -355,7 +355,10 @@ pub const MAX_TLBI_OPS: u64 = 512;
 
 /// Executes the variant of an instruction with this operand: for all CPUs, or for this CPU only.
 macro_rules! forms {
-    ($operand:ident, $form:ident, $($all_levels:literal $one_asid:literal: $all:literal, $this:literal;)*) => {
+    (
+        $operand:ident, $form:ident,
+        $($all_levels:literal $one_asid:literal: $all:literal, $this:literal;)*
+    ) => {
         match ($form.all_levels, $form.one_asid, $form.this_cpu) {
             $(
                 ($all_levels, $one_asid, false) => tlbi!($all, $operand),

@@ -1,4 +1,4 @@
-//! A program whose features say which backends are registered. It can be linked with one.
+//! A program whose features choose the registered backends. Only one backend can be linked.
 
 use lazy_mmu::sim::{pairs, take_trace};
 
@@ -8,7 +8,7 @@ lazy_mmu::set_global_backend!(lazy_mmu::sim::Sim);
 #[cfg(feature = "registers-another")]
 lazy_mmu::set_global_backend!(lazy_mmu::sim::SimOwnByte);
 
-// The registered backend, switched off, as the registered backend: it would call itself for ever.
+// The eager form of the registered backend, registered itself. It would call itself for ever.
 #[cfg(feature = "registers-itself")]
 lazy_mmu::set_global_backend!(lazy_mmu::Eager<lazy_mmu::Global>);
 

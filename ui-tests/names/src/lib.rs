@@ -1,1 +1,2 @@
-//! The attribute where the name `lazy_mmu` is not there, or means something else: see `tests`.
+//! The attribute in crates where the name `lazy_mmu` does not exist, or has another meaning. The
+//! programs are in `tests`.

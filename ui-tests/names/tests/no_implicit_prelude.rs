@@ -1,18 +1,18 @@
-//! Nothing is in scope, and the names of the prelude mean something else.
+//! The prelude is not in scope, and its names have another meaning.
 
 #![no_implicit_prelude]
 #![allow(dead_code)]
 
-/// Not the library.
+/// A module with the name of a standard library.
 mod core {
     pub(crate) struct Option;
     pub(crate) struct Some;
 }
 
-/// Not the library.
+/// A module with the name of a standard library.
 mod std {}
 
-/// Not the crate.
+/// A module with the name of the crate.
 mod lazy_mmu {
     pub(crate) mod __private {}
 }

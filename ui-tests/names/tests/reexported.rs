@@ -1,4 +1,4 @@
-//! The crate comes through another library, by its path or by that library's macro.
+//! The crate comes through another library, by a path or by a macro of this library.
 
 use ui_tests_2021::section_fn;
 use ui_tests_2021::vendored::mmu::sim::{Sim, pairs, take_trace};
@@ -10,7 +10,7 @@ fn by_its_path() {
 }
 
 section_fn! {
-    /// Documented.
+    /// A function with documentation.
     #[must_use]
     pub(crate) fn by_its_macro(pages: u32) -> u32 {
         for _ in 0..pages {

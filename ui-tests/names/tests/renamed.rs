@@ -1,4 +1,4 @@
-//! The dependency has another name: the argument `crate` says it.
+//! The dependency has another name, which the argument `crate` gives.
 
 use sections::lazy_mmu;
 use sections::sim::{Sim, pairs, take_trace};

@@ -1,6 +1,6 @@
-//! Other attributes beside this one, above and below it.
+//! Other attributes, above and below `#[lazy_mmu]`.
 
-#![expect(deprecated, reason = "the attribute leaves a deprecated function so")]
+#![expect(deprecated, reason = "the attribute keeps `deprecated`")]
 
 use std::panic::Location;
 
@@ -15,7 +15,7 @@ forms![
     must_use(1),
     must_use_below(1),
     deprecated(1),
-    // SAFETY: every CPU of these targets has the feature.
+    // SAFETY: every CPU of the two targets has the feature.
     unsafe { with_feature(1) },
     documented(1),
     documented_inside(1),
@@ -32,7 +32,7 @@ forms![
 
 #[inline(always)]
 #[lazy_mmu]
-#[expect(clippy::inline_always, reason = "that is tested")]
+#[expect(clippy::inline_always, reason = "the test needs the warning")]
 fn inlined(page: u32) -> u32 {
     store();
     page
@@ -98,10 +98,10 @@ unsafe fn with_feature(page: u32) -> u32 {
     page
 }
 
-/// Above.
+/// Documentation above the attribute.
 #[lazy_mmu]
-/// Beneath.
-#[doc = "In the other form."]
+/// Documentation below the attribute.
+#[doc = "Documentation in the form of an attribute."]
 fn documented(page: u32) -> u32 {
     store();
     page
@@ -109,7 +109,7 @@ fn documented(page: u32) -> u32 {
 
 #[lazy_mmu]
 fn documented_inside(page: u32) -> u32 {
-    //! From inside.
+    //! Documentation in the body.
     /*! Twice. */
     store();
     page
@@ -117,7 +117,7 @@ fn documented_inside(page: u32) -> u32 {
 
 #[lazy_mmu]
 fn inner_attributes(page: u32) -> u32 {
-    #![expect(unused_variables, reason = "that is what is tested")]
+    #![expect(unused_variables, reason = "the test needs the warning")]
     #![inline]
     let unused = 1;
     store();
@@ -134,7 +134,7 @@ fn levels(page: u32) -> u32 {
 }
 
 #[lazy_mmu]
-#[expect(unused_variables, unused_mut, reason = "that is what is tested")]
+#[expect(unused_variables, unused_mut, reason = "the test needs the warning")]
 fn expected(page: u32) -> u32 {
     let mut unused = 1;
     store();

@@ -1,4 +1,4 @@
-//! Bodies: what they begin with, what they end with, and who wrote them.
+//! Bodies: their first and last tokens, and bodies from macros.
 
 use std::future::Future;
 use std::pin::pin;
@@ -88,18 +88,18 @@ fn items_first(page: u32) -> u32 {
         Pages([u32::try_from(N).unwrap_or_default(), LEAST])
     }
     unsafe fn raw(page: *const Word) -> Word {
-        // SAFETY: the only caller gives a reference.
+        // SAFETY: the only caller passes a reference.
         unsafe { *page }
     }
     store();
     let Kind::Page(kind) = Kind::Page(page);
-    // SAFETY: that is a reference.
+    // SAFETY: the pointer comes from a reference.
     max(kind, braces::<{ 1 + 2 }>().value()) + unsafe { raw(&raw const MOST) }
 }
 
 #[lazy_mmu]
 fn one_item(page: u32) -> u32 {
-    /// Documented.
+    /// A type with documentation.
     #[derive(Debug, Default)]
     #[allow(dead_code)]
     struct Local {
@@ -130,13 +130,13 @@ fn macro_with_a_name(page: u32) -> u32 {
     const ONE: u32 = 1;
     let page = page + ONE;
     store();
-    // The macro's `page` is the parameter.
+    // The `page` in the macro is the parameter.
     add!(page)
 }
 
 #[lazy_mmu]
 #[rustfmt::skip]
-#[expect(redundant_semicolons, reason = "that is tested")]
+#[expect(redundant_semicolons, reason = "the test needs the warning")]
 fn semicolons_first(page: u32) -> u32 {
     ;
     const ONE: u32 = 1;
@@ -161,7 +161,7 @@ fn items_from_a_macro(page: u32) -> u32 {
 
 #[lazy_mmu]
 fn unsafe_first(page: &u32) -> u32 {
-    // SAFETY: that is a reference.
+    // SAFETY: the pointer comes from a reference.
     unsafe { std::ptr::from_ref(page).read() }
 }
 
@@ -233,7 +233,7 @@ macro_rules! with_block {
 }
 
 with_block! {
-    /// From a block.
+    /// A function from a macro's block.
     fn from_block(page) {
         store();
         page + 1
@@ -269,7 +269,7 @@ macro_rules! with_names_of_both {
     ($name:ident, $page:ident, $value:expr) => {
         #[lazy_mmu]
         fn $name($page: u32) -> (u32, u32) {
-            // This `page` is the macro's, and another than the caller's.
+            // The macro's `page` is another variable than the caller's `page`.
             let page = 100;
             store();
             (page, $value)
@@ -345,7 +345,7 @@ outer!(from_macro_in_macro);
 struct Pages(u32);
 
 #[lazy_mmu]
-#[expect(clippy::init_numbered_fields, reason = "that is tested")]
+#[expect(clippy::init_numbered_fields, reason = "the test needs the warning")]
 fn structure(page: u32) -> Pages {
     store();
     Pages { 0: page }

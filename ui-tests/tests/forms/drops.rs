@@ -1,4 +1,4 @@
-//! The order of drops: that of a `let` as the body's first statement, in both editions.
+//! The order of drops. The section drops as a `let` in the body's first statement does.
 
 use lazy_mmu::sim::{Event, execute, take_trace};
 
@@ -27,9 +27,9 @@ forms![
     order(looped, "xyP", "xyP"),
 ];
 
-/// The order in which `form` drops its values: their letters, and `P` for the barrier pair at the
-/// section's end. Without a section, the order that is expected: `earlier` is that of edition 2021,
-/// `now` that of edition 2024.
+/// Returns the order in which `form` drops its values: a letter for each value, and `P` for the
+/// barrier pair at the end of the section. Without a section, this function returns the expected
+/// order: `earlier` in edition 2021, `now` in edition 2024.
 fn order<T>(form: impl FnOnce() -> T, earlier: &str, now: &str) -> String {
     drop(form());
     let trace = take_trace();
@@ -39,7 +39,7 @@ fn order<T>(form: impl FnOnce() -> T, earlier: &str, now: &str) -> String {
         _ => None,
     };
     let order: String = trace.iter().filter_map(letter).collect();
-    // The runner looks at the trace too.
+    // The runner reads the trace too.
     trace.into_iter().for_each(execute);
     let is_2021 = cfg!(feature = "edition-2021");
     let expected = if is_2021 { earlier } else { now };
@@ -47,12 +47,12 @@ fn order<T>(form: impl FnOnce() -> T, earlier: &str, now: &str) -> String {
     plain_or_section!({ expected.to_owned() } { order })
 }
 
-/// The message of the form's panic.
+/// Returns the message of the form's panic.
 fn panicking(form: fn(Loud)) -> String {
-    caught(|| form(Loud('p'))).expect_err("it panics")
+    caught(|| form(Loud('p'))).expect_err("the form panics")
 }
 
-/// A value whose drop is seen, under a letter.
+/// A value that records its drop under a letter.
 struct Loud(char);
 
 impl Drop for Loud {
@@ -75,7 +75,7 @@ impl Loud {
     }
 }
 
-/// Panics when it is dropped.
+/// A value that panics when it is dropped.
 struct Bomb;
 
 impl Drop for Bomb {

@@ -1,4 +1,4 @@
-//! Forms that only edition 2021 has.
+//! Forms that exist only in edition 2021.
 
 use super::{forms, lazy_mmu, store};
 

@@ -1,4 +1,4 @@
-//! Forms that only edition 2024 has.
+//! Forms that exist only in edition 2024.
 
 use super::{forms, lazy_mmu, store};
 
@@ -51,7 +51,7 @@ fn captures(page: &u32) -> impl std::fmt::Display {
 
 #[lazy_mmu]
 fn foreign(page: i32) -> i32 {
-    // SAFETY: the C library has it, with this signature.
+    // SAFETY: the C library defines the function with this signature.
     unsafe extern "C" {
         safe fn abs(value: i32) -> i32;
     }

@@ -1,4 +1,4 @@
-//! Free functions: where they stand, how they are qualified, how they are called.
+//! Free functions: their places, their qualifiers, and the ways to call them.
 
 use super::{caught, forms, lazy_mmu, store};
 
@@ -16,9 +16,9 @@ forms![
     caught(|| never()),
     c_abi(5),
     default_abi(5),
-    // SAFETY: it asks for nothing.
+    // SAFETY: the pointer is a reference, or the function does not have duties.
     unsafe { dangerous(&5) },
-    // SAFETY: it asks for nothing.
+    // SAFETY: the pointer is a reference, or the function does not have duties.
     unsafe { dangerous_c(6) },
     ui_tests_forms_unmangled(7),
     exported(8),
@@ -87,7 +87,7 @@ extern "C" fn c_abi(value: u32) -> u32 {
     value
 }
 
-// The formatter would write the ABI.
+// rustfmt would add the ABI.
 #[rustfmt::skip]
 #[allow(missing_abi)]
 #[lazy_mmu]
@@ -98,24 +98,24 @@ extern fn default_abi(value: u32) -> u32 {
 
 /// # Safety
 ///
-/// None.
+/// The pointer is valid for reads.
 #[lazy_mmu]
 unsafe fn dangerous(value: *const u32) -> u32 {
     store();
-    // SAFETY: the only caller gives a reference.
+    // SAFETY: the caller keeps the duty.
     unsafe { *value }
 }
 
 /// # Safety
 ///
-/// None.
+/// This function does not have duties.
 #[lazy_mmu]
 unsafe extern "C" fn dangerous_c(value: u32) -> u32 {
     store();
     value
 }
 
-// SAFETY: the name is this program's own.
+// SAFETY: only this program uses the symbol, and only here.
 #[lazy_mmu]
 #[unsafe(no_mangle)]
 extern "C" fn ui_tests_forms_unmangled(value: u32) -> u32 {
@@ -123,7 +123,7 @@ extern "C" fn ui_tests_forms_unmangled(value: u32) -> u32 {
     value
 }
 
-// SAFETY: the name is this program's own.
+// SAFETY: only this program uses the symbol, and only here.
 #[unsafe(export_name = concat!(module_path!(), "::symbol"))]
 #[lazy_mmu]
 fn exported(value: u32) -> u32 {
@@ -131,7 +131,7 @@ fn exported(value: u32) -> u32 {
     value
 }
 
-// SAFETY: it is a section of code.
+// SAFETY: the linker section is for code.
 #[lazy_mmu]
 #[unsafe(link_section = ".text.forms")]
 fn in_a_linker_section(value: u32) -> u32 {

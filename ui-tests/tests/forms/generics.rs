@@ -1,4 +1,4 @@
-//! Type, lifetime and constant parameters, and types that are not named.
+//! Type, lifetime and constant parameters, and types without a name.
 
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
@@ -126,7 +126,7 @@ fn out_of_a_match(page: &mut Option<u32>) -> &mut u32 {
     store();
     match page {
         Some(page) => page,
-        None => unreachable!("the caller gives one"),
+        None => unreachable!("the caller passes a value"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The forms of functions, without and with the attribute. `runner.rs` says what is compared.
+//! The forms of functions, without and with the attribute. `runner.rs` compares the results.
 
 #![deny(warnings, clippy::pedantic)]
 #![allow(

@@ -1,4 +1,4 @@
-//! Methods by every kind of receiver, of types and of traits.
+//! Methods of types and traits, with each kind of receiver.
 
 use std::fmt;
 use std::pin::{Pin, pin};
@@ -26,7 +26,7 @@ forms![
     Table::new(3).map_with(|page| page * 2),
     <dyn Object>::object_map(&mut Table::new(3)),
     7_u8.blanket(),
-    // SAFETY: it asks for nothing.
+    // SAFETY: the method does not have duties.
     unsafe { Table::new(3).unsafe_map() },
     drop(Dropped(3)),
     Pages(0).collect::<Vec<_>>(),
@@ -80,7 +80,7 @@ impl Table {
     }
 
     #[lazy_mmu]
-    #[expect(clippy::boxed_local, reason = "that is tested")]
+    #[expect(clippy::boxed_local, reason = "the test needs the warning")]
     fn by_box(self: Box<Self>) -> Self {
         store();
         *self
@@ -119,7 +119,7 @@ impl Table {
     }
 
     #[lazy_mmu]
-    #[expect(clippy::needless_lifetimes, reason = "that is tested")]
+    #[expect(clippy::needless_lifetimes, reason = "the test needs the warning")]
     fn by_named_lifetime<'table>(self: &'table mut Table) -> &'table u32 {
         store();
         &self.pages
@@ -141,7 +141,7 @@ trait Map {
 
     /// # Safety
     ///
-    /// None.
+    /// This method does not have duties.
     unsafe fn unsafe_map(&self) -> u32;
 }
 

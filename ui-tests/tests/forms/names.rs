@@ -1,4 +1,4 @@
-//! Names that are the expansion's own, or that it might use.
+//! Names that the expansion uses, or could use.
 
 use super::{forms, lazy_mmu, store};
 
@@ -77,14 +77,14 @@ mod modules {
         page + lazy_mmu::nothing()
     }
 
-    /// Not the crate.
+    /// A module with the name of the crate.
     mod lazy_mmu {
         pub(super) fn nothing() -> u32 {
             0
         }
     }
 
-    /// Not the library.
+    /// A module with the name of the library.
     pub(super) mod core {
         use super::lazy_mmu;
 
@@ -116,7 +116,7 @@ fn raw_section(page: u32) -> u32 {
 }
 
 mod shadowed {
-    #![expect(dead_code, reason = "they are there to shadow")]
+    #![expect(dead_code, reason = "the items only shadow others")]
 
     use super::lazy_mmu;
 

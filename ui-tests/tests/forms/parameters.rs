@@ -45,7 +45,10 @@ fn tuple_structure(Pair(first, (_, last)): Pair) -> u32 {
 }
 
 #[lazy_mmu]
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "that is tested")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the test needs the warning"
+)]
 fn reference(&(left, right): &(u32, u32)) -> u32 {
     store();
     left - right.min(left)
@@ -69,7 +72,7 @@ fn mutable(mut page: u32, mut pages: Vec<u32>) -> Vec<u32> {
 #[expect(
     clippy::toplevel_ref_arg,
     clippy::needless_pass_by_value,
-    reason = "that is tested"
+    reason = "the test needs the warning"
 )]
 fn by_ref(ref text: String) -> usize {
     store();

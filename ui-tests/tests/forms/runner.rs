@@ -1,9 +1,9 @@
-//! Runs each form without and with the attribute. The results must be the same.
+//! Runs each form without and with the attribute, and compares the results.
 //!
 //! A form is a function with the attribute. Its file is compiled twice, in the modules `plain` and
-//! `section`. The name `lazy_mmu` is the attribute only in `section`: in `plain` it is
-//! `ui_tests::plain`, which returns the function as it is. `plain_or_section! { { .. } { .. } }` has
-//! two alternatives, where the two modules need different code.
+//! `section`. The name `lazy_mmu` is the real attribute in `section`. In `plain`, the same name is
+//! `ui_tests::plain`, which does not change the function. `plain_or_section! { { .. } { .. } }` has
+//! two alternatives for code that differs in the two modules.
 
 use std::cell::Cell;
 use std::panic::{UnwindSafe, catch_unwind, set_hook};
@@ -15,10 +15,10 @@ use libtest_mimic::{Arguments, Trial};
 
 lazy_mmu::set_global_backend!(Sim);
 
-/// A call of a form: its file, its text, and the function that shows its result.
+/// A call of a form: the file, the text, and a function that returns the result as a string.
 pub(crate) type Form = (&'static str, &'static str, fn() -> String);
 
-/// Lists the calls of a file's forms. Each is a test, and its text is the test's name.
+/// Lists the calls of a file's forms. Each call is a test, and the call's text is its name.
 macro_rules! forms {
     ($($call:expr),* $(,)?) => {
         pub(super) const FORMS: &[crate::runner::Form] =
@@ -27,18 +27,18 @@ macro_rules! forms {
 }
 pub(crate) use forms;
 
-/// What the bodies do to the page tables.
+/// Records a store. The bodies of the forms call this function.
 pub(crate) fn store() {
     lazy_mmu::note_store::<Global>();
 }
 
-/// The value after the change.
+/// Changes the value and returns it.
 pub(crate) fn changed<T>(mut value: T, change: impl FnOnce(&mut T)) -> T {
     change(&mut value);
     value
 }
 
-/// The form's result, or its panic: the place and the message.
+/// Returns the form's result, or the place and the message of its panic.
 pub(crate) fn caught<T>(form: impl FnOnce() -> T + UnwindSafe) -> Result<T, String> {
     catch_unwind(form).map_err(|_| PANIC.take())
 }
@@ -49,7 +49,7 @@ thread_local! {
 
 /// Runs the test of each form.
 pub(crate) fn run(plain: &[&[Form]], section: &[&[Form]]) {
-    // The forms that panic mean to. Another panic fails its test, which shows it.
+    // Some forms panic by intention. An unexpected panic is a different result and fails the test.
     set_hook(Box::new(|info| PANIC.set(info.to_string())));
     let twins = plain.concat().into_iter().zip(section.concat());
     let trials = twins.map(|((file, call, plain), (_, _, section))| {
@@ -65,17 +65,14 @@ pub(crate) fn run(plain: &[&[Form]], section: &[&[Form]]) {
 
 fn compare(plain: fn() -> String, section: fn() -> String) {
     let ((plain, none), (section, some)) = (outcome(plain), outcome(section));
-    assert_eq!(
-        plain, section,
-        "the results without, and with the attribute"
-    );
+    assert_eq!(plain, section, "the results without and with the attribute");
     assert_eq!(none, 0, "sections without the attribute");
     assert_ne!(some, 0, "sections with the attribute");
 }
 
-/// The result, and how many sections the form has entered and left.
+/// Returns the result, and the number of sections that the form has entered and left.
 fn outcome(form: fn() -> String) -> (String, usize) {
-    // A form that failed may have left its own.
+    // A form that failed may have left a trace.
     take_trace();
     let result = form();
     let trace = take_trace();

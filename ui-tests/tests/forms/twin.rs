@@ -1,6 +1,6 @@
-//! One of the two twins: every form, without or with the attribute.
+//! All forms. This file is compiled twice: once without and once with the attribute.
 
-/// Hides from rustfmt what another edition cannot parse: rustfmt reads every file in each edition.
+/// Hides items from rustfmt, which parses each file in each edition, and would fail on some.
 macro_rules! of_this_edition {
     ($($item:item)*) => { $($item)* };
 }

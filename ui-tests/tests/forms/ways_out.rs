@@ -1,4 +1,4 @@
-//! Every way out of a body, and results of every kind.
+//! Each way out of a body, and each kind of result.
 
 use std::fmt;
 use std::num::ParseIntError;
@@ -56,7 +56,7 @@ fn early(out: bool) -> u32 {
 
 #[lazy_mmu]
 fn only_return() -> u32 {
-    #[expect(clippy::needless_return, reason = "that is what is tested")]
+    #[expect(clippy::needless_return, reason = "the test needs the warning")]
     return 1;
 }
 
@@ -77,7 +77,7 @@ fn one_error(text: &str) -> Result<u32, ParseIntError> {
 }
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "the fields are shown")]
+#[expect(dead_code, reason = "only `Debug` reads the fields")]
 enum Error {
     Text(Utf8Error),
     Number(ParseIntError),
@@ -225,7 +225,7 @@ fn endless(mut page: u32) -> u32 {
 }
 
 #[lazy_mmu]
-#[expect(clippy::needless_return, reason = "that is tested")]
+#[expect(clippy::needless_return, reason = "the test needs the warning")]
 fn match_arms(page: u32) -> &'static str {
     store();
     match page {

@@ -88,13 +88,16 @@ const MARGIN: u32 = 24;
 
 impl fmt::Display for Picture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const XMLNS: &str = "http://www.w3.org/2000/svg";
+        const SCALE: &str = "Lengths show the number of stores, barriers, enters and leaves. \
+                             They do not show time.";
         const LEGEND: usize = 84;
         const LANE: usize = 88;
         const OPERATION: usize = 28 + 2 * LANE;
         let height = LEGEND + OPERATION * self.0.len() + 16;
         writeln!(
             f,
-            r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}">
+            r##"<svg xmlns="{XMLNS}" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}">
 <title>Stores and barrier pairs, without and with lazy MMU sections</title>
 <style>
 text {{ font: 14px sans-serif; fill: #1f2328 }}
@@ -111,7 +114,7 @@ text {{ font: 14px sans-serif; fill: #1f2328 }}
 <rect class="section" x="460" y="20" width="44" height="32"/>
 <rect class="section" x="470" y="26" width="24" height="20"/>
 <text x="512" y="41">a section, and a section nested in it</text>
-<text x="{MARGIN}" y="74">Lengths show the number of stores, barriers, enters and leaves. They do not show time.</text>"##
+<text x="{MARGIN}" y="74">{SCALE}</text>"##
         )?;
         for (number, operation) in self.0.iter().enumerate() {
             let top = LEGEND + OPERATION * number;
