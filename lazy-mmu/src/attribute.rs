@@ -138,8 +138,8 @@
 /// * `#[lazy_mmu(join)]`, or [`write()`](crate::write()) without an attribute, for a function that
 ///   maps one page, changes one entry or allocates a table: it is called in loops, and its caller
 ///   uses the result later.
-/// * `#[lazy_mmu]` or [`visible()`](crate::visible()) for a function whose caller uses the mapping at
-///   once: `ioremap`, `vmalloc`, a temporary mapping.
+/// * `#[lazy_mmu]` or [`visible()`](crate::visible()) for a function whose caller uses the mapping
+///   at once: `ioremap`, `vmalloc`, a temporary mapping.
 /// * `#[lazy_mmu]` without `join` for the handler of a synchronous exception (see
 ///   [`raw`](crate::raw#exception-handlers)).
 /// * `#[lazy_mmu(paused)]` for an allocator that must not defer, a debugger or a panic handler.

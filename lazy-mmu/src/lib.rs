@@ -28,9 +28,9 @@
 //! Sections nest, often without their authors' knowledge. A function that changes mappings frees a
 //! page. The allocator then removes that page from the linear map, and opens a section for that.
 //! Each leave emits the pair if a store awaits it, but only the outermost leave ends the *lazy MMU
-//! mode*. In the C of that protocol, a function must keep the state that enter returned. It must pass
-//! that state to the matching leave: once, in order, on the same thread. Here the compiler checks
-//! this, and a forgotten section does not lose a barrier.
+//! mode*. In the C of that protocol, a function must keep the state that enter returned. It must
+//! pass that state to the matching leave: once, in order, on the same thread. Here the compiler
+//! checks this, and a forgotten section does not lose a barrier.
 //!
 //! # Where to read on
 //!

@@ -10,8 +10,9 @@ const LIMIT: usize = 100;
 
 /// The endings of the texts. `run` is the script `.ci/run`.
 ///
-/// Authors cannot break the lines of other files: programs print the golden outputs (`.txt`, `.asm`,
-/// `.stderr`, `.svg`), `xtask/mutants.txt` quotes the source, and cargo writes `Cargo.lock`.
+/// Authors cannot break the lines of other files: programs print the golden outputs (`.txt`,
+/// `.asm`, `.stderr`, `.svg`), `xtask/mutants.txt` quotes the source, and cargo writes
+/// `Cargo.lock`.
 const TEXTS: [&str; 9] = ["rs", "md", "toml", "yml", "litmus", "ld", "c", "sh", "run"];
 
 /// Checks all tracked texts.

@@ -110,8 +110,9 @@ use crate::protocol::range::Invalidation;
 ///   the task lives. In the structure of a task they never do. With a byte of each CPU, the task
 ///   does not move to another CPU then, and an interrupt never moves it.
 /// * **Context switch.** The CPU that gives a task up executes `dsb ish` after the last store and
-///   TLB invalidation of the task, and before another CPU may run the task. The CPU that takes the task over executes `isb`, or an exception return that
-///   synchronizes the context, after it has taken the task over. [`Backend`] has the reasons.
+///   TLB invalidation of the task, and before another CPU may run the task. The CPU that takes the
+///   task over executes `isb`, or an exception return that synchronizes the context, after it has
+///   taken the task over. [`Backend`] has the reasons.
 /// * **Errata.** [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) is false only as long as a CPU
 ///   that [`errata`](super::errata) lists has not begun to use the tables.
 /// * **Regime.** [`REGIME`](Self::REGIME) is the regime in which the kernel runs.

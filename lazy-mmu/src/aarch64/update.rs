@@ -8,13 +8,15 @@
 //! The module is separate from the plain stores, because each function says who may race with it.
 //!
 //! * [`get_and_clear`], [`set_wrprotect`] and [`test_and_clear_young`] may race with the hardware,
-//!   with each other, and with the functions of the next two groups. They do not need the [barrier pair](super::descriptor),
-//!   because they take rights away. The TLB invalidation that follows is the caller's duty.
-//! * [`set_access_flags`] and [`compare_exchange`] may race with the same. The new value decides whether the pair is needed, and a section
-//!   defers it. A table descriptor is stored after a `dsb ishst`.
+//!   with each other, and with the functions of the next two groups. They do not need the [barrier
+//!   pair](super::descriptor), because they take rights away. The TLB invalidation that follows is
+//!   the caller's duty.
+//! * [`set_access_flags`] and [`compare_exchange`] may race with the same. The new value decides
+//!   whether the pair is needed, and a section defers it. A table descriptor is stored after a `dsb
+//!   ishst`.
 //! * [`LazyMmu::split_block`] may race with the same. It defers the pair.
-//! * [`LazyMmu::set_memory_valid`] may race with the hardware only. If it makes entries valid, it defers
-//!   the pair. If it makes them invalid, it invalidates the TLBs.
+//! * [`LazyMmu::set_memory_valid`] may race with the hardware only. If it makes entries valid, it
+//!   defers the pair. If it makes them invalid, it invalidates the TLBs.
 //!
 //! All of them panic on an entry of a [contiguous group](super::contiguous), which changes as a
 //! whole. [`ContiguousGroup`](super::contiguous::ContiguousGroup) has the operations for a group.

@@ -70,10 +70,10 @@ use super::range::Invalidation;
 ///   another CPU.
 /// * **The CPU that a thread enters** synchronizes its context (aarch64: `isb`, or an exception
 ///   return that synchronizes the context). It does so after it has taken over the thread: after a
-///   branch on the value, in a run queue for example, by which the other CPU gives the thread up. The thread may have
-///   executed its pair, and used its mapping, on the first CPU. The second CPU may have fetched the
-///   next instructions of the thread before that. Without FEAT_ETS2 they can fault. A TLB
-///   invalidation alone does not need this event.
+///   branch on the value, in a run queue for example, by which the other CPU gives the thread up.
+///   The thread may have executed its pair, and used its mapping, on the first CPU. The second CPU
+///   may have fetched the next instructions of the thread before that. Without FEAT_ETS2 they can
+///   fault. A TLB invalidation alone does not need this event.
 /// * **No recursion.** The methods, and those of the [`Storage`], do not unwind, do not open a
 ///   section, and do not store through this crate.
 #[diagnostic::on_unimplemented(
