@@ -11,7 +11,8 @@
 //! * In a pause the hooks enable preemption, but the bits stay. The kernel therefore disables
 //!   preemption itself around `paused`.
 //! * An interrupt does not move a task to another CPU, because the crate may have just read where
-//!   the byte is. A task that asks for a switch outside a section may be moved.
+//!   the byte is. A task that asks for a switch outside a section may be moved, unless its task
+//!   handle lives.
 
 #![no_std]
 #![no_main]

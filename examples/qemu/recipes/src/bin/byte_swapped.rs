@@ -8,7 +8,7 @@
 //! Such a kernel has two further duties. A task stays on its CPU inside a section, because the
 //! section remembers where the byte is. An interrupt does not move a task to another CPU, because
 //! the crate may have just read where the byte is. A task that asks for a switch outside a section
-//! may be moved.
+//! may be moved, unless its task handle lives.
 
 #![no_std]
 #![no_main]
