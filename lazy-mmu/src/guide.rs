@@ -10,7 +10,8 @@
 //! 6. [Testing on the host](testing): the simulated machine.
 //! 7. [Glossary](glossary): the terms.
 //! 8. [Error index](errors): error messages, with their cause and their fix.
-//! 9. [Questions and answers](faq).
+//! 9. [Questions and answers](faq), with the figures.
+//! 10. [Changelog](changelog).
 //!
 //! [`soundness`] lists the promises of the crate. The
 //! [first page](crate) lists its functions by purpose.
@@ -45,3 +46,6 @@ pub mod errors {}
 
 #[doc = include_str!("../guide/faq.md")]
 pub mod faq {}
+
+#[doc = include_str!("../CHANGELOG.md")]
+pub mod changelog {}
