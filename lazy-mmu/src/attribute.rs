@@ -14,7 +14,7 @@
 /// # use lazy_mmu::sim;
 /// # type Mmu = lazy_mmu::sim::Sim;
 ///
-/// /// Data in normal memory, which is byte 1 of this kernel's MAIR_EL1.
+/// /// Data in normal memory, which is in byte 1 of this kernel's MAIR_EL1.
 /// const NORMAL: u64 = KERNEL_DATA | memory_type(1);
 ///
 /// struct Occupied;
@@ -101,7 +101,7 @@
 /// The argument `join` is for functions that are called in a loop. Without it, such a function
 /// opens a nested section, which flushes when it is left, because the caller may use the mapping.
 /// The loop then executes one pair for each call. With `join`, the function defers into the section
-/// that is open, and opens a section only if none is.
+/// that is open. It opens a section if none is, in interrupt context, and in a pause.
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;
@@ -133,8 +133,8 @@
 ///
 /// The layers of a kernel use these forms:
 ///
-/// * `#[lazy_mmu]` for the system call, the fault handler and the loader: they map much, and they
-///   end before their mappings are used.
+/// * `#[lazy_mmu]` for the functions of a system call, a fault handler or the loader. Such a
+///   function maps much, and returns before other code uses the mappings.
 /// * `#[lazy_mmu(join)]`, or [`write()`](crate::write()) without an attribute, for a function that
 ///   maps one page, changes one entry or allocates a table: it is called in loops, and its caller
 ///   uses the result later.

@@ -110,7 +110,7 @@
 //! * **The section that began the mode, left inside a pause.** The pause lasts until its closure
 //!   returns.
 //! * **Panics** in callbacks and descriptors, through sections and pauses. The stores before the
-//!   panic get their pair, and the bits of the thread are as before the section.
+//!   panic get their pair, and the mode is on or off as before the section.
 //! * **Interrupts.** Sections and pauses are inert, stores are immediate, and the bits of the
 //!   interrupted thread do not change.
 //! * **A context that changes between enter and leave**, because the thread disables softirqs, for

@@ -98,9 +98,12 @@ use crate::protocol::range::Invalidation;
 ///
 /// * **Task.** Whenever the backend is used, also in handlers, [`Task`](Self::Task) points to the
 ///   structure of the task that runs or was interrupted. The structure lives as long as the task.
-///   With [`MaybeNull`] the pointer may be null before there is a task.
-/// * **Bits.** [`Bits`](Self::Bits) lie in that structure, aligned. They belong to the task, are
-///   clear when the task starts, and only this crate changes them. All other accesses to the 64-bit
+///   If the bits are in a byte of each CPU, the pointer points to the structure of this CPU
+///   instead, which is never freed. With [`MaybeNull`] the pointer may be null before there is a
+///   task.
+/// * **Bits.** [`Bits`](Self::Bits) lie in that structure, aligned. They belong to the task, and
+///   are clear when the task starts. Only this crate changes them. The one exception is a
+///   scheduler that swaps a byte of the CPU at a context switch. All other accesses to the 64-bit
 ///   word or the byte that has them are atomic and of the same width. The [`Storage`] of `Bits` is
 ///   implemented as its page describes.
 /// * **Interrupt context.** [`Interrupt`](Self::Interrupt) is true in every interrupt, softirq and
@@ -113,8 +116,8 @@ use crate::protocol::range::Invalidation;
 ///   TLB invalidation of the task, and before another CPU may run the task. The CPU that takes the
 ///   task over executes `isb`, or an exception return that synchronizes the context, after it has
 ///   taken the task over. [`Backend`] has the reasons.
-/// * **Errata.** [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) is false only as long as a CPU
-///   that [`errata`](super::errata) lists has not begun to use the tables.
+/// * **Errata.** [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) returns true as soon as a CPU
+///   that [`errata`](super::errata) lists uses the tables. Before that it may return false.
 /// * **Regime.** [`REGIME`](Self::REGIME) is the regime in which the kernel runs.
 /// * **TLB ranges.** [`HAS_TLB_RANGE`](Self::HAS_TLB_RANGE) is true only if every CPU has the
 ///   instructions and TCR_ELx.DS is 0. With FEAT_LPA2 addresses (DS is 1) the operands are

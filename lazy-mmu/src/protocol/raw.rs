@@ -98,7 +98,7 @@
 //!   leaves the section of that guard first, as *Outermost*.
 //! * Their leave is that of *Outermost* if OWNED is set, and that of *Nested* otherwise.
 //! * They are never *Inert*. Their stores test the bits, and are immediate only while a pause
-//!   lasts. They do not test for interrupt context, because a handle is not used there.
+//!   lasts. They do not test for interrupt context, because a handler does not use the handle.
 //!
 //! The guards follow these rules. The [proofs](crate::Visible) of guards have one more rule: see
 //! [`soundness`](crate::soundness#what-the-state-machine-handles-at-run-time).

@@ -1,7 +1,7 @@
 //! The closure forms, and the section of the attribute: their nesting is known at run time only.
 //!
-//! Separate from the guard, because the guard that the body receives never leaves. The section
-//! leaves, and the body cannot name the section.
+//! Separate from the guard, because the guard that the body receives never leaves the section. A
+//! `DynamicSection` leaves it, and the body cannot name the `DynamicSection`.
 
 use core::fmt;
 use core::mem::ManuallyDrop;
@@ -173,8 +173,8 @@ pub fn view<B: Backend>(section: &mut DynamicSection<B>) -> View<'_, B> {
 
 /// Runs `f` in a [section](LazyMmu) of its own, and leaves the section when `f` returns or panics.
 ///
-/// The barrier pair of each store in `f` (on aarch64 `dsb ishst; isb`) is deferred until the
-/// section is left. `f` borrows the section and cannot keep or forget it.
+/// If a store in `f` needs the barrier pair (on aarch64 `dsb ishst; isb`), the pair is deferred
+/// until the section is left or flushed. `f` borrows the section, and cannot keep or forget it.
 ///
 /// Inside another section, the new section is nested: leaving it emits the pending pair, and the
 /// mode continues. In interrupt context and while the mode is [paused](crate::paused()), the

@@ -1,7 +1,7 @@
 //! Pending mappings, and the proofs that unlock them.
 //!
-//! Separate from the guard, because the proofs add lifetimes, and one look at the bits when a
-//! mapping is unlocked. The proofs add nothing to the stores, flushes and leaves of the guard.
+//! Separate from the guard, because the proofs add nothing to its stores, flushes and leaves. The
+//! proofs consist of lifetimes. Only the unlocking of a mapping executes code: it tests the bits.
 //!
 //! A mapping that is made in a section is [`Pending`]: it holds a value, for example an address,
 //! and does not give it out. `LazyMmu::flush` and `LazyMmu::leave` return a [`Visible`], the proof
