@@ -101,7 +101,8 @@
 /// The argument `join` is for functions that are called in a loop. Without it, such a function
 /// opens a nested section, which flushes when it is left, because the caller may use the mapping.
 /// The loop then executes one pair for each call. With `join`, the function defers into the section
-/// that is open. It opens a section if none is, in interrupt context, and in a pause.
+/// that is open. It opens a section of its own if no section is open, in interrupt context, and in
+/// a pause.
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;
@@ -186,8 +187,9 @@
 /// # Expansion
 ///
 /// The attribute inserts one statement, or three with `mmu`. The statements come first in the
-/// braces of the body, behind the inner attributes and the items with which the body begins. The
-/// rest of the function does not change. `#[lazy_mmu(backend = Mmu)]` turns
+/// braces of the body, behind the inner attributes and the items with which the body begins. With
+/// `mmu`, they come before the first `macro_rules!` among these items, so that the macro can use
+/// the name. The rest of the function does not change. `#[lazy_mmu(backend = Mmu)]` turns
 ///
 /// ```text
 /// fn map(pages: &[Page]) -> Result<(), Error> { body }

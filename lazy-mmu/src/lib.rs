@@ -43,6 +43,8 @@
 //!   backend, because the final binary registers it.
 //! * **C and assembly**: the tokens of [`raw`].
 //! * **Tests on a host**: the [feature](#features) `sim`.
+//! * **Figures and versions**: [the cost of a section](guide::faq#what-does-a-section-cost), and
+//!   the [changelog](guide::changelog).
 //! * **Reviewers**: [`soundness`] lists what the compiler refuses, what the crate handles at run
 //!   time, and which duties remain. [`raw`] describes the state machine.
 //!

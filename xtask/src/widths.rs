@@ -1,6 +1,7 @@
 //! Checks the width of each line in the tracked texts, and of each table cell in Markdown.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
@@ -39,9 +40,10 @@ pub(crate) fn check(shell: &Shell) -> Result<()> {
 
 /// Returns an error for each line of a file that is too wide. All exceptions are here.
 fn too_wide(file: &str, text: &str) -> Vec<String> {
+    let is_markdown = Path::new(file).extension().is_some_and(|it| it == "md");
     let error = |(number, line): (usize, &str)| {
         // A row of a table in Markdown cannot be broken, but a cell can become a list.
-        let is_row = file.ends_with(".md") && line.trim_start().starts_with('|');
+        let is_row = is_markdown && line.trim_start().starts_with('|');
         // A URL cannot be broken. The sign of a comment and the name of a link may precede it.
         let words: Vec<_> = line.split_whitespace().collect();
         let is_url = words.len() <= 3 && words.last().is_some_and(|it| it.contains("://"));

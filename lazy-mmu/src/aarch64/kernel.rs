@@ -136,11 +136,13 @@ pub unsafe trait Kernel: 'static {
     /// The regime in which the kernel runs. Its TLB entries are invalidated.
     const REGIME: Regime = Regime::El1And0;
 
-    /// Whether every CPU has the TLB range instructions (ID_AA64ISAR0_EL1.TLB is at least 2).
+    /// Whether every CPU has the TLB range instructions (ID_AA64ISAR0_EL1.TLB is at least 2), and
+    /// TCR_ELx.DS is 0.
     const HAS_TLB_RANGE: bool = false;
 
-    /// The most TLBI instructions that one invalidation executes. If it needs more, it invalidates
-    /// everything of the ASID or of the regime.
+    /// The most TLBI instructions that one invalidation executes, without the one of the
+    /// [repetition](Self::needs_repeated_tlbi). If it needs more, it invalidates everything of the
+    /// ASID or of the regime.
     const MAX_TLBI_OPS: u64 = tlb::MAX_TLBI_OPS;
 
     /// Whether a broadcast TLB invalidation is repeated: see [`Tlbs::invalidate`]. The default is

@@ -232,8 +232,8 @@ pub unsafe trait Machine: 'static {
 /// It lets a library open sections without knowing the backend. It is the default of the types and
 /// of the attribute, and the functions of the module [`global`](crate::global) use it.
 ///
-/// A section costs one call when it is entered, and one for each barrier pair. A store through a
-/// section calls nothing.
+/// A section costs one call when it is entered, and one for each barrier pair. A deferred store of
+/// a leaf through the guard calls nothing. A store that links a table costs one call.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

@@ -29,10 +29,10 @@ const NOTHING: [Invalidation; RANGES] = [Invalidation {
 /// [`gather()`] lends a `Gather` to its closure, and shows an example. The values stay in the
 /// storage of the caller.
 ///
-/// Each mapping has its own range and scope. Ranges that adjoin or overlap are merged if their
-/// scope is the same. A gather keeps up to 8 separate ranges, and merges a further range into the
-/// last one. If the ranges need more operations than the machine executes one by one, the machine
-/// invalidates everything.
+/// Each mapping has its own range and scope. Ranges that adjoin or overlap are merged if they have
+/// the same scope, page size and ASID, and if both or neither are for this CPU only. A gather keeps
+/// up to 8 separate ranges, and merges a further range into the last one. If the ranges need more
+/// operations than the machine executes one by one, the machine invalidates everything.
 pub struct Gather<'g, T, B: Backend = Global> {
     values: &'g mut [Option<T>],
     /// The number of values, which are at the front.

@@ -55,8 +55,8 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
 ///
 /// Interrupt context is wherever [`Backend::in_interrupt`] is true, for example with softirqs
 /// disabled. A section that was entered before softirqs were disabled still defers through its
-/// guard. If the interrupt context ends inside `f`, a section defers the later stores of `f`, and
-/// their pair is emitted when `f` returns.
+/// guard. If the interrupt context ends inside `f`, an open section defers the later stores of `f`.
+/// Their pair is emitted when `f` returns, unless the CPU is in interrupt context again then.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

@@ -3,7 +3,7 @@
 //! Separate from the stores of the guard, because the rule differs in one point. A guard knows what
 //! its enter found. Code without a section asks the backend for the context (interrupt context or
 //! not). Such code may run inside a section of its caller, and then its stores are deferred until
-//! that section is left.
+//! that section is left or flushed.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -49,6 +49,18 @@ pub fn write<B: Backend, D: Descriptor>(slot: impl Slot, descriptor: D) {
 }
 
 /// Stores like [`write()`], to an entry that is given by its address.
+///
+/// ```
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// let mut table = [0_u64; 512]; // In a kernel, the address comes from the linear map.
+/// // SAFETY: `table` is a local variable, and other code does not have its address.
+/// unsafe {
+///     lazy_mmu::write_ptr::<Mmu, _>(&raw mut table[3], Leaf::page(0x4000_0000, KERNEL_DATA));
+/// }
+/// assert_ne!(table[3], 0);
+/// ```
 ///
 /// # Safety
 ///
@@ -165,6 +177,15 @@ pub fn flush<B: Backend>() {
 ///
 /// The store is deferred if the thread is in a section, the mode is not paused, and this is not
 /// interrupt context.
+///
+/// ```
+/// # type Mmu = lazy_mmu::sim::Sim;
+/// assert!(!lazy_mmu::is_active::<Mmu>());
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     assert!(lazy_mmu::is_active::<Mmu>());
+///     mmu.paused(|| assert!(!lazy_mmu::is_active::<Mmu>()));
+/// });
+/// ```
 #[inline]
 pub fn is_active<B: Backend>() -> bool {
     let (bits, in_interrupt) = B::context();
