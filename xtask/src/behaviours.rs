@@ -5,11 +5,13 @@
 //! ids too. The page cites all of them. `cargo xtask test --bless behaviours` writes the citations.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
-use std::{env, fs};
 
 use anyhow::{Result, ensure};
 use xshell::Shell;
+
+use crate::golden;
 
 const PAGE: &str = "docs/behaviours.md";
 
@@ -27,15 +29,7 @@ pub(crate) fn check(shell: &Shell) -> Result<()> {
     let shown = shown(&files);
     let wrong = wrong(&page, &files, &shown);
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let expected = with_citations(&page, &shown);
-    if env::var_os("UPDATE_EXPECT").is_some() {
-        shell.write_file(PAGE, &expected)?;
-    }
-    ensure!(
-        shell.read_file(PAGE)? == expected,
-        "{PAGE} does not cite the present tests: run `cargo xtask test --bless behaviours`, which \
-         writes the citations"
-    );
+    golden::compare(PAGE, &with_citations(&page, &shown))?;
     let citations = shown.values().map(BTreeSet::len).sum::<usize>();
     println!("{} behaviours, {citations} citations", shown.len());
     Ok(())

@@ -1,4 +1,5 @@
-//! Files with expected texts: the outputs of the kernels, and the golden assembly.
+//! Files with expected texts: the outputs of the kernels, the golden assembly, and the citations of
+//! the behaviours.
 //!
 //! `expect-test` compares files too, but it panics at a difference. Here a difference is an error,
 //! because the threads of the other programs must continue.
@@ -41,7 +42,7 @@ pub(crate) fn same(file: &str, expected: &str, text: &str) -> Result<()> {
         ensure!(
             lines.0 == lines.1,
             "{file}:{number}: expected\n  {}\nprinted\n  {}\n\
-             If this change is intended: run `cargo xtask qemu --bless`, and read the difference.",
+             If this change is intended: run the command with `--bless`, and read the difference.",
             lines.0.unwrap_or("(the end)"),
             lines.1.unwrap_or("(the end)"),
         );
