@@ -2,7 +2,7 @@
 //!
 //! An invalidation is complete when it returns, and does at least what the barrier pair does. An
 //! invalidation in a section therefore clears the pending pair, and leaving the section emits
-//! nothing. The [machine](crate::Machine) decides what is executed.
+//! nothing. The [machine](crate::Machine) decides which instructions execute.
 
 use super::guard::LazyMmu;
 use super::nesting::Nesting;

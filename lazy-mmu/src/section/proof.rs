@@ -130,7 +130,7 @@ pub struct Pending<'id, T, B: Backend = Global> {
 ///
 /// Without the second store, the example compiles.
 ///
-/// # What it proves
+/// # Stores that the proof covers
 ///
 /// * Normally the proof covers all earlier stores of this thread, in whichever section they were
 ///   made. It does not cover the stores of a `write_range`, `link_table` or `note_stores` that has
