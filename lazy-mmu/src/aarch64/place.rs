@@ -451,11 +451,13 @@ pub trait InterruptTest: 'static {
 /// # use lazy_mmu::aarch64::{Aarch64, ByteAt, Kernel, TaskPointer};
 /// use lazy_mmu::aarch64::PreemptCountAt;
 ///
-/// # #[repr(C)]
-/// # struct Task {
-/// #     preempt_count: AtomicU32,
-/// #     lazy_mmu: AtomicU8,
-/// # }
+/// #[repr(C)]
+/// struct Task {
+///     /// Counts preemption in bits 0 to 7, and softirqs, interrupts and NMIs in bits 8 to 23.
+///     preempt_count: AtomicU32,
+///     lazy_mmu: AtomicU8,
+/// }
+///
 /// /// The type `Interrupt` in the kernel's implementation of `Kernel`.
 /// type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
 ///
@@ -475,7 +477,6 @@ pub trait InterruptTest: 'static {
 /// # }
 /// # type Mmu = Aarch64<MyKernel>;
 /// // `Mmu` is the kernel's backend, and `TASK` is the current task.
-///
 /// // Preemption is disabled once. A section of the thread defers stores.
 /// TASK.preempt_count.store(1, Ordering::Relaxed);
 /// lazy_mmu::with::<Mmu, _>(|_| assert!(lazy_mmu::is_active::<Mmu>()));

@@ -529,13 +529,13 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// ```
     /// use core::sync::atomic::{AtomicU64, Ordering};
     /// use lazy_mmu::aarch64::Granule;
-    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, VALID};
     /// # type Mmu = lazy_mmu::sim::Sim;
     ///
     /// // Takes a page out of the linear map while its frame is free, to find stray accesses.
     /// let page = Granule::Kib4.range(0xffff_0000_4000_0000, 1)?;
     /// let slots = [AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_DATA).0)];
-    /// let is_valid = || Leaf(slots[0].load(Ordering::Relaxed)).is_valid();
+    /// let is_valid = || slots[0].load(Ordering::Relaxed) & VALID != 0;
     /// lazy_mmu::with::<Mmu, _>(|mmu| {
     ///     mmu.set_memory_valid(&slots, page, false); // the frame is freed
     ///     assert!(!is_valid());
