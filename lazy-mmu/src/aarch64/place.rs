@@ -17,7 +17,7 @@ use crate::protocol::bits::{FlagsWord, OwnByte, SharedWord, Storage};
 /// use core::sync::atomic::{AtomicPtr, Ordering};
 /// use lazy_mmu::aarch64::TaskPointer;
 ///
-/// /// The only task of a kernel with one CPU and one task.
+/// /// The current task of a kernel with one CPU.
 /// static CURRENT: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
 ///
 /// struct Current;
@@ -109,9 +109,20 @@ pub struct TpidrEl1;
 /// Debug builds check that the pointer is set.
 ///
 /// ```
+/// # use core::sync::atomic::{AtomicPtr, Ordering};
 /// use core::mem::offset_of;
 /// use core::sync::atomic::{AtomicU8, AtomicU32};
-/// use lazy_mmu::aarch64::{self, Aarch64, ByteAt, MaybeNull, PreemptCountAt, SpEl0};
+/// use lazy_mmu::aarch64::{self, Aarch64, ByteAt, MaybeNull, PreemptCountAt};
+/// # static REGISTER: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
+/// # struct SpEl0;
+/// # impl aarch64::TaskPointer for SpEl0 {
+/// #     fn current() -> *mut u8 {
+/// #         REGISTER.load(Ordering::Relaxed)
+/// #     }
+/// # }
+/// # fn set_current(task: &'static Task) {
+/// #     REGISTER.store(core::ptr::from_ref(task).cast_mut().cast(), Ordering::Relaxed);
+/// # }
 ///
 /// #[repr(C)]
 /// struct Task {
@@ -124,12 +135,20 @@ pub struct TpidrEl1;
 /// // SAFETY: the boot code of each CPU clears SP_EL0. From the first task on SP_EL0 points to the
 /// // running task's structure. The other duties are kept as in the example of `aarch64::Kernel`.
 /// unsafe impl aarch64::Kernel for Kernel {
-///     type Task = MaybeNull<SpEl0>;
+///     type Task = MaybeNull<SpEl0>; // `lazy_mmu::aarch64::SpEl0`
 ///     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
 ///     type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
 /// }
 ///
 /// type Mmu = Aarch64<Kernel>;
+///
+/// // SP_EL0 is null at boot. Sections are inert.
+/// lazy_mmu::with::<Mmu, _>(|_| assert!(!lazy_mmu::is_active::<Mmu>()));
+///
+/// // The first task runs.
+/// # static FIRST: Task = Task { preempt_count: AtomicU32::new(0), lazy_mmu: AtomicU8::new(0) };
+/// set_current(&FIRST);
+/// lazy_mmu::with::<Mmu, _>(|_| assert!(lazy_mmu::is_active::<Mmu>()));
 /// ```
 #[derive(Debug)]
 pub struct MaybeNull<P>(PhantomData<P>);

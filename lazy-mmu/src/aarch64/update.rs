@@ -390,6 +390,21 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// [`update::set_access_flags`](set_access_flags). The barrier pair is deferred into this
     /// section.
     ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, KERNEL_READ_ONLY, Leaf};
+    /// use lazy_mmu::sim;
+    ///
+    /// type Mmu = sim::Sim;
+    ///
+    /// let slot = AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_READ_ONLY).0);
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     assert!(mmu.set_access_flags(&slot, Leaf::page(0x4000_0000, KERNEL_DATA), 0));
+    ///     assert!(sim::is_pending::<Mmu>()); // A kernel leaf needs the pair.
+    /// });
+    /// assert!(sim::is_settled(&slot));
+    /// ```
+    ///
     /// # Panics
     ///
     /// As [`update::set_access_flags`](set_access_flags).
@@ -410,6 +425,26 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// Stores `new` if the entry is `current`, and returns the old value: see
     /// [`update::compare_exchange`](compare_exchange). The barrier pair is deferred into this
     /// section.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, KERNEL_READ_ONLY, Leaf};
+    /// use lazy_mmu::sim::{pairs, take_trace};
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// // Makes two pages writable, unless another CPU changes an entry first.
+    /// let pages = [0x4000_0000, 0x4000_1000].map(|address| {
+    ///     [KERNEL_READ_ONLY, KERNEL_DATA].map(|attributes| Leaf::page(address, attributes))
+    /// });
+    /// let slots = pages.map(|[old, _]| AtomicU64::new(old.0));
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     for (slot, [old, new]) in slots.iter().zip(pages) {
+    ///         assert_eq!(mmu.compare_exchange(slot, old, new), Ok(old.0));
+    ///     }
+    /// });
+    /// assert_eq!(pairs(&take_trace()), 1); // for both pages
+    /// ```
     ///
     /// # Errors
     ///
