@@ -262,7 +262,8 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
     /// let slot = AtomicU64::new(0);
     /// lazy_mmu::with::<Mmu, _>(|mmu| {
     ///     mmu.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
-    ///     assert_eq!(Leaf(mmu.read(&slot)).address(Granule::Kib4), 0x4000_0000);
+    ///     let bits = mmu.read(&slot);
+    ///     assert_eq!(Leaf(bits).address(Granule::Kib4), 0x4000_0000);
     /// });
     /// ```
     #[inline]
