@@ -125,6 +125,24 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
     ///
     /// The invalidation includes the effect of the barrier pair, so the section has no pending pair
     /// afterwards. It returns the same proof as [`flush`](Self::flush).
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::Scope;
+    /// use lazy_mmu::aarch64::Granule;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// let slot = AtomicU64::new(0);
+    /// let old = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     let page = mmu.write_pending(&slot, Leaf::page(0x4000_0000, KERNEL_DATA), "new page");
+    ///     let proof = mmu.invalidate(old, Scope::PAGES);
+    ///     assert_eq!(page.get(&proof), "new page"); // No pair of its own was needed.
+    /// });
+    /// # Ok::<(), lazy_mmu::BadRange>(())
+    /// ```
     #[inline]
     pub fn invalidate(&mut self, range: VirtualRange, scope: Scope) -> Visible<'_, 'id, B> {
         self.invalidate_each(&[Invalidation { range, scope }])
