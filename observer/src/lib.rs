@@ -3,8 +3,8 @@
 //!
 //! An emulated CPU does not need the barriers of page-table code: it finds a new entry at once. A
 //! real CPU may not find it. [`Observer`] gets the instructions that the CPUs execute, in the order
-//! in which they execute them, and applies the architecture's rule. QEMU feeds it through the plugin
-//! in `observer/plugin`, and the litmus tests feed it in `tests/litmus.rs`.
+//! in which they execute them, and applies the architecture's rule. QEMU feeds it through the
+//! plugin in `observer/plugin`, and the litmus tests feed it in `tests/litmus.rs`.
 
 mod descriptor;
 mod report;

@@ -269,8 +269,8 @@ impl Old {
     }
 }
 
-/// An invalidation that is complete, on the CPU that executed it. That CPU may have fetched its next
-/// instructions before, and needs an `isb`.
+/// An invalidation that is complete, on the CPU that executed it. That CPU may have fetched its
+/// next instructions before, and needs an `isb`.
 struct Done {
     cpu: usize,
     old: Old,
@@ -949,10 +949,9 @@ impl Step {
         if now.is_table() {
             return before.is_table() && before.output() == now.output();
         }
-        now.is_user()
-            || before.permits(access.write, hardware)
-                && now.permits(access.write, hardware)
-                && before.reaches_the_same(now, access.address)
+        before.permits(access.write, hardware)
+            && now.permits(access.write, hardware)
+            && before.reaches_the_same(now, access.address)
     }
 }
 

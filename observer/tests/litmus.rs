@@ -81,7 +81,7 @@ fn memory(variable: &str) -> u64 {
 }
 
 fn descriptor(variable: &str) -> u64 {
-    memory(variable) | 1 << 54 | 0b1111 << 8 | 0b11
+    memory(variable) | 1 << 54 | 0b0111 << 8 | 0b11
 }
 
 /// Returns the number for which a value stands: an address, a descriptor, or a number.

@@ -1,9 +1,9 @@
 //! A plugin for QEMU (interface 1) that feeds the [observer](lazy_mmu_observer) with what the CPUs
 //! of an emulated aarch64 machine execute. `cargo xtask observe` builds and loads it.
 //!
-//! A plugin does not see the registers. The operands of `msr ttbr1_el1` and the like, and of `tlbi`,
-//! come from trampolines, which store them below the stack pointer. The values of entries come from
-//! the machine's memory, which is a file that QEMU and the plugin share.
+//! A plugin does not see the registers. The operands of `msr ttbr1_el1` and the like, and of
+//! `tlbi`, come from trampolines, which store them below the stack pointer. The values of entries
+//! come from the machine's memory, which is a file that QEMU and the plugin share.
 //!
 //! The arguments are these:
 //!
@@ -112,8 +112,8 @@ impl Plugin {
         let (start, count) = (map.as_ptr().cast(), map.len() / 8);
         // The map is used until the process ends.
         std::mem::forget(map);
-        // SAFETY: the map has `count` words, is aligned to a page, and is never unmapped. QEMU changes
-        // the words, so they are atomics.
+        // SAFETY: the map has `count` words, is aligned to a page, and is never unmapped. The words
+        // are atomics, because QEMU changes them.
         let words: &'static [AtomicU64] = unsafe { std::slice::from_raw_parts(start, count) };
         let ram = Ram {
             base: arguments.base,
