@@ -11,6 +11,7 @@ mod report;
 mod rule;
 mod tlbi;
 
+pub use descriptor::Architecture;
 pub use report::{Kind, Report};
 pub use rule::{Access, CPUS, Domain, Observer, Ram, Store, Types};
 pub use tlbi::Tlbi;

@@ -26,6 +26,12 @@ pub enum Kind {
     /// The CPU may have walked the tables, or may use an invalidated translation, because it has
     /// executed no `isb` since.
     MissingIsb,
+    /// On RISC-V, another hart may not find a new entry, because the hart that stored it has
+    /// executed no `fence`.
+    MissingFence,
+    /// On RISC-V, the hart may still hold that the entry was invalid, because it has executed no
+    /// `sfence.vma` since.
+    MissingSfence,
     /// A TLB may hold the translation that an entry had before its change.
     StaleTranslation,
     /// Memory is mapped at a new address while a TLB may translate an old address to it.
@@ -46,6 +52,8 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::MissingDsb => "missing-dsb",
             Self::MissingIsb => "missing-isb",
+            Self::MissingFence => "missing-fence",
+            Self::MissingSfence => "missing-sfence",
             Self::StaleTranslation => "stale-translation",
             Self::FrameReuse => "frame-reuse",
             Self::TableReuse => "table-reuse",

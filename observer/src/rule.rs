@@ -9,7 +9,7 @@ use std::sync::atomic::{
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::descriptor::{Descriptor, span};
-use crate::{Kind, Report, Tlbi};
+use crate::{Architecture, Kind, Report, Tlbi};
 
 /// The number of CPUs that an observer can tell apart.
 pub const CPUS: usize = 8;
@@ -35,7 +35,7 @@ impl Ram<'_> {
     }
 }
 
-/// An access by an address that TTBR1 translates. The machine has made it without a fault.
+/// An access by an address that TTBR1 or satp translates. The machine has made it without a fault.
 #[derive(Clone, Copy, Debug)]
 pub struct Access {
     /// The address of the instruction.
@@ -84,7 +84,6 @@ type Time = u64;
 
 /// A set of CPUs, one bit each.
 type Cpus = u8;
-const ALL_CPUS: Cpus = !0;
 
 /// What a page of RAM is.
 const OTHER: u8 = 0;
@@ -101,7 +100,8 @@ struct Page {
 
 #[derive(Default)]
 struct Cpu {
-    /// The last context synchronization event, and the one before it.
+    /// The last context synchronization event, and the one before it. On RISC-V, the last
+    /// `sfence.vma` of all addresses.
     synchronized: AtomicU64,
     synchronized_before: AtomicU64,
     /// The number of barriers that order stores, and 1.
@@ -139,8 +139,8 @@ impl fmt::Debug for Observer<'_> {
     }
 }
 
-#[derive(Default)]
 struct State {
+    architecture: Architecture,
     registers: [Registers; CPUS],
     tables: HashMap<u64, Table>,
     /// For each CPU, the entries that it has stored, and that some CPU's walk may not find.
@@ -150,41 +150,78 @@ struct State {
     /// By the address of the barrier: the number of accesses that relied on it alone.
     relied: HashMap<u64, u64>,
     changes: u64,
+    svinval: [Svinval; CPUS],
 }
 
+/// The last `sfence.w.inval` of a hart, and the `sinval.vma` since: the address, and whether it is
+/// for all address spaces.
+#[derive(Default)]
+struct Svinval {
+    since: Time,
+    invalidations: Vec<(Option<u64>, bool)>,
+}
+
+/// The registers that choose the tables. On RISC-V, `ttbr1` is satp, and `tcr` is not used.
 #[derive(Clone, Copy, Default)]
 struct Registers {
     ttbr1: u64,
     tcr: u64,
 }
 
+/// A root table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Root {
+    table: u64,
+    level: i32,
+    /// The lowest address that it translates.
+    lowest: u64,
+    /// The number of bits of an address, if the upper half of the table is for negative addresses.
+    signed: Option<u32>,
+}
+
 impl Registers {
-    /// Returns the address of the root table, if walks are enabled (TCR_EL1.EPD1 is 0).
-    fn root(self) -> Option<u64> {
-        (self.ttbr1 != 0 && self.tcr >> 23 & 1 == 0).then_some(self.ttbr1 & 0x0000_ffff_ffff_f000)
+    /// Returns the root table, if walks are enabled.
+    fn root(self, architecture: Architecture) -> Option<Root> {
+        match architecture {
+            Architecture::Aarch64 => self.ttbr1_root(),
+            Architecture::Riscv64 => {
+                // MODE is in bits 63:60, and PPN in bits 43:0.
+                let (level, bits) = match self.ttbr1 >> 60 {
+                    8 => (1, 39),
+                    9 => (0, 48),
+                    10 => (-1, 57),
+                    _ => return None,
+                };
+                Some(Root {
+                    table: (self.ttbr1 & ((1 << 44) - 1)) << 12,
+                    level,
+                    lowest: 0,
+                    signed: Some(bits),
+                })
+            }
+        }
     }
 
-    /// Returns T1SZ, bits 21:16. If the observer has not seen its value, 48 bits are
-    /// translated.
-    fn t1sz(self) -> u32 {
-        match self.tcr {
+    fn ttbr1_root(self) -> Option<Root> {
+        // EPD1 disables walks.
+        if self.ttbr1 == 0 || self.tcr >> 23 & 1 != 0 {
+            return None;
+        }
+        // T1SZ is in bits 21:16. If the observer has not seen its value, 48 bits are translated.
+        let t1sz = match self.tcr {
             0 => 16,
-            tcr => u32::try_from(tcr >> 16 & 0x3f).unwrap_or(16),
-        }
-    }
-
-    /// Returns the level of the root table.
-    fn start(self) -> u32 {
-        match self.t1sz() {
-            ..=24 => 0,
-            25..=33 => 1,
-            _ => 2,
-        }
-    }
-
-    /// Returns the root table, its level, and the lowest address that it translates.
-    fn walk(self) -> Option<(u64, u32, u64)> {
-        Some((self.root()?, self.start(), !0 << (64 - self.t1sz())))
+            tcr => tcr >> 16 & 0x3f,
+        };
+        Some(Root {
+            table: self.ttbr1 & 0x0000_ffff_ffff_f000,
+            level: match t1sz {
+                ..=24 => 0,
+                25..=33 => 1,
+                _ => 2,
+            },
+            lowest: !0 << (64 - t1sz),
+            signed: None,
+        })
     }
 
     /// Returns TCR_EL1.HA: hardware manages the Access flag.
@@ -194,10 +231,23 @@ impl Registers {
 }
 
 struct Table {
-    level: u32,
+    level: i32,
     /// The lowest virtual address that it translates.
     address: u64,
+    /// As in [`Root`].
+    signed: Option<u32>,
     entries: Vec<Entry>,
+}
+
+impl Table {
+    /// Returns the lowest address that an entry translates.
+    fn translated(&self, index: usize) -> u64 {
+        let address = self.address + index as u64 * span(self.level);
+        match self.signed {
+            Some(bits) => ((address << (64 - bits)).cast_signed() >> (64 - bits)).cast_unsigned(),
+            None => address,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -205,11 +255,31 @@ struct Entry {
     bits: u64,
     /// The value that each walk found before the last store, or 0 if that is not known.
     before: u64,
-    by: usize,
     pc: u64,
-    /// The time from which a walk of the storing CPU finds it, and a walk of each CPU.
+    reach: Reach,
+    /// On RISC-V, the last `sfence.vma` of each CPU for the address.
+    fenced: [Time; CPUS],
+}
+
+/// How far a store has come.
+#[derive(Clone, Copy)]
+struct Reach {
+    by: usize,
+    /// The time from which a walk of the storing CPU finds the value, after its `isb` or
+    /// `sfence.vma`.
     local: Option<Time>,
+    /// The same for the walks of all CPUs.
     complete: Option<Time>,
+}
+
+impl Reach {
+    fn since(self, cpu: usize) -> Option<Time> {
+        if self.by == cpu {
+            self.local
+        } else {
+            self.complete
+        }
+    }
 }
 
 impl Entry {
@@ -218,10 +288,13 @@ impl Entry {
         Self {
             bits,
             before: bits,
-            by: 0,
             pc: 0,
-            local: Some(0),
-            complete: Some(0),
+            reach: Reach {
+                by: 0,
+                local: Some(0),
+                complete: Some(0),
+            },
+            fenced: [0; CPUS],
         }
     }
 }
@@ -231,19 +304,18 @@ impl Entry {
 struct Old {
     descriptor: Descriptor,
     address: u64,
-    by: usize,
+    /// Of the store that replaced it.
+    reach: Reach,
     pc: u64,
     /// The CPUs whose TLBs may hold it.
     holders: Cpus,
-    /// The CPUs whose walks no longer find it.
-    complete_for: Cpus,
     /// The CPUs that have executed a TLBI for it, which a `dsb` completes.
     local: Cpus,
     broadcast: Cpus,
 }
 
 /// Returns the index of the entry that translates `address` in a table of this level.
-fn index(address: u64, level: u32) -> usize {
+fn index(address: u64, level: i32) -> usize {
     let index = address / span(level) % 512;
     usize::try_from(index).unwrap_or(0)
 }
@@ -255,8 +327,16 @@ impl Old {
 
     /// Names the instruction that is missing.
     fn missing(&self) -> String {
-        let by = self.by;
-        if self.complete_for != ALL_CPUS {
+        let Reach { by, complete, .. } = self.reach;
+        if self.descriptor.architecture == Architecture::Riscv64 {
+            let holder = self.holders.trailing_zeros();
+            return if complete.is_some() || holder as usize == by {
+                format!("an `sfence.vma` of cpu {holder} that covers that address")
+            } else {
+                format!("a `fence w, w` of cpu {by} after that store, and an `sfence.vma`")
+            };
+        }
+        if complete.is_none() {
             format!("a `dsb ishst` of cpu {by} after that store, and then a TLBI")
         } else if self.local | self.broadcast == 0 {
             "a TLBI for that address, after the `dsb`".into()
@@ -279,7 +359,7 @@ struct Done {
 impl<'a> Observer<'a> {
     /// Returns an observer of a machine that has executed nothing. With `coverage`, it counts the
     /// accesses that rely on one barrier alone, which is slower.
-    pub fn new(ram: Ram<'a>, coverage: bool) -> Self {
+    pub fn new(architecture: Architecture, ram: Ram<'a>, coverage: bool) -> Self {
         let pages = (ram.words.len() * 8).div_ceil(4096);
         let observer = Self {
             ram,
@@ -289,7 +369,7 @@ impl<'a> Observer<'a> {
             last_completion: AtomicU64::new(0),
             unsettled: AtomicUsize::new(0),
             coverage,
-            state: Mutex::default(),
+            state: Mutex::new(State::new(architecture)),
         };
         for cpu in &observer.cpus {
             cpu.barriers.store(1, SeqCst);
@@ -364,16 +444,63 @@ impl<'a> Observer<'a> {
     pub fn tlbi(&self, cpu: usize, tlbi: Tlbi) {
         let this = 1 << cpu;
         for old in &mut self.state().old {
-            if !tlbi.covers(old.descriptor, old.address) || old.complete_for & this == 0 {
+            // A TLBI before the store is complete is of no use: a walk may find the entry again.
+            if !tlbi.covers(old.descriptor, old.address) || old.reach.since(cpu).is_none() {
                 continue;
             }
-            // A TLBI before the store is complete is of no use: a walk may find the entry again.
-            if tlbi.is_broadcast && old.complete_for == ALL_CPUS {
+            if tlbi.is_broadcast && old.reach.complete.is_some() {
                 old.broadcast |= this;
             } else {
                 old.local |= this;
             }
         }
+    }
+
+    /// The CPU executes a `fence` whose predecessors have writes.
+    pub fn fence(&self, cpu: usize, pc: u64) {
+        self.dsb(cpu, Domain::Shareable, Types::Stores, pc);
+    }
+
+    /// The CPU executes the `sfence.vma` at `pc`, for all addresses or for one. An `sfence.vma` of
+    /// one address space leaves global entries alone.
+    pub fn sfence(&self, cpu: usize, address: Option<u64>, all_spaces: bool, pc: u64) {
+        let now = self.now();
+        self.state().sfence(self, cpu, address, all_spaces, now);
+        if address.is_none() && all_spaces {
+            self.synchronize(cpu, Some(pc));
+        }
+    }
+
+    /// The CPU executes `sfence.w.inval`.
+    pub fn sfence_w_inval(&self, cpu: usize) {
+        self.state().svinval[cpu] = Svinval {
+            since: self.now(),
+            invalidations: Vec::new(),
+        };
+    }
+
+    /// The CPU executes `sinval.vma`.
+    pub fn sinval(&self, cpu: usize, address: Option<u64>, all_spaces: bool) {
+        let all = &mut self.state().svinval[cpu].invalidations;
+        all.push((address, all_spaces));
+    }
+
+    /// The CPU executes `sfence.inval.ir`. It completes the invalidations since `sfence.w.inval`,
+    /// for the stores before that.
+    pub fn sfence_inval_ir(&self, cpu: usize) {
+        let mut state = self.state();
+        let Svinval {
+            since,
+            invalidations,
+        } = std::mem::take(&mut state.svinval[cpu]);
+        for (address, all_spaces) in invalidations {
+            state.sfence(self, cpu, address, all_spaces, since);
+        }
+    }
+
+    /// The CPU writes satp.
+    pub fn set_satp(&self, cpu: usize, value: u64, pc: u64) -> Vec<Report> {
+        self.set_ttbr1(cpu, value, pc)
     }
 
     /// The CPU writes TTBR1_EL1.
@@ -436,6 +563,24 @@ impl<'a> Observer<'a> {
 }
 
 impl State {
+    fn new(architecture: Architecture) -> Self {
+        Self {
+            architecture,
+            registers: Default::default(),
+            tables: HashMap::new(),
+            incomplete: Default::default(),
+            old: Vec::new(),
+            done: Vec::new(),
+            relied: HashMap::new(),
+            changes: 0,
+            svinval: Default::default(),
+        }
+    }
+
+    fn root(&self, cpu: usize) -> Option<Root> {
+        self.registers[cpu].root(self.architecture)
+    }
+
     fn count_unsettled(&self, observer: &Observer<'_>) {
         let incomplete: usize = self.incomplete.iter().map(Vec::len).sum();
         let unsettled = incomplete + self.old.len() + self.done.len();
@@ -444,59 +589,62 @@ impl State {
 
     /// Returns the entries that a walk of `address` finds, from the root table on. A table outside
     /// the observed memory ends the walk.
-    fn walk(&self, registers: Registers, address: u64) -> impl Iterator<Item = Step> + '_ {
-        let step = move |table: u64, level: u32| {
+    fn walk(&self, cpu: usize, address: u64) -> impl Iterator<Item = Step> + '_ {
+        let step = move |table: u64, level: i32| {
             let index = index(address, level);
+            let entry = self.tables.get(&table)?.entries[index];
             Some(Step {
-                entry: self.tables.get(&table)?.entries[index],
-                level,
+                entry,
+                descriptor: self.architecture.descriptor(entry.bits, level),
                 at: table + 8 * index as u64,
             })
         };
-        let root = registers.walk().and_then(|it| step(it.0, it.1));
+        let root = self.root(cpu).and_then(|it| step(it.table, it.level));
         std::iter::successors(root, move |it| {
-            let now = it.descriptor();
-            now.is_table().then(|| step(now.output(), it.level + 1))?
+            let now = it.descriptor;
+            now.is_table().then(|| step(now.output(), now.level + 1))?
         })
     }
 
     fn access(&mut self, observer: &Observer<'_>, cpu: usize, access: Access) -> Vec<Report> {
-        let registers = self.registers[cpu];
-        let hardware = registers.hardware();
+        let hardware = self.registers[cpu].hardware();
         let mut reports = Vec::new();
         let mut relied = Vec::new();
         let mut leaf = None;
-        for step in self.walk(registers, access.address) {
-            if !step.descriptor().is_table() {
+        for step in self.walk(cpu, access.address) {
+            if !step.descriptor.is_table() {
                 leaf = Some(step);
             }
-            if !step.descriptor().is_valid() || step.needs_nothing(access, hardware) {
+            if !step.descriptor.is_valid() || step.needs_nothing(access, hardware) {
                 continue;
             }
-            let by = step.entry.by;
-            let since = if by == cpu {
-                step.entry.local
-            } else {
-                step.entry.complete
-            };
-            match since {
-                Some(0) => {}
-                None => reports.push(access.report(
-                    Kind::MissingDsb,
-                    cpu,
-                    step,
-                    &format!("a `dsb ishst` of cpu {by} after the store"),
-                )),
-                Some(since) if observer.cpus[cpu].synchronized.load(SeqCst) <= since => {
-                    reports.push(access.report(
-                        Kind::MissingIsb,
-                        cpu,
-                        step,
-                        &format!("an `isb` of cpu {cpu} after the `dsb`"),
-                    ));
+            let by = step.entry.reach.by;
+            let synchronized = observer.cpus[cpu].synchronized.load(SeqCst);
+            let synchronized = synchronized.max(step.entry.fenced[cpu]);
+            let (kind, missing) = match (step.entry.reach.since(cpu), self.architecture) {
+                (Some(0), _) => continue,
+                (Some(since), _) if synchronized > since => {
+                    relied.push((by, since));
+                    continue;
                 }
-                Some(since) => relied.push((by, since)),
-            }
+                (None, Architecture::Aarch64) => (
+                    Kind::MissingDsb,
+                    format!("a `dsb ishst` of cpu {by} after the store"),
+                ),
+                (Some(_), Architecture::Aarch64) => (
+                    Kind::MissingIsb,
+                    format!("an `isb` of cpu {cpu} after the `dsb`"),
+                ),
+                (None, Architecture::Riscv64) => (
+                    Kind::MissingFence,
+                    format!("a `fence w, w` of cpu {by} after the store"),
+                ),
+                (Some(_), Architecture::Riscv64) => (
+                    Kind::MissingSfence,
+                    format!("an `sfence.vma` of cpu {cpu} that covers the address"),
+                ),
+            };
+            reports.push(access.report(kind, cpu, step, &missing));
         }
         if observer.coverage {
             for (by, since) in relied {
@@ -518,7 +666,7 @@ impl State {
         hardware: bool,
     ) -> impl Iterator<Item = Report> {
         let Access { address, write, .. } = access;
-        let now = leaf.descriptor();
+        let now = leaf.descriptor;
         let is_permitted = now.permits(write, hardware);
         let differs = move |old: &&Old| {
             let was_permitted = old.descriptor.permits(write, hardware);
@@ -546,7 +694,7 @@ impl State {
             let missing = format!(
                 "{}, because cpu {} replaced {:#x} there at pc {:#x}",
                 old.missing(),
-                old.by,
+                old.reach.by,
                 old.descriptor.bits,
                 old.pc
             );
@@ -600,9 +748,9 @@ impl State {
                 continue;
             };
             let entry = &mut table_.entries[index];
-            entry.local.get_or_insert(now);
+            entry.reach.local.get_or_insert(now);
             if is_shareable {
-                entry.complete = Some(now);
+                entry.reach.complete = Some(now);
             } else {
                 self.incomplete[cpu].push((table, index));
             }
@@ -624,20 +772,59 @@ impl State {
                     observer.cpus[cpu].owes_isb.store(true, SeqCst);
                 }
             }
-            if old.by == cpu {
-                old.complete_for |= if is_shareable { ALL_CPUS } else { this };
+            if old.reach.by == cpu {
+                old.reach.local.get_or_insert(now);
+                if is_shareable {
+                    old.reach.complete.get_or_insert(now);
+                }
             }
-            if old.holders != 0 {
-                self.old.push(old);
-            } else if old.descriptor.is_table() {
+            self.old.push(old);
+        }
+        self.drop_old(observer);
+    }
+
+    /// Drops what no TLB holds any more.
+    fn drop_old(&mut self, observer: &Observer<'_>) {
+        self.old.retain(|old| {
+            if old.holders == 0 && old.descriptor.is_table() {
                 let page = observer.page(old.descriptor.output());
                 let page = page.filter(|it| it.is.load(SeqCst) == FORMER_TABLE);
                 if let Some(page) = page {
                     page.is.store(OTHER, SeqCst);
                 }
             }
-        }
+            old.holders != 0
+        });
         self.count_unsettled(observer);
+    }
+
+    /// An `sfence.vma` of `cpu` covers what walks could find at the time `since`.
+    fn sfence(
+        &mut self,
+        observer: &Observer<'_>,
+        cpu: usize,
+        address: Option<u64>,
+        all_spaces: bool,
+        since: Time,
+    ) {
+        for old in &mut self.old {
+            // With an address, it covers only leaves.
+            let is_covered = address.is_none_or(|it| old.descriptor.is_leaf() && old.covers(it))
+                && (all_spaces || !old.descriptor.is_global())
+                && old.reach.since(cpu).is_some_and(|it| it < since);
+            if is_covered {
+                old.holders &= !(1 << cpu);
+            }
+        }
+        self.drop_old(observer);
+        let leaf = address.and_then(|it| self.walk(cpu, it).last());
+        let leaf = leaf.filter(|it| all_spaces || !it.descriptor.is_global());
+        if let Some(leaf) = leaf {
+            let table = self.tables.get_mut(&(leaf.at & !0xfff));
+            if let Some(table) = table {
+                table.entries[(leaf.at & 0xfff) as usize / 8].fenced[cpu] = since;
+            }
+        }
     }
 
     /// The word at `address` of a live table has been stored to.
@@ -657,33 +844,43 @@ impl State {
         let Some(table) = self.tables.get_mut(&page) else {
             return Vec::new();
         };
-        let level = table.level;
-        let translated = table.address + index as u64 * span(level);
+        let (level, signed) = (table.level, table.signed);
+        let translated = table.translated(index);
         let entry = &mut table.entries[index];
         if entry.bits == bits {
             return Vec::new();
         }
         self.changes += 1;
-        let old = Descriptor {
-            bits: entry.bits,
-            level,
+        let old = self.architecture.descriptor(entry.bits, level);
+        let new = self.architecture.descriptor(bits, level);
+        let now = observer.now();
+        // The walks of a RISC-V hart follow its stores, after an `sfence.vma`.
+        let local = (self.architecture == Architecture::Riscv64).then_some(now);
+        let reach = Reach {
+            by: cpu,
+            local,
+            complete: None,
         };
-        let new = Descriptor { bits, level };
         // A walk finds the new entry only after a barrier, if a fault would matter.
-        let since = (!new.is_valid() || new.is_user()).then_some(0);
-        let was_complete = entry.complete.is_some();
+        let is_harmless = !new.is_valid() || new.is_user();
+        let was_complete = entry.reach.complete.is_some();
         *entry = Entry {
             bits,
             before: if was_complete { old.bits } else { 0 },
-            by: cpu,
             pc,
-            local: since,
-            complete: since,
+            reach,
+            fenced: [0; CPUS],
         };
+        if is_harmless {
+            entry.reach = Entry::old(bits).reach;
+            entry.reach.by = cpu;
+        } else {
+            observer.last_completion.store(now, SeqCst);
+        }
         for incomplete in &mut self.incomplete {
             incomplete.retain(|it| *it != (page, index));
         }
-        if since.is_none() {
+        if !is_harmless {
             self.incomplete[cpu].push((page, index));
         }
         let mut reports = Vec::new();
@@ -702,13 +899,19 @@ impl State {
         }
         let is_same_table = old.is_table() && new.is_table() && old.output() == new.output();
         if old.may_be_cached(hardware) && !is_same_table {
-            self.forget(observer, cpu, old, translated, pc, None);
+            self.forget(observer, reach, old, translated, pc, None);
         }
         if new.is_table() && !is_same_table {
             let is_ordered_by_release = store.release;
             reports.extend(observer.check_order(cpu, new.output(), pc, is_ordered_by_release));
             reports.extend(self.reuse(cpu, new, translated, pc));
-            reports.extend(self.adopt(observer, cpu, new.output(), level + 1, translated, pc));
+            let child = Root {
+                table: new.output(),
+                level: level + 1,
+                lowest: translated,
+                signed,
+            };
+            reports.extend(self.adopt(observer, cpu, child, pc));
         } else if new.is_leaf() {
             reports.extend(self.reuse(cpu, new, translated, pc));
             // The old translation is right again.
@@ -718,43 +921,39 @@ impl State {
         reports
     }
 
-    /// Watches the table at `address`, and the tables to which it points.
-    fn adopt(
-        &mut self,
-        observer: &Observer<'_>,
-        cpu: usize,
-        address: u64,
-        level: u32,
-        translated: u64,
-        pc: u64,
-    ) -> Vec<Report> {
+    /// Watches a table, and the tables to which it points.
+    fn adopt(&mut self, observer: &Observer<'_>, cpu: usize, root: Root, pc: u64) -> Vec<Report> {
         let mut reports = Vec::new();
-        if self.tables.contains_key(&address) || observer.page(address).is_none() {
+        let Root { table, level, .. } = root;
+        if self.tables.contains_key(&table) || observer.page(table).is_none() {
             return reports;
         }
-        observer.set_page(address, TABLE);
-        let words = (0..512).map(|it| observer.ram.word(address + 8 * it).unwrap_or(0));
-        let entries: Vec<_> = words.map(Entry::old).collect();
-        self.tables.insert(
-            address,
-            Table {
-                level,
-                address: translated,
-                entries: entries.clone(),
-            },
-        );
-        for (index, entry) in entries.iter().enumerate() {
-            let translated = translated + index as u64 * span(level);
-            let descriptor = Descriptor {
-                bits: entry.bits,
-                level,
-            };
+        observer.set_page(table, TABLE);
+        let words = (0..512).map(|it| observer.ram.word(table + 8 * it).unwrap_or(0));
+        let adopted = Table {
+            level,
+            address: root.lowest,
+            signed: root.signed,
+            entries: words.map(Entry::old).collect(),
+        };
+        let entries = adopted.entries.iter().enumerate();
+        let entries: Vec<_> = entries
+            .map(|(index, it)| (it.bits, adopted.translated(index)))
+            .collect();
+        self.tables.insert(table, adopted);
+        for (bits, lowest) in entries {
+            let descriptor = self.architecture.descriptor(bits, level);
             if descriptor.is_table() {
-                let child = descriptor.output();
-                reports.extend(observer.check_order(cpu, child, pc, false));
-                reports.extend(self.adopt(observer, cpu, child, level + 1, translated, pc));
+                let child = Root {
+                    table: descriptor.output(),
+                    level: level + 1,
+                    lowest,
+                    signed: root.signed,
+                };
+                reports.extend(observer.check_order(cpu, child.table, pc, false));
+                reports.extend(self.adopt(observer, cpu, child, pc));
             } else if descriptor.is_leaf() {
-                reports.extend(self.reuse(cpu, descriptor, translated, pc));
+                reports.extend(self.reuse(cpu, descriptor, lowest, pc));
             }
         }
         reports
@@ -765,26 +964,25 @@ impl State {
     fn forget(
         &mut self,
         observer: &Observer<'_>,
-        cpu: usize,
+        reach: Reach,
         old: Descriptor,
         address: u64,
         pc: u64,
         only: Option<usize>,
     ) {
-        let active = (0..CPUS).filter(|&it| self.registers[it].root().is_some());
+        let active = (0..CPUS).filter(|&it| self.root(it).is_some());
         let holders = active.fold(0, |set, it| set | 1 << it);
         self.old.push(Old {
             descriptor: old,
             address,
-            by: cpu,
+            reach,
             pc,
             holders: only.map_or(holders, |it| 1 << it),
-            complete_for: if only.is_some() { ALL_CPUS } else { 0 },
             local: 0,
             broadcast: 0,
         });
         if old.is_table() {
-            self.abandon(observer, cpu, old.output(), pc, only);
+            self.abandon(observer, reach, old.output(), pc, only);
         }
     }
 
@@ -792,7 +990,7 @@ impl State {
     fn abandon(
         &mut self,
         observer: &Observer<'_>,
-        cpu: usize,
+        reach: Reach,
         address: u64,
         pc: u64,
         only: Option<usize>,
@@ -804,15 +1002,11 @@ impl State {
         for incomplete in &mut self.incomplete {
             incomplete.retain(|it| it.0 != address);
         }
-        let hardware = self.registers[cpu].hardware();
+        let hardware = self.registers[reach.by].hardware();
         for (index, entry) in table.entries.iter().enumerate() {
-            let old = Descriptor {
-                bits: entry.bits,
-                level: table.level,
-            };
+            let old = self.architecture.descriptor(entry.bits, table.level);
             if old.may_be_cached(hardware) {
-                let translated = table.address + index as u64 * span(table.level);
-                self.forget(observer, cpu, old, translated, pc, only);
+                self.forget(observer, reach, old, table.translated(index), pc, only);
             }
         }
     }
@@ -838,7 +1032,7 @@ impl State {
                  translate {:#x} to it by {:#x}, which cpu {} replaced at pc {:#x}, without {}",
                 old.address,
                 old.descriptor.bits,
-                old.by,
+                old.reach.by,
                 old.pc,
                 old.missing()
             ),
@@ -848,12 +1042,12 @@ impl State {
     /// Returns whether the address is still translated to the same memory, and only attributes have
     /// changed.
     fn still_maps(&self, old: &Old) -> bool {
-        let last = self.walk(self.registers[old.by], old.address).find(|it| {
-            let now = it.descriptor();
+        let last = self.walk(old.reach.by, old.address).find(|it| {
+            let now = it.descriptor;
             !now.is_table() || old.descriptor.is_table() && now.output() == old.descriptor.output()
         });
         last.is_some_and(|it| {
-            let now = it.descriptor();
+            let now = it.descriptor;
             now.is_table()
                 || old.descriptor.is_leaf()
                     && now.is_leaf()
@@ -880,7 +1074,7 @@ impl State {
                     store.address,
                     store.pc,
                     old.address,
-                    old.by,
+                    old.reach.by,
                     old.pc,
                     old.missing()
                 ),
@@ -897,24 +1091,28 @@ impl State {
         pc: u64,
         change: impl FnOnce(&mut Registers),
     ) -> Vec<Report> {
-        let before = self.registers[cpu];
+        let (before, old) = (self.registers[cpu], self.root(cpu));
         change(&mut self.registers[cpu]);
-        let registers = self.registers[cpu];
+        let new = self.root(cpu);
         let mut reports = Vec::new();
-        if before.walk() != registers.walk() {
-            let mut others = (0..CPUS).map(|it| self.registers[it].walk());
-            if let Some((root, ..)) = before.walk()
-                && others.all(|it| it != before.walk())
+        if old != new {
+            let mut others = (0..CPUS).map(|it| self.root(it));
+            if let Some(root) = old
+                && others.all(|it| it != old)
             {
-                self.abandon(observer, cpu, root, pc, Some(cpu));
+                let reach = Reach {
+                    by: cpu,
+                    ..Entry::old(0).reach
+                };
+                self.abandon(observer, reach, root.table, pc, Some(cpu));
                 // Without its TCR_EL1, the CPU did not use the tables.
-                if before.tcr == 0 {
+                if before.tcr == 0 && self.architecture == Architecture::Aarch64 {
                     self.old.retain(|it| it.holders != 1 << cpu);
                 }
             }
-            if let Some((root, level, lowest)) = registers.walk() {
-                reports.extend(observer.check_order(cpu, root, pc, false));
-                reports.extend(self.adopt(observer, cpu, root, level, lowest, pc));
+            if let Some(root) = new {
+                reports.extend(observer.check_order(cpu, root.table, pc, false));
+                reports.extend(self.adopt(observer, cpu, root, pc));
             }
             self.count_unsettled(observer);
         }
@@ -926,26 +1124,16 @@ impl State {
 #[derive(Clone, Copy)]
 struct Step {
     entry: Entry,
-    level: u32,
+    descriptor: Descriptor,
     /// The physical address of the entry.
     at: u64,
 }
 
 impl Step {
-    fn descriptor(&self) -> Descriptor {
-        Descriptor {
-            bits: self.entry.bits,
-            level: self.level,
-        }
-    }
-
     /// Returns whether an access would do the same if a walk found the value before the last store.
     fn needs_nothing(&self, access: Access, hardware: bool) -> bool {
-        let now = self.descriptor();
-        let before = Descriptor {
-            bits: self.entry.before,
-            level: self.level,
-        };
+        let now = self.descriptor;
+        let before = now.architecture.descriptor(self.entry.before, now.level);
         if now.is_table() {
             return before.is_table() && before.output() == now.output();
         }
@@ -958,7 +1146,8 @@ impl Step {
 impl Access {
     fn report(self, kind: Kind, cpu: usize, step: Step, missing: &str) -> Report {
         let Self { pc, address, write } = self;
-        let Step { entry, level, at } = step;
+        let Step { entry, at, .. } = step;
+        let level = step.descriptor.level;
         let verb = if write { "writes" } else { "reads" };
         Report {
             kind,
@@ -968,7 +1157,7 @@ impl Access {
             text: format!(
                 "cpu {cpu} {verb} {address:#x} at pc {pc:#x}, by the level {level} entry at \
                  {at:#x}, to which cpu {} stored {:#x} at pc {:#x}: without {missing}",
-                entry.by, entry.bits, entry.pc
+                entry.reach.by, entry.bits, entry.pc
             ),
         }
     }

@@ -1,6 +1,6 @@
 //! The TLB invalidation instructions (Arm ARM DDI 0487, "TLB maintenance instructions").
 
-use crate::descriptor::{Descriptor, NOT_GLOBAL, span};
+use crate::descriptor::{Descriptor, span};
 
 /// A TLB invalidation of stage 1, with the 4 KiB granule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,7 +20,7 @@ enum Scope {
         pages: u64,
         last_level_only: bool,
         /// The level of the leaf, if the instruction states it (FEAT_TTL).
-        level: Option<u32>,
+        level: Option<i32>,
     },
 }
 
@@ -60,7 +60,7 @@ impl Tlbi {
     pub(crate) fn covers(self, old: Descriptor, address: u64) -> bool {
         match self.scope {
             Scope::All => true,
-            Scope::Asid => old.is_leaf() && old.bits & NOT_GLOBAL != 0,
+            Scope::Asid => old.is_leaf() && !old.is_global(),
             Scope::Range {
                 start,
                 pages,
@@ -82,7 +82,7 @@ impl Scope {
     fn address(operand: u64, last_level_only: bool) -> Self {
         // In a TTL, bits 3:2 are the granule, and 1 is 4 KiB.
         let level = match operand >> 44 & 0xf {
-            ttl @ 0b0101..=0b0111 => u32::try_from(ttl & 3).ok(),
+            ttl @ 0b0101..=0b0111 => i32::try_from(ttl & 3).ok(),
             _ => None,
         };
         Self::Range {
@@ -101,7 +101,7 @@ impl Scope {
             start: sign_extend(operand << 12, 49),
             pages: (number + 1) << (5 * scale + 1),
             last_level_only,
-            level: u32::try_from(ttl).ok().filter(|&it| it != 0),
+            level: i32::try_from(ttl).ok().filter(|&it| it != 0),
         }
     }
 }
@@ -115,22 +115,17 @@ fn sign_extend(value: u64, bits: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Architecture;
 
     const PAGE: u64 = 0xffff_8000_0000_3000;
 
-    fn leaf(level: u32) -> Descriptor {
+    fn leaf(level: i32) -> Descriptor {
         let bits = if level == 3 { 0b11 } else { 0b01 };
-        Descriptor {
-            bits: 0x4000_0000 | 1 << 10 | bits,
-            level,
-        }
+        Architecture::Aarch64.descriptor(0x4000_0000 | 1 << 10 | bits, level)
     }
 
     fn table() -> Descriptor {
-        Descriptor {
-            bits: 0x4000_0003,
-            level: 2,
-        }
+        Architecture::Aarch64.descriptor(0x4000_0003, 2)
     }
 
     /// `tlbi vaale1is, x0` and the like.
@@ -174,10 +169,7 @@ mod tests {
     fn an_asid_covers_no_global_entry() {
         let aside1is = by_address(3, 2, 0);
         assert!(!aside1is.covers(leaf(3), PAGE));
-        let not_global = Descriptor {
-            bits: leaf(3).bits | NOT_GLOBAL,
-            level: 3,
-        };
+        let not_global = Architecture::Aarch64.descriptor(leaf(3).bits | 1 << 11, 3);
         assert!(aside1is.covers(not_global, PAGE));
         assert!(by_address(3, 0, 0).covers(table(), PAGE), "vmalle1is");
     }

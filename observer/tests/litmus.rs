@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::{env, fs};
 
-use lazy_mmu_observer::{Access, Domain, Observer, Ram, Store, Tlbi, Types};
+use lazy_mmu_observer::{Access, Architecture, Domain, Observer, Ram, Store, Tlbi, Types};
 
 /// The tests on which the rule and herd7 disagree, and the reason.
 const DIFFERENT: &[(&str, &str)] = &[(
@@ -252,7 +252,7 @@ enum Reached {
 
 impl<'a> Machine<'a> {
     fn new(test: &'a Test, words: &'a [AtomicU64]) -> Self {
-        let observer = Observer::new(Ram { base: BASE, words }, false);
+        let observer = Observer::new(Architecture::Aarch64, Ram { base: BASE, words }, false);
         let mut cpus = vec![Cpu::default(); test.threads.len()];
         for ((cpu, register), value) in &test.registers {
             cpus[*cpu].registers.insert(register.clone(), *value);

@@ -3,7 +3,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use lazy_mmu_observer::{Access, Domain, Kind, Observer, Ram, Report, Store, Tlbi, Types};
+use lazy_mmu_observer::{
+    Access, Architecture, Domain, Kind, Observer, Ram, Report, Store, Tlbi, Types,
+};
 
 const BASE: u64 = 0x4000_0000;
 /// T1SZ is 25, so the root table is of level 1.
@@ -42,7 +44,7 @@ impl Machine {
         let words: Vec<_> = (0..16 * 512).map(|_| AtomicU64::new(0)).collect();
         let words: &[AtomicU64] = Box::leak(words.into_boxed_slice());
         let machine = Self {
-            observer: Observer::new(Ram { base: BASE, words }, true),
+            observer: Observer::new(Architecture::Aarch64, Ram { base: BASE, words }, true),
             words,
         };
         machine.word(BASE).store(table(LEVEL_2), Relaxed);

@@ -1,7 +1,7 @@
 //! The instructions that the observer needs to know (Arm ARM DDI 0487, "A64 Base Instruction
-//! Descriptions").
+//! Descriptions"; RISC-V Unprivileged and Privileged Architecture).
 
-use lazy_mmu_observer::{Domain, Types};
+use lazy_mmu_observer::{Architecture, Domain, Types};
 
 /// What an instruction does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,10 +18,58 @@ pub(crate) enum Operation {
     Tcr,
     /// `msr vbar_el1`.
     Vbar,
+    /// RISC-V: a `fence` or an atomic that orders earlier stores.
+    Fence,
+    /// `sfence.vma`.
+    Sfence(Scope),
+    /// `sinval.vma`.
+    Sinval(Scope),
+    SfenceWInval,
+    SfenceInvalIr,
+    /// `csrw satp`.
+    Satp,
+}
+
+/// The operands of `sfence.vma`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Scope {
+    pub(crate) has_address: bool,
+    pub(crate) all_spaces: bool,
 }
 
 impl Operation {
-    pub(crate) fn decode(word: u32) -> Option<Self> {
+    pub(crate) fn decode(architecture: Architecture, word: u32) -> Option<Self> {
+        match architecture {
+            Architecture::Aarch64 => Self::decode_aarch64(word),
+            Architecture::Riscv64 => Self::decode_riscv64(word),
+        }
+    }
+
+    fn decode_riscv64(word: u32) -> Option<Self> {
+        let scope = Scope {
+            has_address: word >> 15 & 0x1f != 0,
+            all_spaces: word >> 20 & 0x1f == 0,
+        };
+        match word {
+            0x1800_0073 => return Some(Self::SfenceWInval),
+            0x1810_0073 => return Some(Self::SfenceInvalIr),
+            _ => {}
+        }
+        match word & 0xfe00_7fff {
+            0x1200_0073 => return Some(Self::Sfence(scope)),
+            0x1600_0073 => return Some(Self::Sinval(scope)),
+            _ => {}
+        }
+        if word & 0xfff0_7fff == 0x1800_1073 {
+            return Some(Self::Satp);
+        }
+        // The predecessors of a fence have writes (bit 24), or an atomic has the bit rl.
+        let is_fence = word & 0x707f == 0x0f && word >> 24 & 1 != 0;
+        let is_release = word & 0x7f == 0x2f && word >> 25 & 1 != 0;
+        (is_fence || is_release).then_some(Self::Fence)
+    }
+
+    fn decode_aarch64(word: u32) -> Option<Self> {
         let crm = word >> 8 & 0xf;
         let types = match crm & 3 {
             1 => Types::Loads,
@@ -55,25 +103,39 @@ impl Operation {
         is_tlbi.then_some(Self::Tlbi)
     }
 
-    /// Returns whether it is a `dsb`, an `isb` or a TLB invalidation.
+    /// Returns whether it is a `dsb`, an `isb`, a TLB invalidation or the like.
     pub(crate) fn is_barrier(self) -> bool {
-        matches!(self, Self::Dsb(..) | Self::Isb | Self::Tlbi)
+        matches!(
+            self,
+            Self::Dsb(..)
+                | Self::Isb
+                | Self::Tlbi
+                | Self::Fence
+                | Self::Sfence(_)
+                | Self::Sinval(_)
+                | Self::SfenceWInval
+                | Self::SfenceInvalIr
+        )
+    }
+
+    /// Returns whether the instruction `word` has an operand that the observer must know.
+    pub(crate) fn needs_operand(self, word: u32) -> bool {
+        match self {
+            // Without an operand, the register is XZR.
+            Self::Tlbi => word & 0x1f != 0x1f,
+            Self::Ttbr1 | Self::Tcr | Self::Vbar | Self::Satp => true,
+            Self::Sfence(scope) | Self::Sinval(scope) => scope.has_address,
+            _ => false,
+        }
     }
 }
 
-/// Returns whether the instruction has an operand that the observer must know.
-pub(crate) fn needs_operand(word: u32) -> bool {
-    match Operation::decode(word) {
-        // Without an operand, the register is XZR.
-        Some(Operation::Tlbi) => word & 0x1f != 0x1f,
-        Some(Operation::Ttbr1 | Operation::Tcr | Operation::Vbar) => true,
-        _ => false,
+/// Returns whether the instruction is a trampoline's `stur xN, [sp, #-16]`, or `sd xN, -16(sp)`.
+pub(crate) fn is_operand(architecture: Architecture, word: u32) -> bool {
+    match architecture {
+        Architecture::Aarch64 => word & !0x1f == 0xf81f_03e0,
+        Architecture::Riscv64 => word & !(0x1f << 20) == 0xfe01_3823,
     }
-}
-
-/// Returns whether the instruction is a trampoline's `stur xN, [sp, #-16]`.
-pub(crate) fn is_operand(word: u32) -> bool {
-    word & !0x1f == 0xf81f_03e0
 }
 
 /// Returns whether the instruction is a store-release.
@@ -85,8 +147,18 @@ pub(crate) fn is_release(word: u32) -> bool {
         || word & 0x3f60_0c00 == 0x3860_0000
 }
 
-/// Returns the distance in bytes of a `b`.
-pub(crate) fn branch(word: u32) -> Option<i64> {
-    let offset = (word << 6).cast_signed() >> 6;
-    (word >> 26 == 0b00_0101).then_some(i64::from(offset) * 4)
+/// Returns the distance in bytes of a `b`, or of a `j`.
+pub(crate) fn branch(architecture: Architecture, word: u32) -> Option<i64> {
+    match architecture {
+        Architecture::Aarch64 => {
+            let offset = (word << 6).cast_signed() >> 6;
+            (word >> 26 == 0b00_0101).then_some(i64::from(offset) * 4)
+        }
+        Architecture::Riscv64 => {
+            // imm[20|10:1|11|19:12]
+            let sign = (word.cast_signed() >> 31 << 20).cast_unsigned();
+            let offset = sign | word & 0xf_f000 | word >> 9 & 0x800 | word >> 20 & 0x7fe;
+            (word & 0xfff == 0x06f).then_some(i64::from(offset.cast_signed()))
+        }
+    }
 }

@@ -35,6 +35,7 @@ unsafe extern "C" {
     pub(crate) fn qemu_plugin_register_atexit_cb(id: Id, callback: OnExit, data: *mut c_void);
     pub(crate) fn qemu_plugin_tb_n_insns(block: Block) -> usize;
     pub(crate) fn qemu_plugin_tb_get_insn(block: Block, index: usize) -> Instruction;
+    pub(crate) fn qemu_plugin_insn_size(instruction: Instruction) -> usize;
     /// Returns the bytes of the instruction.
     pub(crate) fn qemu_plugin_insn_data(instruction: Instruction) -> *const [u8; 4];
     pub(crate) fn qemu_plugin_insn_vaddr(instruction: Instruction) -> u64;
@@ -60,6 +61,13 @@ unsafe extern "C" {
 
     /// Ends the process without its exit handlers, which would wait for the calling CPU.
     pub(crate) safe fn _exit(code: c_int) -> !;
+}
+
+/// The beginning of QEMU's description of itself.
+#[repr(C)]
+pub(crate) struct Info {
+    /// The architecture of the machine.
+    pub(crate) target_name: *const c_char,
 }
 
 /// The arguments of a plugin: `count` C strings.

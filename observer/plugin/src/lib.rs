@@ -1,8 +1,8 @@
 //! A plugin for QEMU (interface 1) that feeds the [observer](lazy_mmu_observer) with what the CPUs
-//! of an emulated aarch64 machine execute. `cargo xtask observe` builds and loads it.
+//! of an emulated aarch64 or riscv64 machine execute. `cargo xtask observe` builds and loads it.
 //!
-//! A plugin does not see the registers. The operands of `msr ttbr1_el1` and the like, and of
-//! `tlbi`, come from trampolines, which store them below the stack pointer. The values of entries
+//! A plugin does not see the registers. The operands of `msr ttbr1_el1`, `tlbi`, `csrw satp`,
+//! `sfence.vma` and the like come from trampolines, which store them below the stack pointer. The values of entries
 //! come from the machine's memory, which is a file that QEMU and the plugin share.
 //!
 //! The arguments are these:
@@ -26,7 +26,7 @@ use std::ptr::{from_ref, null_mut};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use lazy_mmu_observer::{Access, CPUS, Kind, Observer, Ram, Report, Store, Tlbi};
+use lazy_mmu_observer::{Access, Architecture, CPUS, Kind, Observer, Ram, Report, Store, Tlbi};
 use memmap2::MmapOptions;
 
 use decode::Operation;
@@ -37,6 +37,7 @@ const STOPPED: c_int = 77;
 static PLUGIN: OnceLock<Plugin> = OnceLock::new();
 
 struct Plugin {
+    architecture: Architecture,
     observer: Observer<'static>,
     ram: Ram<'static>,
     arguments: Arguments,
@@ -77,9 +78,16 @@ struct Arguments {
 }
 
 impl Arguments {
-    fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+    fn parse<'a>(
+        architecture: Architecture,
+        words: impl Iterator<Item = &'a str>,
+    ) -> Result<Self, String> {
         let mut arguments = Self {
-            base: 0x4000_0000,
+            // QEMU's `virt` board.
+            base: match architecture {
+                Architecture::Aarch64 => 0x4000_0000,
+                Architecture::Riscv64 => 0x8000_0000,
+            },
             ..Self::default()
         };
         for word in words {
@@ -105,7 +113,7 @@ impl Arguments {
 }
 
 impl Plugin {
-    fn new(arguments: Arguments) -> Result<Self, String> {
+    fn new(architecture: Architecture, arguments: Arguments) -> Result<Self, String> {
         let error = |error| format!("{}: {error}", arguments.ram);
         let file = File::open(&arguments.ram).map_err(error)?;
         let map = MmapOptions::new().map_raw_read_only(&file).map_err(error)?;
@@ -120,7 +128,8 @@ impl Plugin {
             words,
         };
         Ok(Self {
-            observer: Observer::new(ram, arguments.sites),
+            architecture,
+            observer: Observer::new(architecture, ram, arguments.sites),
             ram,
             vectors: AtomicU64::new(arguments.vectors),
             arguments,
@@ -134,7 +143,7 @@ impl Plugin {
     fn instruction(&self, pc: u64, word: u32) -> &'static Instruction {
         let mut all = lock(&self.instructions);
         all.entry((pc, word)).or_insert_with(|| {
-            let operation = Operation::decode(word);
+            let operation = Operation::decode(self.architecture, word);
             Box::leak(Box::new(Instruction {
                 pc: self.replaced(pc).unwrap_or(pc),
                 word,
@@ -157,7 +166,7 @@ impl Plugin {
             reason = "one of the two words is meant"
         )]
         let word = (pair >> (offset % 8 * 8)) as u32;
-        let distance = decode::branch(word)?;
+        let distance = decode::branch(self.architecture, word)?;
         Some(next.wrapping_add_signed(distance) - 4)
     }
 
@@ -166,6 +175,12 @@ impl Plugin {
         let start = self.arguments.trampolines;
         let offset = pc.checked_sub(start)?;
         (start != 0 && offset < SIZE).then_some(offset)
+    }
+
+    /// Returns whether the instruction is the firmware's, which has no trampolines. It is in the
+    /// first 2 MiB of a RISC-V machine.
+    fn is_firmware(&self, pc: u64) -> bool {
+        self.architecture == Architecture::Riscv64 && pc.wrapping_sub(self.ram.base) < 2 << 20
     }
 
     fn object(&self, reports: Vec<Report>) {
@@ -319,6 +334,21 @@ extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
         Some(Operation::Ttbr1) => plugin.object(observer.set_ttbr1(cpu, operand, pc)),
         Some(Operation::Tcr) => plugin.object(observer.set_tcr(cpu, operand, pc)),
         Some(Operation::Vbar) => plugin.vectors.store(operand, Relaxed),
+        Some(Operation::Fence) => observer.fence(cpu, pc),
+        // The firmware fences each page of a range, for another hart that asked for it.
+        Some(Operation::Sfence(scope)) if plugin.is_firmware(pc) => {
+            observer.sfence(cpu, None, scope.all_spaces, pc);
+        }
+        Some(Operation::Sfence(scope)) => {
+            let address = scope.has_address.then_some(operand);
+            observer.sfence(cpu, address, scope.all_spaces, pc);
+        }
+        Some(Operation::Sinval(scope)) => {
+            observer.sinval(cpu, scope.has_address.then_some(operand), scope.all_spaces);
+        }
+        Some(Operation::SfenceWInval) => observer.sfence_w_inval(cpu),
+        Some(Operation::SfenceInvalIr) => observer.sfence_inval_ir(cpu),
+        Some(Operation::Satp) => plugin.object(observer.set_satp(cpu, operand, pc)),
         None => {}
     }
 }
@@ -340,11 +370,16 @@ extern "C" fn on_translation(_: ffi::Id, block: ffi::Block) {
         let pc = unsafe { ffi::qemu_plugin_insn_vaddr(handle) };
         // SAFETY: as above.
         let bytes = unsafe { ffi::qemu_plugin_insn_data(handle) };
-        // SAFETY: an instruction has four bytes.
-        let word = u32::from_le_bytes(unsafe { *bytes });
+        // SAFETY: as above.
+        let word = match unsafe { ffi::qemu_plugin_insn_size(handle) } {
+            // SAFETY: the instruction has four bytes.
+            4 => u32::from_le_bytes(unsafe { *bytes }),
+            // Of the short instructions, none matters.
+            _ => 0,
+        };
         let is_trampoline = plugin.offset_in_trampolines(pc).is_some();
         let instruction = plugin.instruction(pc, word);
-        let on_access = if is_trampoline && decode::is_operand(word) {
+        let on_access = if is_trampoline && decode::is_operand(plugin.architecture, word) {
             (on_operand as ffi::OnAccess, ffi::WRITE)
         } else {
             (on_access as ffi::OnAccess, ffi::READ_WRITE)
@@ -361,8 +396,10 @@ extern "C" fn on_translation(_: ffi::Id, block: ffi::Block) {
             );
         }
         // A system register or a TLBI with an operand is of use only with its trampoline.
-        let has_operand = is_trampoline || !decode::needs_operand(word);
-        if instruction.operation.is_some() && has_operand {
+        let is_known = instruction
+            .operation
+            .is_some_and(|it| is_trampoline || plugin.is_firmware(pc) || !it.needs_operand(word));
+        if is_known {
             // SAFETY: the callback expects such data.
             unsafe {
                 ffi::qemu_plugin_register_vcpu_insn_exec_cb(
@@ -405,11 +442,11 @@ extern "C" fn on_exit(_: ffi::Id, _: *mut c_void) {
 ///
 /// # Safety
 ///
-/// `words` points to `count` C strings.
+/// `info` points to QEMU's description of itself, and `words` to `count` C strings.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn qemu_plugin_install(
     id: ffi::Id,
-    _: *const c_void,
+    info: *const ffi::Info,
     count: c_int,
     words: ffi::Arguments,
 ) -> c_int {
@@ -422,7 +459,20 @@ pub(crate) unsafe extern "C" fn qemu_plugin_install(
         let word = unsafe { CStr::from_ptr(word) };
         word.to_str().expect("the arguments are UTF-8")
     });
-    match Arguments::parse(words).and_then(Plugin::new) {
+    // SAFETY: QEMU has passed the pointer.
+    let target = unsafe { (*info).target_name };
+    // SAFETY: the name is a C string.
+    let target = unsafe { CStr::from_ptr(target) };
+    let plugin = match target.to_bytes() {
+        b"aarch64" => Ok(Architecture::Aarch64),
+        b"riscv64" => Ok(Architecture::Riscv64),
+        _ => Err(format!(
+            "the architecture {} is not supported",
+            target.to_string_lossy()
+        )),
+    }
+    .and_then(|it| Plugin::new(it, Arguments::parse(it, words)?));
+    match plugin {
         Ok(plugin) => {
             PLUGIN.get_or_init(|| plugin);
         }
