@@ -47,8 +47,8 @@ impl Operation {
 
     fn decode_riscv64(word: u32) -> Option<Self> {
         let scope = Scope {
-            has_address: word >> 15 & 0x1f != 0,
-            all_spaces: word >> 20 & 0x1f == 0,
+            has_address: word & 0x000f_8000 != 0,
+            all_spaces: word & 0x01f0_0000 == 0,
         };
         match word {
             0x1800_0073 => return Some(Self::SfenceWInval),
