@@ -380,3 +380,23 @@ fn branch(from: u64, to: u64) -> Result<u32, Error> {
     let field = (distance >> 2) as u32 & 0x03ff_ffff;
     Ok(0x1400_0000 | field)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_distances_of_branches_are_decoded() {
+        for (forward, backward, bits) in [
+            (0x15ff_ffff, 0x1600_0000, 26),
+            (0x95ff_ffff, 0x9600_0000, 26),
+            (0x547f_ffe0, 0x5480_0000, 19),
+            (0xb47f_ffe9, 0xb580_0009, 19),
+            (0x3603_ffe9, 0xb7fc_0009, 14),
+        ] {
+            let reach = 4 << (bits - 1);
+            assert_eq!(Flow::of(forward).target, Some(reach - 4));
+            assert_eq!(Flow::of(backward).target, Some(-reach));
+        }
+    }
+}

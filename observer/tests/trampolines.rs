@@ -174,6 +174,44 @@ fn code_before_the_first_use_of_the_stack_is_left_alone() {
 }
 
 #[test]
+fn each_branch_is_followed_to_its_target_and_past_it_if_it_may_continue() {
+    for (number, (branch, taken, continues)) in (0..).zip([
+        ("b 1f", true, false),
+        ("bl 1f", true, true),
+        ("b.eq 1f", true, true),
+        ("b.al 1f", true, true),
+        ("cbz x0, 1f", true, true),
+        ("cbnz w0, 1f", true, true),
+        ("tbz w0, #3, 1f", true, true),
+        ("tbnz x0, #63, 1f", true, true),
+        ("blr x1", false, true),
+        ("br x1", false, false),
+        ("ret", false, false),
+        ("eret", false, false),
+        ("svc #0", false, true),
+    ]) {
+        // The branch is backward, behind the one to it.
+        let lines = [
+            "b 2f",
+            "1: tlbi vae1, x1",
+            "mov sp, x0",
+            &format!("2: {}", branch.replace("1f", "1b")),
+            "tlbi vae1, x2",
+            "mov sp, x0",
+        ];
+        let elf = aarch64(&format!("branch-{number}"), &lines);
+        let observable = insert(&elf, TRAMPOLINES, &[]).expect("all is in reach");
+        let [target, next] = [TEXT + 4, TEXT + 16];
+        let left_alone = |site| !replaced(&observable).contains(&site);
+        assert_eq!(
+            (left_alone(target), left_alone(next)),
+            (taken, continues),
+            "{branch}"
+        );
+    }
+}
+
+#[test]
 fn each_use_of_the_stack_ends_the_code_without_one() {
     for (number, (line, uses)) in (0..).zip([
         ("mov sp, x1", true),
@@ -188,7 +226,8 @@ fn each_use_of_the_stack_ends_the_code_without_one() {
         ("add x1, x2, x3", false),
         ("add x1, x31, x3", false),
         ("ldr x1, [x2]", false),
-        ("ldr xzr, 1f", false),
+        // The distance has the bits of the stack pointer in the place of a base.
+        ("ldr x1, . + 124", false),
         ("stp xzr, xzr, [x29], #16", false),
         ("msr vbar_el1, x0", false),
     ]) {
