@@ -1,8 +1,17 @@
-//! The observer of a running kernel.
+//! Observes a running aarch64 machine, and reports each access that relies on a barrier that the
+//! machine did not execute.
 //!
-//! An emulated CPU does not need the barriers of page tables. The observer sees each access, each
-//! store to a table and each barrier of a kernel in QEMU, and knows the architecture's rule. It
-//! reports each access that relies on a barrier that was not executed. `cargo xtask observe` runs
-//! kernels under it. This library is the part that does not need QEMU.
+//! An emulated CPU does not need the barriers of page-table code: it finds a new entry at once. A
+//! real CPU may not find it. [`Observer`] gets the instructions that the CPUs execute, in the order
+//! in which they execute them, and applies the architecture's rule. QEMU feeds it through the
+//! plugin in `observer/plugin`, and the litmus tests feed it in `tests/litmus.rs`.
 
+mod descriptor;
+mod report;
+mod rule;
+mod tlbi;
 pub mod trampolines;
+
+pub use report::{Kind, Report};
+pub use rule::{Access, CPUS, Domain, Observer, Ram, Store, Types};
+pub use tlbi::Tlbi;

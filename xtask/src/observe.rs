@@ -273,12 +273,10 @@ impl Run {
         fs::write(&code, &run.observable.code)?;
         let size = RAM.end - RAM.start;
         let mut plugin = format!(
-            "{},ram={ram_path},base={:#x},size={size:#x},log={},trampolines={address:#x},\
-             trampolines_size={:#x}",
+            "{},ram={ram_path},base={:#x},log={},trampolines={address:#x}",
             observer.plugin.display(),
             RAM.start,
             run.log_path().display(),
-            run.observable.code.len()
         );
         if let Some(vectors) = how.vectors.or(run.observable.vectors) {
             plugin += &format!(",vectors={vectors:#x}");
@@ -390,7 +388,7 @@ impl Log {
                     relied: number(rest, "relied").with_context(bad)?,
                 }),
                 "end" => {
-                    let [loads, stores, entries] = ["loads", "stores", "entries"];
+                    let [loads, stores, entries] = ["loads", "stores", "changes"];
                     let count = |key| number(rest, key).with_context(bad);
                     log.accesses = count(loads)? + count(stores)?;
                     log.entries = count(entries)?;
