@@ -10,6 +10,10 @@
 //! b back
 //! ```
 //!
+//! QEMU takes an interrupt only between blocks of instructions. A trampoline is in one page, and the
+//! branch to it ends the block before, so no interrupt comes between the store and the instruction.
+//! A software step exception does.
+//!
 //! These instructions are `msr ttbr1_el1`, `msr tcr_el1`, `msr vbar_el1`, and each TLBI that has a
 //! register. The store is below the stack pointer. AArch64 does not have a red zone, so a function
 //! does not keep anything there (AAPCS64, "Universal stack constraints").
@@ -45,8 +49,8 @@ const VECTORS: &str = "vector_table_el1";
 
 const NOP: u32 = 0xd503_201f;
 
-/// The instructions of a trampoline.
-const LENGTH: u64 = 3;
+/// The bytes of a trampoline: three instructions and a `nop`, so that it does not cross a page.
+const SIZE: u64 = 16;
 
 /// Why a kernel cannot have trampolines.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,8 +65,8 @@ pub enum Error {
     /// There is nothing to observe.
     #[error("the kernel does not have an executable section or segment")]
     NoText,
-    /// A trampoline would not be at an instruction's address.
-    #[error("the address of the trampolines must be a multiple of 4, but is {0:#x}")]
+    /// A trampoline could cross a page.
+    #[error("the address of the trampolines must be a multiple of 16, but is {0:#x}")]
     Unaligned(u64),
     /// A branch cannot encode the distance.
     #[error(
@@ -124,7 +128,7 @@ impl Observable {
     /// trampoline.
     #[must_use]
     pub fn origin(&self, address: u64) -> u64 {
-        let offset = address.wrapping_sub(self.address) / (4 * LENGTH);
+        let offset = address.wrapping_sub(self.address) / SIZE;
         let index = usize::try_from(offset).unwrap_or(usize::MAX);
         self.replaced.get(index).copied().unwrap_or(address)
     }
@@ -141,7 +145,7 @@ impl Observable {
 /// The file is not one for aarch64, a trampoline is out of reach, or an address in `removed` is not
 /// that of an instruction.
 pub fn insert(elf: &[u8], address: u64, removed: &[u64]) -> Result<Observable, Error> {
-    if !address.is_multiple_of(4) {
+    if !address.is_multiple_of(SIZE) {
         return Err(Error::Unaligned(address));
     }
     let file = parse(elf)?;
@@ -165,8 +169,8 @@ pub fn insert(elf: &[u8], address: u64, removed: &[u64]) -> Result<Observable, E
         }
         let start = address + code.len() as u64;
         replace(site, branch(site, start)?)?;
-        let back = branch(start + 4 * (LENGTH - 1), site + 4)?;
-        for word in [store_below_stack(word & 0x1f), word, back] {
+        let back = branch(start + 8, site + 4)?;
+        for word in [store_below_stack(word & 0x1f), word, back, NOP] {
             code.extend(word.to_le_bytes());
         }
         replaced.push(site);

@@ -70,7 +70,7 @@ fn target(address: u64, branch: u32) -> u64 {
 /// Returns the addresses that have a trampoline.
 fn replaced(observable: &Observable) -> Vec<u64> {
     let count = observable.len() as u64;
-    let starts = (0..count).map(|it| TRAMPOLINES + 12 * it);
+    let starts = (0..count).map(|it| TRAMPOLINES + 16 * it);
     starts.map(|it| observable.origin(it)).collect()
 }
 
@@ -82,18 +82,18 @@ fn a_trampoline_stores_the_operand_executes_the_instruction_and_branches_back() 
     let [msr, tlbi] = [TEXT + 8, TEXT + 12];
     let code = words(&observable.code);
     assert_eq!(code[..2], [0xf81f_03e3, MSR_TTBR1_X3]);
-    assert_eq!(code[3..5], [0xf81f_03e0, TLBI_VAE1IS_X0]);
-    assert_eq!(code.len(), 6);
+    assert_eq!(code[4..6], [0xf81f_03e0, TLBI_VAE1IS_X0]);
+    assert_eq!(code.len(), 8);
     for (number, site) in (0..).zip([msr, tlbi]) {
-        let start = TRAMPOLINES + 12 * number;
+        let start = TRAMPOLINES + 16 * number;
         assert_eq!(target(site, at(&observable.elf, site)), start);
-        let back = code[3 * usize::try_from(number).expect("it is small") + 2];
+        let back = code[4 * usize::try_from(number).expect("it is small") + 2];
         assert_eq!(target(start + 8, back), site + 4);
         for address in [start, start + 4, start + 8, site] {
             assert_eq!(observable.origin(address), site);
         }
     }
-    assert_eq!(observable.origin(TRAMPOLINES + 24), TRAMPOLINES + 24);
+    assert_eq!(observable.origin(TRAMPOLINES + 32), TRAMPOLINES + 32);
     // Nothing else has changed.
     let mut expected = elf.clone();
     let offset = find(&elf, MSR_TTBR1_X3);
@@ -167,7 +167,7 @@ fn code_before_the_first_use_of_the_stack_is_left_alone() {
     let elf = aarch64("stack", &lines);
     let observable = insert(&elf, TRAMPOLINES, &[]).expect("all is in reach");
     let registers: Vec<u32> = words(&observable.code)
-        .chunks(3)
+        .chunks(4)
         .map(|it| it[1] & 0x1f)
         .collect();
     assert_eq!(registers, [4, 5]);
@@ -281,23 +281,22 @@ fn a_removed_instruction_becomes_a_nop() {
 
 #[test]
 fn the_farthest_trampolines_are_in_reach_and_the_next_are_not() {
-    let elf = aarch64("reach", &[STACK, "msr ttbr1_el1, x3", "ret"]);
-    let site = TEXT + 4;
-    // The branch back is from 8 bytes farther, to 4 bytes farther.
-    let [first, last] = [site - (1 << 27), site + (1 << 27) - 4];
+    let elf = aarch64("reach", &[STACK, "nop", "nop", "nop", "tlbi vae1, x3"]);
+    let site = TEXT + 16;
+    let [first, last] = [site - (1 << 27), site + (1 << 27) - 16];
     for address in [first, last] {
         let observable = insert(&elf, address, &[]).expect("it is in reach");
         assert_eq!(target(site, at(&observable.elf, site)), address);
         let back = words(&observable.code)[2];
         assert_eq!(target(address + 8, back), site + 4);
     }
-    for to in [first - 4, last + 4] {
+    for to in [first - 16, last + 16] {
         let error = insert(&elf, to, &[]).expect_err("it is out of reach");
         assert_eq!(error, Error::OutOfReach { from: site, to });
     }
     assert_eq!(
-        insert(&elf, TRAMPOLINES + 2, &[]).err(),
-        Some(Error::Unaligned(TRAMPOLINES + 2))
+        insert(&elf, TRAMPOLINES + 4, &[]).err(),
+        Some(Error::Unaligned(TRAMPOLINES + 4))
     );
 }
 
