@@ -38,20 +38,24 @@ pub fn cpu() -> usize {
 /// threads of the [scheduler](crate::scheduler).
 pub fn start(first: fn()) {
     let root = upper::root();
-    for (cpu, stack) in STACKS.iter().enumerate().skip(1) {
-        let main = move || {
+    for cpu in 1..CPUS {
+        start_cpu(cpu, move || {
             scheduler::init_cpu();
             upper::activate(root, 16);
             interrupts::init_cpu(cpu);
             READY.fetch_add(1, Release);
             first();
             scheduler::idle();
-        };
-        // SAFETY: only this CPU ever uses the stack, which is in the identity map of both CPUs.
-        unsafe { start_core::<Hvc, _, STACK_PAGES>(cpu as u64, stack.get(), main) }
-            .expect("the machine has so many CPUs, and they are off");
+        });
     }
     while READY.load(Acquire) < CPUS - 1 {
         core::hint::spin_loop();
     }
+}
+
+/// Starts CPU number `cpu`, which runs `main`. It has its stack and the identity map.
+pub fn start_cpu(cpu: usize, main: impl FnOnce() + Send + 'static) {
+    // SAFETY: only this CPU ever uses the stack, which is in the identity map of both CPUs.
+    unsafe { start_core::<Hvc, _, STACK_PAGES>(cpu as u64, STACKS[cpu].get(), main) }
+        .expect("the machine has so many CPUs, and they are off");
 }
