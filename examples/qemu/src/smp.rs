@@ -2,6 +2,7 @@
 //!
 //! This module is only for programs at EL1 that run with `gic-version=3` and [`CPUS`] CPUs.
 
+use core::arch::asm;
 use core::sync::atomic::{
     AtomicUsize,
     Ordering::{Acquire, Release},
@@ -10,6 +11,7 @@ use core::sync::atomic::{
 use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 use aarch64_rt::start_core;
 use smccc::Hvc;
+use spin::relax::RelaxStrategy;
 
 use crate::tasks::{STACK_PAGES, Stack};
 use crate::{interrupts, scheduler, upper};
@@ -32,6 +34,25 @@ pub fn cpu() -> usize {
     number
 }
 
+/// Lets other CPUs go on, in a loop that waits for one of them.
+///
+/// [`spin_loop`](core::hint::spin_loop) is an `isb`, which would synchronize the CPU, and hide from
+/// an observer that another `isb` is missing.
+pub fn relax() {
+    // SAFETY: the instruction is a hint.
+    unsafe { asm!("yield", options(nostack, preserves_flags)) };
+}
+
+/// A lock waits by [`relax`].
+#[derive(Debug)]
+pub struct Relax;
+
+impl RelaxStrategy for Relax {
+    fn relax() {
+        relax();
+    }
+}
+
 /// Starts the other CPUs.
 ///
 /// Each of them walks the tables of this CPU, takes interrupts, and calls `first`. It then runs
@@ -49,7 +70,7 @@ pub fn start(first: fn()) {
         });
     }
     while READY.load(Acquire) < CPUS - 1 {
-        core::hint::spin_loop();
+        relax();
     }
 }
 

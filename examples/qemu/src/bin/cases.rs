@@ -28,7 +28,8 @@ use lazy_mmu_qemu::access::read_mapped;
 use lazy_mmu_qemu::boot::NORMAL;
 use lazy_mmu_qemu::exceptions::with_pager;
 use lazy_mmu_qemu::pool::Words;
-use lazy_mmu_qemu::{program, smp, upper};
+use lazy_mmu_qemu::smp::{self, relax};
+use lazy_mmu_qemu::{program, upper};
 use semihosting::println;
 
 /// Declares the cases. Each has a name, the kind of the report that it deserves, and the code of
@@ -548,7 +549,6 @@ instructions! {
     dmb_ishst: "dmb ishst";
     vmalle1: "tlbi vmalle1";
     vmalle1is: "tlbi vmalle1is";
-    nop: "nop";
 }
 
 /// Defines a function for each invalidation with an operand.
@@ -640,7 +640,7 @@ fn done(number: u64) {
 /// Waits until part `number` is over.
 fn wait_for(number: u64) {
     while DONE.load(Acquire) < number {
-        nop();
+        relax();
     }
 }
 
@@ -664,7 +664,7 @@ fn run_case(case: &'static Case) {
         (case.second)();
         done(3);
         loop {
-            nop();
+            relax();
         }
     });
     wait_for(1);
