@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use lazy_mmu_observer::trampolines::{self, Observable};
 use xshell::{Shell, cmd};
 
-use crate::qemu::{self, Configuration, Kernels, PROGRAMS, Program, Qemu, RAM};
+use crate::qemu::{self, CASES, Configuration, FIRST, Kernels, PROGRAMS, Program, Qemu, RAM};
 use crate::symbols::Symbols;
 
 #[derive(clap::Args)]
@@ -83,8 +83,11 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
 pub(crate) fn test(shell: &Shell) -> Result<()> {
     let observer = Observer::build(shell)?;
     let programs: Vec<_> = observed().collect();
-    let kernels = Kernels::build_some(shell, &programs, &[true, false])?;
+    let with_cases = PROGRAMS.iter().filter(|it| it.name == CASES);
+    let built: Vec<_> = programs.iter().copied().chain(with_cases).collect();
+    let kernels = Kernels::build_some(shell, &built, &[true, false])?;
     observer.names_a_broken_plugin(&kernels)?;
+    observer.cases(&kernels)?;
     observer.observe(&kernels, &programs)?;
     for program in PROGRAMS {
         if let Some(reason) = program.unobserved {
@@ -158,6 +161,42 @@ impl Observer {
             "{title}: the observer did not see a change of an entry"
         );
         println!("== {title}: {log}");
+        Ok(())
+    }
+
+    /// Runs each case of the program `cases`. The observer must report the wrong ones, and no others.
+    fn cases(&self, kernels: &Kernels) -> Result<()> {
+        let machine = |words: &str| -> Result<Qemu> {
+            let mut qemu = kernels.qemu(CASES, FIRST, words)?;
+            qemu.options.extend(["-cpu", "max"].map(str::to_owned));
+            Ok(qemu)
+        };
+        let list = machine("")?.boot()?;
+        let cases = list.lines().map(|it| it.split_once(' '));
+        let cases: Option<Vec<_>> = cases.collect();
+        let cases = cases.with_context(|| format!("{CASES} does not print its cases: {list}"))?;
+        let [right, wrong] = [true, false].map(|right| {
+            let is = cases.iter().filter(|it| (it.1 == "right") == right);
+            is.count()
+        });
+        ensure!(right > 0 && wrong > 0, "{CASES} prints {list}");
+        qemu::side_by_side(&cases, |(name, expected)| {
+            let (end, log) = self.run(machine(name)?, &How::default())?;
+            let kinds: Vec<_> = log.reports.iter().map(|it| it.kind.as_str()).collect();
+            let matches = match expected {
+                "right" => kinds.is_empty(),
+                kind => !kinds.is_empty() && kinds.iter().all(|it| *it == kind),
+            };
+            let reports: Vec<_> = log.reports.iter().map(|it| it.text.as_str()).collect();
+            ensure!(
+                matches && end.code == Some(0),
+                "{CASES}, {name}: expected {expected}; it ended with {:?}, and the reports are {}",
+                end.code,
+                reports.join("\n"),
+            );
+            Ok(())
+        })?;
+        println!("== {CASES}: {right} right ones, and {wrong} wrong ones with reports");
         Ok(())
     }
 

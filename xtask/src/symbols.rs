@@ -20,10 +20,11 @@ pub(crate) struct Symbols {
 pub(crate) struct Place {
     /// The function in whose code the instruction is.
     pub(crate) function: String,
-    /// The function of the source line, if it is inlined.
+    /// The function of the source line, if it is inlined. It is the innermost function of the
+    /// workspace, because a line of the standard library does not tell much.
     pub(crate) inlined: Option<String>,
     /// The file, from the workspace or from the package on, and the line.
-    file: Option<(String, u32)>,
+    line: Option<(String, u32)>,
     /// The source line. It is empty if the instruction has none, as in a naked function.
     pub(crate) text: String,
 }
@@ -39,24 +40,30 @@ impl Symbols {
 
     /// Returns the place of the instruction at `address`.
     pub(crate) fn place(&self, address: u64) -> Result<Place> {
-        let mut functions = Vec::new();
-        let mut location = None;
-        let frames = self.loader.find_frames(address);
-        let mut frames = frames.map_err(|error| anyhow!("{error}"))?;
-        while let Some(frame) = frames.next()? {
-            location = location.or(frame.location);
-            if let Some(function) = frame.function {
-                functions.push(demangle(&function.raw_name()?));
-            }
+        let mut frames = Vec::new();
+        let found = self.loader.find_frames(address);
+        let mut found = found.map_err(|error| anyhow!("{error}"))?;
+        while let Some(frame) = found.next()? {
+            let function = frame.function.as_ref().map(|it| it.raw_name());
+            let function = function.transpose()?.map(|it| demangle(&it));
+            let line = frame.location.and_then(|it| Some((it.file?, it.line?)));
+            frames.push((function, line));
         }
-        let symbol = self.loader.find_symbol(address).map(demangle);
-        let function = functions.pop().or(symbol);
-        let file = location.and_then(|it| Some((it.file?, it.line?)));
-        let text = file.and_then(|(file, line)| self.line(file, line));
+        let is_own = |line: &Option<(&str, u32)>| {
+            line.is_some_and(|(file, _)| Path::new(file).starts_with(&self.workspace))
+        };
+        let own = frames.iter().position(|(_, line)| is_own(line));
+        let outermost = frames.last().and_then(|(function, _)| function.clone());
+        let symbol = || self.loader.find_symbol(address).map(demangle);
+        let function = outermost.or_else(symbol);
+        let is_inlined = own.unwrap_or(0) + 1 < frames.len();
+        let frame = frames.into_iter().nth(own.unwrap_or(0));
+        let (inlined, line) = frame.unwrap_or_default();
+        let text = line.and_then(|(file, line)| self.line(file, line));
         Ok(Place {
             function: function.unwrap_or_else(|| "an unknown function".to_owned()),
-            inlined: (!functions.is_empty()).then(|| functions.swap_remove(0)),
-            file: file.map(|(file, line)| (self.short(file), line)),
+            inlined: inlined.filter(|_| is_inlined),
+            line: line.map(|(file, line)| (self.short(file), line)),
             text: text.unwrap_or_default(),
         })
     }
@@ -91,7 +98,7 @@ impl fmt::Display for Place {
             write!(f, "{inlined}, inlined in ")?;
         }
         write!(f, "{}", self.function)?;
-        if let Some((file, line)) = &self.file {
+        if let Some((file, line)) = &self.line {
             write!(f, ", {file}:{line}")?;
         }
         if !self.text.is_empty() {
