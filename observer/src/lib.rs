@@ -10,6 +10,7 @@ mod descriptor;
 mod report;
 mod rule;
 mod tlbi;
+pub mod trampolines;
 
 pub use descriptor::Architecture;
 pub use report::{Kind, Report};

@@ -139,6 +139,8 @@ extern "C" fn handle(mut state: RegisterStateRef<'_>, saved: &CalleeSaved) {
     match class(syndrome) {
         SOFTWARE_STEP => step::on_step(&mut state, saved),
         BREAKPOINT => step::on_breakpoint(&mut state, saved),
+        // The code wants the exception itself, which synchronizes the CPU.
+        SUPERVISOR_CALL => {}
         DATA_ABORT if PAGER.load(Relaxed) != 0 => {
             let address = FAR.get();
             let pager = PAGER.swap(0, Relaxed);

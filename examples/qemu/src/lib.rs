@@ -24,7 +24,6 @@ pub mod boot;
 pub mod exceptions;
 pub mod exclusive;
 pub mod interrupts;
-pub mod ledger;
 pub mod mapper;
 pub mod pool;
 pub mod program;

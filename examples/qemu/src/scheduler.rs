@@ -11,14 +11,14 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
+use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{Readable, SP_EL0};
 use arrayvec::ArrayVec;
 use lazy_mmu::Bits;
 use spin::Once;
 use spin::mutex::SpinMutex;
 
-use crate::ledger::Books;
-use crate::smp::{CPUS, cpu};
+use crate::smp::{CPUS, Relax, cpu, relax};
 use crate::tasks::{self, Context, Stack, masked};
 use crate::thread::{self, ThreadInfo};
 
@@ -32,8 +32,6 @@ pub struct Thread {
     /// The structures to which SP_EL0 and TPIDR_EL1 point while the thread runs. The field is the
     /// first one, because SP_EL0 is then the thread's address too.
     pub infos: [ThreadInfo; 2],
-    /// The account of the thread's stores.
-    pub books: Books,
     context: Context,
     /// The function that the thread runs. The idle threads of the CPUs have none.
     main: Once<fn()>,
@@ -66,7 +64,6 @@ impl Thread {
     const fn new() -> Self {
         Self {
             infos: [const { ThreadInfo::new() }; 2],
-            books: Books::new(),
             context: Context::new(),
             main: Once::new(),
             affinity: AtomicUsize::new(ANY),
@@ -120,15 +117,12 @@ struct Cpu {
     idle: Thread,
     /// The thread that was switched away last, until its successor has published it.
     left: AtomicPtr<Thread>,
-    /// The account of the CPU's handlers.
-    books: Books,
 }
 
 static CPU: [Cpu; CPUS] = [const {
     Cpu {
         idle: Thread::new(),
         left: AtomicPtr::new(core::ptr::null_mut()),
-        books: Books::new(),
     }
 }; CPUS];
 
@@ -140,7 +134,7 @@ static STACKS: [Stack; THREADS] = [const { Stack::new() }; THREADS];
 /// The threads that wait to run.
 type Queue = ArrayVec<&'static Thread, THREADS>;
 
-static QUEUE: SpinMutex<Queue> = SpinMutex::new(ArrayVec::new_const());
+static QUEUE: SpinMutex<Queue, Relax> = SpinMutex::new(ArrayVec::new_const());
 
 /// A bit for each CPU, set if the queue has a thread for it. The others need not take the lock.
 static RUNNABLE: AtomicUsize = AtomicUsize::new(0);
@@ -153,11 +147,6 @@ fn change_queue<R>(change: impl FnOnce(&mut Queue) -> R) -> R {
     let runnable = (0..CPUS).filter(|&cpu| queue.iter().any(|it| it.may_run_on(cpu)));
     RUNNABLE.store(runnable.fold(0, |set, it| set | 1 << it), Relaxed);
     result
-}
-
-/// Returns the account of this CPU's interrupt handlers. Only a handler may call this.
-pub fn books_of_handlers() -> &'static Books {
-    &CPU[cpu()].books
 }
 
 /// Returns the current or interrupted thread, in a program that has called [`init_cpu`].
@@ -223,7 +212,7 @@ pub fn idle() -> ! {
         if RUNNABLE.load(Relaxed) & 1 << cpu() != 0 {
             yield_now();
         }
-        core::hint::spin_loop();
+        relax();
     }
 }
 
@@ -251,8 +240,8 @@ fn schedule() {
     CPU[cpu].left.store(from_ref(this).cast_mut(), Relaxed);
     this.cpu.store(cpu, Relaxed);
     // This precedes the switch, because another CPU may run the thread afterwards. The barriers of
-    // that CPU would not complete the stores that this CPU made.
-    this.books.leave_cpu();
+    // that CPU would complete neither the stores that this CPU made nor its invalidations.
+    barrier::dsb(barrier::ISH);
     run_as(next);
     // SAFETY: `next` is not running. Only this CPU runs it, because it is this CPU's idle thread,
     // or was taken out of the queue.
@@ -271,10 +260,11 @@ fn arrive() {
         publish(left);
     }
     let this = current();
-    this.books.take_over();
+    // This follows the switch, because the CPU may have fetched the thread's next instructions, and
+    // translated their addresses, before the thread's mappings were visible.
+    barrier::isb(barrier::SY);
     let before = this.cpu.swap(cpu, Relaxed);
     if before != cpu && before != NONE && !this.is_idle() {
-        this.books.enter_another_cpu();
         let migrations = &this.migrations;
         let bits = this.bits();
         migrations.all.fetch_add(1, Relaxed);

@@ -2,6 +2,7 @@
 //!
 //! This module is only for programs at EL1 that run with `gic-version=3` and [`CPUS`] CPUs.
 
+use core::arch::asm;
 use core::sync::atomic::{
     AtomicUsize,
     Ordering::{Acquire, Release},
@@ -10,6 +11,7 @@ use core::sync::atomic::{
 use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 use aarch64_rt::start_core;
 use smccc::Hvc;
+use spin::relax::RelaxStrategy;
 
 use crate::tasks::{STACK_PAGES, Stack};
 use crate::{interrupts, scheduler, upper};
@@ -32,26 +34,49 @@ pub fn cpu() -> usize {
     number
 }
 
+/// Lets other CPUs go on, in a loop that waits for one of them.
+///
+/// [`spin_loop`](core::hint::spin_loop) is an `isb`, which would synchronize the CPU, and hide from
+/// an observer that another `isb` is missing.
+pub fn relax() {
+    // SAFETY: the instruction is a hint.
+    unsafe { asm!("yield", options(nostack, preserves_flags)) };
+}
+
+/// A lock waits by [`relax`].
+#[derive(Debug)]
+pub struct Relax;
+
+impl RelaxStrategy for Relax {
+    fn relax() {
+        relax();
+    }
+}
+
 /// Starts the other CPUs.
 ///
 /// Each of them walks the tables of this CPU, takes interrupts, and calls `first`. It then runs
 /// threads of the [scheduler](crate::scheduler).
 pub fn start(first: fn()) {
     let root = upper::root();
-    for (cpu, stack) in STACKS.iter().enumerate().skip(1) {
-        let main = move || {
+    for cpu in 1..CPUS {
+        start_cpu(cpu, move || {
             scheduler::init_cpu();
             upper::activate(root, 16);
             interrupts::init_cpu(cpu);
             READY.fetch_add(1, Release);
             first();
             scheduler::idle();
-        };
-        // SAFETY: only this CPU ever uses the stack, which is in the identity map of both CPUs.
-        unsafe { start_core::<Hvc, _, STACK_PAGES>(cpu as u64, stack.get(), main) }
-            .expect("the machine has so many CPUs, and they are off");
+        });
     }
     while READY.load(Acquire) < CPUS - 1 {
-        core::hint::spin_loop();
+        relax();
     }
+}
+
+/// Starts CPU number `cpu`, which runs `main`. It has its stack and the identity map.
+pub fn start_cpu(cpu: usize, main: impl FnOnce() + Send + 'static) {
+    // SAFETY: only this CPU ever uses the stack, which is in the identity map of both CPUs.
+    unsafe { start_core::<Hvc, _, STACK_PAGES>(cpu as u64, STACKS[cpu].get(), main) }
+        .expect("the machine has so many CPUs, and they are off");
 }

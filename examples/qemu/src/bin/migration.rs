@@ -1,40 +1,64 @@
 //! C10 and C12: threads migrate to other CPUs in the middle of their sections, while other CPUs set
 //! and clear other bits of their flags words.
 //!
-//! A thread is preempted by the timer, by an interrupt from another CPU, and when it asks for
-//! another CPU. The words behind the level are these:
+//! A thread is preempted by the timer, by an interrupt from another CPU, and when it yields or asks
+//! for another CPU. The words behind the level are these:
 //!
 //! - the number of sections;
 //! - the lowest number of the counter's ticks between two timer interrupts;
 //! - the number of sections in which a thread asks once for another CPU, or 0 for never.
 //!
-//! A lost bit, a missing pair before an access, and a mode that stays on end the program. Its
-//! output depends on the machine's speed. The program checks itself that threads have migrated
-//! inside their sections often enough.
+//! A lost bit and a mode that stays on end the program. Its output depends on the machine's speed.
+//! The program checks itself that threads have migrated inside their sections often enough.
+//!
+//! An emulated CPU does not need the barriers. `cargo xtask observe migration` runs the program
+//! under an observer, which reports each access that relies on a barrier that was not executed. The
+//! program therefore has sections of every form, and uses a mapping directly behind each barrier
+//! that is to make it visible. Its entries are invalid or have another frame before each store. Most
+//! interrupt handlers execute no barrier, because a barrier of theirs would replace a missing one
+//! of the interrupted thread. For the same reason, no loop has the `isb` of `spin_loop`.
 
 #![no_std]
 #![no_main]
 
+use core::array::from_fn;
+use core::slice;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu::{Backend, Bits, Storage as _, Task, is_active, lazy_mmu};
-use lazy_mmu_examples::Error;
-use lazy_mmu_qemu::arena::Arena;
-use lazy_mmu_qemu::ledger::Ledger;
+use lazy_mmu::aarch64::descriptor::{Leaf, Table};
+use lazy_mmu::{Backend, Bits, Storage as _, Task, VirtualRange, aarch64, is_active, lazy_mmu};
+use lazy_mmu_examples::page::{Frame, VMALLOC_BASE};
+use lazy_mmu_examples::{Error, PageRange};
+use lazy_mmu_qemu::access::read_mapped;
+use lazy_mmu_qemu::arena::{Arena, WORD};
+use lazy_mmu_qemu::pool::Words;
 use lazy_mmu_qemu::scheduler::{self, ANY, Thread, current, spawn, threads, yield_now};
-use lazy_mmu_qemu::smp::{CPUS, cpu};
+use lazy_mmu_qemu::smp::{self, CPUS, cpu, relax};
 use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu};
-use lazy_mmu_qemu::{interrupts, program, smp};
+use lazy_mmu_qemu::virt::{entries, pages};
+use lazy_mmu_qemu::{interrupts, program};
 use semihosting::println;
 use spin::Once;
 
 /// The number of threads. One half has the bits in a flags word, and the other half in a byte.
 const THREADS: usize = 8;
-/// The pages of each thread. The pages of the CPUs' handlers follow those of all threads.
-const PAGES: usize = 4;
+/// The pages of each thread.
+const PAGES: usize = 16;
+/// The most pages that one section maps.
+const MOST: usize = 4;
+/// The threads and the handlers of the CPUs have pages and frames of their own.
+const OWNERS: usize = THREADS + CPUS;
+/// The frames of each, which it maps in turns.
+const FRAMES: usize = 2;
+/// The address that the first thread's own table translates, and the size of such a table's range.
+const TABLES_BASE: u64 = VMALLOC_BASE + (1 << 30);
+const TABLE_SIZE: u64 = 512 * 4096;
 
 static ARENA: Once<Arena> = Once::new();
+/// The entries that link the threads' tables.
+static LINKS: Once<&'static [AtomicU64]> = Once::new();
+/// The tables of the threads, which are linked only while they are used.
+static TABLES: [Words<512>; THREADS] = [const { Words::new() }; THREADS];
 /// The lowest number of the counter's ticks between two timer interrupts.
 static TICKS: AtomicU64 = AtomicU64::new(0);
 /// The number of turns in which a thread asks once for another CPU. It is 0 for never.
@@ -43,8 +67,10 @@ static FORCED: AtomicUsize = AtomicUsize::new(0);
 static SECTIONS: AtomicUsize = AtomicUsize::new(0);
 /// The number of the next thread that begins.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
-/// The number of interrupt handlers that have used a mapping.
-static HANDLED: AtomicU64 = AtomicU64::new(0);
+/// The number of interrupt handlers that have run.
+static HANDLED: AtomicUsize = AtomicUsize::new(0);
+/// The number of mappings that threads have used.
+static USED: AtomicU64 = AtomicU64::new(0);
 
 lazy_mmu_qemu::program!(run);
 
@@ -53,16 +79,19 @@ fn run() -> Result<(), Error> {
     TICKS.store(program::number(2, 2000) as u64, Relaxed);
     FORCED.store(program::number(3, 64), Relaxed);
     scheduler::init_cpu();
-    let (_mm, arena) = Arena::boot::<Mmu>(THREADS * PAGES + CPUS, THREADS + CPUS, false)?;
+    let (mut mm, arena) = Arena::boot::<Mmu>(OWNERS * PAGES, OWNERS * FRAMES, false)?;
     ARENA.call_once(|| arena);
+    mm.build_tables(PageRange::new(TABLES_BASE, 1)?)?;
+    let links = entries(&mm, TABLES_BASE, 2)?;
+    LINKS.call_once(|| &links[1..]);
     SECTIONS.store(sections.div_ceil(THREADS), Relaxed);
     interrupts::init(CPUS, handler);
     interrupts::on_return(scheduler::preempt);
     for number in 0..THREADS {
-        let main = if number % 2 == 0 {
-            thread::<Ledger<Mmu>>
+        let main = if number.is_multiple_of(2) {
+            thread::<Mmu>
         } else {
-            thread::<Ledger<ByteMmu>>
+            thread::<ByteMmu>
         };
         spawn(main, FOREIGN_FLAGS, ANY);
     }
@@ -76,68 +105,151 @@ fn run() -> Result<(), Error> {
     Ok(())
 }
 
-/// The pages and the frame of one thread, or of the handlers of one CPU.
+/// The pages and the frames of one thread, or of the handlers of one CPU.
 struct Own {
+    number: usize,
     arena: Arena,
-    frame: usize,
-    first: usize,
-    pages: usize,
+    /// The number of pages that are mapped. They are the first ones.
+    mapped: usize,
+    /// The number of times that all pages were unmapped.
+    round: usize,
+}
+
+/// A page, with the descriptor and the contents of the frame that it is to map.
+#[derive(Clone, Copy)]
+struct Page {
+    slot: &'static AtomicU64,
+    leaf: Leaf,
+    address: u64,
+    word: u64,
+}
+
+impl Page {
+    /// Uses the mapping. A fault is unexpected, and ends the program.
+    fn check(&self) {
+        assert_eq!(read_mapped(self.address), self.word);
+    }
+
+    fn range(&self) -> VirtualRange {
+        pages(self.address, 1)
+    }
+
+    fn write<B: Backend>(&self) {
+        lazy_mmu::write::<B, _>(self.slot, self.leaf);
+    }
 }
 
 impl Own {
-    fn slots(&self) -> &'static [AtomicU64] {
-        &self.arena.slots[self.first..][..self.pages]
+    /// `number` counts the threads, and then the CPUs.
+    fn new(number: usize) -> Self {
+        let arena = *ARENA.get().expect("it is booted");
+        Self {
+            number,
+            arena,
+            mapped: 0,
+            round: 0,
+        }
     }
 
-    fn leaf(&self) -> Leaf {
-        self.arena.leaf(self.frame)
+    /// Returns a page that is not mapped. In each round, a page maps another frame than before.
+    fn page(&mut self) -> Page {
+        self.mapped += 1;
+        self.page_at(self.mapped - 1, self.round)
     }
 
-    fn check(&self, page: usize) {
-        self.arena.check(self.first + page, self.frame);
+    fn pages<const N: usize>(&mut self) -> [Page; N] {
+        from_fn(|_| self.page())
     }
 
-    fn clear<B: Backend>(&self) {
-        self.arena.clear::<B>(self.first, self.pages);
+    fn page_at(&self, number: usize, round: usize) -> Page {
+        let number = self.number * PAGES + number;
+        let frame = self.number * FRAMES + round % FRAMES;
+        Page {
+            slot: &self.arena.slots[number],
+            leaf: self.arena.leaf(frame),
+            address: self.arena.range.page(number),
+            word: WORD + frame as u64,
+        }
+    }
+
+    /// Unmaps all pages, in one of several ways.
+    fn clear<B: Backend>(&mut self) {
+        let first = self.page_at(0, 0);
+        let slots = &self.arena.slots[self.number * PAGES..][..self.mapped];
+        let range = pages(first.address, self.mapped as u64);
+        match self.round % 4 {
+            0 => self.arena.clear::<B>(self.number * PAGES, self.mapped),
+            1 => {
+                let mut old = [None; PAGES];
+                lazy_mmu::gather::<B, _, _>(&mut old, |gather| {
+                    for number in 0..self.mapped {
+                        let page = self.page_at(number, 0);
+                        let added = gather.unmap(page.slot, page.range(), Frame::containing);
+                        added.expect("there is room for all pages");
+                    }
+                });
+            }
+            2 => lazy_mmu::with::<B, _>(|mmu| mmu.unmap_range(slots, range).invalidate(mmu)),
+            _ => {
+                lazy_mmu::write_range::<B, _>(slots, |_| Leaf::INVALID);
+                lazy_mmu::flush_tlb_all::<B>();
+            }
+        }
+        self.mapped = 0;
+        self.round += 1;
     }
 }
 
-/// Opens sections, and checks their mappings. Each thread runs this.
+/// Opens sections, and uses their mappings. Each thread runs this.
 fn thread<B: Backend>() {
     let number = NEXT.fetch_add(1, Relaxed);
-    let own = Own {
-        arena: *ARENA.get().expect("it is booted"),
-        frame: number,
-        first: number * PAGES,
-        pages: PAGES,
-    };
-    let this = current();
+    let mut own = Own::new(number);
     // SAFETY: this is the only handle of the thread.
     let mut task = unsafe { Task::<B>::current() };
+    let forms: [Form<B>; _] = [
+        attribute,
+        nested_sections,
+        joined_sections,
+        closure_with_proofs,
+        closure_with_flush,
+        handle,
+        nested_handle,
+        paused_section,
+        paused_attribute,
+        forgotten_section,
+        forgotten_before_another,
+        without_section,
+        noted_stores,
+        section_of_a_caller,
+        invalidation,
+        change_of_frame,
+        table,
+    ];
     for turn in 0..SECTIONS.load(Relaxed) {
-        let pages = 1 + turn % PAGES;
-        section(&mut task, &own, pages, turn);
-        assert_eq!(B::current().load(), Bits::EMPTY, "the mode is off");
-        this.books.check_visible();
-        for page in 0..pages {
-            own.check(page);
-        }
-        change_flag_of_another(number, turn);
-        // This is rare, because an invalidation takes much longer than a section under emulation.
-        if turn.is_multiple_of(64) {
+        if own.mapped + MOST > PAGES {
             own.clear::<B>();
         }
+        let before = own.mapped;
+        forms[turn % forms.len()](&mut task, &mut own, turn / forms.len());
+        assert_eq!(B::current().load(), Bits::EMPTY, "the mode is off");
+        USED.fetch_add((own.mapped - before) as u64, Relaxed);
+        change_flag_of_another(number, turn);
     }
     task.check_idle().expect("all sections are left");
 }
 
+/// Maps pages of `own` in one form of section, is disturbed in turn number `turn`, and uses them.
+type Form<B> = fn(task: &mut Task<B>, own: &mut Own, turn: usize);
+
 /// Disturbs a thread in the middle of its section.
 ///
 /// At times it interrupts this CPU or another one, which then looks for another thread. At times it
-/// asks for another CPU, and waits until an interrupt has moved the thread there.
+/// yields. At times it asks for another CPU, and waits until it runs there.
 fn disturb(turn: usize) {
-    if turn.is_multiple_of(16) {
-        interrupts::send_to(turn / 16 % CPUS);
+    match turn % 8 {
+        0 => interrupts::send_to(turn / 8 % CPUS),
+        3 => yield_now(),
+        _ => {}
     }
     let every = FORCED.load(Relaxed);
     if every != 0 && turn % every == 1 {
@@ -147,86 +259,307 @@ fn disturb(turn: usize) {
         current().pin(there);
         interrupts::send_to(here);
         while cpu() != there {
-            core::hint::spin_loop();
+            relax();
         }
         current().pin(ANY);
     }
 }
 
-/// Opens a section, by one of the forms in turn.
-fn section<B: Backend>(task: &mut Task<B>, own: &Own, pages: usize, turn: usize) {
+fn attribute<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
     #[lazy_mmu(backend = B, mmu)]
-    fn attributed<B: Backend>(slots: &[AtomicU64], leaf: Leaf, turn: usize) {
+    fn map<B: Backend>(pages: [Page; 2], turn: usize) {
         assert!(is_active::<B>());
-        for slot in slots {
-            mmu.write(slot, leaf);
+        for page in pages {
+            mmu.write(page.slot, page.leaf);
         }
         disturb(turn);
-        lazy_mmu::with::<B, _>(|inner| inner.write(&slots[0], leaf));
-        mmu.paused(|| lazy_mmu::write::<B, _>(&slots[0], leaf));
-        mmu.write(&slots[0], leaf);
     }
 
-    let (slots, leaf) = (&own.slots()[..pages], own.leaf());
-    match turn / PAGES % 4 {
-        0 => attributed::<B>(slots, leaf, turn),
-        1 => {
-            let mut outer = task.enter();
-            for slot in slots {
-                outer.write(slot, leaf);
-            }
-            let mut inner = outer.nest();
-            inner.write(&slots[0], leaf);
-            disturb(turn);
-            inner.leave();
-            current().books.check_visible();
-            own.check(0);
-            outer.write(&slots[0], leaf);
-        }
-        2 => lazy_mmu::with::<B, _>(|mmu| {
-            disturb(turn);
-            mmu.write_range(slots, |_| leaf);
-            let page = mmu.pending(pages - 1);
-            let page = page.get(&mmu.flush());
-            current().books.check_visible();
-            own.check(page);
-            // This code does not use the guard of the section.
-            lazy_mmu::write::<B, _>(&slots[0], leaf);
-        }),
-        _ => {
-            let mut section = task.enter();
-            section.write_range(slots, |_| leaf);
-            core::mem::forget(section);
-            disturb(turn);
-            task.check_idle().expect("its forgotten section is left");
-        }
-    }
+    let [one, two] = own.pages();
+    map::<B>([one, two], turn);
+    disturb(turn + 1);
+    one.check();
+    two.check();
 }
 
-/// Handles an interrupt, in the middle of any thread.
-fn handler() {
-    #[lazy_mmu(backend = Ledger<Mmu>, mmu)]
-    fn map(own: &Own) {
-        mmu.write(&own.slots()[0], own.leaf());
-        scheduler::books_of_handlers().check_visible();
-        own.check(0);
+fn nested_sections<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    let [one, two, three] = own.pages();
+    lazy_mmu::with::<B, _>(|mmu| {
+        mmu.write(one.slot, one.leaf);
+        lazy_mmu::with::<B, _>(|inner| {
+            inner.write(two.slot, two.leaf);
+            disturb(turn);
+        });
+        one.check();
+        two.check();
+        mmu.write(three.slot, three.leaf);
+        disturb(turn + 1);
+    });
+    three.check();
+}
+
+fn joined_sections<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    #[lazy_mmu(backend = B, mmu, join)]
+    fn map<B: Backend>(page: Page, turn: usize) {
+        mmu.write(page.slot, page.leaf);
+        disturb(turn);
     }
 
-    let cpu = cpu();
-    let own = Own {
-        arena: *ARENA.get().expect("it is booted"),
-        frame: THREADS + cpu,
-        first: THREADS * PAGES + cpu,
-        pages: 1,
+    let [one, two, three, four] = own.pages();
+    lazy_mmu::with::<B, _>(|mmu| {
+        mmu.write(one.slot, one.leaf);
+        lazy_mmu::join::<B, _>(|mmu| mmu.write(two.slot, two.leaf));
+        map::<B>(three, turn);
+    });
+    one.check();
+    two.check();
+    three.check();
+    map::<B>(four, turn + 1);
+    four.check();
+}
+
+fn closure_with_proofs<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    let [one, two, three] = own.pages();
+    lazy_mmu::with::<B, _>(|mmu| {
+        let pending = mmu.write_pending(one.slot, one.leaf, one);
+        disturb(turn);
+        pending.get(&mmu.flush()).check();
+        let pending = mmu.write_pending(two.slot, two.leaf, two);
+        let visible = mmu.write_sync(two.slot, two.leaf);
+        pending.get(&visible).check();
+    });
+    let page = lazy_mmu::visible::<B, _>(|mmu| {
+        let pending = mmu.write_pending(three.slot, three.leaf, three);
+        disturb(turn + 1);
+        pending
+    });
+    page.check();
+}
+
+fn closure_with_flush<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    let [one, two, three] = own.pages();
+    lazy_mmu::with::<B, _>(|mmu| {
+        disturb(turn);
+        mmu.write_range(slice::from_ref(one.slot), |_| one.leaf);
+        disturb(turn + 1);
+        mmu.flush();
+        one.check();
+        // The rest does not use the guard of the section.
+        two.write::<B>();
+        lazy_mmu::flush::<B>();
+        two.check();
+        three.write::<B>();
+    });
+    three.check();
+}
+
+fn handle<B: Backend>(task: &mut Task<B>, own: &mut Own, turn: usize) {
+    let [one, two] = own.pages();
+    let mut section = task.enter();
+    section.write(one.slot, one.leaf);
+    disturb(turn);
+    section.leave();
+    one.check();
+    let mut section = task.enter();
+    section.write(two.slot, two.leaf);
+    disturb(turn + 1);
+    drop(section);
+    disturb(turn + 2);
+    two.check();
+}
+
+fn nested_handle<B: Backend>(task: &mut Task<B>, own: &mut Own, turn: usize) {
+    let [one, two, three] = own.pages();
+    let mut outer = task.enter();
+    outer.write(one.slot, one.leaf);
+    let mut inner = outer.nest();
+    inner.write(two.slot, two.leaf);
+    disturb(turn);
+    inner.leave();
+    one.check();
+    two.check();
+    outer.write(three.slot, three.leaf);
+    outer.flush();
+    three.check();
+    drop(outer);
+}
+
+fn paused_section<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    let [one, two, three, four] = own.pages();
+    lazy_mmu::with::<B, _>(|mmu| {
+        mmu.write(one.slot, one.leaf);
+        disturb(turn);
+        mmu.paused(|| {
+            one.check();
+            two.write::<B>();
+            two.check();
+            lazy_mmu::with::<B, _>(|inert| {
+                inert.write(three.slot, three.leaf);
+                three.check();
+            });
+        });
+        mmu.write(four.slot, four.leaf);
+        disturb(turn + 1);
+    });
+    four.check();
+}
+
+fn paused_attribute<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    #[lazy_mmu(backend = B, paused)]
+    fn map<B: Backend>(before: Page, page: Page) {
+        before.check();
+        page.write::<B>();
+        page.check();
+    }
+
+    let [one, two, three] = own.pages();
+    lazy_mmu::with::<B, _>(|mmu| {
+        mmu.write(one.slot, one.leaf);
+        disturb(turn);
+        map::<B>(one, two);
+        mmu.write(three.slot, three.leaf);
+    });
+    three.check();
+}
+
+fn forgotten_section<B: Backend>(task: &mut Task<B>, own: &mut Own, turn: usize) {
+    let page = own.page();
+    let mut section = task.enter();
+    section.write(page.slot, page.leaf);
+    core::mem::forget(section);
+    disturb(turn);
+    task.check_idle().expect("its forgotten section is left");
+    page.check();
+}
+
+fn forgotten_before_another<B: Backend>(task: &mut Task<B>, own: &mut Own, turn: usize) {
+    let [one, two] = own.pages();
+    let mut section = task.enter();
+    section.write(one.slot, one.leaf);
+    core::mem::forget(section);
+    disturb(turn);
+    let mut section = task.enter();
+    one.check();
+    section.write(two.slot, two.leaf);
+    disturb(turn + 1);
+    drop(section);
+    two.check();
+}
+
+fn without_section<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    let [one, two, three] = own.pages();
+    one.write::<B>();
+    one.check();
+    lazy_mmu::write_range::<B, _>(slice::from_ref(two.slot), |_| two.leaf);
+    disturb(turn);
+    two.check();
+    lazy_mmu::write_sync::<B, _>(three.slot, three.leaf);
+    three.check();
+}
+
+/// The stores of other code, of which the section learns afterwards.
+fn noted_stores<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    let store = |page: Page| page.slot.store(page.leaf.0, Relaxed);
+    let [one, two, three] = own.pages();
+    lazy_mmu::with::<B, _>(|mmu| {
+        mmu.note_stores(|| store(one));
+        disturb(turn);
+    });
+    one.check();
+    lazy_mmu::note_stores::<B, _>(|| store(two));
+    two.check();
+    store(three);
+    lazy_mmu::note_store::<B>();
+    three.check();
+}
+
+/// A section of the handle inside the section of a caller that has none.
+fn section_of_a_caller<B: Backend>(task: &mut Task<B>, own: &mut Own, turn: usize) {
+    let [one, two] = own.pages();
+    lazy_mmu::with::<B, _>(|mmu| {
+        mmu.write(one.slot, one.leaf);
+        let mut section = task.enter();
+        section.write(two.slot, two.leaf);
+        disturb(turn);
+        section.leave();
+        one.check();
+        two.check();
+    });
+}
+
+/// An invalidation, which does what the pending pair does.
+fn invalidation<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    let [one, _, three] = own.pages();
+    // The frame of `one` must not be mapped again before the invalidation.
+    let two = own.page_at(own.mapped - 2, own.round + 1);
+    one.write::<B>();
+    lazy_mmu::with::<B, _>(|mmu| {
+        let old = mmu.unmap(one.slot, one.range());
+        mmu.write(two.slot, two.leaf);
+        disturb(turn);
+        old.invalidate(mmu);
+        two.check();
+        mmu.write(three.slot, three.leaf);
+        mmu.flush_tlb_all();
+        disturb(turn + 1);
+        three.check();
+    });
+}
+
+/// The same page maps one frame and then the other one.
+fn change_of_frame<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    let page = own.page();
+    let other = own.page_at(own.mapped - 1, own.round + 1);
+    page.write::<B>();
+    page.check();
+    aarch64::break_before_make::<B, _>(page.slot, page.range(), |_| other.leaf);
+    other.check();
+    lazy_mmu::with::<B, _>(|mmu| {
+        mmu.break_before_make(page.slot, page.range(), |_| page.leaf);
+        disturb(turn);
+    });
+    page.check();
+}
+
+/// A table of the thread's own is filled, linked, used, unlinked and emptied.
+fn table<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    let link = &LINKS.get().expect("it is set")[own.number];
+    let table = &TABLES[own.number];
+    let children = &table.0[..1];
+    let page = Page {
+        address: TABLES_BASE + (1 + own.number as u64) * TABLE_SIZE,
+        ..own.page_at(0, turn)
     };
-    map(&own);
-    own.check(0);
+    lazy_mmu::with::<B, _>(|mmu| {
+        mmu.link_table(link, Table::at(table.address()), children, |_| page.leaf);
+        disturb(turn);
+    });
+    page.check();
+    lazy_mmu::write::<B, _>(link, Table::INVALID);
+    disturb(turn + 1);
+    lazy_mmu::flush_tlb_kernel_pgtable::<B>(page.range());
+    children[0].store(0, Relaxed);
+}
+
+/// Handles an interrupt, in the middle of any thread. It rarely uses a mapping.
+fn handler() {
+    #[lazy_mmu(backend = Mmu, mmu)]
+    fn map(page: Page) {
+        mmu.write(page.slot, page.leaf);
+        page.check();
+    }
+
     let turn = HANDLED.fetch_add(1, Relaxed);
+    let cpu = cpu();
     for thread in 0..threads().len() {
         change_flag(thread, cpu);
     }
-    if turn.is_multiple_of(64) {
-        own.clear::<Ledger<Mmu>>();
+    if turn.is_multiple_of(16) {
+        let mut own = Own::new(THREADS + cpu);
+        own.round = turn / 16;
+        let page = own.page();
+        map(page);
+        own.clear::<Mmu>();
     }
 }
 
@@ -276,11 +609,10 @@ fn report(sections: usize) {
     let migrations = sum(|it| &it.migrations.all);
     let in_section = sum(|it| &it.migrations.in_section);
     let pending = sum(|it| &it.migrations.pending);
-    let stored: u64 = threads().iter().map(|it| it.books.stored()).sum();
+    let used = USED.load(Relaxed);
     let handled = HANDLED.load(Relaxed);
     let changes = CHANGES.load(Relaxed);
     for (number, thread) in threads().iter().enumerate() {
-        assert_eq!(thread.books.owed(), 0);
         let [word, byte] = &thread.infos;
         assert_eq!(byte.lazy_mmu.load(Relaxed), 0);
         assert_eq!(byte.flags.load(Relaxed), FOREIGN_FLAGS);
@@ -292,7 +624,7 @@ fn report(sections: usize) {
         assert_eq!(of_threads(word.flags.load(Relaxed)), expected);
     }
     println!(
-        "C10 C12 {sections} sections of {THREADS} threads on {CPUS} CPUs, with {stored} stores: \
+        "C10 C12 {sections} sections of {THREADS} threads on {CPUS} CPUs, with {used} mappings: \
          {migrations} migrations, {in_section} of them inside a section, {pending} with a pair \
          pending; {handled} interrupts, {changes} changes of others' flags; none lost"
     );
