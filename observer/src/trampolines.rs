@@ -15,15 +15,18 @@
 //! A software step exception does.
 //!
 //! These instructions are `msr ttbr1_el1`, `msr tcr_el1`, `msr vbar_el1`, and each TLBI that has a
-//! register. The store is below the stack pointer. AArch64 does not have a red zone, so a function
-//! does not keep anything there (AAPCS64, "Universal stack constraints").
+//! register; on RISC-V `csrw satp`, and `sfence.vma` and `sinval.vma` with an address. The store is
+//! below the stack pointer. Neither architecture has a red zone, so a function does not keep
+//! anything there (AAPCS64, "Universal stack constraints"; RISC-V ELF psABI, "Integer Calling
+//! Convention").
 //!
 //! # What the copy does not show
 //!
 //! Code before the first use of the stack pointer keeps its instructions, because there is no place
 //! for the store. Such code begins at the ELF file's entry point. Its branches are followed; a
-//! branch to a register is not. If another CPU begins elsewhere, and executes one of these
-//! instructions before it has a stack, the store faults. Code that both reach is left alone.
+//! branch to a register is not. On RISC-V, the code up to the first instruction that writes `sp` is
+//! left alone. If another CPU begins elsewhere, and executes one of these instructions before it has
+//! a stack, the store faults. Code that both reach is left alone.
 //!
 //! # Data in the text
 //!
@@ -40,14 +43,15 @@ use object::elf::{PF_X, PT_LOAD, SHF_EXECINSTR};
 use object::read::elf::{ElfFile64, ElfSection64, ProgramHeader, SectionHeader};
 use object::{Architecture, LittleEndian, Object, ObjectSection, ObjectSymbol};
 
-/// The address of the trampolines if another is not chosen. It is in the RAM of QEMU's `virt` board,
-/// in reach of an image at the start of the RAM.
+/// The address of the trampolines of an aarch64 kernel if another is not chosen. It is in the RAM of
+/// QEMU's `virt` board, in reach of an image at the start of the RAM.
 pub const ADDRESS: u64 = 0x4600_0000;
+
+/// The same for a riscv64 kernel. It is between the firmware and a kernel at 0x8020_0000.
+pub const RISCV64_ADDRESS: u64 = 0x801f_0000;
 
 /// The symbol of `aarch64-rt` for the exception vectors.
 const VECTORS: &str = "vector_table_el1";
-
-const NOP: u32 = 0xd503_201f;
 
 /// The bytes of a trampoline: three instructions and a `nop`, so that it does not cross a page.
 const SIZE: u64 = 16;
@@ -60,7 +64,7 @@ pub enum Error {
     #[error("the kernel is not a little-endian ELF file of 64 bits: {0}")]
     NotElf(String),
     /// The program is for another CPU.
-    #[error("the kernel is an ELF file for {0:?}: expected one for aarch64")]
+    #[error("the kernel is an ELF file for {0:?}: expected one for aarch64 or riscv64")]
     OtherArchitecture(Architecture),
     /// There is nothing to observe.
     #[error("the kernel does not have an executable section or segment")]
@@ -71,7 +75,8 @@ pub enum Error {
     /// A branch cannot encode the distance.
     #[error(
         "the trampoline at {to:#x} is out of reach for the instruction at {from:#x}: a branch \
-         reaches 128 MiB; choose an address of the trampolines that is nearer to the kernel"
+         reaches 128 MiB on aarch64 and 1 MiB on riscv64; choose an address of the trampolines that \
+         is nearer to the kernel"
     )]
     OutOfReach {
         /// The address of the instruction.
@@ -134,6 +139,18 @@ impl Observable {
     }
 }
 
+/// Returns the address of the trampolines if another is not chosen.
+///
+/// # Errors
+///
+/// The file is not one for aarch64 or riscv64.
+pub fn usual_address(elf: &[u8]) -> Result<u64, Error> {
+    Ok(match Isa::of(&parse(elf)?)? {
+        Isa::Aarch64 => ADDRESS,
+        Isa::Riscv64 => RISCV64_ADDRESS,
+    })
+}
+
 /// Inserts trampolines at `address` into a copy of the kernel `elf`. The addresses in `removed` get
 /// a `nop` for their instruction.
 ///
@@ -142,35 +159,40 @@ impl Observable {
 ///
 /// # Errors
 ///
-/// The file is not one for aarch64, a trampoline is out of reach, or an address in `removed` is not
+/// The file is not one for aarch64 or riscv64, a trampoline is out of reach, or an address in `removed` is not
 /// that of an instruction.
 pub fn insert(elf: &[u8], address: u64, removed: &[u64]) -> Result<Observable, Error> {
     if !address.is_multiple_of(SIZE) {
         return Err(Error::Unaligned(address));
     }
     let file = parse(elf)?;
+    let isa = Isa::of(&file)?;
     let text = Text::read(&file, elf)?;
     let mut copy = elf.to_vec();
     let mut replace = |address, word: u32| {
         let offset = text.words.get(&address);
+        let offset = offset.filter(|it| isa.length(it.1) == 4);
         let &(offset, _) = offset.ok_or(Error::NotAnInstruction(address))?;
         copy[offset..offset + 4].copy_from_slice(&word.to_le_bytes());
         Ok(())
     };
     for &address in removed {
-        replace(address, NOP)?;
+        replace(address, isa.nop())?;
     }
-    let without_stack = text.without_stack(file.entry());
+    let without_stack = match isa {
+        Isa::Aarch64 => text.without_stack(file.entry()),
+        Isa::Riscv64 => text.before_stack(file.entry()),
+    };
     let mut code = Vec::new();
     let mut replaced = Vec::new();
     for (&site, &(_, word)) in &text.words {
-        if !needs_trampoline(word) || without_stack.contains(&site) || removed.contains(&site) {
+        if !isa.needs_trampoline(word) || without_stack.contains(&site) || removed.contains(&site) {
             continue;
         }
         let start = address + code.len() as u64;
-        replace(site, branch(site, start)?)?;
-        let back = branch(start + 8, site + 4)?;
-        for word in [store_below_stack(word & 0x1f), word, back, NOP] {
+        replace(site, isa.branch(site, start)?)?;
+        let back = isa.branch(start + 8, site + 4)?;
+        for word in [isa.store_below_stack(word), word, back, isa.nop()] {
             code.extend(word.to_le_bytes());
         }
         replaced.push(site);
@@ -190,7 +212,7 @@ pub fn insert(elf: &[u8], address: u64, removed: &[u64]) -> Result<Observable, E
 ///
 /// # Errors
 ///
-/// The file is not one for aarch64.
+/// The file is not one for aarch64 or riscv64.
 pub fn instructions(elf: &[u8]) -> Result<Vec<Instruction>, Error> {
     let text = Text::read(&parse(elf)?, elf)?;
     let words = text.words.into_iter();
@@ -202,10 +224,98 @@ pub fn instructions(elf: &[u8]) -> Result<Vec<Instruction>, Error> {
 type File<'a> = ElfFile64<'a, LittleEndian>;
 
 fn parse(elf: &[u8]) -> Result<File<'_>, Error> {
-    let file = File::parse(elf).map_err(|error| Error::NotElf(error.to_string()))?;
-    match file.architecture() {
-        Architecture::Aarch64 => Ok(file),
-        other => Err(Error::OtherArchitecture(other)),
+    File::parse(elf).map_err(|error| Error::NotElf(error.to_string()))
+}
+
+/// An instruction set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Isa {
+    Aarch64,
+    Riscv64,
+}
+
+impl Isa {
+    fn of(file: &File<'_>) -> Result<Self, Error> {
+        match file.architecture() {
+            Architecture::Aarch64 => Ok(Self::Aarch64),
+            Architecture::Riscv64 => Ok(Self::Riscv64),
+            other => Err(Error::OtherArchitecture(other)),
+        }
+    }
+
+    /// Returns the length of the instruction in bytes. The lower two bits of a long one of RISC-V
+    /// are set.
+    fn length(self, word: u32) -> usize {
+        match self {
+            Self::Riscv64 if word & 0b11 != 0b11 => 2,
+            _ => 4,
+        }
+    }
+
+    fn nop(self) -> u32 {
+        match self {
+            Self::Aarch64 => 0xd503_201f,
+            Self::Riscv64 => 0x0000_0013,
+        }
+    }
+
+    /// Returns whether the observer needs the operand of the instruction.
+    fn needs_trampoline(self, word: u32) -> bool {
+        match self {
+            Self::Aarch64 => {
+                const TTBR1_EL1: u32 = 0xd518_2020;
+                const TCR_EL1: u32 = 0xd518_2040;
+                const VBAR_EL1: u32 = 0xd518_c000;
+                let is_tlbi = word & 0xfff8_f000 == 0xd508_8000;
+                let has_register = word & 0x1f != 0x1f;
+                matches!(word & !0x1f, TTBR1_EL1 | TCR_EL1 | VBAR_EL1) || is_tlbi && has_register
+            }
+            Self::Riscv64 => {
+                const SFENCE_VMA: u32 = 0x1200_0073;
+                const SINVAL_VMA: u32 = 0x1600_0073;
+                let is_fence = matches!(word & 0xfe00_7fff, SFENCE_VMA | SINVAL_VMA);
+                let writes_satp = word & 0xfff0_7fff == 0x1800_1073;
+                writes_satp || is_fence && word & 0x000f_8000 != 0
+            }
+        }
+    }
+
+    /// Encodes `stur xN, [sp, #-16]`, or `sd xN, -16(sp)`, for the operand of an instruction.
+    fn store_below_stack(self, instruction: u32) -> u32 {
+        match self {
+            Self::Aarch64 => 0xf81f_03e0 | instruction & 0x1f,
+            // rs1 of the instruction becomes rs2 of the store.
+            Self::Riscv64 => 0xfe01_3823 | (instruction >> 15 & 0x1f) << 20,
+        }
+    }
+
+    /// Encodes `b`, or `j`.
+    fn branch(self, from: u64, to: u64) -> Result<u32, Error> {
+        let distance = to.wrapping_sub(from).cast_signed();
+        let reach: i64 = match self {
+            Self::Aarch64 => 1 << 27,
+            Self::Riscv64 => 1 << 20,
+        };
+        if !(-reach..reach).contains(&distance) {
+            return Err(Error::OutOfReach { from, to });
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the distance is in reach, and the masks take its bits"
+        )]
+        let distance = distance as u32;
+        Ok(match self {
+            Self::Aarch64 => 0x1400_0000 | distance >> 2 & 0x03ff_ffff,
+            // The bits 20, 10 to 1, 11, and 19 to 12, from the highest bit on.
+            Self::Riscv64 => {
+                let sign = distance >> 20 & 1;
+                let low = distance >> 1 & 0x3ff;
+                let middle = distance >> 11 & 1;
+                let high = distance >> 12 & 0xff;
+                sign << 31 | low << 21 | middle << 20 | high << 12 | 0x6f
+            }
+        })
     }
 }
 
@@ -235,6 +345,7 @@ struct Text {
 impl Text {
     /// Reads the executable sections. A file without them has its segments only.
     fn read(file: &File<'_>, elf: &[u8]) -> Result<Self, Error> {
+        let isa = Isa::of(file)?;
         let is_text = |it: &ElfSection64<'_, '_, LittleEndian>| {
             it.elf_section_header()
                 .sh_flags(LittleEndian)
@@ -257,7 +368,8 @@ impl Text {
         let mut kinds = BTreeMap::new();
         for symbol in file.symbols() {
             let is_code = match symbol.name_bytes() {
-                Ok([b'$', b'x'] | [b'$', b'x', b'.', ..]) => true,
+                // A name of RISC-V may continue with the instruction set.
+                Ok([b'$', b'x'] | [b'$', b'x', b'.' | b'r', ..]) => true,
                 Ok([b'$', b'd'] | [b'$', b'd', b'.', ..]) => false,
                 _ => continue,
             };
@@ -273,15 +385,37 @@ impl Text {
             let (offset, bytes) =
                 bytes.ok_or_else(|| Error::NotElf("its text is cut off".to_owned()))?;
             let mut is_code = true;
-            for (index, &word) in bytes.as_chunks().0.iter().enumerate() {
-                let address = start + 4 * index as u64;
+            let mut at = 0;
+            while let Some(bytes) = bytes.get(at..) {
+                let word = match *bytes {
+                    [a, b, c, d, ..] => u32::from_le_bytes([a, b, c, d]),
+                    [a, b, ..] => u32::from_le_bytes([a, b, 0, 0]),
+                    _ => break,
+                };
+                let address = start + at as u64;
                 is_code = kinds.get(&address).copied().unwrap_or(is_code);
-                if is_code {
-                    words.insert(address, (offset + 4 * index, u32::from_le_bytes(word)));
+                let length = isa.length(word);
+                let mask = if length == 2 { 0xffff } else { !0 };
+                if is_code && length <= bytes.len() {
+                    words.insert(address, (offset + at, word & mask));
                 }
+                at += if is_code { length } else { isa.length(0) };
             }
         }
         Ok(Self { words })
+    }
+
+    /// Returns the addresses from a RISC-V program's entry point to the first instruction that
+    /// writes `sp`.
+    fn before_stack(&self, entry: u64) -> HashSet<u64> {
+        let code = self.words.range(entry..);
+        let code = code.take_while(|&(_, &(_, word))| {
+            // Long instructions have rd in bits 11:7, and so do most short ones.
+            let writes_stack = word >> 7 & 0x1f == 2;
+            let is_store_or_branch = matches!(word & 0x7f, 0x23 | 0x63 | 0x27);
+            !writes_stack || is_store_or_branch
+        });
+        code.map(|it| *it.0).collect()
     }
 
     /// Returns the addresses that execute before the first instruction that uses the stack pointer.
@@ -351,38 +485,6 @@ fn uses_stack(word: u32) -> bool {
     // A load that is relative to the instruction does not have a base.
     let accesses = word & 0x0a00_0000 == 0x0800_0000 && word & 0x3b00_0000 != 0x1800_0000;
     sets || ((adds || accesses) && first == STACK_POINTER)
-}
-
-/// Returns whether the observer needs the operand of the instruction.
-fn needs_trampoline(word: u32) -> bool {
-    const TTBR1_EL1: u32 = 0xd518_2020;
-    const TCR_EL1: u32 = 0xd518_2040;
-    const VBAR_EL1: u32 = 0xd518_c000;
-    let is_tlbi = word & 0xfff8_f000 == 0xd508_8000;
-    let has_register = word & 0x1f != 0x1f;
-    matches!(word & !0x1f, TTBR1_EL1 | TCR_EL1 | VBAR_EL1) || is_tlbi && has_register
-}
-
-/// Encodes `stur xN, [sp, #-16]`.
-fn store_below_stack(register: u32) -> u32 {
-    0xf81f_03e0 | register
-}
-
-/// Encodes a branch.
-fn branch(from: u64, to: u64) -> Result<u32, Error> {
-    let distance = to.wrapping_sub(from).cast_signed();
-    let reach = 1 << 27;
-    if !(-reach..reach).contains(&distance) {
-        return Err(Error::OutOfReach { from, to });
-    }
-    // The field has the distance in words, in 26 bits.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the mask takes the 26 bits"
-    )]
-    let field = (distance >> 2) as u32 & 0x03ff_ffff;
-    Ok(0x1400_0000 | field)
 }
 
 #[cfg(test)]

@@ -341,10 +341,58 @@ fn another_file_is_refused() {
         "{text}"
     );
     let mut elf = aarch64("other", &[STACK]);
-    // e_machine, which becomes EM_RISCV.
-    elf[18] = 243;
+    // e_machine, which becomes EM_X86_64.
+    elf[18] = 62;
     assert_eq!(
         error(&elf).to_string(),
-        "the kernel is an ELF file for Riscv64: expected one for aarch64"
+        "the kernel is an ELF file for X86_64: expected one for aarch64 or riscv64"
     );
+}
+
+#[test]
+fn riscv64_has_trampolines_too() {
+    let lines = [
+        "csrw satp, a0",
+        "la sp, _start",
+        "c.nop",
+        "csrw satp, a0",
+        "sfence.vma a1, zero",
+        "sfence.vma",
+        "sfence.vma zero, a2",
+        ".insn 4, 0x16058073", // sinval.vma a1, zero
+    ];
+    let target = "riscv64gc-unknown-none-elf";
+    let elf = build("riscv64", target, &lines, &[]);
+    let trampolines = TEXT - 0x1_0000;
+    let observable = insert(&elf, trampolines, &[]).expect("all is in reach");
+    // `la` has two instructions, and `c.nop` has two bytes.
+    let [satp, sfence, sinval] = [TEXT + 14, TEXT + 18, TEXT + 30];
+    let code = words(&observable.code);
+    assert_eq!(code.len(), 12);
+    // sd a0, -16(sp); csrw satp, a0
+    assert_eq!(code[..2], [0xfea1_3823, 0x1805_1073]);
+    // sd a1, -16(sp); sfence.vma a1, zero
+    assert_eq!(code[4..6], [0xfeb1_3823, 0x1205_8073]);
+    assert_eq!(code[9], 0x1605_8073);
+    for (number, site) in (0..).zip([satp, sfence, sinval]) {
+        let start = trampolines + 16 * number;
+        assert_eq!(observable.origin(start + 4), site);
+        let distance = u32::try_from(site - start).expect("it is small");
+        let back = code[4 * usize::try_from(number).expect("it is small") + 2];
+        assert_eq!(back, jump(distance + 4 - 8));
+        let there = at(&observable.elf, site);
+        assert_eq!(there & 0xfff, 0x6f, "{there:#x} is not a jump");
+        assert_eq!(there >> 31, 1, "it is backward");
+    }
+    let far = insert(&elf, TEXT + (1 << 20), &[]);
+    assert!(matches!(far, Err(Error::OutOfReach { .. })));
+}
+
+/// Encodes `j` with a short distance forward, as the specification draws it.
+fn jump(distance: u32) -> u32 {
+    let bit = |from: u32, to: u32| (distance >> from & 1) << to;
+    let low = (1..=10).map(|it| bit(it, 20 + it));
+    let high = (12..=19).map(|it| bit(it, it));
+    low.chain(high)
+        .fold(bit(11, 20) | 0x6f, |word, it| word | it)
 }
