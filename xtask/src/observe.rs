@@ -3,6 +3,7 @@
 //!
 //! The kernel runs as a copy with trampolines, and its RAM is a file that the plugin reads too.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use lazy_mmu_observer::trampolines::{self, Observable};
 use xshell::{Shell, cmd};
 
+use crate::barriers;
 use crate::qemu::{self, CASES, Configuration, FIRST, Kernels, PROGRAMS, Program, Qemu, RAM};
 use crate::symbols::Symbols;
 
@@ -89,6 +91,7 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
     observer.names_a_broken_plugin(&kernels)?;
     observer.cases(&kernels)?;
     observer.observe(&kernels, &programs)?;
+    barriers::short_form(&observer, &kernels)?;
     for program in PROGRAMS {
         if let Some(reason) = program.unobserved {
             println!("== {}: not observed: {reason}", program.name);
@@ -106,8 +109,10 @@ pub(crate) struct How<'a> {
     pub(crate) stop: bool,
     /// Whether the observer counts for each barrier how often an access relied on it alone.
     pub(crate) sites: bool,
-    vectors: Option<u64>,
-    trampolines: Option<u64>,
+    /// The address of the exception vectors, if not the symbol of `aarch64-rt` has it.
+    pub(crate) vectors: Option<u64>,
+    /// The address of the trampolines, if it is not the usual one.
+    pub(crate) trampolines: Option<u64>,
 }
 
 /// The plugin.
@@ -318,11 +323,11 @@ impl Run {
             run.log_path().display(),
         );
         if let Some(vectors) = how.vectors.or(run.observable.vectors) {
-            plugin += &format!(",vectors={vectors:#x}");
+            write!(plugin, ",vectors={vectors:#x}")?;
         }
         for (name, is_on) in [("stop", how.stop), ("sites", how.sites)] {
             if is_on {
-                plugin += &format!(",{name}=on");
+                write!(plugin, ",{name}=on")?;
             }
         }
         run.options = vec![
@@ -443,7 +448,7 @@ impl Log {
     /// # Errors
     ///
     /// There are reports, which the error has.
-    fn ensure_silent(&self) -> Result<()> {
+    pub(crate) fn ensure_silent(&self) -> Result<()> {
         let reports: Vec<_> = self.reports.iter().map(|it| it.text.as_str()).collect();
         ensure!(
             reports.is_empty(),

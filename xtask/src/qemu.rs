@@ -154,7 +154,7 @@ const INTERRUPTS: &str = "interrupts";
 const COMPARISON: &str = "comparison";
 const SCALE: &str = "scale";
 const TIMER: &str = "timer";
-const MIGRATION: &str = "migration";
+pub(crate) const MIGRATION: &str = "migration";
 const RANDOM_PROGRAMS: &str = "programs";
 pub(crate) const CASES: &str = "cases";
 
