@@ -21,6 +21,8 @@ pub(crate) struct Place {
     inner: Frame,
     /// The function in whose code the instruction is, if the other one is inlined in it.
     outer: Option<Frame>,
+    /// The innermost source line that is not one of the library.
+    caller: String,
 }
 
 /// A function, and a line of it.
@@ -55,9 +57,14 @@ impl Symbols {
             let line = frame.location.and_then(|it| Some((it.file?, it.line?)));
             frames.push((function, line));
         }
-        let is_own = |line: Option<(&str, u32)>| {
-            line.is_some_and(|(file, _)| Path::new(file).starts_with(&self.workspace))
+        let is_in = |line: Option<(&str, u32)>, folder: &Path| {
+            line.is_some_and(|(file, _)| Path::new(file).starts_with(folder))
         };
+        let library = self.workspace.join("lazy-mmu/src");
+        let is_own = |line| is_in(line, &self.workspace);
+        let own = frames.iter().filter_map(|(_, line)| *line);
+        let mut callers = own.filter(|&it| is_own(Some(it)) && !is_in(Some(it), &library));
+        let caller = callers.next().and_then(|it| self.line(it));
         let inner = frames.iter().position(|(_, line)| is_own(*line));
         let mut frames = frames.into_iter().skip(inner.unwrap_or(0));
         let symbol = || self.loader.find_symbol(address).map(demangle);
@@ -69,6 +76,7 @@ impl Symbols {
         Ok(Place {
             inner: frame(frames.next().unwrap_or_default()),
             outer: frames.last().map(frame),
+            caller: caller.unwrap_or_default(),
         })
     }
 
@@ -97,19 +105,18 @@ fn demangle(name: &str) -> String {
 }
 
 impl Place {
-    /// Returns the functions without their paths, and the outer source line without its number.
+    /// Returns the functions without their paths, and the source lines without their numbers.
     /// Changes elsewhere in the sources do not change them.
     pub(crate) fn key(&self) -> String {
-        let inner = without_paths(&self.inner.function);
-        let (mut key, text) = match &self.outer {
-            Some(outer) => {
-                let function = without_paths(&outer.function);
-                (format!("{inner} in {function}"), &outer.text)
-            }
-            None => (inner, &self.inner.text),
-        };
-        if !text.is_empty() {
-            key = format!("{key}: `{text}`");
+        let mut key = without_paths(&self.inner.function);
+        let mut lines = vec![&self.caller];
+        if let Some(outer) = &self.outer {
+            key = format!("{key} in {}", without_paths(&outer.function));
+            lines.insert(0, &outer.text);
+        }
+        lines.dedup();
+        for line in lines.into_iter().filter(|it| !it.is_empty()) {
+            key = format!("{key}: `{line}`");
         }
         key
     }
