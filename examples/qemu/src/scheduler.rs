@@ -251,6 +251,9 @@ fn schedule() {
 
 /// Completes a switch, as the first step of a thread that runs again or for the first time.
 fn arrive() {
+    // This follows the switch, because the CPU may have fetched the thread's next instructions, and
+    // translated their addresses, before the thread's mappings were visible.
+    barrier::isb(barrier::SY);
     let cpu = cpu();
     let left = CPU[cpu].left.load(Relaxed);
     // SAFETY: `schedule` has just stored the pointer, on this CPU.
@@ -260,9 +263,6 @@ fn arrive() {
         publish(left);
     }
     let this = current();
-    // This follows the switch, because the CPU may have fetched the thread's next instructions, and
-    // translated their addresses, before the thread's mappings were visible.
-    barrier::isb(barrier::SY);
     let before = this.cpu.swap(cpu, Relaxed);
     if before != cpu && before != NONE && !this.is_idle() {
         let migrations = &this.migrations;
