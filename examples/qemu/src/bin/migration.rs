@@ -88,7 +88,8 @@ fn run() -> Result<(), Error> {
     SECTIONS.store(sections.div_ceil(THREADS), Relaxed);
     interrupts::init(CPUS, handler);
     interrupts::on_return(scheduler::preempt);
-    // The other CPUs wait for threads, and no timer interrupts them yet.
+    // The other CPUs wait for threads. No interrupt synchronizes them before they begin the first
+    // ones.
     smp::start(|| ());
     for number in 0..THREADS {
         let main = if number.is_multiple_of(2) {
@@ -100,15 +101,22 @@ fn run() -> Result<(), Error> {
         Own::new(number).page().write::<Mmu>();
         spawn(main, FOREIGN_FLAGS, ANY);
     }
-    set_timer();
-    while !threads().iter().all(Thread::is_finished) {
-        yield_now();
-    }
+    begin();
+    scheduler::idle_until(|| threads().iter().all(Thread::is_finished));
     report(sections);
     Ok(())
 }
 
-fn set_timer() {
+/// Waits until each other CPU has begun a thread, and lets the timer interrupt this CPU.
+fn begin() {
+    static BEGUN: AtomicUsize = AtomicUsize::new(0);
+
+    if cpu() != 0 {
+        BEGUN.fetch_add(1, Relaxed);
+    }
+    while BEGUN.load(Relaxed) < CPUS - 1 {
+        relax();
+    }
     interrupts::set_timer(TICKS.load(Relaxed), usize::MAX);
 }
 
@@ -222,7 +230,7 @@ fn thread<B: Backend>() {
     let number = NEXT.fetch_add(1, Relaxed);
     let mut own = Own::new(number);
     own.page().check();
-    set_timer();
+    begin();
     // SAFETY: this is the only handle of the thread.
     let mut task = unsafe { Task::<B>::current() };
     let forms: [Form<B>; _] = [
@@ -273,12 +281,10 @@ fn disturb(turn: usize) {
     let every = FORCED.load(Relaxed);
     if every != 0 && turn % every == 1 {
         // The thread may be on another CPU after this, which does not matter.
-        let here = cpu();
-        let there = (here + 1) % CPUS;
+        let there = (cpu() + 1) % CPUS;
         current().pin(there);
-        interrupts::send_to(here);
         while cpu() != there {
-            relax();
+            interrupts::send_to(cpu());
         }
         current().pin(ANY);
     }
