@@ -5,7 +5,20 @@ use aarch64_cpu::asm::barrier;
 /// Executes the barrier pair: `dsb ishst`, then `isb`.
 ///
 /// A kernel that implements [`Machine`](crate::Machine) itself calls it as its `barrier`: see the
-/// example of [`Tlbs`](super::Tlbs).
+/// example of [`Tlbs`](super::Tlbs). Code that stores an entry without this crate calls it too:
+///
+/// ```
+/// use core::sync::atomic::{AtomicU64, Ordering};
+/// use lazy_mmu::aarch64::barrier_pair;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, memory_type};
+///
+/// /// Maps the UART at boot, before the task pointer is set.
+/// fn map_uart(slot: &AtomicU64) {
+///     let uart = Leaf::page(0x0900_0000, KERNEL_DATA | memory_type(0));
+///     slot.store(uart.0, Ordering::Relaxed);
+///     barrier_pair(); // This CPU may access the UART after the pair.
+/// }
+/// ```
 ///
 /// # Panics
 ///
@@ -26,6 +39,20 @@ pub fn barrier_pair() {
 ///
 /// It is the first half of the [barrier pair](barrier_pair). A store that links a table needs it,
 /// because a walker that finds the table must find it filled.
+///
+/// ```
+/// use core::sync::atomic::{AtomicU64, Ordering};
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table};
+/// use lazy_mmu::aarch64::{barrier_pair, table_barrier};
+///
+/// /// Maps a page through a new table at boot, before the task pointer is set.
+/// fn map_page(parent: &AtomicU64, table: Table, entries: &[AtomicU64]) {
+///     entries[0].store(Leaf::page(0x4000_0000, KERNEL_DATA).0, Ordering::Relaxed);
+///     table_barrier(); // A walker that finds the table finds the page too.
+///     parent.store(table.0, Ordering::Relaxed);
+///     barrier_pair();
+/// }
+/// ```
 ///
 /// # Panics
 ///

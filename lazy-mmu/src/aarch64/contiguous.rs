@@ -54,6 +54,23 @@ use crate::section::slot::Slots;
 pub struct ContiguousGroup<'t>(&'t [AtomicU64]);
 
 /// Why entries are not one whole contiguous group.
+///
+/// ```
+/// use core::sync::atomic::{AtomicU64, Ordering};
+/// use lazy_mmu::aarch64::Granule;
+/// use lazy_mmu::aarch64::contiguous::{ContiguousGroup, NotAGroup};
+/// use lazy_mmu::aarch64::descriptor::{CONTIGUOUS, KERNEL_DATA, Leaf};
+///
+/// let table: [AtomicU64; 16] = core::array::from_fn(|i| {
+///     AtomicU64::new(Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA | CONTIGUOUS).0)
+/// });
+/// let error = ContiguousGroup::new(Granule::Kib4, 3, &table[..8]).unwrap_err();
+/// assert_eq!(error, NotAGroup::Length { entries: 8, expected: Some(16) });
+///
+/// table[5].store(Leaf::INVALID.0, Ordering::Relaxed);
+/// let error = ContiguousGroup::new(Granule::Kib4, 3, &table).unwrap_err();
+/// assert_eq!(error, NotAGroup::Entry { index: 5, bits: 0 });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotAGroup {

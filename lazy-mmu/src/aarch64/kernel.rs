@@ -158,6 +158,51 @@ pub unsafe trait Kernel: 'static {
 
     /// Whether the crate calls [`mode_begins`](Self::mode_begins) and
     /// [`mode_ends`](Self::mode_ends).
+    ///
+    /// The hooks of this kernel disable preemption while stores are deferred:
+    ///
+    /// ```
+    /// # use core::mem::offset_of;
+    /// # use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+    /// # use lazy_mmu::aarch64::{Aarch64, ByteAt, Kernel, PreemptCountAt, TaskPointer};
+    /// # #[repr(C)]
+    /// # struct Task {
+    /// #     preempt_count: AtomicU32,
+    /// #     lazy_mmu: AtomicU8,
+    /// # }
+    /// # static TASK: Task = Task { preempt_count: AtomicU32::new(0), lazy_mmu: AtomicU8::new(0) };
+    /// # struct Current;
+    /// # impl TaskPointer for Current {
+    /// #     fn current() -> *mut u8 {
+    /// #         (&raw const TASK).cast_mut().cast()
+    /// #     }
+    /// # }
+    /// # fn current() -> &'static Task {
+    /// #     &TASK
+    /// # }
+    /// # struct MyKernel;
+    /// // SAFETY: as in the example above. The hooks change only the preempt count.
+    /// unsafe impl Kernel for MyKernel {
+    /// #   type Task = Current;
+    /// #   type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
+    /// #   type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
+    ///     // `Task`, `Bits` and `Interrupt` as in the example above.
+    ///     const HAS_HOOKS: bool = true;
+    ///
+    ///     fn mode_begins() {
+    ///         current().preempt_count.fetch_add(1, Ordering::Relaxed);
+    ///     }
+    ///
+    ///     fn mode_ends() {
+    ///         current().preempt_count.fetch_sub(1, Ordering::Relaxed);
+    ///     }
+    /// }
+    /// # type Mmu = Aarch64<MyKernel>;
+    ///
+    /// let count = || current().preempt_count.load(Ordering::Relaxed);
+    /// lazy_mmu::with::<Mmu, _>(|_| assert_eq!(count(), 1));
+    /// assert_eq!(count(), 0);
+    /// ```
     const HAS_HOOKS: bool = false;
 
     /// Called just before stores begin to be deferred on this thread: see [`Backend::mode_begins`].
@@ -170,7 +215,47 @@ pub unsafe trait Kernel: 'static {
     fn mode_ends() {}
 }
 
-/// The [`Backend`] and [`Machine`] of the kernel `K`. The example is on the page of [`Kernel`].
+/// The [`Backend`] and [`Machine`] of the kernel `K`. The page of [`Kernel`] shows how a kernel
+/// implements `K`.
+///
+/// ```
+/// # use core::mem::offset_of;
+/// # use core::sync::atomic::{AtomicU8, AtomicU32};
+/// use core::sync::atomic::{AtomicU64, Ordering};
+/// use lazy_mmu::aarch64::Aarch64;
+/// # use lazy_mmu::aarch64::{ByteAt, Kernel, PreemptCountAt, TaskPointer};
+/// use lazy_mmu::aarch64::descriptor::{Leaf, USER_DATA};
+/// # #[repr(C)]
+/// # struct Task {
+/// #     preempt_count: AtomicU32,
+/// #     lazy_mmu: AtomicU8,
+/// # }
+/// # static TASK: Task = Task { preempt_count: AtomicU32::new(0), lazy_mmu: AtomicU8::new(0) };
+/// # struct Current;
+/// # impl TaskPointer for Current {
+/// #     fn current() -> *mut u8 {
+/// #         (&raw const TASK).cast_mut().cast()
+/// #     }
+/// # }
+/// # struct MyKernel;
+/// # // SAFETY: only the thread of the example uses `TASK`.
+/// # unsafe impl Kernel for MyKernel {
+/// #     type Task = Current;
+/// #     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
+/// #     type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
+/// # }
+///
+/// /// The backend of `MyKernel`, which implements `Kernel`.
+/// type Mmu = Aarch64<MyKernel>;
+///
+/// let slot = AtomicU64::new(0);
+/// let page = Leaf::page(0x4000_0000, USER_DATA);
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     assert!(lazy_mmu::is_active::<Mmu>());
+///     mmu.write(&slot, page);
+/// });
+/// assert_eq!(slot.load(Ordering::Relaxed), page.0);
+/// ```
 pub struct Aarch64<K>(PhantomData<K>);
 
 impl<K: Kernel> Aarch64<K> {
@@ -275,7 +360,24 @@ unsafe impl<K: Kernel> Machine for Aarch64<K> {
 /// The [`Machine`] for a kernel at EL1 that implements [`Backend`] itself. It is right on every
 /// CPU, because it invalidates with [`Tlbs::EL1`].
 ///
-/// The example is on the page of [`Backend`].
+/// The page of [`Backend`] has an implementation with this machine. A kernel that switches the lazy
+/// MMU mode off needs the machine only:
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::Eager;
+/// use lazy_mmu::aarch64::El1;
+/// use lazy_mmu::aarch64::descriptor::{Leaf, USER_DATA};
+///
+/// /// The backend of a kernel at EL1 in which each store executes its barrier pair at once.
+/// type Mmu = Eager<El1>;
+///
+/// let slot = AtomicU64::new(0);
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     assert!(!lazy_mmu::is_active::<Mmu>());
+///     mmu.write(&slot, Leaf::page(0x4000_0000, USER_DATA));
+/// });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct El1;

@@ -17,7 +17,7 @@ use crate::protocol::bits::{FlagsWord, OwnByte, SharedWord, Storage};
 /// use core::sync::atomic::{AtomicPtr, Ordering};
 /// use lazy_mmu::aarch64::TaskPointer;
 ///
-/// /// The only task of a kernel with one CPU and one task.
+/// /// The current task of a kernel with one CPU.
 /// static CURRENT: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
 ///
 /// struct Current;
@@ -42,11 +42,56 @@ pub trait TaskPointer: 'static {
 ///
 /// While EL0 runs, the register is the user's stack pointer. The code that handles an exception
 /// from EL0 saves it, and loads the task pointer before it uses this crate.
+///
+/// ```no_run
+/// use aarch64_cpu::registers::{SP_EL0, Writeable};
+/// use lazy_mmu::aarch64::{SpEl0, TaskPointer};
+///
+/// # struct Task;
+/// /// The boot code calls it for the idle task, and a context switch for the next task.
+/// fn set_current(task: &'static Task) {
+///     SP_EL0.set(core::ptr::from_ref(task).expose_provenance() as u64);
+/// }
+///
+/// static IDLE: Task = Task { /* .. */ };
+/// set_current(&IDLE);
+/// assert_eq!(SpEl0::current().addr(), (&raw const IDLE).addr());
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SpEl0;
 
 /// The task pointer is in `TPIDR_EL1`.
+///
+/// The register belongs to the kernel alone, also while EL0 runs. The entry code therefore does not
+/// load it.
+///
+/// ```
+/// # use core::mem::offset_of;
+/// # use core::sync::atomic::{AtomicU8, AtomicU32};
+/// use aarch64_cpu::registers::{TPIDR_EL1, Writeable};
+/// use lazy_mmu::aarch64::{ByteAt, Kernel, PreemptCountAt, TpidrEl1};
+///
+/// # #[repr(C)]
+/// # struct Task {
+/// #     preempt_count: AtomicU32,
+/// #     lazy_mmu: AtomicU8,
+/// # }
+/// struct MyKernel;
+///
+/// // SAFETY: `set_current` keeps TPIDR_EL1 on the running task's structure. The other duties are
+/// // kept as in the example of `Kernel`.
+/// unsafe impl Kernel for MyKernel {
+///     type Task = TpidrEl1;
+///     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
+///     type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
+/// }
+///
+/// /// The boot code calls it for the idle task, and a context switch for the next task.
+/// fn set_current(task: &'static Task) {
+///     TPIDR_EL1.set(core::ptr::from_ref(task).expose_provenance() as u64);
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TpidrEl1;
@@ -64,9 +109,20 @@ pub struct TpidrEl1;
 /// Debug builds check that the pointer is set.
 ///
 /// ```
+/// # use core::sync::atomic::{AtomicPtr, Ordering};
 /// use core::mem::offset_of;
 /// use core::sync::atomic::{AtomicU8, AtomicU32};
-/// use lazy_mmu::aarch64::{self, Aarch64, ByteAt, MaybeNull, PreemptCountAt, SpEl0};
+/// use lazy_mmu::aarch64::{self, Aarch64, ByteAt, MaybeNull, PreemptCountAt};
+/// # static REGISTER: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
+/// # struct SpEl0;
+/// # impl aarch64::TaskPointer for SpEl0 {
+/// #     fn current() -> *mut u8 {
+/// #         REGISTER.load(Ordering::Relaxed)
+/// #     }
+/// # }
+/// # fn set_current(task: &'static Task) {
+/// #     REGISTER.store(core::ptr::from_ref(task).cast_mut().cast(), Ordering::Relaxed);
+/// # }
 ///
 /// #[repr(C)]
 /// struct Task {
@@ -79,12 +135,20 @@ pub struct TpidrEl1;
 /// // SAFETY: the boot code of each CPU clears SP_EL0. From the first task on SP_EL0 points to the
 /// // running task's structure. The other duties are kept as in the example of `aarch64::Kernel`.
 /// unsafe impl aarch64::Kernel for Kernel {
-///     type Task = MaybeNull<SpEl0>;
+///     type Task = MaybeNull<SpEl0>; // `lazy_mmu::aarch64::SpEl0`
 ///     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
 ///     type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
 /// }
 ///
 /// type Mmu = Aarch64<Kernel>;
+///
+/// // SP_EL0 is null at boot. Sections are inert.
+/// lazy_mmu::with::<Mmu, _>(|_| assert!(!lazy_mmu::is_active::<Mmu>()));
+///
+/// // The first task runs.
+/// # static FIRST: Task = Task { preempt_count: AtomicU32::new(0), lazy_mmu: AtomicU8::new(0) };
+/// set_current(&FIRST);
+/// lazy_mmu::with::<Mmu, _>(|_| assert!(lazy_mmu::is_active::<Mmu>()));
 /// ```
 #[derive(Debug)]
 pub struct MaybeNull<P>(PhantomData<P>);
@@ -117,6 +181,35 @@ impl TaskPointer for SpEl0 {
 }
 
 /// The task pointer is in `TPIDR_EL2`, for a kernel at EL2.
+///
+/// ```
+/// # use core::mem::offset_of;
+/// # use core::sync::atomic::{AtomicU8, AtomicU32};
+/// use aarch64_cpu::registers::{TPIDR_EL2, Writeable};
+/// use lazy_mmu::aarch64::{ByteAt, Kernel, PreemptCountAt, Regime, TpidrEl2};
+///
+/// # #[repr(C)]
+/// # struct Task {
+/// #     preempt_count: AtomicU32,
+/// #     lazy_mmu: AtomicU8,
+/// # }
+/// /// A hypervisor at EL2, with HCR_EL2.E2H = 0.
+/// struct Hypervisor;
+///
+/// // SAFETY: `set_current` keeps TPIDR_EL2 on the running task's structure. The other duties are
+/// // kept as in the example of `Kernel`.
+/// unsafe impl Kernel for Hypervisor {
+///     type Task = TpidrEl2;
+///     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
+///     type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
+///     const REGIME: Regime = Regime::El2;
+/// }
+///
+/// /// The boot code calls it for the idle task, and a context switch for the next task.
+/// fn set_current(task: &'static Task) {
+///     TPIDR_EL2.set(core::ptr::from_ref(task).expose_provenance() as u64);
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TpidrEl2;
@@ -136,6 +229,67 @@ impl TaskPointer for TpidrEl1 {
 }
 
 /// Finds the crate's bits in a task's structure. The crate has [`FlagsAt`] and [`ByteAt`].
+///
+/// A kernel implements the trait if it cannot name the offset of the bits:
+///
+/// ```
+/// # use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+/// use core::ptr::NonNull;
+/// use lazy_mmu::OwnByte;
+/// use lazy_mmu::aarch64::BitsAt;
+/// # use lazy_mmu::aarch64::{Aarch64, InterruptTest, Kernel, TaskPointer};
+///
+/// # mod scheduler {
+/// #     use core::sync::atomic::AtomicU8;
+/// #     pub struct Task(AtomicU8);
+/// #     impl Task {
+/// #         pub const fn new() -> Self {
+/// #             Self(AtomicU8::new(0))
+/// #         }
+/// #         pub fn lazy_mmu(&self) -> &AtomicU8 {
+/// #             &self.0
+/// #         }
+/// #     }
+/// # }
+/// // The fields are private. `Task::lazy_mmu` returns a reference to the byte in the structure.
+/// use scheduler::Task;
+///
+/// struct InTask;
+///
+/// impl BitsAt for InTask {
+///     type Storage = OwnByte;
+///
+///     unsafe fn in_task(task: *mut u8) -> OwnByte {
+///         // SAFETY: the caller promises that `task` points to a `Task`.
+///         let task = unsafe { &*task.cast::<Task>() };
+///         // SAFETY: the byte lives as long as the task, and only the crate uses it.
+///         unsafe { OwnByte::from_ptr(NonNull::from(task.lazy_mmu())) }
+///     }
+/// }
+/// # static TASK: Task = Task::new();
+/// # struct Current;
+/// # impl TaskPointer for Current {
+/// #     fn current() -> *mut u8 {
+/// #         (&raw const TASK).cast_mut().cast()
+/// #     }
+/// # }
+/// # impl InterruptTest for Current {
+/// #     unsafe fn in_interrupt(_: *mut u8) -> bool {
+/// #         false
+/// #     }
+/// # }
+/// # struct MyKernel;
+/// # // SAFETY: only the thread of the example uses `TASK`.
+/// # unsafe impl Kernel for MyKernel {
+/// #     type Task = Current;
+/// #     type Bits = InTask;
+/// #     type Interrupt = Current;
+/// # }
+/// # lazy_mmu::with::<Aarch64<MyKernel>, _>(|_| {
+/// #     assert_ne!(TASK.lazy_mmu().load(Ordering::Relaxed), 0);
+/// # });
+/// # assert_eq!(TASK.lazy_mmu().load(Ordering::Relaxed), 0);
+/// ```
 pub trait BitsAt: 'static {
     /// The type that accesses the bits.
     type Storage: Storage;
@@ -153,7 +307,48 @@ pub trait BitsAt: 'static {
 /// structure.
 ///
 /// The word may have other flags, which other CPUs change ([`SharedWord`]). All accesses to the
-/// word are 64-bit atomic accesses. `FIRST` is at most 60. The example is in [`aarch64`](super).
+/// word are 64-bit atomic accesses. `FIRST` is at most 60.
+///
+/// ```
+/// use core::mem::offset_of;
+/// use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+/// # use lazy_mmu::aarch64::{Aarch64, Kernel, PreemptCountAt, TaskPointer};
+/// use lazy_mmu::aarch64::FlagsAt;
+///
+/// #[repr(C)]
+/// struct Task {
+///     preempt_count: AtomicU32,
+///     /// Bits 28 to 31 belong to the crate, and the other bits to the kernel.
+///     flags: AtomicU64,
+/// }
+///
+/// /// The type `Bits` in the kernel's implementation of `Kernel`.
+/// type Bits = FlagsAt<{ offset_of!(Task, flags) }, 28>;
+///
+/// # static TASK: Task = Task { preempt_count: AtomicU32::new(0), flags: AtomicU64::new(0) };
+/// # struct Current;
+/// # impl TaskPointer for Current {
+/// #     fn current() -> *mut u8 {
+/// #         (&raw const TASK).cast_mut().cast()
+/// #     }
+/// # }
+/// # struct MyKernel;
+/// # // SAFETY: only the thread of the example uses `TASK`.
+/// # unsafe impl Kernel for MyKernel {
+/// #     type Task = Current;
+/// #     type Bits = Bits;
+/// #     type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
+/// # }
+/// # type Mmu = Aarch64<MyKernel>;
+/// // `Mmu` is the kernel's backend, and `TASK` is the current task.
+/// TASK.flags.store(1, Ordering::Relaxed); // a flag of the kernel
+/// lazy_mmu::with::<Mmu, _>(|_| {
+///     let flags = TASK.flags.load(Ordering::Relaxed);
+///     assert_eq!(flags & !(0xf << 28), 1);
+///     assert_ne!(flags & 0xf << 28, 0);
+/// });
+/// assert_eq!(TASK.flags.load(Ordering::Relaxed), 1);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FlagsAt<const OFFSET: usize, const FIRST: u32>;
@@ -179,7 +374,45 @@ impl<const OFFSET: usize, const FIRST: u32> BitsAt for FlagsAt<OFFSET, FIRST> {
 
 /// A byte of the task's own that is `OFFSET` bytes into its structure ([`OwnByte`]).
 ///
-/// Only the crate writes the byte. The example is on the page of [`Kernel`](super::Kernel).
+/// Only the crate writes the byte.
+///
+/// ```
+/// use core::mem::offset_of;
+/// use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+/// # use lazy_mmu::aarch64::{Aarch64, Kernel, PreemptCountAt, TaskPointer};
+/// use lazy_mmu::aarch64::ByteAt;
+///
+/// #[repr(C)]
+/// struct Task {
+///     preempt_count: AtomicU32,
+///     /// The crate uses four bits of the byte. It is 0 in a new task.
+///     lazy_mmu: AtomicU8,
+/// }
+///
+/// /// The type `Bits` in the kernel's implementation of `Kernel`.
+/// type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
+///
+/// # static TASK: Task = Task { preempt_count: AtomicU32::new(0), lazy_mmu: AtomicU8::new(0) };
+/// # struct Current;
+/// # impl TaskPointer for Current {
+/// #     fn current() -> *mut u8 {
+/// #         (&raw const TASK).cast_mut().cast()
+/// #     }
+/// # }
+/// # struct MyKernel;
+/// # // SAFETY: only the thread of the example uses `TASK`.
+/// # unsafe impl Kernel for MyKernel {
+/// #     type Task = Current;
+/// #     type Bits = Bits;
+/// #     type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
+/// # }
+/// # type Mmu = Aarch64<MyKernel>;
+/// // `Mmu` is the kernel's backend, and `TASK` is the current task.
+/// lazy_mmu::with::<Mmu, _>(|_| {
+///     assert_ne!(TASK.lazy_mmu.load(Ordering::Relaxed), 0);
+/// });
+/// assert_eq!(TASK.lazy_mmu.load(Ordering::Relaxed), 0);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ByteAt<const OFFSET: usize>;
@@ -229,7 +462,48 @@ pub trait InterruptTest: 'static {
 /// context if and only if a bit of `MASK` is set in the count.
 ///
 /// Linux counts softirqs, interrupts and NMIs in bits 8 to 23 (`include/linux/preempt.h`). The
-/// `MASK` for them is `0x00ff_ff00`. The example is on the page of [`Kernel`](super::Kernel).
+/// `MASK` for them is `0x00ff_ff00`.
+///
+/// ```
+/// use core::mem::offset_of;
+/// use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+/// # use lazy_mmu::aarch64::{Aarch64, ByteAt, Kernel, TaskPointer};
+/// use lazy_mmu::aarch64::PreemptCountAt;
+///
+/// #[repr(C)]
+/// struct Task {
+///     /// Counts preemption in bits 0 to 7, and softirqs, interrupts and NMIs in bits 8 to 23.
+///     preempt_count: AtomicU32,
+///     lazy_mmu: AtomicU8,
+/// }
+///
+/// /// The type `Interrupt` in the kernel's implementation of `Kernel`.
+/// type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
+///
+/// # static TASK: Task = Task { preempt_count: AtomicU32::new(0), lazy_mmu: AtomicU8::new(0) };
+/// # struct Current;
+/// # impl TaskPointer for Current {
+/// #     fn current() -> *mut u8 {
+/// #         (&raw const TASK).cast_mut().cast()
+/// #     }
+/// # }
+/// # struct MyKernel;
+/// # // SAFETY: only the thread of the example uses `TASK`.
+/// # unsafe impl Kernel for MyKernel {
+/// #     type Task = Current;
+/// #     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
+/// #     type Interrupt = Interrupt;
+/// # }
+/// # type Mmu = Aarch64<MyKernel>;
+/// // `Mmu` is the kernel's backend, and `TASK` is the current task.
+/// // Preemption is disabled once. A section of the thread defers stores.
+/// TASK.preempt_count.store(1, Ordering::Relaxed);
+/// lazy_mmu::with::<Mmu, _>(|_| assert!(lazy_mmu::is_active::<Mmu>()));
+///
+/// // An interrupt arrives. A section of its handler is inert.
+/// TASK.preempt_count.store((1 << 16) + 1, Ordering::Relaxed);
+/// lazy_mmu::with::<Mmu, _>(|_| assert!(!lazy_mmu::is_active::<Mmu>()));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PreemptCountAt<const OFFSET: usize, const MASK: u32>;

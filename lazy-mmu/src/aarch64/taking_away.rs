@@ -269,6 +269,27 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// [`aarch64::break_before_make`](break_before_make). The barrier pair of the new entry is
     /// deferred.
     ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::Granule;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+    /// use lazy_mmu::sim;
+    ///
+    /// type Mmu = sim::Sim;
+    ///
+    /// // Moves a page to another frame.
+    /// let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
+    /// let slot = AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_DATA).0);
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     let new = Leaf::page(0x4100_0000, KERNEL_DATA);
+    ///     let old = mmu.break_before_make(&slot, page, |_| new);
+    ///     assert_eq!(Leaf(old).address(Granule::Kib4), 0x4000_0000); // this frame is free
+    ///     assert!(!sim::is_settled(&slot)); // The new mapping is not ready.
+    /// });
+    /// assert!(sim::is_settled(&slot));
+    /// # Ok::<(), lazy_mmu::BadRange>(())
+    /// ```
+    ///
     /// # Panics
     ///
     /// As [`aarch64::break_before_make`](break_before_make).

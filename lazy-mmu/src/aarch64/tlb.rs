@@ -41,6 +41,23 @@ macro_rules! tlbi {
 }
 
 /// The translation regime in which the kernel runs.
+///
+/// ```
+/// use lazy_mmu::aarch64::{Granule, Regime, Tlbi, Tlbs};
+/// use lazy_mmu::{Invalidation, Scope};
+///
+/// // More pages of one ASID than `Tlbs::max_ops`.
+/// let range = Granule::Kib4.range(0x4000_0000, 1000)?.of_asid(7);
+/// let pages = [Invalidation { range, scope: Scope::PAGES }];
+///
+/// let asid = Tlbi::Asid { operand: 7 << 48, this_cpu: false };
+/// assert!(Tlbs::EL1.instructions(&pages).eq([asid]));
+///
+/// // The regime of EL2 does not have ASIDs.
+/// let el2 = Tlbs { regime: Regime::El2, ..Tlbs::EL1 };
+/// assert!(el2.instructions(&pages).eq([Tlbi::All { this_cpu: false }]));
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Regime {
     /// EL1&0, or EL2&0 on a host with HCR_EL2.{E2H, TGE} = {1, 1}. On such a host the instructions
@@ -55,6 +72,27 @@ pub enum Regime {
 }
 
 /// Selects the variant of a TLBI instruction by address or by range: see [`Tlbi::Page`].
+///
+/// ```
+/// use lazy_mmu::aarch64::{Form, Granule, Tlbi, Tlbs};
+/// use lazy_mmu::{Invalidation, Scope, VirtualRange};
+///
+/// fn form(range: VirtualRange, scope: Scope) -> Form {
+///     match Tlbs::EL1.instructions(&[Invalidation { range, scope }]).next() {
+///         Some(Tlbi::Page { form, .. }) => form,
+///         other => panic!("the range does not have exactly one page: {other:?}"),
+///     }
+/// }
+///
+/// let page = Granule::Kib4.range(0x4000_0000, 1)?;
+/// let vaale1is = Form { all_levels: false, one_asid: false, this_cpu: false };
+/// let vaae1is = Form { all_levels: true, ..vaale1is };
+/// let vale1is = Form { one_asid: true, ..vaale1is };
+/// assert_eq!(form(page, Scope::PAGES), vaale1is);
+/// assert_eq!(form(page, Scope::ALL_LEVELS), vaae1is);
+/// assert_eq!(form(page.of_asid(7), Scope::PAGES), vale1is);
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Form {
     /// The instruction also removes table entries that walkers have cached: TLBI VA.. instead of
@@ -68,6 +106,23 @@ pub struct Form {
 }
 
 /// A TLB invalidation instruction with its operand.
+///
+/// [`Tlbs::instructions`] makes the instructions, and [`Tlbs::execute`] executes one.
+///
+/// ```
+/// use lazy_mmu::aarch64::{Form, Granule, Tlbi, Tlbs};
+/// use lazy_mmu::{Invalidation, Scope};
+///
+/// let range = Granule::Kib4.range(0x4000_0000, 2)?.of_asid(7);
+/// let invalidation = Invalidation { range, scope: Scope::PAGES };
+///
+/// // `tlbi vale1is` for each of the two pages.
+/// let form = Form { all_levels: false, one_asid: true, this_cpu: false };
+/// let pages = [0x4_0000, 0x4_0001].map(|page| Tlbi::Page { operand: 7 << 48 | page, form });
+/// assert!(Tlbs::EL1.instructions(&[invalidation]).eq(pages));
+/// assert!(pages.into_iter().all(Tlbi::is_broadcast));
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Tlbi {
     /// By address: TLBI VAALE1IS and its variants (EL2: VALE2IS).
@@ -324,6 +379,21 @@ impl Tlbs {
 
     /// Executes one instruction, in the variant of the regime. [`complete`](Self::complete) waits
     /// for it.
+    ///
+    /// ```
+    /// use lazy_mmu::Invalidation;
+    /// use lazy_mmu::aarch64::{Tlbs, table_barrier};
+    ///
+    /// /// Removes ranges from the TLBs of all CPUs. `poll` runs after each instruction.
+    /// fn invalidate_and_poll(tlbs: Tlbs, invalidations: &[Invalidation], poll: fn()) {
+    ///     table_barrier();
+    ///     for instruction in tlbs.instructions(invalidations) {
+    ///         tlbs.execute(instruction);
+    ///         poll();
+    ///     }
+    ///     tlbs.complete();
+    /// }
+    /// ```
     ///
     /// # Panics
     ///

@@ -74,7 +74,26 @@ use crate::section::store;
 /// barrier pair is not needed, and does not become pending.
 ///
 /// Clear a top-level entry by a store of [`TopLevel::INVALID`](super::descriptor::TopLevel), or
-/// take it away by [`unmap_table`](LazyMmu::unmap_table). The example is in [`update`](self).
+/// take it away by [`unmap_table`](LazyMmu::unmap_table).
+///
+/// ```
+/// use core::sync::atomic::{AtomicU64, Ordering};
+/// use lazy_mmu::Scope;
+/// use lazy_mmu::aarch64::descriptor::{DBM, Leaf, READ_ONLY, USER_DATA};
+/// use lazy_mmu::aarch64::{Granule, update};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// let slot = AtomicU64::new(Leaf::page(0x4000_0000, USER_DATA | DBM).0);
+/// let old = update::get_and_clear::<Mmu>(&slot);
+/// assert_eq!(slot.load(Ordering::Relaxed), 0);
+/// # assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 0);
+/// assert_eq!(old & (DBM | READ_ONLY), DBM); // The page is dirty.
+///
+/// // The caller invalidates the TLBs before it uses the frame again.
+/// let page = Granule::Kib4.range(0x7fff_0000, 1)?.of_asid(7);
+/// lazy_mmu::invalidate::<Mmu>(page, Scope::PAGES);
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 ///
 /// # Panics
 ///
@@ -104,7 +123,24 @@ pub(crate) fn clear<B: Backend>(slot: &AtomicU64) -> u64 {
 /// such a bit passes 0, and takes the dirty state from the result.
 ///
 /// The barrier pair is not needed, and does not become pending. A TLB may still permit writes: the
-/// caller invalidates it. The example is in [`update`](self).
+/// caller invalidates it.
+///
+/// ```
+/// use core::sync::atomic::{AtomicU64, Ordering};
+/// use lazy_mmu::aarch64::descriptor::{DBM, Leaf, USER_DATA, USER_READ_ONLY};
+/// use lazy_mmu::aarch64::update;
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// /// The kernel's own bit for a dirty page.
+/// const DIRTY: u64 = 1 << 55;
+///
+/// // The page is dirty, because DBM is set and READ_ONLY is clear.
+/// let slot = AtomicU64::new(Leaf::page(0x4000_0000, USER_DATA | DBM).0);
+/// update::set_wrprotect::<Mmu>(&slot, DIRTY);
+/// let read_only = Leaf::page(0x4000_0000, USER_READ_ONLY | DIRTY);
+/// assert_eq!(slot.load(Ordering::Relaxed), read_only.0);
+/// # assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 0);
+/// ```
 ///
 /// # Panics
 ///
@@ -138,7 +174,24 @@ pub(crate) fn wrprotect<B: Backend>(
 /// returns whether the flag was set).
 ///
 /// The other bits stay as the hardware has them. The barrier pair is not needed, and does not
-/// become pending. The example is in [`update`](self).
+/// become pending.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{ACCESSED, Leaf, USER_DATA};
+/// use lazy_mmu::aarch64::update;
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// /// Returns whether the page has been accessed since the last call.
+/// fn is_young(slot: &AtomicU64) -> bool {
+///     update::test_and_clear_young::<Mmu>(slot) & ACCESSED != 0
+/// }
+///
+/// let slot = AtomicU64::new(Leaf::page(0x4000_0000, USER_DATA).0);
+/// assert!(is_young(&slot));
+/// assert!(!is_young(&slot));
+/// # assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 0);
+/// ```
 ///
 /// # Panics
 ///
@@ -166,7 +219,22 @@ pub(crate) fn clear_young<B: Backend>(slot: &AtomicU64, check: impl Fn(u64)) -> 
 /// need the pair. A TLB may still hold the old rights, and the next access may fault although the
 /// entry permits it. The caller invalidates the TLB where such a fault cannot be handled.
 ///
-/// The example is in [`update`](self).
+/// ```
+/// use core::sync::atomic::{AtomicU64, Ordering};
+/// use lazy_mmu::aarch64::descriptor::{ACCESSED, Leaf, USER_DATA, USER_READ_ONLY};
+/// use lazy_mmu::aarch64::update;
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// // The handler of a write fault permits the access.
+/// let slot = AtomicU64::new(Leaf::page(0x4000_0000, USER_READ_ONLY & !ACCESSED).0);
+/// let wanted = Leaf::page(0x4000_0000, USER_DATA);
+/// assert!(update::set_access_flags::<Mmu, _>(&slot, wanted, 0));
+/// assert_eq!(slot.load(Ordering::Relaxed), wanted.0);
+///
+/// // Another CPU has had the same fault. The entry has the rights already.
+/// assert!(!update::set_access_flags::<Mmu, _>(&slot, wanted, 0));
+/// # assert_eq!(lazy_mmu::sim::pairs(&lazy_mmu::sim::take_trace()), 0);
+/// ```
 ///
 /// # Panics
 ///
@@ -322,6 +390,21 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// [`update::set_access_flags`](set_access_flags). The barrier pair is deferred into this
     /// section.
     ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, KERNEL_READ_ONLY, Leaf};
+    /// use lazy_mmu::sim;
+    ///
+    /// type Mmu = sim::Sim;
+    ///
+    /// let slot = AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_READ_ONLY).0);
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     assert!(mmu.set_access_flags(&slot, Leaf::page(0x4000_0000, KERNEL_DATA), 0));
+    ///     assert!(sim::is_pending::<Mmu>()); // A kernel leaf needs the pair.
+    /// });
+    /// assert!(sim::is_settled(&slot));
+    /// ```
+    ///
     /// # Panics
     ///
     /// As [`update::set_access_flags`](set_access_flags).
@@ -342,6 +425,26 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// Stores `new` if the entry is `current`, and returns the old value: see
     /// [`update::compare_exchange`](compare_exchange). The barrier pair is deferred into this
     /// section.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, KERNEL_READ_ONLY, Leaf};
+    /// use lazy_mmu::sim::{pairs, take_trace};
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// // Makes two pages writable, unless another CPU changes an entry first.
+    /// let pages = [0x4000_0000, 0x4000_1000].map(|address| {
+    ///     [KERNEL_READ_ONLY, KERNEL_DATA].map(|attributes| Leaf::page(address, attributes))
+    /// });
+    /// let slots = pages.map(|[old, _]| AtomicU64::new(old.0));
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     for (slot, [old, new]) in slots.iter().zip(pages) {
+    ///         assert_eq!(mmu.compare_exchange(slot, old, new), Ok(old.0));
+    ///     }
+    /// });
+    /// assert_eq!(pairs(&take_trace()), 1); // for both pages
+    /// ```
     ///
     /// # Errors
     ///
@@ -459,17 +562,20 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// treat such entries as invalid.
     ///
     /// ```
-    /// use core::sync::atomic::AtomicU64;
+    /// use core::sync::atomic::{AtomicU64, Ordering};
     /// use lazy_mmu::aarch64::Granule;
-    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, VALID};
     /// # type Mmu = lazy_mmu::sim::Sim;
     ///
     /// // Takes a page out of the linear map while its frame is free, to find stray accesses.
     /// let page = Granule::Kib4.range(0xffff_0000_4000_0000, 1)?;
-    /// let slot = [AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_DATA).0)];
+    /// let slots = [AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_DATA).0)];
+    /// let is_valid = || slots[0].load(Ordering::Relaxed) & VALID != 0;
     /// lazy_mmu::with::<Mmu, _>(|mmu| {
-    ///     mmu.set_memory_valid(&slot, page, false); // the frame is freed
-    ///     mmu.set_memory_valid(&slot, page, true); // and allocated again
+    ///     mmu.set_memory_valid(&slots, page, false); // the frame is freed
+    ///     assert!(!is_valid());
+    ///     mmu.set_memory_valid(&slots, page, true); // and allocated again
+    ///     assert!(is_valid());
     /// });
     /// # Ok::<(), lazy_mmu::BadRange>(())
     /// ```

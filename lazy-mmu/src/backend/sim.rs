@@ -68,16 +68,66 @@ use crate::protocol::token::Kind;
 
 /// The hosted backend with its bits in a flags word that has other flags too, as in Linux's
 /// `thread_info`.
+///
+/// A test passes it to code that is generic over the backend:
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::Backend;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{Sim as Mmu, pairs, take_trace};
+///
+/// fn map<B: Backend>(slots: &[AtomicU64], first: u64) {
+///     lazy_mmu::with::<B, _>(|mmu| {
+///         for (slot, page) in slots.iter().zip((first..).step_by(4096)) {
+///             mmu.write(slot, Leaf::page(page, KERNEL_DATA));
+///         }
+///     });
+/// }
+///
+/// map::<Mmu>(&[const { AtomicU64::new(0) }; 8], 0x4000_0000);
+/// assert_eq!(pairs(&take_trace()), 1);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Sim;
 
 /// The hosted backend with its bits in a byte of the task's own.
+///
+/// Its bits are not those of [`Sim`], so a section of the one backend does not defer the stores of
+/// the other:
+///
+/// ```
+/// use lazy_mmu::Bits;
+/// use lazy_mmu::sim::{self, Sim, SimOwnByte as Mmu};
+///
+/// lazy_mmu::with::<Mmu, _>(|_| {
+///     assert_eq!(sim::bits::<Mmu>(), Bits::ACTIVE);
+///     assert_eq!(sim::bits::<Sim>(), Bits::EMPTY);
+///     assert_eq!(sim::flags().load(), 0); // The flags word is not used.
+/// });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SimOwnByte;
 
 /// A step of the simulated CPU, as the trace records it.
+///
+/// A test filters a trace, or compares it with a list of events:
+///
+/// ```
+/// use lazy_mmu::Scope;
+/// use lazy_mmu::aarch64::Granule;
+/// use lazy_mmu::sim::{Event, Sim as Mmu, take_trace};
+///
+/// let pages = Granule::Kib4.range(0xffff_8000_0000_0000, 2)?;
+/// lazy_mmu::invalidate::<Mmu>(pages, Scope::PAGES);
+/// let mut trace = take_trace();
+/// trace.retain(|it| matches!(it, Event::Tlbi(_)));
+/// assert_eq!(trace, [0xffff_8000_0000_0000, 0xffff_8000_0000_1000].map(Event::Tlbi));
+/// assert_eq!(format!("{:?}", trace[0]), "Tlbi(0xffff800000000000)");
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// A descriptor was stored in the 64-bit entry at address `slot`.
@@ -151,6 +201,17 @@ impl fmt::Debug for Event {
 }
 
 /// A simulated task. Each thread of the host starts with [`TaskId::FIRST`].
+///
+/// ```
+/// use lazy_mmu::sim::{self, Event, TaskId};
+///
+/// let [one, two] = [sim::spawn(), sim::spawn()];
+/// for task in [one, two, TaskId::FIRST] {
+///     sim::switch_to(task);
+/// }
+/// assert_eq!(sim::take_trace(), [one, two, TaskId::FIRST].map(Event::Switch));
+/// assert_eq!(two.to_string(), "task 2");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TaskId(usize);
 
@@ -230,6 +291,21 @@ fn current_task() -> &'static ThreadInfo {
 /// Records a step of the simulated CPU. The backend calls it for stores, barriers and sections. A
 /// test or a machine that simulates more calls it for other steps.
 ///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{self, Event, Sim as Mmu};
+///
+/// let slot = AtomicU64::new(0);
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     mmu.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+///     // The barriers of a context switch, which complete the store too.
+///     sim::execute(Event::DsbIsh);
+///     sim::execute(Event::Isb);
+///     assert!(sim::is_settled(&slot));
+/// });
+/// ```
+///
 /// The function does nothing if the thread of the host is ending and its machine is gone. A guard
 /// in another thread-local may be dropped then.
 pub fn execute(event: Event) {
@@ -259,8 +335,20 @@ pub fn execute(event: Event) {
 ///
 /// Any later pair of this CPU counts: the pair of the section, of another section or of an
 /// interrupt handler, or the barriers of a TLB invalidation. A test that asks this finds a mapping
-/// that must not be used yet. It does not find out which section executed the pair. The example is
-/// in [`sim`](self).
+/// that must not be used yet. It does not find out which section executed the pair.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{Sim as Mmu, is_settled};
+///
+/// let slot = AtomicU64::new(0);
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     mmu.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+///     assert!(!is_settled(&slot)); // The mapping must not be used yet.
+/// });
+/// assert!(is_settled(&slot));
+/// ```
 pub fn is_settled(slot: &AtomicU64) -> bool {
     let slot = core::ptr::from_ref(slot) as usize;
     HOST.with(|machine| {
@@ -269,12 +357,37 @@ pub fn is_settled(slot: &AtomicU64) -> bool {
 }
 
 /// Whether the current task has a pair pending: a store was deferred, and has not been flushed
-/// since. The example is in [`sim`](self).
+/// since.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, USER_DATA};
+/// use lazy_mmu::sim::{Sim as Mmu, is_pending};
+///
+/// let slot = AtomicU64::new(0);
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     mmu.write(&slot, Leaf::page(0x4000_0000, USER_DATA));
+///     assert!(!is_pending::<Mmu>()); // A user leaf does not need the pair.
+///     mmu.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+///     assert!(is_pending::<Mmu>());
+/// });
+/// ```
 pub fn is_pending<B: Backend>() -> bool {
     bits::<B>().contains(Bits::PENDING)
 }
 
 /// Returns the trace since the last call, or since the thread began.
+///
+/// ```
+/// use lazy_mmu::sim::{self, Event, Sim as Mmu};
+///
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     mmu.note_store();
+///     sim::take_trace(); // Drops the earlier events.
+///     sim::interrupt(lazy_mmu::flush::<Mmu>); // The flush of a handler does nothing.
+///     assert_eq!(sim::take_trace(), [Event::Interrupt, Event::InterruptReturn]);
+/// });
+/// ```
 ///
 /// # Panics
 ///
@@ -295,6 +408,18 @@ pub fn take_trace() -> Vec<Event> {
 pub const TRACE_LIMIT: usize = if cfg!(miri) { 1 << 14 } else { 1 << 20 };
 
 /// Returns the number of barrier pairs in a trace: each `dsb ishst` that `isb` follows directly.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{Event, Sim as Mmu, pairs, take_trace};
+///
+/// let slots = [const { AtomicU64::new(0) }; 8];
+/// lazy_mmu::write_range::<Mmu, _>(&slots, |i| Leaf::page(4096 * i as u64, KERNEL_DATA));
+/// assert_eq!(pairs(&take_trace()), 1);
+/// // The barrier before a TLBI is not a pair, and neither is the one before the link of a table.
+/// assert_eq!(pairs(&[Event::DsbIshst, Event::TlbiAll, Event::DsbIsh, Event::Isb]), 0);
+/// ```
 pub fn pairs(trace: &[Event]) -> usize {
     trace
         .windows(2)
@@ -335,6 +460,18 @@ pub fn interrupt<R>(handler: impl FnOnce() -> R) -> R {
 }
 
 /// Makes a new task. It does not run before [`switch_to`].
+///
+/// ```
+/// use lazy_mmu::Bits;
+/// use lazy_mmu::sim::{self, Sim as Mmu, TaskId};
+///
+/// lazy_mmu::with::<Mmu, _>(|_| {
+///     let child = sim::spawn(); // Its parent is in a section.
+///     sim::switch_to(child);
+///     assert_eq!(sim::bits::<Mmu>(), Bits::EMPTY);
+///     sim::switch_to(TaskId::FIRST);
+/// });
+/// ```
 pub fn spawn() -> TaskId {
     let task = new_task();
     HOST.with(|machine| {
@@ -392,6 +529,23 @@ pub fn flags() -> TaskFlags {
 
 /// The flags word of a simulated task: see [`flags`]. Any thread may change its other flags, as
 /// other CPUs do. The methods refuse to change the bits of the crate ([`FLAGS`]).
+///
+/// ```
+/// use lazy_mmu::sim::{self, FLAGS, Sim as Mmu, TaskFlags, TaskId};
+///
+/// const SIGNAL_PENDING: u64 = 1 << 0;
+///
+/// let first: TaskFlags = sim::flags();
+/// let other = sim::spawn();
+/// lazy_mmu::with::<Mmu, _>(|_| {
+///     sim::switch_to(other);
+///     first.set(SIGNAL_PENDING); // A task sends a signal to the first one.
+///     sim::switch_to(TaskId::FIRST);
+///     assert_eq!(sim::flags().load() & !FLAGS, SIGNAL_PENDING);
+/// });
+/// first.clear(SIGNAL_PENDING);
+/// assert_eq!(first.load(), 0);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TaskFlags(&'static AtomicU64);
 
@@ -572,6 +726,18 @@ unsafe impl Backend for SimOwnByte {
 }
 
 /// Returns the current task's bits, as the backend `B` keeps them.
+///
+/// ```
+/// use lazy_mmu::sim::{self, Sim as Mmu};
+/// use lazy_mmu::{Bits, Task};
+///
+/// // SAFETY: this is the only handle of this thread.
+/// let mut task = unsafe { Task::<Mmu>::current() };
+/// let mut mmu = task.enter();
+/// mmu.note_store();
+/// let bits = [Bits::ACTIVE, Bits::OWNED, Bits::PENDING];
+/// assert_eq!(sim::bits::<Mmu>(), bits.into_iter().fold(Bits::EMPTY, Bits::union));
+/// ```
 pub fn bits<B: Backend>() -> Bits {
     B::current().load()
 }

@@ -44,6 +44,29 @@ pub type Unreached<T> = Eager<NoBarriers<T>>;
 
 /// A claim that walkers do not reach certain tables, for [`Unreached`].
 ///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table};
+/// use lazy_mmu::sim::take_trace;
+/// use lazy_mmu::{NoWalker, Unreached};
+///
+/// /// Fills the boot tables before the MMU is on.
+/// fn build(parent: &AtomicU64, children: &[AtomicU64; 512]) {
+///     /// Only this function can name the type.
+///     struct BootTables;
+///
+///     // SAFETY: the MMU is off. The barrier before the change of TTBR orders the stores.
+///     unsafe impl NoWalker for BootTables {}
+///
+///     type Mmu = Unreached<BootTables>;
+///     lazy_mmu::link_table::<Mmu, _>(parent, Table::at(0x4800_0000), children, |i| {
+///         Leaf::page(4096 * i as u64, KERNEL_DATA)
+///     });
+/// }
+/// # build(&AtomicU64::new(0), &[const { AtomicU64::new(0) }; 512]);
+/// assert!(take_trace().is_empty()); // 513 stores, no barrier
+/// ```
+///
 /// # Safety
 ///
 /// The implementor promises, for all code that can name the type:
@@ -55,7 +78,34 @@ pub type Unreached<T> = Eager<NoBarriers<T>>;
 ///   barrier before the change of TTBR.
 pub unsafe trait NoWalker: 'static {}
 
-/// The machine of tables that walkers do not reach.
+/// The machine of tables that walkers do not reach. Its methods execute nothing.
+///
+/// [`Unreached`] is the backend of this machine. Code that is generic over the machine names it:
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{pairs, take_trace};
+/// use lazy_mmu::{Eager, Machine, NoBarriers, NoWalker};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// /// Maps a page, with a barrier at once if `M` has one.
+/// fn map<M: Machine>(slot: &AtomicU64) {
+///     lazy_mmu::write::<Eager<M>, _>(slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+/// }
+///
+/// struct BootTables;
+///
+/// // SAFETY: the type is used only before the MMU is on. The barrier before the change of TTBR
+/// // orders the stores.
+/// unsafe impl NoWalker for BootTables {}
+///
+/// let slot = AtomicU64::new(0);
+/// map::<NoBarriers<BootTables>>(&slot);
+/// assert_eq!(pairs(&take_trace()), 0);
+/// map::<Mmu>(&slot); // a live table
+/// assert_eq!(pairs(&take_trace()), 1);
+/// ```
 #[derive(Debug)]
 pub struct NoBarriers<T>(PhantomData<T>);
 

@@ -7,6 +7,31 @@ use crate::protocol::event::Event;
 use crate::protocol::range::Invalidation;
 
 /// The backend of the [`Wrapper`] `W`.
+///
+/// ```
+/// use lazy_mmu::aarch64::Granule;
+/// use lazy_mmu::sim::{Event, Sim, take_trace}; // in a kernel `Aarch64<Kernel>`
+/// use lazy_mmu::{Invalidation, Machine, Scope, Wrapped, Wrapper};
+///
+/// /// A machine on which a TLBI by address does not work.
+/// struct WithoutTlbiByAddress;
+///
+/// // SAFETY: the invalidation of everything includes each range.
+/// unsafe impl Wrapper for WithoutTlbiByAddress {
+///     type Inner = Sim;
+///
+///     fn invalidate(_: &[Invalidation]) {
+///         Sim::invalidate_all();
+///     }
+/// }
+///
+/// type Mmu = Wrapped<WithoutTlbiByAddress>;
+///
+/// let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
+/// lazy_mmu::invalidate::<Mmu>(page, Scope::PAGES);
+/// assert!(take_trace().contains(&Event::TlbiAll));
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[derive(Debug)]
 pub struct Wrapped<W>(PhantomData<W>);
 

@@ -118,6 +118,41 @@ pub unsafe trait Backend: 'static {
     /// A synchronous exception can arrive between this call and the begin of the mode, or between
     /// the end of the mode and the call of [`mode_ends`](Self::mode_ends). If its handler opens a
     /// section, it calls both hooks in between. A hook therefore counts, as a preempt count does.
+    ///
+    /// ```
+    /// use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    /// use lazy_mmu::Backend;
+    /// # use lazy_mmu::sim::Sim;
+    ///
+    /// static PREEMPT_COUNT: AtomicU32 = AtomicU32::new(0);
+    ///
+    /// struct Mmu;
+    ///
+    /// // SAFETY: as in the example of `Backend`. The hooks only count.
+    /// unsafe impl Backend for Mmu {
+    ///     // `Storage`, `Machine`, `current` and `in_interrupt`: as in that example
+    ///     # // The bits are those of `Sim`, which this example does not use otherwise.
+    ///     # type Storage = <Sim as Backend>::Storage;
+    ///     # type Machine = Sim;
+    ///     # fn current() -> Self::Storage { Sim::current() }
+    ///     # fn in_interrupt() -> bool { Sim::in_interrupt() }
+    ///     const HAS_HOOKS: bool = true;
+    ///
+    ///     fn mode_begins() {
+    ///         PREEMPT_COUNT.fetch_add(1, Relaxed);
+    ///     }
+    ///
+    ///     fn mode_ends() {
+    ///         PREEMPT_COUNT.fetch_sub(1, Relaxed);
+    ///     }
+    /// }
+    ///
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     assert_eq!(PREEMPT_COUNT.load(Relaxed), 1); // Stores are deferred.
+    ///     mmu.paused(|| assert_eq!(PREEMPT_COUNT.load(Relaxed), 0));
+    /// });
+    /// assert_eq!(PREEMPT_COUNT.load(Relaxed), 0);
+    /// ```
     #[inline]
     fn mode_begins() {}
 
@@ -125,6 +160,7 @@ pub unsafe trait Backend: 'static {
     /// paused the outermost section, and has emitted the pending pair.
     ///
     /// The crate calls it only if [`HAS_HOOKS`](Self::HAS_HOOKS) is true.
+    /// [`mode_begins`](Self::mode_begins) shows an example.
     #[inline]
     fn mode_ends() {}
 

@@ -344,8 +344,32 @@ impl<const FIRST: u32> Storage for SharedWord<FIRST> {
 /// that it found, except for [`PENDING`](Bits::PENDING) (see
 /// [`raw`](crate::raw#exception-handlers)).
 ///
-/// [`Backend`](crate::Backend) has an example. An aarch64 kernel uses
+/// [`Backend`](crate::Backend) has a whole backend with a byte. An aarch64 kernel uses
 /// [`ByteAt`](crate::aarch64::ByteAt) instead.
+///
+/// ```
+/// use core::ptr::NonNull;
+/// use core::sync::atomic::AtomicU8;
+/// use lazy_mmu::{Bits, OwnByte, Storage};
+///
+/// /// The structure of a task.
+/// struct Task {
+///     mmu_bits: AtomicU8, // zero in a new task
+/// }
+///
+/// /// # Safety
+/// ///
+/// /// `task` lives as long as the result is used.
+/// unsafe fn bits_of(task: &Task) -> OwnByte {
+///     // SAFETY: the caller promises that the byte stays valid. Other code does not use it.
+///     unsafe { OwnByte::from_ptr(NonNull::from(&task.mmu_bits)) }
+/// }
+///
+/// let task = Task { mmu_bits: AtomicU8::new(0) };
+/// // SAFETY: the task lives until the end of this function.
+/// let bits = unsafe { bits_of(&task) };
+/// assert_eq!(bits.load(), Bits::EMPTY);
+/// ```
 #[derive(Clone, Copy, PartialEq)]
 pub struct OwnByte(NonNull<AtomicU8>);
 

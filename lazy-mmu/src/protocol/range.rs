@@ -147,6 +147,24 @@ impl VirtualRange {
 
     /// Limits the invalidation of the range to the CPU that executes it.
     ///
+    /// ```
+    /// use lazy_mmu::Scope;
+    /// use lazy_mmu::aarch64::Granule;
+    /// use lazy_mmu::sim::{Event, take_trace};
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// // A page of the address space 7, which has run on this CPU only.
+    /// let page = Granule::Kib4.range(0x4000_0000, 1)?.of_asid(7);
+    /// // SAFETY: preemption is disabled, and no other CPU has run the address space.
+    /// let page = unsafe { page.on_this_cpu() };
+    /// lazy_mmu::invalidate::<Mmu>(page, Scope::PAGES);
+    /// // The completion is a `dsb nsh`, which does not wait for other CPUs.
+    /// let trace = take_trace();
+    /// assert!(trace.contains(&Event::DsbNsh) && !trace.contains(&Event::DsbIsh));
+    /// # Ok::<(), lazy_mmu::BadRange>(())
+    /// ```
+    ///
     /// # Safety
     ///
     /// The duties hold for each use of the result, of a copy of it, and of a range made from it.

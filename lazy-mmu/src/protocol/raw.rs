@@ -130,7 +130,24 @@ pub use super::token::{Kind, PauseState, State};
 
 /// Enters a section on the current thread.
 ///
-/// The [module](self) has an example.
+/// The [module](self) shows the form for C. Between the two calls, the stores of the thread are
+/// deferred:
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::{raw, sim};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// let slot = AtomicU64::new(0);
+/// // SAFETY: the state is passed to `leave` below, on the only path.
+/// let state = unsafe { raw::enter::<Mmu>() };
+/// lazy_mmu::write::<Mmu, _>(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+/// let is_pending = sim::is_pending::<Mmu>();
+/// // SAFETY: this is the state of the enter above.
+/// unsafe { raw::leave::<Mmu>(state) };
+/// assert!(is_pending && sim::is_settled(&slot));
+/// ```
 ///
 /// # Safety
 ///
@@ -149,7 +166,24 @@ pub unsafe fn enter<B: Backend>() -> State {
 /// Leaves the section of `state`: emits the pair if a store awaits it, and ends the mode if the
 /// section is the outermost.
 ///
-/// The [module](self) has an example.
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::{raw, sim};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// let slot = AtomicU64::new(0);
+/// // SAFETY: the states are passed to `leave` below in the opposite order, on the only path.
+/// let (outer, inner) = unsafe { (raw::enter::<Mmu>(), raw::enter::<Mmu>()) };
+/// lazy_mmu::write::<Mmu, _>(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+/// // SAFETY: the section of `inner` was entered last.
+/// unsafe { raw::leave::<Mmu>(inner) };
+/// let after_inner = (sim::is_settled(&slot), lazy_mmu::is_active::<Mmu>());
+/// // SAFETY: the section of `outer` is the only open section.
+/// unsafe { raw::leave::<Mmu>(outer) };
+/// assert_eq!(after_inner, (true, true)); // The pair was emitted, and the mode continued.
+/// assert!(!lazy_mmu::is_active::<Mmu>());
+/// ```
 ///
 /// # Safety
 ///
@@ -198,7 +232,24 @@ pub unsafe fn pause<B: Backend>() -> PauseState {
     pause_state(pause_at::<B>(bits, in_interrupt))
 }
 
-/// Ends the pause of `state`. The page of [`pause`] has an example.
+/// Ends the pause of `state`.
+///
+/// If the pause is the outermost, and a section is open, stores are deferred again:
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::{raw, sim};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// let slot = AtomicU64::new(0);
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     // SAFETY: the state is passed to `resume` at once.
+///     unsafe { raw::resume::<Mmu>(raw::pause::<Mmu>()) };
+///     mmu.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+///     assert!(sim::is_pending::<Mmu>());
+/// });
+/// ```
 ///
 /// # Safety
 ///

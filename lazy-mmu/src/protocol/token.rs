@@ -39,7 +39,29 @@ pub enum Kind {
 ///
 /// The token is not `Clone`, `Copy` or `Send`, and only this crate can make one. It has the size
 /// and alignment of a C `uint8_t`, so it can cross an FFI boundary by value. The other side must
-/// return the value that it received. See [`raw`](super::raw) for an example.
+/// return the value that it received. [`raw`](super::raw) has the two functions for C.
+///
+/// A structure that C owns keeps the token between two callbacks:
+///
+/// ```
+/// use lazy_mmu::raw::{self, Kind, State};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// /// In C: `struct walk { uint8_t mmu; .. };`
+/// #[repr(C)]
+/// struct Walk {
+///     mmu: State,
+///     // ..
+/// }
+/// # assert_eq!(size_of::<Walk>(), 1);
+///
+/// // SAFETY: the state is passed to `leave` below, on the only path.
+/// let walk = Walk { mmu: unsafe { raw::enter::<Mmu>() } };
+/// let kind = walk.mmu.kind();
+/// // SAFETY: this is the state of the enter above.
+/// unsafe { raw::leave::<Mmu>(walk.mmu) };
+/// assert_eq!(kind, Kind::Outermost);
+/// ```
 #[must_use = "a section whose state is dropped loses barriers and never ends: pass it to `leave`"]
 #[repr(transparent)]
 #[derive(Debug)]
@@ -60,6 +82,22 @@ impl State {
 /// [`resume`](super::raw::resume) consumes.
 ///
 /// It has the properties of [`State`].
+///
+/// ```
+/// use lazy_mmu::raw::{self, Kind};
+/// # type Mmu = lazy_mmu::sim::Sim;
+///
+/// // SAFETY: the pauses end in the opposite order, on the only path.
+/// let kinds = unsafe {
+///     let outer = raw::pause::<Mmu>();
+///     let inner = raw::pause::<Mmu>();
+///     let kinds = (outer.kind(), inner.kind());
+///     raw::resume::<Mmu>(inner); // does nothing, because the outer pause continues
+///     raw::resume::<Mmu>(outer);
+///     kinds
+/// };
+/// assert_eq!(kinds, (Kind::Outermost, Kind::Nested));
+/// ```
 #[must_use = "a pause whose state is dropped never ends: pass it to `resume`"]
 #[repr(transparent)]
 #[derive(Debug)]

@@ -128,8 +128,30 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
 
 /// A borrowed section, which dereferences to `LazyMmu<'_, Dynamic, B>`.
 ///
-/// [`LazyMmu::erase`] returns a `View`, and shows an example. Dropping a `View` does not leave the
-/// section.
+/// [`LazyMmu::erase`] returns a `View`. Dropping a `View` does not leave the section.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::{Task, View};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// /// The context of a mapper, whatever section its caller has.
+/// struct Mapper<'a> {
+///     mmu: View<'a, Mmu>,
+///     table: &'a [AtomicU64],
+/// }
+///
+/// # let table = [const { AtomicU64::new(0) }; 512];
+/// # // SAFETY: this is the only handle of this thread.
+/// # let mut task = unsafe { Task::<Mmu>::current() };
+/// let mut mmu = task.enter();
+/// let mut mapper = Mapper { mmu: mmu.erase(), table: &table };
+/// mapper.mmu.write(&mapper.table[1], Leaf::page(0x4000_0000, KERNEL_DATA));
+/// drop(mapper);
+/// assert!(lazy_mmu::is_active::<Mmu>()); // The section is still open.
+/// ```
 // The body has a mutable reference to this guard, and the borrow checker may accept that the body
 // exchanges it for a nested guard of another section. Leaving the section therefore does not depend
 // on this guard. The nested guard is forgotten then, and the section around it emits its pair.

@@ -26,8 +26,44 @@ const NOTHING: [Invalidation; RANGES] = [Invalidation {
 ///
 /// The values are locked until one invalidation covers all of the mappings. Examples are frames,
 /// tables, and the reservation of the virtual range, which must outlive the translations.
-/// [`gather()`] lends a `Gather` to its closure, and shows an example. The values stay in the
-/// storage of the caller.
+/// [`gather()`] lends a `Gather` to its closure. The values stay in the storage of the caller.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::Granule;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{Event, take_trace};
+/// use lazy_mmu::{Full, Gather, Scope, VirtualRange};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// type Frame = u64;
+///
+/// fn take_away(
+///     gather: &mut Gather<'_, Frame, Mmu>,
+///     slot: &AtomicU64,
+///     page: VirtualRange,
+/// ) -> Result<(), Full> {
+///     gather.unmap(slot, page, |old| Leaf(old).address(Granule::Kib4))
+/// }
+///
+/// let slot = AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_DATA).0);
+/// let one = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
+/// let two = Granule::Kib4.range(0xffff_8000_0000_1000, 1)?;
+/// let mut frames = [None; 3];
+/// lazy_mmu::gather::<Mmu, _, _>(&mut frames, |gather| {
+///     take_away(gather, &slot, one)?;
+///     // Other code has cleared the entry of the second page, and has returned the frame.
+///     gather.withhold(0x4000_1000, two, Scope::PAGES).expect("there is room");
+///     // A frame that is freed with the others, and is not mapped.
+///     gather.keep(0x4000_2000).expect("there is room");
+///     Ok::<(), Full>(())
+/// })?;
+/// assert_eq!(frames, [Some(0x4000_0000), Some(0x4000_1000), Some(0x4000_2000)]);
+/// // One sequence, which has one `dsb ishst`.
+/// assert_eq!(take_trace().iter().filter(|it| **it == Event::DsbIshst).count(), 1);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 ///
 /// Each mapping has its own range and scope. Ranges that adjoin or overlap are merged if they have
 /// the same scope, page size and ASID, and if both or neither are for this CPU only. A gather keeps
@@ -119,6 +155,22 @@ impl<T, B: Backend> Gather<'_, T, B> {
 
     /// Adds an [`Unmapped`] value, and takes over its invalidation.
     ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::Granule;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// let slot = AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_DATA).0);
+    /// let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
+    /// let unmapped = lazy_mmu::with::<Mmu, _>(|mmu| mmu.unmap(&slot, page));
+    /// let mut storage = [None; 1];
+    /// lazy_mmu::gather::<Mmu, _, _>(&mut storage, |gather| gather.add(unmapped).unwrap());
+    /// assert_eq!(storage[0].map(Leaf), Some(Leaf::page(0x4000_0000, KERNEL_DATA)));
+    /// # Ok::<(), lazy_mmu::BadRange>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns `unmapped` if the gather is full.
@@ -136,7 +188,8 @@ impl<T, B: Backend> Gather<'_, T, B> {
     /// Locks `value` until the entries of `scope` that translate `range` have been removed from the
     /// TLBs.
     ///
-    /// Use it for a mapping that other code has taken away before this call.
+    /// Use it for a mapping that other code has taken away before this call. [`Gather`] shows an
+    /// example.
     ///
     /// # Errors
     ///
@@ -154,7 +207,7 @@ impl<T, B: Backend> Gather<'_, T, B> {
     /// Locks `value` until the next invalidation, without an invalidation of its own.
     ///
     /// Use it for a value that has no mapping of its own, for example the reservation of the
-    /// virtual range.
+    /// virtual range. [`Gather`] shows an example.
     ///
     /// # Errors
     ///
@@ -195,6 +248,7 @@ impl<T, B: Backend> Gather<'_, T, B> {
     ///
     /// The gather is empty afterwards. A panic in `f` leaves the later values in the storage. If
     /// the gather is used again, it drops these values when it needs their places.
+    /// [`gather()`] shows an example.
     pub fn flush(&mut self, f: impl FnMut(T)) {
         self.invalidate();
         let len = core::mem::take(&mut self.len);
@@ -254,6 +308,30 @@ impl<T, B: Backend> fmt::Debug for Gather<'_, T, B> {
 }
 
 /// The error of a [`Gather`] that has no room for another value.
+///
+/// ```
+/// use core::sync::atomic::{AtomicU64, Ordering};
+/// use lazy_mmu::aarch64::Granule;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::{Full, gather};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// let entry = |frame| AtomicU64::new(Leaf::page(frame, KERNEL_DATA).0);
+/// let table = [entry(0x4000_0000), entry(0x4000_1000)];
+/// let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
+/// let next = Granule::Kib4.range(0xffff_8000_0000_1000, 1)?;
+/// let mut storage = [None; 1]; // has room for one value
+/// let error: Full = gather::<Mmu, _, _>(&mut storage, |gather| {
+///     gather.unmap(&table[0], page, |old| old)?;
+///     gather.unmap(&table[1], next, |old| old)
+/// })
+/// .unwrap_err();
+/// let text = "the gather is full; flush it before the next mapping is taken away";
+/// assert_eq!(error.to_string(), text);
+/// assert_ne!(table[1].load(Ordering::Relaxed), 0); // The entry was not cleared.
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Full;

@@ -160,6 +160,8 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
 
     /// Stores like [`write`](Self::write), to an entry that is given by its address.
     ///
+    /// [`write_ptr`](crate::write_ptr()) shows an example.
+    ///
     /// # Safety
     ///
     /// * `slot` is valid for reads and writes of 64 bits, and is aligned to 8 bytes.
@@ -209,6 +211,22 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
     ///
     /// Use [`note_stores`](Self::note_stores) around code that can return early or panic after its
     /// store.
+    ///
+    /// ```
+    /// use core::sync::atomic::{AtomicU64, Ordering};
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+    /// use lazy_mmu::sim::is_pending;
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// let slot = AtomicU64::new(0);
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     slot.store(Leaf::page(0x4000_0000, KERNEL_DATA).0, Ordering::Relaxed);
+    ///     assert!(!is_pending::<Mmu>()); // The crate does not know of the store.
+    ///     mmu.note_store();
+    ///     assert!(is_pending::<Mmu>());
+    /// });
+    /// ```
     #[inline]
     pub fn note_store(&mut self) {
         if !raw::deferred(self.bits_of_store()) {
@@ -233,6 +251,21 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
     ///
     /// The value was written by this section, by another CPU, or by the hardware (access flag,
     /// dirty state). A read needs no flush before it, because every store happens at once.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::Granule;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// let slot = AtomicU64::new(0);
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     mmu.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+    ///     let bits = mmu.read(&slot);
+    ///     assert_eq!(Leaf(bits).address(Granule::Kib4), 0x4000_0000);
+    /// });
+    /// ```
     #[inline]
     pub fn read(&self, slot: impl Slot) -> u64 {
         slot.atomic().load(Ordering::Relaxed)

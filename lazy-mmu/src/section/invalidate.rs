@@ -44,6 +44,19 @@ pub fn invalidate<B: Backend>(range: VirtualRange, scope: Scope) {
 /// Removes the leaves of `range` from the TLBs, page by page.
 ///
 /// It is [`invalidate`] with [`Scope::PAGES`].
+///
+/// ```
+/// use lazy_mmu::aarch64::Granule;
+/// use lazy_mmu::sim::{Event, take_trace};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// let pages = Granule::Kib4.range(0xffff_8000_0000_0000, 2)?;
+/// lazy_mmu::flush_tlb_kernel_range::<Mmu>(pages);
+/// let each = [0xffff_8000_0000_0000, 0xffff_8000_0000_1000].map(Event::Tlbi);
+/// assert_eq!(take_trace()[1..3], each);
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[inline]
 pub fn flush_tlb_kernel_range<B: Backend>(range: VirtualRange) {
     invalidate::<B>(range, Scope::PAGES);
@@ -53,6 +66,24 @@ pub fn flush_tlb_kernel_range<B: Backend>(range: VirtualRange) {
 /// above them.
 ///
 /// Use it for a range whose table is taken away. It is [`invalidate`] with [`Scope::ALL_LEVELS`].
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::Table;
+/// use lazy_mmu::aarch64::{Granule, update};
+/// use lazy_mmu::sim::{Event, take_trace};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// // The table translates 2 MiB.
+/// let range = Granule::Kib4.entry(2, 0xffff_8000_0000_0000)?;
+/// let slot = AtomicU64::new(Table::at(0x4800_0000).0);
+/// let old = update::get_and_clear::<Mmu>(&slot);
+/// lazy_mmu::flush_tlb_kernel_pgtable::<Mmu>(range);
+/// assert!(take_trace().contains(&Event::TlbiTable(range.start())));
+/// assert_eq!(Table(old).address(Granule::Kib4), 0x4800_0000); // this frame is free
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 #[inline]
 pub fn flush_tlb_kernel_pgtable<B: Backend>(range: VirtualRange) {
     invalidate::<B>(range, Scope::ALL_LEVELS);
@@ -61,6 +92,20 @@ pub fn flush_tlb_kernel_pgtable<B: Backend>(range: VirtualRange) {
 /// Removes all translations of the kernel's regime from the TLBs of all CPUs.
 ///
 /// Like [`invalidate`], it is complete when it returns, and clears the pending pair.
+///
+/// ```
+/// use lazy_mmu::sim::{Event, pairs, take_trace};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     mmu.note_store();
+///     lazy_mmu::flush_tlb_all::<Mmu>();
+/// });
+/// let trace = take_trace();
+/// assert!(trace.contains(&Event::TlbiAll));
+/// assert_eq!(pairs(&trace), 0); // Leaving the section emitted nothing.
+/// ```
 #[inline]
 pub fn flush_tlb_all<B: Backend>() {
     raw::take_own_pending::<B>();
@@ -80,6 +125,24 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
     ///
     /// The invalidation includes the effect of the barrier pair, so the section has no pending pair
     /// afterwards. It returns the same proof as [`flush`](Self::flush).
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::Scope;
+    /// use lazy_mmu::aarch64::Granule;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// let slot = AtomicU64::new(0);
+    /// let old = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     let page = mmu.write_pending(&slot, Leaf::page(0x4000_0000, KERNEL_DATA), "new page");
+    ///     let proof = mmu.invalidate(old, Scope::PAGES);
+    ///     assert_eq!(page.get(&proof), "new page"); // No pair of its own was needed.
+    /// });
+    /// # Ok::<(), lazy_mmu::BadRange>(())
+    /// ```
     #[inline]
     pub fn invalidate(&mut self, range: VirtualRange, scope: Scope) -> Visible<'_, 'id, B> {
         self.invalidate_each(&[Invalidation { range, scope }])

@@ -82,7 +82,25 @@ pub unsafe fn write_nosync<B: Backend, D: Descriptor>(slot: impl Slot, descripto
 /// in `parent`, ordered after the children. The pair is emitted or deferred, as
 /// [`write()`](crate::write()) does.
 ///
-/// [`LazyMmu::link_table`] shows an example.
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table};
+/// use lazy_mmu::sim::{Event, take_trace};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// let parent = AtomicU64::new(0);
+/// let children = [const { AtomicU64::new(0) }; 512];
+/// let table = Table::at(0x4800_0000); // the frame of `children`
+/// lazy_mmu::link_table::<Mmu, _>(&parent, table, &children, |i| {
+///     Leaf::page(0x4000_0000 + 4096 * i as u64, KERNEL_DATA)
+/// });
+///
+/// let trace = take_trace();
+/// let link = Event::Store { slot: &raw const parent as usize, value: table.0 };
+/// // The first barrier orders the 512 children before the link. The other two are the pair.
+/// assert_eq!(trace[512..], [Event::DsbIshst, link, Event::DsbIshst, Event::Isb]);
+/// ```
 ///
 /// # Panics
 ///
@@ -128,6 +146,20 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
     /// Stores `descriptor` and emits the barrier pair at once, like [`write_sync`].
     ///
     /// Returns the same proof as [`flush`](Self::flush).
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, TopLevel};
+    ///
+    /// type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// let [slot, root] = [const { AtomicU64::new(0) }; 2];
+    /// lazy_mmu::with::<Mmu, _>(|mmu| {
+    ///     let page = mmu.write_pending(&slot, Leaf::page(0x4000_0000, KERNEL_DATA), "page");
+    ///     let proof = mmu.write_sync(&root, TopLevel::at(0x4800_0000));
+    ///     assert_eq!(page.get(&proof), "page"); // The pair covers the earlier store too.
+    /// });
+    /// ```
     #[inline]
     pub fn write_sync<D: Descriptor>(
         &mut self,

@@ -41,6 +41,31 @@ pub trait Nesting: sealed::Sealed {
 /// The section is normally the outermost section of the thread. A caller may also have opened a
 /// section by the attribute or by a closure form, or may have paused the mode. Then leaving this
 /// section only flushes. The bits of the thread record which case applies.
+///
+/// A structure that owns its section names the type:
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{pairs, take_trace};
+/// use lazy_mmu::{LazyMmu, Outer, Task};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// /// Changes to page tables, which become visible together.
+/// struct Changes<'a> {
+///     mmu: LazyMmu<'a, Outer, Mmu>,
+/// }
+///
+/// # let slot = AtomicU64::new(0);
+/// // SAFETY: this is the only handle of this thread.
+/// let mut task = unsafe { Task::<Mmu>::current() };
+/// let mut changes = Changes { mmu: task.enter() };
+/// changes.mmu.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+/// assert_eq!(pairs(&take_trace()), 0);
+/// drop(changes);
+/// assert_eq!(pairs(&take_trace()), 1);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Outer;
@@ -48,6 +73,31 @@ pub struct Outer;
 /// The section was opened inside another section ([`LazyMmu::nest`](crate::LazyMmu::nest)).
 ///
 /// Entering executes no instruction. Leaving flushes, and never ends the mode.
+///
+/// A function that opens a section inside its caller's, and returns the guard, names the type:
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{pairs, take_trace};
+/// use lazy_mmu::{LazyMmu, Nested, Outer, Task};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// fn for_allocator<'a>(caller: &'a mut LazyMmu<'_, Outer, Mmu>) -> LazyMmu<'a, Nested, Mmu> {
+///     caller.nest()
+/// }
+///
+/// # let slot = AtomicU64::new(0);
+/// // SAFETY: this is the only handle of this thread.
+/// let mut task = unsafe { Task::<Mmu>::current() };
+/// let mut mmu = task.enter();
+/// let mut inner = for_allocator(&mut mmu);
+/// inner.write(&slot, Leaf::page(0x4000_0000, KERNEL_DATA));
+/// inner.leave();
+/// assert_eq!(pairs(&take_trace()), 1);
+/// assert!(lazy_mmu::is_active::<Mmu>()); // The mode continues.
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Nested;
@@ -57,6 +107,33 @@ pub struct Nested;
 /// The closure forms, for example [`with`](crate::with), and the attribute open such sections.
 /// Whether the section is outermost, nested or [inert](crate::raw::Kind::Inert) is recorded at run
 /// time. The body borrows the guard.
+///
+/// A table of function pointers cannot be generic, so it names the type:
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{pairs, take_trace};
+/// use lazy_mmu::{Dynamic, LazyMmu};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// struct Operations {
+///     map: fn(&mut LazyMmu<'_, Dynamic, Mmu>, &AtomicU64),
+/// }
+///
+/// let uart = Operations {
+///     map: |mmu, slot| mmu.write(slot, Leaf::page(0x0900_0000, KERNEL_DATA)),
+/// };
+/// let [one, two] = [const { AtomicU64::new(0) }; 2];
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     (uart.map)(mmu, &one);
+///     (uart.map)(mmu, &two);
+/// });
+/// assert_eq!(pairs(&take_trace()), 1);
+/// ```
+///
+/// [`LazyMmu::erase`](crate::LazyMmu::erase) makes such a section of each other one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Dynamic;

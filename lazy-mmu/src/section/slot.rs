@@ -52,7 +52,26 @@ unsafe impl Entry for AtomicU64 {}
 
 /// A page-table entry that can be written: `&AtomicU64`, or `&mut` of an [`Entry`].
 ///
-/// The trait is sealed.
+/// The trait is sealed. A function that passes on the entry of its caller has a parameter `impl
+/// Slot`:
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::Slot;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// fn map(slot: impl Slot, page: u64) {
+///     lazy_mmu::write::<Mmu, _>(slot, Leaf::page(page, KERNEL_DATA));
+/// }
+///
+/// let shared = AtomicU64::new(0);
+/// let mut owned: u64 = 0;
+/// map(&shared, 0x4000_0000);
+/// map(&mut owned, 0x4000_0000);
+/// assert_eq!(shared.into_inner(), owned);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a page-table entry that can be written",
     label = "expected `&AtomicU64` or `&mut impl Entry`",
@@ -72,6 +91,26 @@ pub trait Slot: sealed::Sealed {
 ///
 /// They are `&` of a slice or an array of `AtomicU64`, or `&mut` of a slice or an array of an
 /// [`Entry`]. The trait is sealed.
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::Slots;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// fn map_buffer(slots: impl Slots, first: u64) {
+///     let page = |i| Leaf::page(first + 4096 * i as u64, KERNEL_DATA);
+///     lazy_mmu::write_range::<Mmu, _>(slots, page);
+/// }
+///
+/// let shared = [const { AtomicU64::new(0) }; 512];
+/// let mut owned = [0_u64; 512];
+/// map_buffer(&shared[8..16], 0x4000_0000); // a part of a table
+/// map_buffer(&mut owned, 0x4000_0000); // a whole table
+/// assert_eq!(owned[0], Leaf::page(0x4000_0000, KERNEL_DATA).0);
+/// # assert_eq!(shared[8].load(core::sync::atomic::Ordering::Relaxed), owned[0]);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a slice of page-table entries that can be written",
     label = "expected `&[AtomicU64]` or `&mut [impl Entry]`",

@@ -79,7 +79,26 @@ pub unsafe fn write_ptr<B: Backend, D: Descriptor>(slot: *mut u64, descriptor: D
 /// that, or a section that `descriptor` opens and leaves, does not make the earlier entries
 /// visible.
 ///
-/// [`LazyMmu::write_range`](crate::LazyMmu::write_range) shows an example.
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{pairs, take_trace};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// /// Maps consecutive pages, in the section of its caller if there is one.
+/// fn map_buffer(slots: &[AtomicU64], first: u64) {
+///     let page = |i| Leaf::page(first + 4096 * i as u64, KERNEL_DATA);
+///     lazy_mmu::write_range::<Mmu, _>(slots, page);
+/// }
+///
+/// let slots = [const { AtomicU64::new(0) }; 16];
+/// map_buffer(&slots, 0x4000_0000);
+/// assert_eq!(pairs(&take_trace()), 1); // One pair for 16 stores.
+///
+/// lazy_mmu::write_range::<Mmu, _>(&slots, |_| Leaf::INVALID);
+/// assert_eq!(pairs(&take_trace()), 0); // Invalid entries do not need the pair.
+/// ```
 ///
 /// # Panics
 ///
@@ -96,6 +115,21 @@ pub fn write_range<B: Backend, D: Descriptor>(
 /// Emits or defers the barrier pair of descriptors that other code has stored before this call.
 ///
 /// Use [`note_stores`] around code that can return early or panic after its store.
+///
+/// ```
+/// use core::sync::atomic::{AtomicU64, Ordering};
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::sim::{pairs, take_trace};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// let slot = AtomicU64::new(0);
+/// let page = Leaf::page(0x4000_0000, KERNEL_DATA);
+/// // Other code changes the entry.
+/// slot.swap(page.0, Ordering::Relaxed);
+/// lazy_mmu::note_store::<Mmu>();
+/// assert_eq!(pairs(&take_trace()), 1); // Outside a section, the pair was emitted at once.
+/// ```
 #[inline]
 pub fn note_store<B: Backend>() {
     let (bits, in_interrupt) = B::context();

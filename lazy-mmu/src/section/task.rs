@@ -168,6 +168,24 @@ fn check_idle_at<B: Backend>(bits: B::Storage) -> Result<(), NotIdle> {
 
 /// The error of [`check_idle`]: the thread is in a section, has a pending pair, or has paused the
 /// mode.
+///
+/// ```
+/// use lazy_mmu::{Bits, NotIdle};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// fn end_of_task() -> Result<(), NotIdle> {
+///     lazy_mmu::check_idle::<Mmu>()
+/// }
+///
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     mmu.note_store();
+///     let error = end_of_task().unwrap_err();
+///     assert!(error.bits().contains(Bits::PENDING));
+///     let text = "the thread is not idle: a section is open, a barrier pair is pending";
+///     assert_eq!(error.to_string(), text);
+/// });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotIdle {
     bits: Bits,

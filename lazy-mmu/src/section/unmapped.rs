@@ -160,6 +160,24 @@ impl<T, B: Backend> Unmapped<T, B> {
 /// A value that [`Unmapped::map`] changes after the invalidation.
 ///
 /// Dropping it changes the value too, and drops the result.
+///
+/// ```
+/// use core::cell::Cell;
+/// use lazy_mmu::aarch64::Granule;
+/// use lazy_mmu::{Scope, Unmapped};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
+/// let freed = Cell::new(0);
+/// let frame = Unmapped::<_, Mmu>::withhold(0x4000_0000, page, Scope::PAGES);
+/// let frame = frame.map(|frame| freed.set(frame)).invalidate_now();
+/// // The TLBs have no translation of the page, but a software walker may still use the frame.
+/// assert_eq!(freed.get(), 0);
+/// frame.get();
+/// assert_eq!(freed.get(), 0x4000_0000);
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 pub struct AfterInvalidation<T, F: FnOnce(T) -> U, U>(Option<(T, F)>);
 
 impl<T, F: FnOnce(T) -> U, U> AfterInvalidation<T, F, U> {

@@ -41,6 +41,19 @@ pub const UXN: u64 = 1 << 54;
 ///
 /// The number selects one of the 8 bytes of MAIR_ELx, in which the kernel keeps its memory types.
 ///
+/// ```
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, memory_type};
+///
+/// /// Byte 0 is Device-nGnRE memory (0x04). Byte 1 is normal write-back memory (0xff).
+/// const MAIR_EL1: u64 = 0xff04;
+/// const DEVICE: u64 = KERNEL_DATA | memory_type(0);
+/// const NORMAL: u64 = KERNEL_DATA | memory_type(1);
+///
+/// let type_of = |page: Leaf| MAIR_EL1 >> (8 * (page.0 >> 2 & 0b111)) & 0xff;
+/// assert_eq!(type_of(Leaf::page(0x0900_0000, DEVICE)), 0x04);
+/// assert_eq!(type_of(Leaf::page(0x4000_0000, NORMAL)), 0xff);
+/// ```
+///
 /// # Panics
 ///
 /// If `index` is greater than 7.

@@ -178,6 +178,24 @@ pub struct Table(pub u64);
 pub struct TopLevel(pub u64);
 
 /// A leaf of any regime. The type decides about the barrier pair.
+///
+/// The trait is for functions that work in each regime:
+///
+/// ```
+/// use lazy_mmu::aarch64::descriptor::{
+///     EL2_DATA, El2Leaf, KERNEL_DATA, KERNEL_READ_ONLY, Leaf, LeafDescriptor, READ_ONLY,
+/// };
+///
+/// /// Returns the leaf without the right to write.
+/// fn read_only<D: LeafDescriptor>(leaf: D) -> D {
+///     D::leaf(leaf.bits() | READ_ONLY)
+/// }
+///
+/// let kernel = read_only(Leaf::page(0x4000_0000, KERNEL_DATA));
+/// assert_eq!(kernel, Leaf::page(0x4000_0000, KERNEL_READ_ONLY));
+/// let hypervisor = read_only(El2Leaf::page(0x4000_0000, EL2_DATA));
+/// assert_eq!(hypervisor, El2Leaf::page(0x4000_0000, EL2_DATA | READ_ONLY));
+/// ```
 pub trait LeafDescriptor: Descriptor {
     /// Wraps the bits in this type.
     fn leaf(bits: u64) -> Self;

@@ -12,6 +12,27 @@ use crate::section::store;
 impl ContiguousGroup<'_> {
     /// Clears all entries: see [`update::get_and_clear`]. Returns the first entry, with the access
     /// flag and the dirty state of all entries.
+    ///
+    /// ```
+    /// use core::sync::atomic::{AtomicU64, Ordering};
+    /// use lazy_mmu::aarch64::Granule;
+    /// use lazy_mmu::aarch64::contiguous::ContiguousGroup;
+    /// use lazy_mmu::aarch64::descriptor::{ACCESSED, CONTIGUOUS, Leaf, USER_DATA};
+    /// # type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// let table: [AtomicU64; 16] = core::array::from_fn(|i| {
+    ///     let attributes = USER_DATA & !ACCESSED | CONTIGUOUS;
+    ///     AtomicU64::new(Leaf::page(0x4000_0000 + 4096 * i as u64, attributes).0)
+    /// });
+    /// // The hardware sets the access flag in one entry only.
+    /// table[5].fetch_or(ACCESSED, Ordering::Relaxed);
+    ///
+    /// let old = ContiguousGroup::new(Granule::Kib4, 3, &table)?.get_and_clear::<Mmu>();
+    /// assert_eq!(Leaf(old).address(Granule::Kib4), 0x4000_0000);
+    /// assert_ne!(old & ACCESSED, 0);
+    /// # assert!(table.iter().all(|it| it.load(Ordering::Relaxed) == 0));
+    /// # Ok::<(), lazy_mmu::aarch64::contiguous::NotAGroup>(())
+    /// ```
     #[inline]
     pub fn get_and_clear<B: Backend>(self) -> u64 {
         self.fold(super::clear::<B>)

@@ -1,0 +1,441 @@
+//! A plugin for QEMU (interface 1) that feeds the [observer](lazy_mmu_observer) with what the CPUs
+//! of an emulated aarch64 machine execute. `cargo xtask observe` builds and loads it.
+//!
+//! A plugin does not see the registers. The operands of `msr ttbr1_el1` and the like, and of
+//! `tlbi`, come from trampolines, which store them below the stack pointer. The values of entries
+//! come from the machine's memory, which is a file that QEMU and the plugin share.
+//!
+//! The arguments are these:
+//!
+//! - `ram=FILE`: the memory of the machine, which begins at `base=ADDRESS`.
+//! - `log=FILE`: the plugin writes its reports to it when QEMU ends.
+//! - `vectors=ADDRESS`: the initial value of VBAR_EL1, if no trampoline tells it.
+//! - `trampolines=ADDRESS`: where the trampolines run, and where they are in memory.
+//! - `stop=on`: the first report ends QEMU with exit code 77.
+//! - `sites=on`: the log has each barrier, how often it was executed, and how many accesses relied
+//!   on it alone.
+
+mod decode;
+mod ffi;
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, c_int, c_uint, c_void};
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::ptr::{from_ref, null_mut};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use lazy_mmu_observer::{Access, CPUS, Kind, Observer, Ram, Report, Store, Tlbi};
+use memmap2::MmapOptions;
+
+use decode::Operation;
+
+/// The exit code of `stop=on`.
+const STOPPED: c_int = 77;
+
+static PLUGIN: OnceLock<Plugin> = OnceLock::new();
+
+struct Plugin {
+    observer: Observer<'static>,
+    ram: Ram<'static>,
+    arguments: Arguments,
+    /// VBAR_EL1.
+    vectors: AtomicU64,
+    cpus: [Cpu; CPUS],
+    /// The instructions that have a callback, by address and word.
+    instructions: Mutex<BTreeMap<(u64, u32), &'static Instruction>>,
+    reports: Mutex<BTreeMap<(Kind, u64), (u64, Report)>>,
+}
+
+#[derive(Default)]
+#[repr(align(64))]
+struct Cpu {
+    /// The value that the last trampoline has stored.
+    operand: AtomicU64,
+    loads: AtomicU64,
+    stores: AtomicU64,
+}
+
+struct Instruction {
+    /// The address. For an instruction in a trampoline, that of the instruction it replaces.
+    pc: u64,
+    word: u32,
+    operation: Option<Operation>,
+    executed: AtomicU64,
+}
+
+#[derive(Default)]
+struct Arguments {
+    ram: String,
+    base: u64,
+    log: String,
+    vectors: u64,
+    trampolines: u64,
+    stop: bool,
+    sites: bool,
+}
+
+impl Arguments {
+    fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+        let mut arguments = Self {
+            base: 0x4000_0000,
+            ..Self::default()
+        };
+        for word in words {
+            let (key, value) = word.split_once('=').ok_or(format!("`{word}` has no `=`"))?;
+            let number = || {
+                let digits = value.strip_prefix("0x");
+                let digits = digits.ok_or(format!("`{word}`: the number must begin with 0x"))?;
+                u64::from_str_radix(digits, 16).map_err(|error| format!("`{word}`: {error}"))
+            };
+            match key {
+                "ram" => value.clone_into(&mut arguments.ram),
+                "log" => value.clone_into(&mut arguments.log),
+                "base" => arguments.base = number()?,
+                "vectors" => arguments.vectors = number()?,
+                "trampolines" => arguments.trampolines = number()?,
+                "stop" => arguments.stop = value == "on",
+                "sites" => arguments.sites = value == "on",
+                _ => return Err(format!("unknown argument `{word}`")),
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+impl Plugin {
+    fn new(arguments: Arguments) -> Result<Self, String> {
+        let error = |error| format!("{}: {error}", arguments.ram);
+        let file = File::open(&arguments.ram).map_err(error)?;
+        let map = MmapOptions::new().map_raw_read_only(&file).map_err(error)?;
+        let (start, count) = (map.as_ptr().cast(), map.len() / 8);
+        // The map is used until the process ends.
+        std::mem::forget(map);
+        // SAFETY: the map has `count` words, is aligned to a page, and is never unmapped. The words
+        // are atomics, because QEMU changes them.
+        let words: &'static [AtomicU64] = unsafe { std::slice::from_raw_parts(start, count) };
+        let ram = Ram {
+            base: arguments.base,
+            words,
+        };
+        Ok(Self {
+            observer: Observer::new(ram, arguments.sites),
+            ram,
+            vectors: AtomicU64::new(arguments.vectors),
+            arguments,
+            cpus: Default::default(),
+            instructions: Mutex::default(),
+            reports: Mutex::default(),
+        })
+    }
+
+    /// Returns the instruction at `pc`, for the data of a callback.
+    fn instruction(&self, pc: u64, word: u32) -> &'static Instruction {
+        let mut all = lock(&self.instructions);
+        all.entry((pc, word)).or_insert_with(|| {
+            let operation = Operation::decode(word);
+            Box::leak(Box::new(Instruction {
+                pc: self.replaced(pc).unwrap_or(pc),
+                word,
+                operation,
+                executed: AtomicU64::new(0),
+            }))
+        })
+    }
+
+    /// Returns the address of the instruction that the trampoline at `pc` replaces. The branch back
+    /// behind it leads to the next instruction.
+    fn replaced(&self, pc: u64) -> Option<u64> {
+        self.offset_in_trampolines(pc)?;
+        let words = self.ram.words;
+        let next = pc + 4;
+        let offset = usize::try_from(next - self.ram.base).ok()?;
+        let pair = words.get(offset / 8)?.load(Relaxed);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "one of the two words is meant"
+        )]
+        let word = (pair >> (offset % 8 * 8)) as u32;
+        let distance = decode::branch(word)?;
+        Some(next.wrapping_add_signed(distance) - 4)
+    }
+
+    fn offset_in_trampolines(&self, pc: u64) -> Option<u64> {
+        const SIZE: u64 = 1 << 20;
+        let start = self.arguments.trampolines;
+        let offset = pc.checked_sub(start)?;
+        (start != 0 && offset < SIZE).then_some(offset)
+    }
+
+    fn object(&self, reports: Vec<Report>) {
+        for report in reports {
+            let mut all = lock(&self.reports);
+            let key = (report.kind, report.pc);
+            all.entry(key).or_insert((0, report)).0 += 1;
+            if self.arguments.stop {
+                drop(all);
+                self.write_log();
+                ffi::_exit(STOPPED);
+            }
+        }
+    }
+
+    fn write_log(&self) {
+        let mut log = String::new();
+        for ((kind, pc), (times, report)) in &*lock(&self.reports) {
+            let Report { cpu, text, .. } = report;
+            let _ = writeln!(
+                log,
+                "report {kind} cpu={cpu} pc={pc:#x} times={times}: {text}"
+            );
+        }
+        if self.arguments.sites {
+            let relied = self.observer.relied();
+            for it in lock(&self.instructions).values() {
+                if it.operation.is_some_and(Operation::is_barrier) {
+                    let executed = it.executed.load(Relaxed);
+                    let relied = relied.get(&it.pc).copied().unwrap_or(0);
+                    let (pc, word) = (it.pc, it.word);
+                    let _ = writeln!(
+                        log,
+                        "site pc={pc:#x} word={word:#x} executed={executed} relied={relied}"
+                    );
+                }
+            }
+        }
+        let sum = |count: fn(&Cpu) -> &AtomicU64| -> u64 {
+            self.cpus.iter().map(|it| count(it).load(Relaxed)).sum()
+        };
+        let (loads, stores) = (sum(|it| &it.loads), sum(|it| &it.stores));
+        let changes = self.observer.changes();
+        let _ = writeln!(log, "end loads={loads} stores={stores} changes={changes}");
+        if let Err(error) = fs::write(&self.arguments.log, &log) {
+            eprintln!("{}: {error}\n{log}", self.arguments.log);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Adds 1 to a count that only one thread changes.
+fn count(count: &AtomicU64) {
+    count.store(count.load(Relaxed) + 1, Relaxed);
+}
+
+/// Returns the plugin and the data of a callback.
+///
+/// # Safety
+///
+/// `data` is a pointer that [`data`] has returned.
+unsafe fn callback(data: *mut c_void) -> (&'static Plugin, &'static Instruction) {
+    // SAFETY: the instruction was leaked, so it lives forever.
+    let instruction = unsafe { &*data.cast::<Instruction>() };
+    let plugin = PLUGIN.get().expect("callbacks follow the installation");
+    (plugin, instruction)
+}
+
+fn data(instruction: &'static Instruction) -> *mut c_void {
+    from_ref(instruction).cast_mut().cast()
+}
+
+/// Returns the physical address of an access, or `None` if it is a device's.
+fn physical(plugin: &Plugin, info: u32, address: u64) -> Option<u64> {
+    // SAFETY: this runs in the callback of the access, for which the address is valid.
+    let physical = unsafe { ffi::qemu_plugin_get_hwaddr(info, address) };
+    // SAFETY: QEMU has returned the pointer, and checked for null.
+    if physical.is_null() || unsafe { ffi::qemu_plugin_hwaddr_is_io(physical) } {
+        return None;
+    }
+    // SAFETY: as above.
+    let physical = unsafe { ffi::qemu_plugin_hwaddr_phys_addr(physical) };
+    // QEMU counts from the first byte of RAM, or from physical address 0.
+    let base = plugin.ram.base;
+    Some(if physical < base {
+        physical + base
+    } else {
+        physical
+    })
+}
+
+extern "C" fn on_access(cpu: c_uint, info: u32, address: u64, data: *mut c_void) {
+    // SAFETY: `on_translation` has registered the callback with such data.
+    let (plugin, instruction) = unsafe { callback(data) };
+    let cpu = cpu as usize;
+    // SAFETY: QEMU has passed `info`.
+    let write = unsafe { ffi::qemu_plugin_mem_is_store(info) };
+    let counts = &plugin.cpus[cpu];
+    count(if write { &counts.stores } else { &counts.loads });
+    let pc = instruction.pc;
+    if address >> 55 & 1 != 0 {
+        let access = Access { pc, address, write };
+        plugin.object(plugin.observer.access(cpu, access));
+    }
+    if write && let Some(physical) = physical(plugin, info, address) {
+        let store = Store {
+            pc,
+            address: physical,
+            // SAFETY: QEMU has passed `info`.
+            size: 1 << unsafe { ffi::qemu_plugin_mem_size_shift(info) },
+            release: decode::is_release(instruction.word),
+        };
+        plugin.object(plugin.observer.store(cpu, store));
+    }
+}
+
+/// A trampoline has stored the operand of the next instruction.
+extern "C" fn on_operand(cpu: c_uint, info: u32, address: u64, data: *mut c_void) {
+    // SAFETY: `on_translation` has registered the callback with such data.
+    let (plugin, _) = unsafe { callback(data) };
+    let operand = physical(plugin, info, address).and_then(|it| {
+        let offset = usize::try_from(it - plugin.ram.base).ok()?;
+        Some(plugin.ram.words.get(offset / 8)?.load(Relaxed))
+    });
+    let operand = operand.expect("the stack is in the memory of the machine");
+    plugin.cpus[cpu as usize].operand.store(operand, Relaxed);
+}
+
+/// An instruction will be executed.
+extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
+    // SAFETY: `on_translation` has registered the callback with such data.
+    let (plugin, instruction) = unsafe { callback(data) };
+    let cpu = cpu as usize;
+    let observer = &plugin.observer;
+    let pc = instruction.pc;
+    instruction.executed.fetch_add(1, Relaxed);
+    let operand = plugin.cpus[cpu].operand.load(Relaxed);
+    match instruction.operation {
+        Some(Operation::Dmb(types)) => observer.dmb(cpu, types),
+        Some(Operation::Dsb(domain, types)) => observer.dsb(cpu, domain, types, pc),
+        Some(Operation::Isb) => observer.synchronize(cpu, Some(pc)),
+        Some(Operation::Exception) => observer.synchronize(cpu, None),
+        Some(Operation::Tlbi) => {
+            if let Some(tlbi) = Tlbi::decode(instruction.word, operand) {
+                observer.tlbi(cpu, tlbi);
+            }
+        }
+        Some(Operation::Ttbr1) => plugin.object(observer.set_ttbr1(cpu, operand, pc)),
+        Some(Operation::Tcr) => plugin.object(observer.set_tcr(cpu, operand, pc)),
+        Some(Operation::Vbar) => plugin.vectors.store(operand, Relaxed),
+        None => {}
+    }
+}
+
+/// The first instruction of an exception vector will be executed.
+extern "C" fn on_vector(cpu: c_uint, _: *mut c_void) {
+    let plugin = PLUGIN.get().expect("callbacks follow the installation");
+    plugin.observer.synchronize(cpu as usize, None);
+}
+
+extern "C" fn on_translation(_: ffi::Id, block: ffi::Block) {
+    let plugin = PLUGIN.get().expect("callbacks follow the installation");
+    // SAFETY: QEMU has passed the block.
+    let instructions = 0..unsafe { ffi::qemu_plugin_tb_n_insns(block) };
+    for index in instructions {
+        // SAFETY: the block has the instruction.
+        let handle = unsafe { ffi::qemu_plugin_tb_get_insn(block, index) };
+        // SAFETY: QEMU has returned the handle.
+        let pc = unsafe { ffi::qemu_plugin_insn_vaddr(handle) };
+        // SAFETY: as above.
+        let bytes = unsafe { ffi::qemu_plugin_insn_data(handle) };
+        // SAFETY: an instruction has four bytes.
+        let word = u32::from_le_bytes(unsafe { *bytes });
+        let is_trampoline = plugin.offset_in_trampolines(pc).is_some();
+        let instruction = plugin.instruction(pc, word);
+        let on_access = if is_trampoline && decode::is_operand(word) {
+            (on_operand as ffi::OnAccess, ffi::WRITE)
+        } else {
+            (on_access as ffi::OnAccess, ffi::READ_WRITE)
+        };
+        let data = data(instruction);
+        // SAFETY: the callback expects such data.
+        unsafe {
+            ffi::qemu_plugin_register_vcpu_mem_cb(
+                handle,
+                on_access.0,
+                ffi::NO_REGISTERS,
+                on_access.1,
+                data,
+            );
+        }
+        // A system register or a TLBI with an operand is of use only with its trampoline.
+        let has_operand = is_trampoline || !decode::needs_operand(word);
+        if instruction.operation.is_some() && has_operand {
+            // SAFETY: the callback expects such data.
+            unsafe {
+                ffi::qemu_plugin_register_vcpu_insn_exec_cb(
+                    handle,
+                    on_execution,
+                    ffi::NO_REGISTERS,
+                    data,
+                );
+            }
+        }
+        let vector = pc.wrapping_sub(plugin.vectors.load(Relaxed));
+        if vector < 0x800 && vector % 0x80 == 0 {
+            // SAFETY: the callback does not use its data.
+            unsafe {
+                ffi::qemu_plugin_register_vcpu_insn_exec_cb(
+                    handle,
+                    on_vector,
+                    ffi::NO_REGISTERS,
+                    null_mut(),
+                );
+            }
+        }
+    }
+}
+
+extern "C" fn on_cpu(_: ffi::Id, cpu: c_uint) {
+    if cpu as usize >= CPUS {
+        eprintln!("the observer supports {CPUS} CPUs, and the machine has more");
+        ffi::_exit(1);
+    }
+}
+
+extern "C" fn on_exit(_: ffi::Id, _: *mut c_void) {
+    if let Some(plugin) = PLUGIN.get() {
+        plugin.write_log();
+    }
+}
+
+/// QEMU calls this once, with the plugin's arguments.
+///
+/// # Safety
+///
+/// `words` points to `count` C strings.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn qemu_plugin_install(
+    id: ffi::Id,
+    _: *const c_void,
+    count: c_int,
+    words: ffi::Arguments,
+) -> c_int {
+    let words = (0..usize::try_from(count).unwrap_or(0)).map(|index| {
+        // SAFETY: there are `count` pointers.
+        let word = unsafe { words.add(index) };
+        // SAFETY: as above.
+        let word = unsafe { *word };
+        // SAFETY: each is a C string.
+        let word = unsafe { CStr::from_ptr(word) };
+        word.to_str().expect("the arguments are UTF-8")
+    });
+    match Arguments::parse(words).and_then(Plugin::new) {
+        Ok(plugin) => {
+            PLUGIN.get_or_init(|| plugin);
+        }
+        Err(error) => {
+            eprintln!("the observer: {error}");
+            return 1;
+        }
+    }
+    // SAFETY: QEMU has passed the id.
+    unsafe { ffi::qemu_plugin_register_vcpu_init_cb(id, on_cpu) };
+    // SAFETY: as above.
+    unsafe { ffi::qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation) };
+    // SAFETY: as above, and the callback does not use its data.
+    unsafe { ffi::qemu_plugin_register_atexit_cb(id, on_exit, null_mut()) };
+    0
+}
