@@ -98,7 +98,9 @@ fn run() -> Result<(), Error> {
             thread::<Aarch64<Newer>>
         };
         // The thread uses this mapping first.
-        Own::new(number).page().write::<Mmu>();
+        let page = Own::new(number).page();
+        page.write::<Mmu>();
+        page.check();
         spawn(main, FOREIGN_FLAGS, ANY);
     }
     begin();
