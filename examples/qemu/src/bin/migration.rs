@@ -26,6 +26,7 @@ use core::slice;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use lazy_mmu::aarch64::descriptor::{Leaf, Table};
+use lazy_mmu::aarch64::{Aarch64, Kernel};
 use lazy_mmu::{Backend, Bits, Storage as _, Task, VirtualRange, aarch64, is_active, lazy_mmu};
 use lazy_mmu_examples::page::{Frame, VMALLOC_BASE};
 use lazy_mmu_examples::{Error, PageRange};
@@ -34,7 +35,7 @@ use lazy_mmu_qemu::arena::{Arena, WORD};
 use lazy_mmu_qemu::pool::Words;
 use lazy_mmu_qemu::scheduler::{self, ANY, Thread, current, spawn, threads, yield_now};
 use lazy_mmu_qemu::smp::{self, CPUS, cpu, relax};
-use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu};
+use lazy_mmu_qemu::thread::{Byte, FOREIGN_FLAGS, Mmu};
 use lazy_mmu_qemu::virt::{entries, pages};
 use lazy_mmu_qemu::{interrupts, program};
 use semihosting::println;
@@ -87,22 +88,52 @@ fn run() -> Result<(), Error> {
     SECTIONS.store(sections.div_ceil(THREADS), Relaxed);
     interrupts::init(CPUS, handler);
     interrupts::on_return(scheduler::preempt);
+    // The other CPUs wait for threads. No interrupt synchronizes them before they begin the first
+    // ones.
+    smp::start(|| ());
     for number in 0..THREADS {
         let main = if number.is_multiple_of(2) {
             thread::<Mmu>
         } else {
-            thread::<ByteMmu>
+            thread::<Aarch64<Newer>>
         };
+        // The thread uses this mapping first.
+        let page = Own::new(number).page();
+        page.write::<Mmu>();
+        page.check();
         spawn(main, FOREIGN_FLAGS, ANY);
     }
-    let set_timer = || interrupts::set_timer(TICKS.load(Relaxed), usize::MAX);
-    smp::start(set_timer);
-    set_timer();
-    while !threads().iter().all(Thread::is_finished) {
-        yield_now();
-    }
+    begin();
+    scheduler::idle_until(|| threads().iter().all(Thread::is_finished));
     report(sections);
     Ok(())
+}
+
+/// Waits until each other CPU has begun a thread, and lets the timer interrupt this CPU.
+fn begin() {
+    static BEGUN: AtomicUsize = AtomicUsize::new(0);
+
+    if cpu() != 0 {
+        BEGUN.fetch_add(1, Relaxed);
+    }
+    while BEGUN.load(Relaxed) < CPUS - 1 {
+        relax();
+    }
+    interrupts::set_timer(TICKS.load(Relaxed), usize::MAX);
+}
+
+/// The kernel [`Byte`], on CPUs that need only one TLBI for an invalidation.
+struct Newer;
+
+// SAFETY: everything else is as there, and the emulated CPUs do not have the errata.
+unsafe impl Kernel for Newer {
+    type Task = <Byte as Kernel>::Task;
+    type Bits = <Byte as Kernel>::Bits;
+    type Interrupt = <Byte as Kernel>::Interrupt;
+
+    fn needs_repeated_tlbi() -> bool {
+        false
+    }
 }
 
 /// The pages and the frames of one thread, or of the handlers of one CPU.
@@ -177,7 +208,7 @@ impl Own {
         let first = self.page_at(0, 0);
         let slots = &self.arena.slots[self.number * PAGES..][..self.mapped];
         let range = pages(first.address, self.mapped as u64);
-        match self.round % 4 {
+        match self.round % 3 {
             0 => self.arena.clear::<B>(self.number * PAGES, self.mapped),
             1 => {
                 let mut old = [None; PAGES];
@@ -189,11 +220,7 @@ impl Own {
                     }
                 });
             }
-            2 => lazy_mmu::with::<B, _>(|mmu| mmu.unmap_range(slots, range).invalidate(mmu)),
-            _ => {
-                lazy_mmu::write_range::<B, _>(slots, |_| Leaf::INVALID);
-                lazy_mmu::flush_tlb_all::<B>();
-            }
+            _ => lazy_mmu::with::<B, _>(|mmu| mmu.unmap_range(slots, range).invalidate(mmu)),
         }
         self.mapped = 0;
         self.round += 1;
@@ -204,6 +231,8 @@ impl Own {
 fn thread<B: Backend>() {
     let number = NEXT.fetch_add(1, Relaxed);
     let mut own = Own::new(number);
+    own.page().check();
+    begin();
     // SAFETY: this is the only handle of the thread.
     let mut task = unsafe { Task::<B>::current() };
     let forms: [Form<B>; _] = [
@@ -221,7 +250,7 @@ fn thread<B: Backend>() {
         without_section,
         noted_stores,
         section_of_a_caller,
-        invalidation,
+        invalidations,
         change_of_frame,
         table,
     ];
@@ -254,12 +283,10 @@ fn disturb(turn: usize) {
     let every = FORCED.load(Relaxed);
     if every != 0 && turn % every == 1 {
         // The thread may be on another CPU after this, which does not matter.
-        let here = cpu();
-        let there = (here + 1) % CPUS;
+        let there = (cpu() + 1) % CPUS;
         current().pin(there);
-        interrupts::send_to(here);
         while cpu() != there {
-            relax();
+            interrupts::send_to(cpu());
         }
         current().pin(ANY);
     }
@@ -487,23 +514,35 @@ fn section_of_a_caller<B: Backend>(task: &mut Task<B>, own: &mut Own, turn: usiz
     });
 }
 
-/// An invalidation, which does what the pending pair does.
-fn invalidation<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
-    let [one, _, three] = own.pages();
-    // The frame of `one` must not be mapped again before the invalidation.
-    let two = own.page_at(own.mapped - 2, own.round + 1);
-    one.write::<B>();
+/// Invalidations, which do what the pending pair does.
+fn invalidations<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    let [one, two, three] = own.pages();
+    // The frame of a page must not be mapped elsewhere before the invalidation.
+    let [other_one, other_two, other_three] =
+        [3, 2, 1].map(|it| own.page_at(own.mapped - it, own.round + 1));
     lazy_mmu::with::<B, _>(|mmu| {
+        mmu.write(one.slot, one.leaf);
+        mmu.flush();
+        one.check();
         let old = mmu.unmap(one.slot, one.range());
-        mmu.write(two.slot, two.leaf);
+        mmu.write(two.slot, other_two.leaf);
         disturb(turn);
         old.invalidate(mmu);
-        two.check();
+        other_two.check();
+        mmu.write(two.slot, Leaf::INVALID);
         mmu.write(three.slot, three.leaf);
         mmu.flush_tlb_all();
-        disturb(turn + 1);
         three.check();
+        mmu.write(three.slot, Leaf::INVALID);
+        mmu.write(one.slot, other_one.leaf);
+        disturb(turn + 1);
+        lazy_mmu::flush_tlb_all::<B>();
+        other_one.check();
+        mmu.write(two.slot, two.leaf);
+        mmu.write(three.slot, other_three.leaf);
     });
+    two.check();
+    other_three.check();
 }
 
 /// The same page maps one frame and then the other one.
