@@ -15,7 +15,9 @@ use lazy_mmu_observer::trampolines::{self, Observable};
 use xshell::{Shell, cmd};
 
 use crate::barriers;
-use crate::qemu::{self, CASES, Configuration, FIRST, Kernels, PROGRAMS, Program, Qemu, RAM};
+use crate::qemu::{
+    self, CASES, Configuration, FIRST, Kernels, MULTIARCH, PROGRAMS, Program, Qemu, RAM,
+};
 use crate::symbols::Symbols;
 
 #[derive(clap::Args)]
@@ -90,6 +92,7 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build_some(shell, &built, &[true, false])?;
     observer.names_a_broken_plugin(&kernels)?;
     observer.cases(&kernels)?;
+    observer.recipe(&kernels)?;
     observer.observe(&kernels, &programs)?;
     barriers::short_form(&observer, &kernels)?;
     for program in PROGRAMS {
@@ -186,22 +189,48 @@ impl Observer {
         });
         ensure!(right > 0 && wrong > 0, "{CASES} prints {list}");
         qemu::side_by_side(&cases, |(name, expected)| {
-            let (end, log) = self.run(machine(name)?, &How::default())?;
-            let kinds: Vec<_> = log.reports.iter().map(|it| it.kind.as_str()).collect();
-            let matches = match expected {
-                "right" => kinds.is_empty(),
-                kind => !kinds.is_empty() && kinds.iter().all(|it| *it == kind),
-            };
-            let reports: Vec<_> = log.reports.iter().map(|it| it.text.as_str()).collect();
-            ensure!(
-                matches && end.code == Some(0),
-                "{CASES}, {name}: expected {expected}; it ended with {:?}, and the reports are {}",
-                end.code,
-                reports.join("\n"),
-            );
-            Ok(())
+            self.judge(machine(name)?, name, expected)
         })?;
         println!("== {CASES}: {right} right ones, and {wrong} wrong ones with reports");
+        Ok(())
+    }
+
+    /// Runs the recipe of `page_table_multiarch` with its section, and without it.
+    fn recipe(&self, kernels: &Kernels) -> Result<()> {
+        let runs = [
+            ("with_section", "right"),
+            ("without_section", "missing-dsb"),
+            ("alone", "frame-reuse"),
+        ];
+        for (word, expected) in runs {
+            let qemu = kernels.qemu(MULTIARCH, FIRST, word)?;
+            self.judge(qemu, word, expected)?;
+            println!("== {MULTIARCH}, {word}: {expected}");
+        }
+        Ok(())
+    }
+
+    /// Runs a program. Each report must be of the `expected` kind, or there must not be one if the
+    /// program is `right`.
+    fn judge(&self, qemu: Qemu, words: &str, expected: &str) -> Result<()> {
+        let title = format!("{}, {words}: expected {expected}", qemu.program);
+        let (end, log) = self.run(qemu, &How::default())?;
+        ensure!(
+            end.code == Some(0),
+            "{title}; it ended with {:?}, and printed\n{}",
+            end.code,
+            end.output
+        );
+        if expected == "right" {
+            return log.ensure_silent().context(title);
+        }
+        let texts: Vec<_> = log.reports.iter().map(|it| it.text.as_str()).collect();
+        let mut kinds = log.reports.iter().map(|it| &it.kind);
+        ensure!(
+            !texts.is_empty() && kinds.all(|it| it == expected),
+            "{title}; the observer reports\n{}",
+            texts.join("\n")
+        );
         Ok(())
     }
 

@@ -122,7 +122,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("byte_swapped", RECIPES, AT_EL1),
     program("first_kernel", "first_kernel", AT_EL1),
     program("paging_crate", KERNELS_PACKAGE, EVERYWHERE),
-    program("multiarch_crate", KERNELS_PACKAGE, EVERYWHERE),
+    program(MULTIARCH, KERNELS_PACKAGE, EVERYWHERE),
     program("tasks", KERNELS_PACKAGE, AT_EL1),
     program(INTERRUPTS, KERNELS_PACKAGE, COUNTED).unobserved(STEPPED),
     program("budgets", BESIDE_C, COUNTED)
@@ -156,6 +156,7 @@ const SCALE: &str = "scale";
 const TIMER: &str = "timer";
 pub(crate) const MIGRATION: &str = "migration";
 const RANDOM_PROGRAMS: &str = "programs";
+pub(crate) const MULTIARCH: &str = "multiarch_crate";
 pub(crate) const CASES: &str = "cases";
 
 /// A way to build and run a kernel.
