@@ -155,7 +155,7 @@ pub(crate) fn verify(observer: &Observer, kernels: &Kernels) -> Result<String> {
         println!("never executed: {}", site.key);
     }
     println!("{} sites are never executed, and do not count", idle.len());
-    let listed = survivors()?;
+    let listed = survivors(&read(SURVIVORS)?)?;
     let removed = barriers.remove(&executed, &listed)?;
     let mut errors = Vec::new();
     for (key, removal) in &removed {
@@ -232,28 +232,27 @@ fn read(file: &str) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {file}"))
 }
 
-/// Reads the keys in the list of the survivors. A reason, which is indented, follows one key or
+/// Returns the keys in the list of the survivors. A reason, which is indented, follows one key or
 /// several.
-fn survivors() -> Result<BTreeSet<String>> {
-    let text = read(SURVIVORS)?;
-    let mut lines = text
-        .lines()
-        .filter(|it| !it.is_empty() && !it.starts_with('#'));
+fn survivors(text: &str) -> Result<BTreeSet<String>> {
     let is_reason = |it: &str| it.starts_with(' ');
+    let mut keys = BTreeSet::new();
+    let mut has_reason = true;
+    for line in text.lines() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        has_reason = is_reason(line);
+        ensure!(
+            has_reason || keys.insert(line.to_owned()),
+            "{SURVIVORS}: this line is there twice: {line}"
+        );
+    }
     ensure!(
-        lines.clone().next_back().is_none_or(is_reason),
+        has_reason,
         "{SURVIVORS}: a reason must follow the last line"
     );
-    lines
-        .by_ref()
-        .filter(|it| !is_reason(it))
-        .try_fold(BTreeSet::new(), |mut keys, key| {
-            ensure!(
-                keys.insert(key.to_owned()),
-                "{SURVIVORS}: this line is there twice: {key}"
-            );
-            Ok(keys)
-        })
+    Ok(keys)
 }
 
 /// Returns the barriers and invalidations of a kernel.
@@ -308,4 +307,35 @@ fn name(word: u32) -> Result<String> {
         _ => "",
     };
     Ok(format!("tlbi {range}{what}{scope}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_survivor_has_a_reason_and_is_listed_once() {
+        let keys =
+            survivors("# A list\n\nisb of a: `b`\ndsb of c\n    A reason\n    in two lines.\n");
+        let expected = ["dsb of c", "isb of a: `b`"].map(str::to_owned);
+        assert_eq!(keys.unwrap(), BTreeSet::from(expected));
+        assert!(survivors("isb of a\n").is_err());
+        assert!(survivors("isb of a\n    A reason.\nisb of a\n    Another.\n").is_err());
+    }
+
+    #[test]
+    fn instructions_have_the_names_of_the_manual() {
+        for (word, expected) in [
+            (0xd503_3a9f, "dsb ishst"),
+            (0xd503_3fdf, "isb"),
+            (0xd508_831f, "tlbi vmalle1is"),
+            (0xd508_83a1, "tlbi vale1is"),
+            (0xd508_8722, "tlbi vae1"),
+            (0xd508_82a1, "tlbi rvale1is"),
+        ] {
+            assert_eq!(name(word).unwrap(), expected);
+        }
+        assert!(is_dsb_or_isb(0xd503_3b9f) && is_dsb_or_isb(0xd503_3fdf));
+        assert!(!is_dsb_or_isb(0xd503_3bbf), "it is `dmb ish`");
+    }
 }

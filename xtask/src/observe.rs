@@ -26,7 +26,8 @@ pub(crate) struct Args {
     #[arg(value_parser = parse_program, conflicts_with = "kernel")]
     program: Option<&'static Program>,
 
-    /// Run this ELF file, the kernel of another project, instead of this project's programs
+    /// Run this ELF file, the kernel of another project, instead of this project's programs. This
+    /// terminal is its serial line, and Ctrl-A X ends it
     #[arg(long, value_name = "FILE")]
     kernel: Option<PathBuf>,
 
@@ -564,5 +565,28 @@ impl Report {
             kind: kind.to_owned(),
             text: report,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_by_their_keys() {
+        let words = "cpu=3 pc=0x4008_ times=12";
+        assert_eq!(number(words, "cpu"), Some(3));
+        assert_eq!(number("pc=0x40087a10 relied=0", "pc"), Some(0x4008_7a10));
+        assert_eq!(number(words, "times"), Some(12));
+        assert_eq!(number(words, "pc"), None);
+        assert_eq!(number(words, "sites"), None);
+    }
+
+    #[test]
+    fn addresses_are_hexadecimal() {
+        for text in ["0x46000000", "46000000", "0x4600_0000"] {
+            assert_eq!(parse_address(text), Ok(0x4600_0000));
+        }
+        assert!(parse_address("trampolines").is_err());
     }
 }
