@@ -19,7 +19,7 @@ use yaxpeax_arm::armv8::a64::InstDecoder;
 use crate::disassembly::{is_barrier, is_tlbi};
 use crate::golden;
 use crate::observe::{How, Log, Observer};
-use crate::qemu::{self, FIRST, Kernels, MIGRATION, Qemu, side_by_side};
+use crate::qemu::{self, FIRST, Kernels, MIGRATION, Qemu, Sections::Short, side_by_side};
 use crate::symbols::Symbols;
 
 /// The list of the survivors, each with its reason.
@@ -46,7 +46,7 @@ struct Barriers<'a> {
 
 impl<'a> Barriers<'a> {
     fn read(observer: &'a Observer, kernels: &'a Kernels) -> Result<Self> {
-        let kernel = qemu::short_form(kernels, MIGRATION, FIRST)?.kernel;
+        let kernel = qemu::in_real_time(kernels, MIGRATION, FIRST, Short)?.kernel;
         let sites = sites(&kernel)?;
         Ok(Self {
             observer,
@@ -56,7 +56,7 @@ impl<'a> Barriers<'a> {
     }
 
     fn qemu(&self) -> Result<Qemu> {
-        let mut qemu = qemu::short_form(self.kernels, MIGRATION, FIRST)?;
+        let mut qemu = qemu::in_real_time(self.kernels, MIGRATION, FIRST, Short)?;
         qemu.patience = PATIENCE;
         Ok(qemu)
     }

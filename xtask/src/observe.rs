@@ -16,7 +16,8 @@ use xshell::{Shell, cmd};
 
 use crate::barriers;
 use crate::qemu::{
-    self, CASES, Configuration, FIRST, Kernels, MULTIARCH, PROGRAMS, Program, Qemu, RAM,
+    self, CASES, Configuration, FIRST, Kernels, MIGRATION, MULTIARCH, PROGRAMS, Program, Qemu, RAM,
+    Sections,
 };
 use crate::symbols::Symbols;
 
@@ -145,8 +146,15 @@ impl Observer {
             .flat_map(|program| program.runs.iter().map(|run| (program.name, *run)))
             .collect();
         qemu::side_by_side(&runs, |(name, configuration)| {
-            self.observe_one(kernels, name, configuration)
+            self.observe_one(kernels, name, configuration, Sections::Short)
+                .map(drop)
         })
+    }
+
+    /// Runs the threads that migrate between CPUs, with many sections. Returns what the observer has
+    /// seen.
+    pub(crate) fn migration(&self, kernels: &Kernels) -> Result<String> {
+        self.observe_one(kernels, MIGRATION, FIRST, Sections::Long)
     }
 
     fn observe_one(
@@ -154,9 +162,10 @@ impl Observer {
         kernels: &Kernels,
         name: &str,
         configuration: Configuration,
-    ) -> Result<()> {
+        sections: Sections,
+    ) -> Result<String> {
         let title = format!("{name}, {}", configuration.name());
-        let qemu = qemu::short_form(kernels, name, configuration)?;
+        let qemu = qemu::in_real_time(kernels, name, configuration, sections)?;
         let (end, log) = self.run(qemu, &How::default())?;
         log.ensure_silent().context(title.clone())?;
         ensure!(
@@ -170,7 +179,7 @@ impl Observer {
             "{title}: the observer did not see a change of an entry"
         );
         println!("== {title}: {log}");
-        Ok(())
+        Ok(log.to_string())
     }
 
     /// Runs each case of the program `cases`. The observer must report the wrong ones, and no others.
@@ -288,7 +297,7 @@ impl Observer {
         };
         fs::write(&broken.plugin, "not a plugin")?;
         let program = observed().next().context("a program is observed")?;
-        let qemu = qemu::short_form(kernels, program.name, program.runs[0])?;
+        let qemu = qemu::in_real_time(kernels, program.name, program.runs[0], Sections::Short)?;
         let Err(error) = broken.run(qemu, &How::default()) else {
             bail!("a broken plugin must be an error");
         };

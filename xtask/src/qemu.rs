@@ -375,13 +375,15 @@ pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String>
     qemu.boot_self_checking(2)
 }
 
-/// Returns a machine for the short form of a program, in real time.
-pub(crate) fn short_form(
+/// Returns a machine for a program, in real time. `sections` is for the programs that check
+/// themselves.
+pub(crate) fn in_real_time(
     kernels: &Kernels,
     name: &str,
     configuration: Configuration,
+    sections: Sections,
 ) -> Result<Qemu> {
-    let sections = (Sections::Short as usize).to_string();
+    let sections = (sections as usize).to_string();
     let words = match name {
         TIMER => sections,
         MIGRATION => format!("{sections} 2000 64"),

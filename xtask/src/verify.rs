@@ -77,12 +77,17 @@ impl Part {
                 &["sections with", "of them inside a section"],
             ),
             Self::Migration => counts::figures(
-                &qemu::migration(kernels, Sections::Long)?,
+                &[
+                    qemu::migration(kernels, Sections::Long)?,
+                    Observer::build(shell)?.migration(kernels)?,
+                ]
+                .concat(),
                 &[
                     "sections of",
                     "of them inside a section",
                     "with a pair pending",
                     "changes of others' flags",
+                    "accesses",
                 ],
             ),
             Self::Programs => counts::figures(
