@@ -14,9 +14,9 @@
 //! An emulated CPU does not need the barriers. `cargo xtask observe migration` runs the program
 //! under an observer, which reports each access that relies on a barrier that was not executed. The
 //! program therefore has sections of every form, and uses a mapping directly behind each barrier
-//! that is to make it visible. Its entries are invalid or have another frame before each store. Most
-//! interrupt handlers execute no barrier, because a barrier of theirs would replace a missing one
-//! of the interrupted thread. For the same reason, no loop has the `isb` of `spin_loop`.
+//! that is to make it visible. Its entries are invalid before each store, or have another frame.
+//! Most interrupt handlers execute no barrier, because a barrier of theirs would replace a missing
+//! one of the interrupted thread. For the same reason, no loop has the `isb` of `spin_loop`.
 
 #![no_std]
 #![no_main]
@@ -88,8 +88,7 @@ fn run() -> Result<(), Error> {
     SECTIONS.store(sections.div_ceil(THREADS), Relaxed);
     interrupts::init(CPUS, handler);
     interrupts::on_return(scheduler::preempt);
-    // The other CPUs wait for threads. No interrupt synchronizes them before they begin the first
-    // ones.
+    // No interrupt synchronizes a CPU before it has begun its first thread.
     smp::start(|| ());
     for number in 0..THREADS {
         let main = if number.is_multiple_of(2) {
@@ -101,12 +100,38 @@ fn run() -> Result<(), Error> {
         let page = Own::new(number).page();
         page.write::<Mmu>();
         page.check();
-        spawn(main, FOREIGN_FLAGS, ANY);
+        if number == 0 {
+            spawn(main, FOREIGN_FLAGS, 1);
+            scheduler::idle_until(|| WAS_HERE.load(Relaxed));
+        } else {
+            spawn(main, FOREIGN_FLAGS, ANY);
+        }
     }
     begin();
     scheduler::idle_until(|| threads().iter().all(Thread::is_finished));
     report(sections);
     Ok(())
+}
+
+/// Whether the first thread has visited CPU 0.
+static WAS_HERE: AtomicBool = AtomicBool::new(false);
+
+/// Maps two pages on this CPU, and uses them on CPU 0, which waits for a thread. The context switch
+/// alone synchronizes that CPU for the first page, and alone completes the store of the second one.
+fn visit_first_cpu<B: Backend>(own: &mut Own) {
+    let [one, two] = own.pages();
+    one.write::<B>();
+    lazy_mmu::with::<B, _>(|mmu| {
+        mmu.write(two.slot, two.leaf);
+        current().pin(0);
+        yield_now();
+        one.check();
+    });
+    two.check();
+    WAS_HERE.store(true, Relaxed);
+    current().pin(1);
+    yield_now();
+    current().pin(ANY);
 }
 
 /// Waits until each other CPU has begun a thread, and lets the timer interrupt this CPU.
@@ -232,6 +257,9 @@ fn thread<B: Backend>() {
     let number = NEXT.fetch_add(1, Relaxed);
     let mut own = Own::new(number);
     own.page().check();
+    if number == 0 {
+        visit_first_cpu::<B>(&mut own);
+    }
     begin();
     // SAFETY: this is the only handle of the thread.
     let mut task = unsafe { Task::<B>::current() };
