@@ -108,11 +108,12 @@ fn run() -> Result<(), Error> {
 /// Whether the first thread has visited CPU 0.
 static WAS_HERE: AtomicBool = AtomicBool::new(false);
 
-/// Maps two pages on this CPU, and uses them on CPU 0, which waits for a thread. The context switch
-/// alone synchronizes that CPU for the first page, and alone completes the store of the second one.
+/// Maps two pages on this CPU, and uses them on CPU 0, which waits for a thread. Only the context
+/// switch synchronizes that CPU for the first page, and only it completes the store of the second.
 fn visit_first_cpu<B: Backend>(own: &mut Own) {
     let [one, two] = own.pages();
     one.write::<B>();
+    one.check();
     lazy_mmu::with::<B, _>(|mmu| {
         mmu.write(two.slot, two.leaf);
         current().pin(0);
