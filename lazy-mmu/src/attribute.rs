@@ -44,7 +44,8 @@
 /// * `backend = path`: a section of this [`Backend`](crate::Backend)
 /// * `mmu` or `mmu = name`: the body can name the section, which has the type
 ///   `&mut `[`LazyMmu`](crate::LazyMmu)`<'_, `[`Dynamic`](crate::Dynamic)`, B>`
-/// * `join`: the body defers into the section that is open, as under [`join()`](crate::join())
+/// * `join`: the body defers into the section that is open, or opens a section if stores are not
+///   deferred, as under [`join()`](crate::join())
 /// * `paused`: a pause in the place of a section, so that the body's stores are immediate, as under
 ///   [`paused()`](crate::paused())
 /// * `crate = path`: the path of this crate, if it is not `::lazy_mmu`

@@ -61,8 +61,8 @@ use super::range::Invalidation;
 ///   end the mode that another one began, and then calls its own hook.
 /// * **Storage.** [`Storage`] is implemented as its page describes.
 /// * **Interrupt context.** [`in_interrupt`](Self::in_interrupt) returns true in every context that
-///   preempts a thread and is not a thread: interrupts, softirqs, NMIs, and on aarch64
-///   FIQs and SErrors. It may also return true elsewhere, for example in a thread that has disabled
+///   preempts a thread and is not a thread: interrupts, softirqs, NMIs, and on aarch64 FIQs and
+///   SErrors. It may also return true elsewhere, for example in a thread that has disabled
 ///   softirqs.
 /// * **The CPU that a thread leaves** executes a barrier at the context switch, after the thread's
 ///   last store and before another CPU can run the thread. The barrier completes the thread's

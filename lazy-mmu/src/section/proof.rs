@@ -5,8 +5,8 @@
 //!
 //! A mapping that is made in a section is [`Pending`]: it holds a value, for example an address,
 //! and does not give it out. `LazyMmu::flush` and `LazyMmu::leave` return a [`Visible`], the proof
-//! that earlier stores have been followed by their pair. With the proof, `Pending::get` returns
-//! the value. The lifetimes enforce two rules:
+//! that earlier stores have been followed by their pair. With the proof, `Pending::get` returns the
+//! value. The lifetimes enforce two rules:
 //!
 //! * A proof is not older than the mapping that it unlocks. The proof holds the mutable borrow of
 //!   its section, so the next mapping in that section ends the proof.
