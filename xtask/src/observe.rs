@@ -21,7 +21,23 @@ use crate::qemu::{
 };
 use crate::symbols::Symbols;
 
+/// What a kernel of another project must do for the observer.
+const OTHER_KERNELS: &str = "\
+A kernel of another project runs as it is, and does not need this project's crate:
+- It is an ELF file for QEMU's `virt` board, and its RAM is the GiB from 0x40000000 on.
+- Its tables have a granule of 4 KiB. The observer looks at the addresses of TTBR1_EL1.
+- It maps the address of the trampolines like its code, at the same distance from the physical
+  address, and does not use that memory. The address is at most 128 MiB away from its code.
+- It does not load or store below its stack pointer.
+- From its entry point to the first use of the stack pointer, it does not execute an
+  `msr ttbr1_el1`, `msr tcr_el1` or TLBI that the observer must know.
+- A loop that executes `isb`, as `core::hint::spin_loop` does, hides a missing one before it.
+
+The options of QEMU may replace those of this command: `-machine virt,gic-version=3 -cpu cortex-a76
+-smp 4 -m 1G -nic none -nographic`.";
+
 #[derive(clap::Args)]
+#[command(after_long_help = OTHER_KERNELS)]
 pub(crate) struct Args {
     /// Run only this program, in each configuration
     #[arg(value_parser = parse_program, conflicts_with = "kernel")]
