@@ -10,9 +10,9 @@
 //! b back
 //! ```
 //!
-//! QEMU takes an interrupt only between blocks of instructions. A trampoline is in one page, and the
-//! branch to it ends the block before, so no interrupt comes between the store and the instruction.
-//! A software step exception does.
+//! QEMU takes an interrupt only between blocks of instructions. The branch to a trampoline ends a
+//! block, and the trampoline is in one page. An interrupt therefore does not come between the store
+//! and the instruction. A software step exception does.
 //!
 //! These instructions are `msr ttbr1_el1`, `msr tcr_el1`, `msr vbar_el1`, and each TLBI that has a
 //! register. The store is below the stack pointer. AArch64 does not have a red zone, so a function
@@ -40,8 +40,8 @@ use object::elf::{PF_X, PT_LOAD, SHF_EXECINSTR};
 use object::read::elf::{ElfFile64, ElfSection64, ProgramHeader, SectionHeader};
 use object::{Architecture, LittleEndian, Object, ObjectSection, ObjectSymbol};
 
-/// The address of the trampolines if another is not chosen. It is in the RAM of QEMU's `virt` board,
-/// in reach of an image at the start of the RAM.
+/// The default address of the trampolines. It is in the RAM of QEMU's `virt` board, in reach of an
+/// image at the start of the RAM.
 pub const ADDRESS: u64 = 0x4600_0000;
 
 /// The symbol of `aarch64-rt` for the exception vectors.

@@ -167,8 +167,7 @@ impl Observer {
         })
     }
 
-    /// Runs the threads that migrate between CPUs, with many sections. Returns what the observer has
-    /// seen.
+    /// Runs the threads that migrate between CPUs, with many sections. Returns the observer's counts.
     pub(crate) fn migration(&self, kernels: &Kernels) -> Result<String> {
         self.observe_one(kernels, MIGRATION, FIRST, Sections::Long)
     }
@@ -198,7 +197,7 @@ impl Observer {
         Ok(log.to_string())
     }
 
-    /// Runs each case of the program `cases`. The observer must report the wrong ones, and no others.
+    /// Runs each case of the program `cases`. The observer must report only the wrong ones.
     fn cases(&self, kernels: &Kernels) -> Result<()> {
         let machine = |words: &str| -> Result<Qemu> {
             let mut qemu = kernels.qemu(CASES, FIRST, words)?;
