@@ -167,7 +167,7 @@ impl Observer {
         })
     }
 
-    /// Runs the threads that migrate between CPUs, with many sections. Returns the observer's counts.
+    /// Runs the threads that migrate between CPUs, with many sections. Returns the counts.
     pub(crate) fn migration(&self, kernels: &Kernels) -> Result<String> {
         self.observe_one(kernels, MIGRATION, FIRST, Sections::Long)
     }
