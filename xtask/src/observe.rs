@@ -506,7 +506,7 @@ impl Log {
         let reports: Vec<_> = self.reports.iter().map(|it| it.text.as_str()).collect();
         ensure!(
             reports.is_empty(),
-            "{} accesses rely on a barrier that was not executed:\n{}",
+            "reports of the observer: {}\n{}",
             reports.len(),
             reports.join("\n")
         );
@@ -571,7 +571,7 @@ impl Report {
         let [cpu, pc, times] = ["cpu", "pc", "times"].map(|it| number(words, it));
         let pc = pc?;
         let mut report = format!(
-            "  {kind}, {} times, the first on CPU {}: {text}",
+            "  {kind} (times: {}, first on CPU {}): {text}",
             times?, cpu?
         );
         report.extend(places.line(pc));
