@@ -265,7 +265,7 @@ fn thread<B: Backend>() {
         forms[turn % forms.len()](&mut task, &mut own, turn / forms.len());
         assert_eq!(B::current().load(), Bits::EMPTY, "the mode is off");
         USED.fetch_add((own.mapped - before) as u64, Relaxed);
-        change_flag_of_another(number, turn);
+        change_flags(CPUS + number);
     }
     task.check_idle().expect("all sections are left");
 }
@@ -302,9 +302,7 @@ fn handler() {
 
     let turn = HANDLED.fetch_add(1, Relaxed);
     let cpu = cpu();
-    for thread in 0..threads().len() {
-        change_flag(thread, cpu);
-    }
+    change_flags(cpu);
     if turn.is_multiple_of(16) {
         let mut own = Own::new(THREADS + cpu);
         own.round = turn / 16;
@@ -325,8 +323,11 @@ static IS_SET: [[AtomicBool; CHANGERS]; THREADS] =
 /// The number of changes.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
-fn change_flag_of_another(number: usize, turn: usize) {
-    change_flag((number + 1 + turn) % threads().len(), CPUS + number);
+/// Changes the bit of `changer` in the flags words of all threads.
+fn change_flags(changer: usize) {
+    for thread in 0..threads().len() {
+        change_flag(thread, changer);
+    }
 }
 
 /// Sets or clears the bit of `changer` in the flags word of a thread, and checks that the bit had
