@@ -109,10 +109,12 @@ fn closure_with_proofs<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) 
         pending.get(&mmu.flush()).check();
         let pending = mmu.write_pending(two.slot, two.leaf, two);
         let visible = mmu.write_sync(two.slot, two.leaf);
-        // Other code stores between the proof and its use.
+        pending.get(&visible).check();
+        // Other code stores after the proof was made.
+        let pending = mmu.pending(three);
+        let visible = mmu.flush();
         three.write::<B>();
         pending.get(&visible).check();
-        three.check();
     });
     let page = lazy_mmu::visible::<B, _>(|mmu| {
         let pending = mmu.write_pending(four.slot, four.leaf, four);
@@ -198,14 +200,16 @@ fn paused_attribute<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
         page.check();
     }
 
-    let [one, two, three] = own.pages();
+    let [one, two, three, four] = own.pages();
     lazy_mmu::with::<B, _>(|mmu| {
         mmu.write(one.slot, one.leaf);
         disturb(turn);
         map::<B>(one, two);
         mmu.write(three.slot, three.leaf);
+        lazy_mmu::paused::<B, _>(|| three.check());
+        mmu.write(four.slot, four.leaf);
     });
-    three.check();
+    four.check();
 }
 
 /// A section in a pause: each store has its pair at once.
