@@ -10,6 +10,7 @@ mod descriptor;
 mod report;
 mod rule;
 mod tlbi;
+pub mod trampolines;
 
 pub use report::{Kind, Report};
 pub use rule::{Access, CPUS, Domain, Observer, Ram, Store, Types};

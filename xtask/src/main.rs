@@ -1,6 +1,7 @@
 //! The commands of this project, `cargo xtask ..`. `cargo xtask --help` lists them.
 
 mod asm;
+mod barriers;
 mod behaviours;
 mod bench;
 mod counts;
@@ -12,10 +13,12 @@ mod layers;
 mod litmus;
 mod mutants;
 mod nightly;
+mod observe;
 mod programs;
 mod qemu;
 mod setup;
 mod size;
+mod symbols;
 mod test;
 mod verify;
 mod widths;
@@ -40,6 +43,8 @@ enum Command {
     Test(test::Args),
     /// Run the kernels in QEMU, and compare their counts with those of the simulated machine
     Qemu(qemu::Args),
+    /// Run the kernels under the observer, which reports each access without its barrier
+    Observe(observe::Args),
     /// Run the tests in their long forms: more programs, interrupts and sections
     Verify(verify::Args),
     /// Judge the litmus tests with herd7, which must be installed, and compare the verdicts
@@ -68,6 +73,10 @@ fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Test(args) => test::run(&shell, args),
         Command::Verify(args) => verify::run(&shell, args),
+        Command::Observe(args) => {
+            setup::qemu(&shell)?;
+            observe::run(&shell, args)
+        }
         Command::Litmus => litmus::run(&shell),
         Command::Mutants(args) => mutants::run(&shell, args).map(drop),
         Command::Bench => bench::run(&shell),

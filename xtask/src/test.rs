@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
 use crate::setup::{self, MSRV, TARGET};
-use crate::{layers, litmus, nightly, qemu};
+use crate::{layers, litmus, nightly, observe, qemu};
 
 #[derive(Clone, Copy)]
 struct Part {
@@ -42,7 +42,7 @@ const fn with_toolchain(name: &'static str, run: fn(&Shell) -> Result<()>) -> Pa
 
 /// The parts, in the order in which the workers take them. Parts for the host alternate with parts
 /// for the kernels, because two parts wait for each other if they build in the same target folder.
-const PARTS: [Part; 16] = [
+const PARTS: [Part; 17] = [
     part("formatting", formatting),
     part("widths", crate::widths::check),
     part("layers", layers::check),
@@ -50,6 +50,7 @@ const PARTS: [Part; 16] = [
     part("litmus tests", litmus::check),
     part("programs on the emulated CPU", qemu::test),
     part("tests on the host", tests_on_the_host),
+    part("programs under the observer", observe::test),
     part("lints on aarch64", lints_on_aarch64),
     part("lints on the host", lints_on_the_host),
     part("documentation", documentation),

@@ -175,6 +175,9 @@ impl Plugin {
             all.entry(key).or_insert((0, report)).0 += 1;
             if self.arguments.stop {
                 drop(all);
+                // Another CPU may report at the same time. It waits here for the end.
+                static STOPPING: Mutex<()> = Mutex::new(());
+                let _guard = lock(&STOPPING);
                 self.write_log();
                 ffi::_exit(STOPPED);
             }

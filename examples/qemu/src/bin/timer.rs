@@ -38,7 +38,7 @@ fn run() -> Result<(), Error> {
 }
 
 fn under_the_timer<B: Backend>(storage: &str, sections: usize) -> Result<(), Error> {
-    let (_mm, arena) = Arena::boot::<B>(PAGES + 1, 1, false)?;
+    let (_mm, arena) = Arena::boot::<B>(PAGES + 1, 2, false)?;
     mapper::init(&arena, PAGES);
     let ticks = highest_rate::<B>(&arena);
     interrupts::taken();
@@ -96,10 +96,11 @@ fn section<B: Backend>(arena: &Arena, number: usize) -> usize {
     }
 
     let pages = 1 + number % PAGES;
-    map::<B>(&arena.slots[..pages], arena.leaf(0));
+    // The handler maps frame 0.
+    map::<B>(&arena.slots[..pages], arena.leaf(1));
     assert_eq!(B::current().load(), Bits::EMPTY);
     for page in 0..pages {
-        arena.check(page, 0);
+        arena.check(page, 1);
     }
     // This is rare, because under emulation an invalidation takes much longer than a section.
     if number.is_multiple_of(64) {

@@ -1,0 +1,406 @@
+//! Trampolines: a copy of a kernel that shows the operands of its instructions.
+//!
+//! A plugin of QEMU sees which instruction executes, but not its registers. It does see the value
+//! of a store. In the copy, a branch to a trampoline replaces each instruction whose operand the
+//! observer needs. The trampoline stores the operand, executes the instruction, and branches back:
+//!
+//! ```text
+//! stur xN, [sp, #-16]
+//! msr ttbr1_el1, xN
+//! b back
+//! ```
+//!
+//! QEMU takes an interrupt only between blocks of instructions. A trampoline is in one page, and the
+//! branch to it ends the block before, so no interrupt comes between the store and the instruction.
+//! A software step exception does.
+//!
+//! These instructions are `msr ttbr1_el1`, `msr tcr_el1`, `msr vbar_el1`, and each TLBI that has a
+//! register. The store is below the stack pointer. AArch64 does not have a red zone, so a function
+//! does not keep anything there (AAPCS64, "Universal stack constraints").
+//!
+//! # What the copy does not show
+//!
+//! Code before the first use of the stack pointer keeps its instructions, because there is no place
+//! for the store. Such code begins at the ELF file's entry point. Its branches are followed; a
+//! branch to a register is not. If another CPU begins elsewhere, and executes one of these
+//! instructions before it has a stack, the store faults. Code that both reach is left alone.
+//!
+//! # Data in the text
+//!
+//! A constant among the instructions may have the bits of one of them. To replace it would change
+//! the program. Mapping symbols (`$x`, `$d`: "ELF for the Arm 64-bit Architecture") tell constants
+//! from instructions, and linkers keep them. Without a symbol table each aligned word counts as an
+//! instruction. The constants of a compiler are rarely harmful, because the upper half of these
+//! words is 0xd508, 0xd50c or 0xd518.
+
+use std::collections::{BTreeMap, HashSet};
+
+use object::elf::ProgramHeader64;
+use object::elf::{PF_X, PT_LOAD, SHF_EXECINSTR};
+use object::read::elf::{ElfFile64, ElfSection64, ProgramHeader, SectionHeader};
+use object::{Architecture, LittleEndian, Object, ObjectSection, ObjectSymbol};
+
+/// The address of the trampolines if another is not chosen. It is in the RAM of QEMU's `virt` board,
+/// in reach of an image at the start of the RAM.
+pub const ADDRESS: u64 = 0x4600_0000;
+
+/// The symbol of `aarch64-rt` for the exception vectors.
+const VECTORS: &str = "vector_table_el1";
+
+const NOP: u32 = 0xd503_201f;
+
+/// The bytes of a trampoline: three instructions and a `nop`, so that it does not cross a page.
+const SIZE: u64 = 16;
+
+/// Why a kernel cannot have trampolines.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes are not a program that this module can change.
+    #[error("the kernel is not a little-endian ELF file of 64 bits: {0}")]
+    NotElf(String),
+    /// The program is for another CPU.
+    #[error("the kernel is an ELF file for {0:?}: expected one for aarch64")]
+    OtherArchitecture(Architecture),
+    /// There is nothing to observe.
+    #[error("the kernel does not have an executable section or segment")]
+    NoText,
+    /// A trampoline could cross a page.
+    #[error("the address of the trampolines must be a multiple of 16, but is {0:#x}")]
+    Unaligned(u64),
+    /// A branch cannot encode the distance.
+    #[error(
+        "the trampoline at {to:#x} is out of reach for the instruction at {from:#x}: a branch \
+         reaches 128 MiB; choose an address of the trampolines that is nearer to the kernel"
+    )]
+    OutOfReach {
+        /// The address of the instruction.
+        from: u64,
+        /// The address of its trampoline.
+        to: u64,
+    },
+    /// An instruction to be removed does not exist.
+    #[error("there is not an instruction at {0:#x}, so it cannot be removed")]
+    NotAnInstruction(u64),
+}
+
+/// An instruction of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instruction {
+    /// The address at which the program is linked.
+    pub address: u64,
+    /// The encoding.
+    pub word: u32,
+}
+
+/// A copy of a kernel that shows its operands, and the code that the copy needs.
+#[derive(Debug, Clone)]
+pub struct Observable {
+    /// The kernel, an ELF file.
+    pub elf: Vec<u8>,
+    /// The trampolines.
+    pub code: Vec<u8>,
+    /// The physical address of the trampolines.
+    ///
+    /// It is below their linked address by as much as the kernel's first executable segment is.
+    pub load: u64,
+    /// The address of the exception vectors, if the kernel has the symbol of `aarch64-rt` for it.
+    pub vectors: Option<u64>,
+    address: u64,
+    /// The address of the replaced instruction, for each trampoline.
+    replaced: Vec<u64>,
+}
+
+impl Observable {
+    /// Returns the number of trampolines.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.replaced.len()
+    }
+
+    /// Returns whether the copy does not have a trampoline.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.replaced.is_empty()
+    }
+
+    /// Returns the address of an instruction in the kernel, for an address in the kernel or in a
+    /// trampoline.
+    #[must_use]
+    pub fn origin(&self, address: u64) -> u64 {
+        let offset = address.wrapping_sub(self.address) / SIZE;
+        let index = usize::try_from(offset).unwrap_or(usize::MAX);
+        self.replaced.get(index).copied().unwrap_or(address)
+    }
+}
+
+/// Inserts trampolines at `address` into a copy of the kernel `elf`. The addresses in `removed` get
+/// a `nop` for their instruction.
+///
+/// `address` is the address at which the kernel executes the trampolines. The kernel must map it as
+/// it maps its own code, and must not use that memory.
+///
+/// # Errors
+///
+/// The file is not one for aarch64, a trampoline is out of reach, or an address in `removed` is not
+/// that of an instruction.
+pub fn insert(elf: &[u8], address: u64, removed: &[u64]) -> Result<Observable, Error> {
+    if !address.is_multiple_of(SIZE) {
+        return Err(Error::Unaligned(address));
+    }
+    let file = parse(elf)?;
+    let text = Text::read(&file, elf)?;
+    let mut copy = elf.to_vec();
+    let mut replace = |address, word: u32| {
+        let offset = text.words.get(&address);
+        let &(offset, _) = offset.ok_or(Error::NotAnInstruction(address))?;
+        copy[offset..offset + 4].copy_from_slice(&word.to_le_bytes());
+        Ok(())
+    };
+    for &address in removed {
+        replace(address, NOP)?;
+    }
+    let without_stack = text.without_stack(file.entry());
+    let mut code = Vec::new();
+    let mut replaced = Vec::new();
+    for (&site, &(_, word)) in &text.words {
+        if !needs_trampoline(word) || without_stack.contains(&site) || removed.contains(&site) {
+            continue;
+        }
+        let start = address + code.len() as u64;
+        replace(site, branch(site, start)?)?;
+        let back = branch(start + 8, site + 4)?;
+        for word in [store_below_stack(word & 0x1f), word, back, NOP] {
+            code.extend(word.to_le_bytes());
+        }
+        replaced.push(site);
+    }
+    let vectors = file.symbol_by_name(VECTORS).map(|it| it.address());
+    Ok(Observable {
+        elf: copy,
+        code,
+        load: address.wrapping_sub(offset_of_link(&file)?),
+        vectors,
+        address,
+        replaced,
+    })
+}
+
+/// Returns the instructions of a program in the order of their addresses.
+///
+/// # Errors
+///
+/// The file is not one for aarch64.
+pub fn instructions(elf: &[u8]) -> Result<Vec<Instruction>, Error> {
+    let text = Text::read(&parse(elf)?, elf)?;
+    let words = text.words.into_iter();
+    Ok(words
+        .map(|(address, (_, word))| Instruction { address, word })
+        .collect())
+}
+
+type File<'a> = ElfFile64<'a, LittleEndian>;
+
+fn parse(elf: &[u8]) -> Result<File<'_>, Error> {
+    let file = File::parse(elf).map_err(|error| Error::NotElf(error.to_string()))?;
+    match file.architecture() {
+        Architecture::Aarch64 => Ok(file),
+        other => Err(Error::OtherArchitecture(other)),
+    }
+}
+
+/// Returns the difference between the address at which the kernel is linked and the physical
+/// address, of the first executable segment.
+fn offset_of_link(file: &File<'_>) -> Result<u64, Error> {
+    let text = executable_segments(file).next().ok_or(Error::NoText)?;
+    Ok(text
+        .p_vaddr(LittleEndian)
+        .wrapping_sub(text.p_paddr(LittleEndian)))
+}
+
+fn executable_segments<'a>(
+    file: &'a File<'_>,
+) -> impl Iterator<Item = &'a ProgramHeader64<LittleEndian>> {
+    let segments = file.elf_program_headers().iter();
+    segments
+        .filter(|it| it.p_type(LittleEndian) == PT_LOAD && it.p_flags(LittleEndian).contains(PF_X))
+}
+
+/// The instructions of a program.
+struct Text {
+    /// The place in the file and the encoding, for each address.
+    words: BTreeMap<u64, (usize, u32)>,
+}
+
+impl Text {
+    /// Reads the executable sections. A file without them has its segments only.
+    fn read(file: &File<'_>, elf: &[u8]) -> Result<Self, Error> {
+        let is_text = |it: &ElfSection64<'_, '_, LittleEndian>| {
+            it.elf_section_header()
+                .sh_flags(LittleEndian)
+                .contains(SHF_EXECINSTR)
+        };
+        let sections = file.sections().filter(is_text);
+        let mut ranges: Vec<_> = sections
+            .filter_map(|it| Some((it.address(), it.file_range()?)))
+            .collect();
+        if ranges.is_empty() {
+            ranges.extend(executable_segments(file).map(|it| {
+                let range = (it.p_offset(LittleEndian), it.p_filesz(LittleEndian));
+                (it.p_vaddr(LittleEndian), range)
+            }));
+        }
+        if ranges.is_empty() {
+            return Err(Error::NoText);
+        }
+        // Whether instructions begin at an address, or data.
+        let mut kinds = BTreeMap::new();
+        for symbol in file.symbols() {
+            let is_code = match symbol.name_bytes() {
+                Ok([b'$', b'x'] | [b'$', b'x', b'.', ..]) => true,
+                Ok([b'$', b'd'] | [b'$', b'd', b'.', ..]) => false,
+                _ => continue,
+            };
+            // If both are at one address, the data is empty.
+            *kinds.entry(symbol.address()).or_insert(false) |= is_code;
+        }
+        let mut words = BTreeMap::new();
+        for (start, (offset, size)) in ranges {
+            let bytes = usize::try_from(offset).ok().and_then(|offset| {
+                let end = offset.checked_add(usize::try_from(size).ok()?)?;
+                Some((offset, elf.get(offset..end)?))
+            });
+            let (offset, bytes) =
+                bytes.ok_or_else(|| Error::NotElf("its text is cut off".to_owned()))?;
+            let mut is_code = true;
+            for (index, &word) in bytes.as_chunks().0.iter().enumerate() {
+                let address = start + 4 * index as u64;
+                is_code = kinds.get(&address).copied().unwrap_or(is_code);
+                if is_code {
+                    words.insert(address, (offset + 4 * index, u32::from_le_bytes(word)));
+                }
+            }
+        }
+        Ok(Self { words })
+    }
+
+    /// Returns the addresses that execute before the first instruction that uses the stack pointer.
+    /// They are found along the branches, from the entry point.
+    fn without_stack(&self, entry: u64) -> HashSet<u64> {
+        let mut found = HashSet::new();
+        let mut next = vec![entry];
+        while let Some(address) = next.pop() {
+            let Some(&(_, word)) = self.words.get(&address) else {
+                continue;
+            };
+            if uses_stack(word) || !found.insert(address) {
+                continue;
+            }
+            let flow = Flow::of(word);
+            next.extend(flow.target.map(|it| address.wrapping_add_signed(it)));
+            if flow.continues {
+                next.push(address + 4);
+            }
+        }
+        found
+    }
+}
+
+/// Where execution goes from an instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Flow {
+    /// The distance to the target of a direct branch.
+    target: Option<i64>,
+    /// Whether the next instruction may follow, at once or after a call.
+    continues: bool,
+}
+
+impl Flow {
+    /// Decodes the branches of the Arm ARM's "Branches, Exception Generating and System
+    /// instructions".
+    fn of(word: u32) -> Self {
+        let distance = |low: u32, bits: u32| {
+            let field = i64::from(word >> low) << (64 - bits);
+            Some(field >> (64 - bits - 2))
+        };
+        let (target, continues) = match word {
+            // B and BL
+            _ if word & 0x7c00_0000 == 0x1400_0000 => (distance(0, 26), word >> 31 == 1),
+            // B.cond; CBZ and CBNZ
+            _ if word & 0xff00_0000 == 0x5400_0000 || word & 0x7e00_0000 == 0x3400_0000 => {
+                (distance(5, 19), true)
+            }
+            // TBZ and TBNZ
+            _ if word & 0x7e00_0000 == 0x3600_0000 => (distance(5, 14), true),
+            // BR, BLR, RET, ERET and others. Only BLR continues.
+            _ if word & 0xfe00_0000 == 0xd600_0000 => (None, word & 0xff60_0000 == 0xd620_0000),
+            _ => (None, true),
+        };
+        Self { target, continues }
+    }
+}
+
+/// Returns whether the instruction needs a stack pointer, or sets it.
+fn uses_stack(word: u32) -> bool {
+    const STACK_POINTER: u32 = 31;
+    let (destination, first) = (word & 0x1f, word >> 5 & 0x1f);
+    // In ADDS and SUBS of an immediate number, destination 31 means XZR.
+    let adds = word & 0x1f80_0000 == 0x1100_0000;
+    let sets_flags = word & 0x2000_0000 != 0;
+    let sets = adds && !sets_flags && destination == STACK_POINTER;
+    // A load that is relative to the instruction does not have a base.
+    let accesses = word & 0x0a00_0000 == 0x0800_0000 && word & 0x3b00_0000 != 0x1800_0000;
+    sets || ((adds || accesses) && first == STACK_POINTER)
+}
+
+/// Returns whether the observer needs the operand of the instruction.
+fn needs_trampoline(word: u32) -> bool {
+    const TTBR1_EL1: u32 = 0xd518_2020;
+    const TCR_EL1: u32 = 0xd518_2040;
+    const VBAR_EL1: u32 = 0xd518_c000;
+    let is_tlbi = word & 0xfff8_f000 == 0xd508_8000;
+    let has_register = word & 0x1f != 0x1f;
+    matches!(word & !0x1f, TTBR1_EL1 | TCR_EL1 | VBAR_EL1) || is_tlbi && has_register
+}
+
+/// Encodes `stur xN, [sp, #-16]`.
+fn store_below_stack(register: u32) -> u32 {
+    0xf81f_03e0 | register
+}
+
+/// Encodes a branch.
+fn branch(from: u64, to: u64) -> Result<u32, Error> {
+    let distance = to.wrapping_sub(from).cast_signed();
+    let reach = 1 << 27;
+    if !(-reach..reach).contains(&distance) {
+        return Err(Error::OutOfReach { from, to });
+    }
+    // The field has the distance in words, in 26 bits.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the mask takes the 26 bits"
+    )]
+    let field = (distance >> 2) as u32 & 0x03ff_ffff;
+    Ok(0x1400_0000 | field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_distances_of_branches_are_decoded() {
+        for (forward, backward, bits) in [
+            (0x15ff_ffff, 0x1600_0000, 26),
+            (0x95ff_ffff, 0x9600_0000, 26),
+            (0x547f_ffe0, 0x5480_0000, 19),
+            (0xb47f_ffe9, 0xb580_0009, 19),
+            (0x3603_ffe9, 0xb7fc_0009, 14),
+        ] {
+            let reach = 4 << (bits - 1);
+            assert_eq!(Flow::of(forward).target, Some(reach - 4));
+            assert_eq!(Flow::of(backward).target, Some(-reach));
+        }
+    }
+}
