@@ -308,7 +308,12 @@ extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
     let observer = &plugin.observer;
     let pc = instruction.pc;
     instruction.executed.fetch_add(1, Relaxed);
-    let operand = plugin.cpus[cpu].operand.load(Relaxed);
+    // A TLBI without a trampoline has the register XZR, or no operand.
+    let operand = if decode::needs_operand(instruction.word) {
+        plugin.cpus[cpu].operand.load(Relaxed)
+    } else {
+        0
+    };
     match instruction.operation {
         Some(Operation::Dmb(types)) => observer.dmb(cpu, types),
         Some(Operation::Dsb(domain, types)) => observer.dsb(cpu, domain, types, pc),

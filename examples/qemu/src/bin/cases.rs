@@ -194,6 +194,10 @@ cases! {
         store(MAPPED, 0); dsb_ishst(); vaale1is(at(MAPPED_2)); dsb_ish(); isb();
         map(MAPPED, page(1)); read(MAPPED);
     }
+    tlbi_of_address_zero: STALE {
+        vaale1is(at(MAPPED)); store(MAPPED, 0); dsb_ishst(); vaale1is_xzr(); dsb_ish(); isb();
+        map(MAPPED, page(1)); read(MAPPED);
+    }
     tlbi_of_an_asid_for_a_global_page: STALE {
         store(MAPPED, 0); dsb_ishst(); aside1is(0); dsb_ish(); isb();
         map(MAPPED, page(1)); read(MAPPED);
@@ -579,6 +583,7 @@ instructions! {
     dmb_ishst: "dmb ishst";
     vmalle1: "tlbi vmalle1";
     vmalle1is: "tlbi vmalle1is";
+    vaale1is_xzr: "tlbi vaale1is, xzr";
 }
 
 /// Defines a function for each invalidation with an operand.

@@ -11,16 +11,20 @@ use lazy_mmu::{Backend, Task, aarch64, is_active, lazy_mmu};
 use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::{Error, MemoryManager, PageRange};
 use lazy_mmu_qemu::pool::Words;
+use lazy_mmu_qemu::scheduler::current;
 use lazy_mmu_qemu::virt::{Virt, entries};
 use spin::Once;
 
 use crate::{Own, Page, THREADS, disturb};
 
+/// One softirq in the preempt count of a thread.
+const SOFTIRQ: u32 = 1 << 8;
+
 /// Maps pages of `own` in one form, and uses them. `turn` counts the sections of this form.
 pub(crate) type Form<B> = fn(task: &mut Task<B>, own: &mut Own, turn: usize);
 
 /// Returns all forms.
-pub(crate) fn all<B: Backend>() -> [Form<B>; 17] {
+pub(crate) fn all<B: Backend>() -> [Form<B>; 19] {
     [
         attribute,
         nested_sections,
@@ -31,6 +35,8 @@ pub(crate) fn all<B: Backend>() -> [Form<B>; 17] {
         nested_handle,
         paused_section,
         paused_attribute,
+        inert_section,
+        interrupt_context_that_ends,
         forgotten_section,
         forgotten_before_another,
         without_section,
@@ -96,7 +102,7 @@ fn joined_sections<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
 }
 
 fn closure_with_proofs<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
-    let [one, two, three] = own.pages();
+    let [one, two, three, four] = own.pages();
     lazy_mmu::with::<B, _>(|mmu| {
         let pending = mmu.write_pending(one.slot, one.leaf, one);
         disturb(turn);
@@ -104,9 +110,14 @@ fn closure_with_proofs<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) 
         let pending = mmu.write_pending(two.slot, two.leaf, two);
         let visible = mmu.write_sync(two.slot, two.leaf);
         pending.get(&visible).check();
+        // Other code stores after the proof was made.
+        let pending = mmu.pending(three);
+        let visible = mmu.flush();
+        three.write::<B>();
+        pending.get(&visible).check();
     });
     let page = lazy_mmu::visible::<B, _>(|mmu| {
-        let pending = mmu.write_pending(three.slot, three.leaf, three);
+        let pending = mmu.write_pending(four.slot, four.leaf, four);
         disturb(turn + 1);
         pending
     });
@@ -189,14 +200,69 @@ fn paused_attribute<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
         page.check();
     }
 
-    let [one, two, three] = own.pages();
+    let [one, two, three, four] = own.pages();
     lazy_mmu::with::<B, _>(|mmu| {
         mmu.write(one.slot, one.leaf);
         disturb(turn);
         map::<B>(one, two);
         mmu.write(three.slot, three.leaf);
+        lazy_mmu::paused::<B, _>(|| three.check());
+        mmu.write(four.slot, four.leaf);
     });
-    three.check();
+    four.check();
+}
+
+/// A section in a pause: each store has its pair at once.
+fn inert_section<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    let [one, two, three, four] = own.pages();
+    let other_three = own.page_at(own.mapped - 2, own.round + 1);
+    lazy_mmu::paused::<B, _>(|| {
+        lazy_mmu::with::<B, _>(|mmu| {
+            mmu.write_range(slice::from_ref(one.slot), |_| one.leaf);
+            one.check();
+            disturb(turn);
+            let pending = mmu.write_pending(two.slot, two.leaf, two);
+            pending.get(&mmu.flush()).check();
+            mmu.note_stores(|| store(three));
+            three.check();
+            mmu.break_before_make(three.slot, three.range(), |_| other_three.leaf);
+            other_three.check();
+            mmu.write(four.slot, four.leaf);
+            four.check();
+        });
+    });
+}
+
+/// A section and a pause begin in interrupt context, which ends inside them. Later stores are
+/// deferred into the section around them, but not beyond their end.
+fn interrupt_context_that_ends<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
+    let disable_softirqs = || {
+        for info in &current().infos {
+            info.preempt_count.fetch_add(SOFTIRQ, Relaxed);
+        }
+    };
+    let enable_softirqs = || {
+        for info in &current().infos {
+            info.preempt_count.fetch_sub(SOFTIRQ, Relaxed);
+        }
+    };
+    let [one, two] = own.pages();
+    lazy_mmu::with::<B, _>(|_| {
+        disable_softirqs();
+        lazy_mmu::with::<B, _>(|_| {
+            enable_softirqs();
+            one.write::<B>();
+            disturb(turn);
+        });
+        one.check();
+        disable_softirqs();
+        lazy_mmu::paused::<B, _>(|| {
+            enable_softirqs();
+            two.write::<B>();
+            disturb(turn + 1);
+        });
+        two.check();
+    });
 }
 
 fn forgotten_section<B: Backend>(task: &mut Task<B>, own: &mut Own, turn: usize) {
@@ -234,9 +300,13 @@ fn without_section<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
     three.check();
 }
 
+/// Stores the descriptor as other code does.
+fn store(page: Page) {
+    page.slot.store(page.leaf.0, Relaxed);
+}
+
 /// The stores of other code, of which the section learns afterwards.
 fn noted_stores<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
-    let store = |page: Page| page.slot.store(page.leaf.0, Relaxed);
     let [one, two, three] = own.pages();
     lazy_mmu::with::<B, _>(|mmu| {
         mmu.note_stores(|| store(one));
@@ -336,11 +406,18 @@ fn table<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
         address: TABLES_BASE + (1 + own.number as u64) * TABLE_SIZE,
         ..own.page_at(0, turn)
     };
-    lazy_mmu::with::<B, _>(|mmu| {
-        mmu.link_table(link, Table::at(table.address()), children, |_| page.leaf);
-        disturb(turn);
-    });
-    page.check();
+    let fill_and_link = || {
+        lazy_mmu::with::<B, _>(|mmu| {
+            mmu.link_table(link, Table::at(table.address()), children, |_| page.leaf);
+            disturb(turn);
+        });
+        page.check();
+    };
+    if turn.is_multiple_of(2) {
+        fill_and_link();
+    } else {
+        lazy_mmu::paused::<B, _>(fill_and_link);
+    }
     lazy_mmu::write::<B, _>(link, Table::INVALID);
     disturb(turn + 1);
     lazy_mmu::flush_tlb_kernel_pgtable::<B>(page.range());

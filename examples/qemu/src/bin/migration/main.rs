@@ -28,7 +28,7 @@ use core::array::from_fn;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu::aarch64::{Aarch64, Kernel};
+use lazy_mmu::aarch64::{Aarch64, Kernel, MAX_TLBI_OPS};
 use lazy_mmu::{Backend, Bits, Storage as _, Task, VirtualRange, lazy_mmu};
 use lazy_mmu_examples::Error;
 use lazy_mmu_examples::page::Frame;
@@ -226,7 +226,7 @@ impl Own {
         let first = self.page_at(0, 0);
         let slots = &self.arena.slots[self.number * PAGES..][..self.mapped];
         let range = pages(first.address, self.mapped as u64);
-        match self.round % 3 {
+        match self.round % 4 {
             0 => self.arena.clear::<B>(self.number * PAGES, self.mapped),
             1 => {
                 let mut old = [None; PAGES];
@@ -238,7 +238,13 @@ impl Own {
                     }
                 });
             }
-            _ => lazy_mmu::with::<B, _>(|mmu| mmu.unmap_range(slots, range).invalidate(mmu)),
+            2 => lazy_mmu::with::<B, _>(|mmu| mmu.unmap_range(slots, range).invalidate(mmu)),
+            _ => {
+                // The range is so long that everything is invalidated.
+                let range = pages(first.address, MAX_TLBI_OPS + 1);
+                lazy_mmu::write_range::<B, _>(slots, |_| Leaf::INVALID);
+                lazy_mmu::flush_tlb_kernel_range::<B>(range);
+            }
         }
         self.mapped = 0;
         self.round += 1;
@@ -265,7 +271,7 @@ fn thread<B: Backend>() {
         forms[turn % forms.len()](&mut task, &mut own, turn / forms.len());
         assert_eq!(B::current().load(), Bits::EMPTY, "the mode is off");
         USED.fetch_add((own.mapped - before) as u64, Relaxed);
-        change_flag_of_another(number, turn);
+        change_flags(CPUS + number);
     }
     task.check_idle().expect("all sections are left");
 }
@@ -302,9 +308,7 @@ fn handler() {
 
     let turn = HANDLED.fetch_add(1, Relaxed);
     let cpu = cpu();
-    for thread in 0..threads().len() {
-        change_flag(thread, cpu);
-    }
+    change_flags(cpu);
     if turn.is_multiple_of(16) {
         let mut own = Own::new(THREADS + cpu);
         own.round = turn / 16;
@@ -325,8 +329,11 @@ static IS_SET: [[AtomicBool; CHANGERS]; THREADS] =
 /// The number of changes.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
-fn change_flag_of_another(number: usize, turn: usize) {
-    change_flag((number + 1 + turn) % threads().len(), CPUS + number);
+/// Changes the bit of `changer` in the flags words of all threads.
+fn change_flags(changer: usize) {
+    for thread in 0..threads().len() {
+        change_flag(thread, changer);
+    }
 }
 
 /// Sets or clears the bit of `changer` in the flags word of a thread, and checks that the bit had
