@@ -44,7 +44,8 @@
 /// * `backend = path`: a section of this [`Backend`](crate::Backend)
 /// * `mmu` or `mmu = name`: the body can name the section, which has the type
 ///   `&mut `[`LazyMmu`](crate::LazyMmu)`<'_, `[`Dynamic`](crate::Dynamic)`, B>`
-/// * `join`: the body defers into the section that is open, as under [`join()`](crate::join())
+/// * `join`: the body defers into the section that is open, or opens a section if stores are not
+///   deferred, as under [`join()`](crate::join())
 /// * `paused`: a pause in the place of a section, so that the body's stores are immediate, as under
 ///   [`paused()`](crate::paused())
 /// * `crate = path`: the path of this crate, if it is not `::lazy_mmu`
@@ -137,8 +138,8 @@
 /// * `#[lazy_mmu]` for the functions of a system call, a fault handler or the loader. Such a
 ///   function maps much, and returns before other code uses the mappings.
 /// * `#[lazy_mmu(join)]`, or [`write()`](crate::write()) without an attribute, for a function that
-///   maps one page, changes one entry or allocates a table: it is called in loops, and its caller
-///   uses the result later.
+///   maps one page, changes one entry or allocates a table. Such a function is called in loops. Its
+///   caller uses the result later.
 /// * `#[lazy_mmu]` or [`visible()`](crate::visible()) for a function whose caller uses the mapping
 ///   at once: `ioremap`, `vmalloc`, a temporary mapping.
 /// * `#[lazy_mmu]` without `join` for the handler of a synchronous exception (see
@@ -151,8 +152,8 @@
 ///
 /// ## `paused`
 ///
-/// The argument `paused` is for a function whose mappings are used at once by code that has no
-/// section, whichever section the caller has.
+/// The argument `paused` is for a function whose mappings are used at once by code that does not
+/// receive the guard. The caller may have a section.
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;

@@ -61,21 +61,23 @@ use super::range::Invalidation;
 ///   end the mode that another one began, and then calls its own hook.
 /// * **Storage.** [`Storage`] is implemented as its page describes.
 /// * **Interrupt context.** [`in_interrupt`](Self::in_interrupt) returns true in every context that
-///   preempts a thread and is not a thread: interrupt, softirq, NMI. It may also return true
-///   elsewhere, for example in a thread that has disabled softirqs.
+///   preempts a thread and is not a thread: interrupts, softirqs, NMIs, and on aarch64 FIQs and
+///   SErrors. It may also return true elsewhere, for example in a thread that has disabled
+///   softirqs.
 /// * **The CPU that a thread leaves** executes a barrier at the context switch, after the thread's
 ///   last store and before another CPU can run the thread. The barrier completes the thread's
 ///   stores and TLB invalidations for all CPUs (aarch64: `dsb ish`; Linux: `__switch_to`). The
 ///   thread may execute its pair on the next CPU, and a pair does not complete the stores of
 ///   another CPU.
 /// * **The CPU that a thread enters** synchronizes its context (aarch64: `isb`, or an exception
-///   return that synchronizes the context). It does so after it has taken over the thread: after a
-///   branch on the value, in a run queue for example, by which the other CPU gives the thread up.
-///   The thread may have executed its pair, and used its mapping, on the first CPU. The second CPU
-///   may have fetched the next instructions of the thread before that. Without FEAT_ETS2 they can
-///   fault. A TLB invalidation alone does not need this event.
-/// * **No recursion.** The methods, and those of the [`Storage`], do not unwind, do not open a
-///   section, and do not store through this crate.
+///   return that synchronizes the context). It does so after it has taken over the thread. The
+///   other CPU gives the thread up by a value, for example in a run queue. This CPU has read that
+///   value, and has branched on it. The registers may be exchanged later. The thread may have
+///   executed its pair, and used its mapping, on the first CPU. The second CPU may have fetched the
+///   next instructions of the thread before that. Without FEAT_ETS2 they can fault. A TLB
+///   invalidation alone does not need this event.
+/// * **No recursion.** The methods of this trait and of the [`Storage`] do not unwind, open a
+///   section, or store through this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lazy MMU backend",
     label = "expected a type that implements `Backend`",
@@ -94,7 +96,7 @@ pub unsafe trait Backend: 'static {
     fn current() -> Self::Storage;
 
     /// Returns whether the CPU is in interrupt context. A section that is opened there is inert,
-    /// and every store without a section is followed by its pair at once.
+    /// and a store by code without the guard is followed by its pair at once.
     ///
     /// A synchronous exception is not an interrupt, because its handler runs on behalf of the
     /// thread (see [`raw`](crate::raw#exception-handlers)).
@@ -223,7 +225,7 @@ pub unsafe trait Backend: 'static {
 ///   accesses through them are complete. They include the effect of `barrier`. For a range [on this
 ///   CPU](crate::VirtualRange::on_this_cpu), the duties concern this CPU only.
 /// * The compiler does not move a memory access across any of these methods.
-/// * The methods do not unwind, do not open a section, and do not store through this crate.
+/// * The methods do not unwind, open a section, or store through this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a machine of a lazy MMU backend",
     label = "expected a type that implements `Machine`",
