@@ -147,8 +147,8 @@
 /// * `#[lazy_mmu(paused)]` for an allocator that must not defer, a debugger or a panic handler.
 ///
 /// The kernel Hermit executed 133,280 `dsb ishst` at boot with `#[lazy_mmu]` on every function that
-/// maps. With `join` on the inner functions it executed 3,890. This is the number that it reached
-/// when its functions were restructured by hand.
+/// maps. With `join` on the inner functions it executed 3,890. A restructuring of its functions by
+/// hand reached the same number.
 ///
 /// ## `paused`
 ///
@@ -187,10 +187,10 @@
 ///
 /// # Expansion
 ///
-/// The attribute inserts one statement, or three with `mmu`. The statements come first in the
-/// braces of the body, behind the inner attributes and the items with which the body begins. With
-/// `mmu`, they come before the first `macro_rules!` among these items, so that the macro can use
-/// the name. The rest of the function does not change. `#[lazy_mmu(backend = Mmu)]` turns
+/// The attribute inserts one statement, or three with `mmu`. They are the first statements of the
+/// body. Only its inner attributes, and the items with which it begins, precede them. With `mmu`,
+/// they come before the first `macro_rules!` among these items, so that the macro can use the name.
+/// The rest of the function does not change. `#[lazy_mmu(backend = Mmu)]` turns
 ///
 /// ```text
 /// fn map(pages: &[Page]) -> Result<(), Error> { body }
@@ -275,8 +275,9 @@
 /// ```
 ///
 /// The edition decides when a temporary of the body's last expression is dropped. Up to edition
-/// 2021 it is dropped after the section, since edition 2024 before it. A lock guard in a last
-/// expression, such as `TABLE.lock().map(page)`, is such a temporary. In edition 2021:
+/// 2021 it is dropped after the section. From edition 2024 on it is dropped before the section. A
+/// lock guard in a last expression, such as `TABLE.lock().map(page)`, is such a temporary. In
+/// edition 2021:
 ///
 /// * The lint `tail_expr_drop_order` (of `rust_2024_compatibility`) names `__section` there, and is
 ///   right.

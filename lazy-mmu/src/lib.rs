@@ -82,8 +82,8 @@
 //!
 //! The compiler inlines a backend that the code names (`backend = Mmu`, `with::<Mmu, _>`). With
 //! [`Global`], a section costs one call when it is entered, and one for each pair. [`Eager`]
-//! switches the mode off. [`Wrapped`] changes single methods of another backend. [`Unreached`] is
-//! for tables that no walker reaches yet.
+//! switches the mode off. [`Wrapped`] changes methods of another backend's machine. [`Unreached`]
+//! is for tables that no walker reaches yet.
 //!
 //! # Features
 //!

@@ -135,8 +135,9 @@
 //! Code that stores descriptors:
 //!
 //! * Stores that bypass the crate (raw pointers, `AtomicU64::store`, other crates) are wrapped in
-//!   [`note_stores`](crate::note_stores()), or followed by [`note_store`](crate::note_store). This
-//!   code also orders the store that links a table after the stores that fill it.
+//!   [`note_stores`](crate::note_stores()), or followed by [`note_store`](crate::note_store) or by
+//!   barriers of their own. This code also orders the store that links a table after the stores
+//!   that fill it.
 //! * The caller chooses the correct kind of descriptor. The crate does not order a table entry
 //!   after the stores that fill the table, if the entry is written as a
 //!   [`Leaf`](crate::aarch64::descriptor::Leaf). A mapping of kernel text with UXN clear loses its
@@ -187,7 +188,7 @@
 //!   as the barriers of a context switch, and equal hooks for all backends that share bits.
 //! * Code that calls [`Task::current`](crate::Task::current) makes one handle of a thread at a
 //!   time. It does not use the handle in an interrupt. It does not forget the handle together with
-//!   a section.
+//!   a section, unless the bits are freed with the thread and there are no hooks.
 //! * Code that calls [`raw`](crate::raw) passes each bare token on once, in order, on its thread.
 //! * An exception handler that stores opens its own section, which does not join (see
 //!   [`raw`](crate::raw#exception-handlers)).

@@ -108,14 +108,14 @@ use crate::protocol::range::Invalidation;
 ///   64-bit word or the byte that has them are atomic and of the same width. The [`Storage`] of
 ///   `Bits` is implemented as its page describes.
 /// * **Interrupt context.** [`Interrupt`](Self::Interrupt) is true in every interrupt (IRQ and
-///   FIQ), softirq, NMI and SError. The guide describes a [switch from an
-///   interrupt](crate::guide::threads#a-switch-at-the-end-of-an-interrupt). The memory that it
-///   reads through the pointer lies in the structure, aligned. All other accesses to that memory
-///   are atomic and of the same width, or made by the task itself.
+///   FIQ), softirq, NMI and SError. The memory that `Interrupt` reads through the pointer lies in
+///   the structure, aligned. All other accesses to that memory are atomic and of the same width, or
+///   made by the task itself. The guide describes a [switch from an
+///   interrupt](crate::guide::threads#a-switch-at-the-end-of-an-interrupt).
 /// * **A stable place.** The bits do not change their place while a section, a pause or a handle of
 ///   the task lives. Bits in the structure of a task keep this duty. With a byte of each CPU, the
 ///   task does not move to another CPU while a section, a pause or a handle of the task lives. An
-///   interrupt never moves it.
+///   interrupt never moves it, outside sections too.
 /// * **Context switch.** The CPU that gives a task up executes `dsb ish` after the last store and
 ///   TLB invalidation of the task, and before another CPU may run the task. The CPU that takes the
 ///   task over executes `isb`, or an exception return that synchronizes the context, after it has

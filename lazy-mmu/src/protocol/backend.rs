@@ -55,7 +55,9 @@ use super::range::Invalidation;
 ///   own bits. They are clear when the thread starts, even if its parent is in a section.
 /// * **A stable place.** The bits stay at their place as long as a section, a pause or a handle of
 ///   the thread lives. A place that belongs to a CPU, and whose contents the scheduler swaps, is
-///   correct only while the thread cannot move to another CPU.
+///   correct only while the thread cannot move to another CPU. With a place that belongs to a CPU,
+///   an interrupt never moves the thread to another CPU, outside sections too, because the crate
+///   reads the place some instructions before it uses the place.
 /// * **Equal hooks.** Backends whose `current` returns the same place have the same hooks
 ///   ([`mode_begins`](Self::mode_begins), [`mode_ends`](Self::mode_ends)), because one backend can
 ///   end the mode that another one began, and then calls its own hook.
@@ -158,8 +160,12 @@ pub unsafe trait Backend: 'static {
     #[inline]
     fn mode_begins() {}
 
-    /// The hook that runs just after the thread has stopped deferring stores: when it has left or
-    /// paused the outermost section, and has emitted the pending pair.
+    /// The hook that runs just after the thread has stopped deferring stores: when it has left the
+    /// outermost section, or has paused the mode in any section, and has emitted the pending pair.
+    ///
+    /// The hook may switch to another thread, as Linux's `preempt_enable` does, if the bits are in
+    /// the structure of each task. With a byte of each CPU it must not switch, because a pause and
+    /// [`Task::enter`](crate::Task::enter) use the place of the bits after the hook.
     ///
     /// The crate calls it only if [`HAS_HOOKS`](Self::HAS_HOOKS) is true.
     /// [`mode_begins`](Self::mode_begins) shows an example.
@@ -177,11 +183,11 @@ pub unsafe trait Backend: 'static {
 
 /// The barriers and the TLB invalidation of a machine.
 ///
-/// The crate has three machines: [`aarch64::Aarch64`](crate::aarch64::Aarch64) of a kernel's
+/// Among the machines of the crate are [`aarch64::Aarch64`](crate::aarch64::Aarch64) of a kernel's
 /// configuration, [`aarch64::El1`](crate::aarch64::El1), and [`sim::Sim`](crate#features).
-/// [`Wrapped`](crate::Wrapped) changes one method of a backend. [`Eager`](crate::Eager) has an
-/// example for x86-64. A kernel implements this trait if its CPUs invalidate by interprocessor
-/// interrupt, for example:
+/// [`Wrapped`](crate::Wrapped) changes methods of another backend's machine.
+/// [`Eager`](crate::Eager) has an example for x86-64. A kernel implements this trait if its CPUs
+/// invalidate by interprocessor interrupt, for example:
 ///
 /// ```
 /// use lazy_mmu::{Invalidation, Machine};

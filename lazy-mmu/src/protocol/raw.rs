@@ -5,7 +5,7 @@
 //! token or pass it on out of order. Then a barrier is lost, or the mode stays on.
 //!
 //! Only sections and pauses have tokens. To store a descriptor, to flush, and to ask whether stores
-//! are deferred, C calls forms of the crate's functions:
+//! are deferred, C calls `extern "C"` wrappers of the crate's functions:
 //!
 //! ```
 //! use lazy_mmu::aarch64::descriptor::Leaf;
@@ -80,11 +80,13 @@
 //! * **flush**. If PENDING is set, it clears PENDING and then executes the pair. In interrupt
 //!   context, a flush that goes through an *Inert* guard, or through no guard, does nothing.
 //! * **leave**. *Outermost*: if PENDING is set, it executes the pair. Then it clears all bits
-//!   except PAUSED, in one access. *Nested* and *Inert*: as flush.
+//!   except PAUSED, in one access. *Nested*: if PENDING is set, it clears PENDING and then executes
+//!   the pair, in every context. *Inert*: the same, but nothing in interrupt context.
 //! * **pause**. In interrupt context, a pause that goes through an *Inert* guard, or through no
 //!   guard, is *Inert*. Otherwise it flushes. If PAUSED is set, it is *Nested*. If PAUSED is clear,
 //!   it sets PAUSED, and is *Outermost*.
-//! * **resume**. *Outermost*: it clears PAUSED. *Nested*: it does nothing. *Inert*: as flush.
+//! * **resume**. *Outermost*: it clears PAUSED. *Nested*: it does nothing. *Inert*: as the leave of
+//!   an *Inert* section.
 //!
 //! Outside interrupt context and without a pause, a thread moves between three states:
 //!
@@ -129,8 +131,8 @@
 //! * If OWNED is set at the enter, the last guard of the handle was forgotten. The enter then
 //!   leaves the section of that guard first, as *Outermost*.
 //! * Their leave is that of *Outermost* if OWNED is set, and that of *Nested* otherwise.
-//! * In a pause, their enter does not set a bit. An [`Event`] reports it as *Inert*, and also a
-//!   leave in a pause.
+//! * In a pause, their enter does not set a bit. An [`Event`] reports this enter as *Inert*. It
+//!   also reports a leave in a pause as *Inert*, if OWNED is clear.
 //! * Their stores test the bits each time: they are deferred if ACTIVE is set and PAUSED is clear,
 //!   and immediate otherwise. After the pause in which the section was entered, they are deferred
 //!   only if another section has set ACTIVE.

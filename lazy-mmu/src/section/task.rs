@@ -74,8 +74,8 @@ impl<B: Backend> Task<B> {
     /// * A handler that interrupts the thread does not use the handle.
     /// * The thread has no other handle while this handle lives, neither of this backend nor of
     ///   another backend with the same bits.
-    /// * The handle is dropped, not forgotten, before its thread ends; or no guard of the handle is
-    ///   ever forgotten.
+    /// * The handle is dropped before its thread ends; or no guard of the handle is ever forgotten;
+    ///   or the bits are freed with the thread, and the backend has no hooks.
     ///
     /// # Panics
     ///
