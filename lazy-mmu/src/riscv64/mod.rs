@@ -6,6 +6,7 @@ mod harts;
 mod kernel;
 mod mode;
 mod on_fault;
+mod taking_away;
 mod task_pointer;
 mod tlb;
 
@@ -14,6 +15,9 @@ pub use harts::{Harts, OneHart, RemoteFence, Sbi};
 pub use kernel::{Kernel, Riscv64, fix_spurious_fault};
 pub use mode::Mode;
 pub use on_fault::{HartFlags, OnFault};
+pub use taking_away::{
+    break_before_make, replace, set_memory_valid, unmap, unmap_range, unmap_range_into, unmap_table,
+};
 pub use task_pointer::Tp;
 pub use tlb::{Fence, MAX_OPS, Operands, Tlbs};
 
