@@ -149,7 +149,7 @@ impl RemoteFence {
     fn of(range: VirtualRange) -> Self {
         Self {
             start: range.start(),
-            size: (range.pages().checked_mul(1 << range.page_shift())).unwrap_or(u64::MAX),
+            size: range.pages().saturating_mul(1 << range.page_shift()),
             asid: range.asid(),
         }
     }

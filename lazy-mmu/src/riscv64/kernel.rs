@@ -529,9 +529,10 @@ mod tests {
 
     #[test]
     fn r03_an_invalidation_does_not_wait_for_a_fault() {
+        type Mmu = On<OnFault<Unused, Sbi>>;
+
         let (range, scope) = (page(), Scope::PAGES);
         let invalidation = Invalidation { range, scope };
-        type Mmu = On<OnFault<Unused, Sbi>>;
         let found = record(|| Mmu::invalidate_only(&[invalidation]));
         assert_eq!(found, [PAGE, SBI_PAGE]);
         assert_eq!(record(Mmu::invalidate_all), [ALL, SBI_ALL]);

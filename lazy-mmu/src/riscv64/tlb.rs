@@ -462,8 +462,8 @@ mod tests {
         assert_eq!(number(three, &[pages(KERNEL, 3)]), 3);
         assert_eq!(executed(three, &[pages(KERNEL, 4)]), ALL);
         // The number of leaves does not wrap.
-        let space = pages(0, 1 << 52);
-        assert_eq!(executed(Tlbs::ANY, &[space; 4097]), ALL);
+        let spaces = std::vec![pages(0, 1 << 52); 4096];
+        assert_eq!(executed(Tlbs::ANY, &spaces), ALL);
     }
 
     #[test]
