@@ -1,4 +1,5 @@
-// W without R is a reserved encoding. A constant with it does not compile.
+// The encoding of W without R is reserved, so hardware may do anything with it. The constructor
+// refuses it, in a constant when the constant is evaluated (E0080).
 
 use lazy_mmu::riscv64::descriptor::{ACCESSED, DIRTY, GLOBAL, Leaf, WRITE};
 

@@ -1,7 +1,7 @@
 //! The barriers that a store to a translation table needs, on the hart that executes them.
 
-/// Executes one instruction, with or without operands. The instructions of an `extension` need it to
-/// be enabled, because an assembler does not know them otherwise.
+/// Executes one instruction, with or without operands. The instructions of an `extension` need it
+/// to be enabled, because an assembler does not know them otherwise.
 macro_rules! instruction {
     (extension $extension:literal, $instruction:literal $(, $operand:expr)*) => {
         instruction!(@

@@ -38,10 +38,11 @@ use crate::protocol::range::Invalidation;
 /// struct MyKernel;
 ///
 /// // SAFETY: the boot code of a hart sets `tp` before the first store to a table, and `switch_to`
-/// // for each task after that. The entry code loads it after a trap from user mode. A task is freed
-/// // only after another one runs. Only the crate uses the byte `lazy_mmu`. The entry code of
-/// // interrupts counts in `preempt_count`. `switch_to` executes the two barriers. The firmware has
-/// // the RFENCE extension. The handler of a user's page fault calls `fix_spurious_fault`.
+/// // for each task after that. The entry code loads it after a trap from user mode. A task is
+/// // freed only after another one runs. Only the crate uses the byte `lazy_mmu`. The entry code of
+/// // interrupts counts in `preempt_count`. `switch_to` orders the stores of the old task. The
+/// // firmware has the RFENCE extension. The handler of a user's page fault calls
+/// // `fix_spurious_fault`.
 /// unsafe impl Kernel for MyKernel {
 ///     type Task = Tp;
 ///     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
@@ -54,10 +55,12 @@ use crate::protocol::range::Invalidation;
 /// // Code of the final binary and of its libraries need not name the backend after this line.
 /// lazy_mmu::set_global_backend!(Mmu);
 ///
-/// /// Gives the current task up. Interrupts are masked. A release store to the run queue follows.
-/// fn before_another_hart_may_run_the_task() {
-///     // The hart that takes the task over sees its stores.
+/// /// Switches to `next`, which this hart has taken from the run queue. Interrupts are masked.
+/// fn switch_to(next: &'static Task) {
+///     // Another hart that takes the old task from a run queue after this sees its stores.
 ///     fence(Ordering::SeqCst);
+///     // Here the kernel exchanges the stacks and the registers, and sets `tp` to `next`.
+/// #   let _ = next;
 /// }
 ///
 /// /// Maps consecutive pages. All stores share one fence on each hart.
@@ -245,7 +248,8 @@ impl<K: Kernel> Riscv64<K> {
     }
 }
 
-/// Repairs a spurious page fault: the entry permits the access, but this hart has kept an older one.
+/// Repairs a spurious page fault: the entry permits the access, but this hart has kept an older
+/// one.
 ///
 /// The function executes `sfence.vma x0, x0`, on every hart, with or without Svvptc. The handler
 /// then returns to the access (Linux: `flush_tlb_fix_spurious_fault`). The fence has no address,

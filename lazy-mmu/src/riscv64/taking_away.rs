@@ -5,8 +5,8 @@
 //! the order: clear the entry, invalidate the TLBs, use the frame again. The range may be a user's
 //! ([`VirtualRange::of_asid`]).
 //!
-//! The functions work in a section and outside, as [`write()`](crate::write()) does. In a kernel for
-//! RISC-V, [`LazyMmu`] and [`Gather`](crate::Gather) have methods of the same names. On another
+//! The functions work in a section and outside, as [`write()`](crate::write()) does. In a kernel
+//! for RISC-V, [`LazyMmu`] and [`Gather`](crate::Gather) have methods of the same names. On another
 //! architecture, such as the host of a test, these methods are those of
 //! [`aarch64`](crate::aarch64). Tests on a host therefore call the functions.
 
@@ -198,10 +198,10 @@ pub fn replace<B: Backend, D: Descriptor>(
 /// Replaces the valid entry in `slot`, which translates `range`, in three steps: *break* (clear the
 /// entry), invalidate, *make* (store the new entry). Returns the old entry.
 ///
-/// RISC-V does not demand this order, and [`replace`] has one step. The three steps are for a change
-/// in which no access may use either entry meanwhile: `make` copies a page to another frame, for
-/// example. Each access to `range` faults between break and make, on all harts. The caller prevents
-/// such accesses.
+/// RISC-V does not demand this order, and [`replace`] has one step. The three steps are for a
+/// change in which no access may use either entry meanwhile: `make` copies a page to another frame,
+/// for example. Each access to `range` faults between break and make, on all harts. The caller
+/// prevents such accesses.
 ///
 /// The function passes the old entry to `make`, with the A and D bits that the hardware set before
 /// the clear. The new entry is stored as by [`write()`](crate::write()).

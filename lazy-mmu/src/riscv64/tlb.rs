@@ -162,8 +162,8 @@ impl Fence {
 /// /// Harts that run a closure on request.
 /// struct Interrupts;
 ///
-/// // SAFETY: `on_other_harts` runs its argument on each other hart that uses the tables. It returns
-/// // when all have run it. The kernel disables preemption in sections.
+/// // SAFETY: `on_other_harts` runs its argument on each other hart that uses the tables. It
+/// // returns when all have run it. The kernel disables preemption in sections.
 /// unsafe impl Harts for Interrupts {
 ///     fn fence() {
 ///         ipi::on_other_harts(local_fence);

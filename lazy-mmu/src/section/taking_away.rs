@@ -1,7 +1,8 @@
 //! Takes entries away, for the tables of any architecture.
 //!
-//! An architecture implements [`Tables`], and has public functions that call those of this file. The
-//! file is separate from `unmapped`, which has the type of the result and does not change entries.
+//! An architecture implements [`Tables`], and has public functions that call those of this file.
+//! The file is separate from `unmapped`, which has the type of the result and does not change
+//! entries.
 
 use core::slice;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -132,8 +133,8 @@ pub(crate) fn break_before_make<A: Tables, B: Backend, D: Descriptor>(
     old
 }
 
-/// Clears the entry in `slot`, which translates `range`, and adds the value that `value` makes of it
-/// to the gather.
+/// Clears the entry in `slot`, which translates `range`, and adds the value that `value` makes of
+/// it to the gather.
 #[inline]
 pub(crate) fn gather<A: Tables, T, B: Backend>(
     gather: &mut Gather<'_, T, B>,

@@ -1,7 +1,7 @@
 //! The updates of entries in a section.
 //!
-//! The file is separate from the functions, because a RISC-V kernel does not have these methods: its
-//! entries have other bits.
+//! The file is separate from the functions, because a RISC-V kernel does not have these methods:
+//! its entries have other bits.
 
 use core::sync::atomic::Ordering;
 

@@ -55,8 +55,8 @@ struct State {
     flag: bool,
 }
 
-/// A fault that the kernel cannot repair: the flag is gone, `sepc` is overwritten, or the trap begins
-/// with the access that faults.
+/// A fault that the kernel cannot repair: the flag is gone, `sepc` is overwritten, or the trap
+/// begins with the access that faults.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Lost;
 
