@@ -247,3 +247,26 @@ fn r06_the_assembly_clears_the_flag_before_the_fence() {
     ];
     assert!(lines.lines().eq(expected));
 }
+
+#[cfg(not(target_arch = "riscv64"))]
+#[test]
+fn r05_the_flag_is_cleared_before_the_fence() {
+    static FLAG: AtomicU32 = AtomicU32::new(0);
+
+    struct One;
+    // SAFETY: only this test uses the flag.
+    unsafe impl HartFlags for One {
+        fn for_each(mut set: impl FnMut(&AtomicU32)) {
+            set(&FLAG);
+        }
+
+        fn this_hart() -> &'static AtomicU32 {
+            &FLAG
+        }
+    }
+
+    OnFault::<One, crate::riscv64::OneHart>::fence();
+    // The fence panics on this architecture.
+    assert!(std::panic::catch_unwind(OnFault::<One, crate::riscv64::OneHart>::check).is_err());
+    assert_eq!(FLAG.load(Ordering::Relaxed), 0);
+}
