@@ -208,13 +208,13 @@ impl<K: Kernel> Riscv64<K> {
     /// the time in which the access faults.
     ///
     /// ```no_run
-    /// use core::sync::atomic::AtomicU64;
-    /// use lazy_mmu::riscv64::descriptor::{Leaf, USER_DATA};
+    /// use core::sync::atomic::{AtomicU64, Ordering};
+    /// use lazy_mmu::riscv64::descriptor::{Leaf, USER_DATA, VALID};
     /// use lazy_mmu::riscv64::{Kernel, Riscv64, fix_spurious_fault};
     ///
     /// /// Handles the fault of a user's access to `address`, whose entry is `slot`.
     /// fn user_fault<K: Kernel>(slot: &AtomicU64, address: u64, frame: fn() -> u64) {
-    ///     if Leaf(slot.load(core::sync::atomic::Ordering::Relaxed)).is_valid() {
+    ///     if slot.load(Ordering::Relaxed) & VALID != 0 {
     ///         // Another hart has mapped the page, or this hart has kept the invalid entry.
     ///         fix_spurious_fault();
     ///     } else {

@@ -1,7 +1,7 @@
 //! Fences on fault: a hart executes the fence of a new mapping when it takes a trap.
 //!
-//! Linux has this scheme for vmalloc since commit 503638e0babf. This page has the order of the
-//! steps, which Linux got wrong in places, and the tests below go through all interleavings of it.
+//! Linux has this scheme for vmalloc since commit 503638e0babf, and corrected it several times. The
+//! order of the steps matters, and the tests go through all of its interleavings.
 //!
 //! The hart that makes entries valid executes, after its stores:
 //!
@@ -26,7 +26,9 @@ use crate::protocol::range::Invalidation;
 
 /// The flags of a kernel's harts for [`OnFault`]: a 32-bit word for each hart.
 ///
-/// The flag is 1 if entries have become valid since the hart's last fence for that reason.
+/// The flag is 1 if entries have become valid since the hart's last fence for that reason. It is a
+/// word of its own, and not a bit of a shared bitmap as in Linux. The entry code then needs one
+/// register, and neither an atomic instruction nor the number of the hart.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU32;
