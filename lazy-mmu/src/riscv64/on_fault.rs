@@ -66,8 +66,8 @@ use crate::protocol::range::Invalidation;
 ///
 /// * [`for_each`](Self::for_each) passes the flag of every hart that uses the tables or will use
 ///   them.
-/// * [`this_hart`](Self::this_hart) returns the flag of the hart that calls it. The caller cannot
-///   be moved to another hart.
+/// * [`this_hart`](Self::this_hart) returns the flag of the hart that calls it. The callers mask
+///   interrupts.
 /// * Every hart may access the flags at any time without a fault. Their memory is never newly
 ///   mapped while harts run.
 /// * Only the crate, and the code that [`check_new_mappings!`](super::check_new_mappings) makes,
@@ -96,7 +96,7 @@ pub unsafe trait HartFlags: 'static {
 /// * **On the return path**, before it loads `sepc` and `sstatus`, the exit code checks the flag
 ///   again. It accesses the stack after that, and a fault there would overwrite the two registers.
 /// * **Before it switches to another stack or task structure**, the scheduler
-///   [checks](Self::check) the flag.
+///   [checks](Self::check) the flag, with interrupts masked.
 /// * **A page fault at a kernel address whose entry permits the access** is spurious. The handler
 ///   calls [`fix_spurious_fault`](super::fix_spurious_fault), and returns. The check at the start
 ///   of the trap may have cleared the flag for another reason, so the handler does not look at it.
@@ -149,7 +149,8 @@ impl<F: HartFlags, H: Harts> OnFault<F, H> {
     /// Executes the local fence if the flag of this hart is set, and returns whether it was.
     ///
     /// It is for Rust code: a scheduler, or a trap handler that runs on a stack which was there
-    /// before. The caller cannot be moved to another hart meanwhile.
+    /// before. The caller masks interrupts. The entry code of an interrupt between the clear of the
+    /// flag and the fence would find the flag clear, and could fault on its own stack.
     ///
     /// ```no_run
     /// # use core::sync::atomic::AtomicU32;

@@ -202,6 +202,10 @@ fn r06_the_check_comes_before_the_first_access_to_a_stack_and_on_the_return_path
     assert_eq!(run(&MAP, &with_check), Ok(()));
     let without = [trap(&CHECK, 0), [&[Trap::Await(1)], &way_out[..]].concat()];
     assert_eq!(run(&MAP, &without), Err(Lost));
+    // An interrupt between the clear and the fence accesses its stack, and finds the flag clear.
+    let [test, clear, fence, end] = CHECK;
+    let interrupted = [[test, clear, Trap::Access(0), fence, end].to_vec()];
+    assert_eq!(run(&MAP, &interrupted), Err(Lost));
     // The entry code accesses the stack before it checks: the fault repeats itself.
     let late = [[&[Trap::Access(0)], &CHECK[..]].concat()];
     assert_eq!(run(&MAP, &late), Err(Lost));
