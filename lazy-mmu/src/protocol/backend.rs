@@ -11,8 +11,9 @@ use super::range::Invalidation;
 /// [machine](Machine) with its barriers.
 ///
 /// The functions of the crate are generic over the backend, so the compiler inlines it. A backend
-/// is a type without values. An aarch64 kernel with a pointer to the current task in a register
-/// need not implement this trait: [`aarch64::Aarch64`](crate::aarch64::Aarch64) does.
+/// is a type without values. A kernel with a pointer to the current task in a register need not
+/// implement this trait: [`aarch64::Aarch64`](crate::aarch64::Aarch64) and
+/// [`riscv64::Riscv64`](crate::riscv64::Riscv64) do.
 ///
 /// ```
 /// use core::ptr::NonNull;
@@ -68,22 +69,23 @@ use super::range::Invalidation;
 ///   softirqs.
 /// * **The CPU that a thread leaves** executes a barrier at the context switch, after the thread's
 ///   last store and before another CPU can run the thread. The barrier completes the thread's
-///   stores and TLB invalidations for all CPUs (aarch64: `dsb ish`; Linux: `__switch_to`). The
-///   thread may execute its pair on the next CPU, and a pair does not complete the stores of
-///   another CPU.
+///   stores and TLB invalidations for all CPUs (aarch64: `dsb ish`; Linux: `__switch_to`; RISC-V: a
+///   release, because an invalidation is complete when it returns). The thread may execute its pair
+///   on the next CPU, and a pair does not complete the stores of another CPU.
 /// * **The CPU that a thread enters** synchronizes its context (aarch64: `isb`, or an exception
-///   return that synchronizes the context). It does so after it has taken over the thread. The
-///   other CPU gives the thread up by a value, for example in a run queue. This CPU has read that
-///   value, and has branched on it. The registers may be exchanged later. The thread may have
-///   executed its pair, and used its mapping, on the first CPU. The second CPU may have fetched the
-///   next instructions of the thread before that. Without FEAT_ETS2 they can fault. A TLB
-///   invalidation alone does not need this event.
+///   return that synchronizes the context; RISC-V: an acquire). It does so after it has taken over
+///   the thread. The other CPU gives the thread up by a value, for example in a run queue. This CPU
+///   has read that value, and has branched on it. The registers may be exchanged later. The thread
+///   may have executed its pair, and used its mapping, on the first CPU. The second CPU may have
+///   fetched the next instructions of the thread before that. Without FEAT_ETS2 they can fault. A
+///   TLB invalidation alone does not need this event.
 /// * **No recursion.** The methods of this trait and of the [`Storage`] do not unwind, open a
 ///   section, or store through this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lazy MMU backend",
     label = "expected a type that implements `Backend`",
-    note = "use `Aarch64<Kernel>` in an aarch64 kernel, and `sim::Sim` in tests on a host",
+    note = "use `Aarch64<Kernel>` in an aarch64 kernel, `Riscv64<Kernel>` in a RISC-V kernel, and \
+            `sim::Sim` in tests on a host",
     note = "use `Global` for the backend that the program registers"
 )]
 pub unsafe trait Backend: 'static {
@@ -183,8 +185,9 @@ pub unsafe trait Backend: 'static {
 
 /// The barriers and the TLB invalidation of a machine.
 ///
-/// Among the machines of the crate are [`aarch64::Aarch64`](crate::aarch64::Aarch64) of a kernel's
-/// configuration, [`aarch64::El1`](crate::aarch64::El1), and [`sim::Sim`](crate#features).
+/// Among the machines of the crate are [`aarch64::Aarch64`](crate::aarch64::Aarch64) and
+/// [`riscv64::Riscv64`](crate::riscv64::Riscv64) of a kernel's configuration,
+/// [`aarch64::El1`](crate::aarch64::El1), and [`sim::Sim`](crate#features).
 /// [`Wrapped`](crate::Wrapped) changes methods of another backend's machine.
 /// [`Eager`](crate::Eager) has an example for x86-64. A kernel implements this trait if its CPUs
 /// invalidate by interprocessor interrupt, for example:
@@ -230,25 +233,41 @@ pub unsafe trait Backend: 'static {
 ///   effect of `table_barrier`. They return when no CPU uses the old translations, and when all
 ///   accesses through them are complete. They include the effect of `barrier`. For a range [on this
 ///   CPU](crate::VirtualRange::on_this_cpu), the duties concern this CPU only.
+/// * [`invalidate_only`](Self::invalidate_only) has the same duties, except the effect of
+///   `barrier`.
 /// * The compiler does not move a memory access across any of these methods.
 /// * The methods do not unwind, open a section, or store through this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a machine of a lazy MMU backend",
     label = "expected a type that implements `Machine`",
-    note = "use `Aarch64<Kernel>` or `El1` in an aarch64 kernel, and `sim::Sim` in tests on a host"
+    note = "use `Aarch64<Kernel>` or `El1` in an aarch64 kernel, `Riscv64<Kernel>` in a RISC-V \
+            kernel, and `sim::Sim` in tests on a host"
 )]
 pub unsafe trait Machine: 'static {
-    /// Executes the barrier pair: on aarch64 `dsb ishst; isb`.
+    /// Executes the barrier pair: on aarch64 `dsb ishst; isb`. On RISC-V the barrier is one fence,
+    /// `sfence.vma x0, x0`, on each hart that may use the mapping.
     fn barrier();
 
     /// Orders the stores that fill a table before the store that links it: on aarch64 `dsb ishst`,
-    /// the first half of the pair.
+    /// the first half of the pair, and on RISC-V `fence w, w`.
     fn table_barrier();
 
     /// Removes translations from the TLBs, in one sequence for all `invalidations`.
     ///
     /// It may also remove other translations.
     fn invalidate(invalidations: &[Invalidation]);
+
+    /// Removes translations from the TLBs as [`invalidate`](Self::invalidate) does, but may leave
+    /// out the effect of [`barrier`](Self::barrier).
+    ///
+    /// The crate calls it if no store of the thread awaits its barrier. A machine implements it if
+    /// an invalidation of few pages costs less than the barrier. On RISC-V the barrier is a fence
+    /// for every page. On aarch64 the sequence of an invalidation contains the barrier pair, and
+    /// the default is right.
+    #[inline]
+    fn invalidate_only(invalidations: &[Invalidation]) {
+        Self::invalidate(invalidations);
+    }
 
     /// Removes all translations of the kernel's translation regime from the TLBs of all CPUs.
     fn invalidate_all();
