@@ -106,6 +106,7 @@ mod section;
 pub mod aarch64;
 pub mod global;
 pub mod guide;
+pub mod riscv64;
 pub mod soundness;
 
 #[cfg(feature = "macros")]

@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("section", &["protocol"]),
     ("aarch64", &["protocol", "section"]),
+    ("riscv64", &["protocol", "section"]),
     ("backend", &["protocol", "section", "aarch64"]),
 ];
 

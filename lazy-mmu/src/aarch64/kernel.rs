@@ -3,12 +3,12 @@
 use core::marker::PhantomData;
 
 use super::barriers::{barrier_pair, table_barrier};
-use super::place::{BitsAt, InterruptTest, TaskPointer};
-#[cfg(doc)]
-use super::place::{ByteAt, FlagsAt, MaybeNull};
 use super::tlb::{self, Regime, Tlbs};
 use crate::protocol::backend::{Backend, Machine};
 use crate::protocol::bits::Storage;
+use crate::protocol::place::{BitsAt, InterruptTest, TaskPointer, current_task};
+#[cfg(doc)]
+use crate::protocol::place::{ByteAt, FlagsAt, MaybeNull};
 use crate::protocol::range::Invalidation;
 
 /// The configuration of an aarch64 kernel. [`Aarch64`] makes a [`Backend`] of it.
@@ -259,23 +259,6 @@ pub unsafe trait Kernel: 'static {
 pub struct Aarch64<K>(PhantomData<K>);
 
 impl<K: Kernel> Aarch64<K> {
-    /// Returns the current task's structure, or `None` before the first task exists.
-    #[inline]
-    fn task() -> Option<*mut u8> {
-        let task = K::Task::current();
-        if K::Task::MAY_BE_NULL && task.is_null() {
-            return None;
-        }
-        debug_assert!(
-            !task.is_null(),
-            "the task pointer is null: set it before the first store, or use `MaybeNull<..>` as \
-             the kernel's `Task`"
-        );
-        Some(task)
-    }
-}
-
-impl<K: Kernel> Aarch64<K> {
     /// Returns the description of the kernel's CPUs for TLB invalidation.
     #[inline]
     fn tlbs() -> Tlbs {
@@ -297,13 +280,14 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
     #[inline]
     fn current() -> Self::Storage {
         // SAFETY: `K` promises that the bits lie in the structure to which the pointer points.
-        Self::task().map_or_else(Storage::inert, |task| unsafe { K::Bits::in_task(task) })
+        current_task::<K::Task>()
+            .map_or_else(Storage::inert, |task| unsafe { K::Bits::in_task(task) })
     }
 
     #[inline]
     fn in_interrupt() -> bool {
         // SAFETY: `K` promises that the pointer points to the current task's structure.
-        Self::task().is_none_or(|task| unsafe { K::Interrupt::in_interrupt(task) })
+        current_task::<K::Task>().is_none_or(|task| unsafe { K::Interrupt::in_interrupt(task) })
     }
 
     const HAS_HOOKS: bool = K::HAS_HOOKS;
@@ -320,7 +304,7 @@ unsafe impl<K: Kernel> Backend for Aarch64<K> {
 
     #[inline]
     fn context() -> (Self::Storage, bool) {
-        let Some(task) = Self::task() else {
+        let Some(task) = current_task::<K::Task>() else {
             // Before the first task there are no bits. Sections are inert then, as in an interrupt
             // handler.
             return (Self::Storage::inert(), true);
@@ -408,9 +392,9 @@ unsafe impl Machine for El1 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::place::{ByteAt, FlagsAt, PreemptCountAt};
     use super::*;
     use crate::protocol::bits::Bits;
+    use crate::protocol::place::{ByteAt, FlagsAt, PreemptCountAt};
     use core::mem::offset_of;
     use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 

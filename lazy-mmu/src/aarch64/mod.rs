@@ -72,20 +72,21 @@ pub mod descriptor;
 pub mod errata;
 mod granule;
 mod kernel;
-mod place;
 mod taking_away;
+mod task_pointer;
 mod tlb;
 pub mod update;
 
 pub use barriers::{barrier_pair, table_barrier};
 pub use granule::{Granule, PAGE_LEVEL};
 pub use kernel::{Aarch64, El1, Kernel};
-pub use place::{
-    BitsAt, ByteAt, FlagsAt, InterruptTest, MaybeNull, PreemptCountAt, SpEl0, TaskPointer,
-    TpidrEl1, TpidrEl2,
-};
 pub use taking_away::{break_before_make, unmap, unmap_range, unmap_range_into, unmap_table};
+pub use task_pointer::{SpEl0, TpidrEl1, TpidrEl2};
 pub use tlb::{Form, MAX_TLBI_OPS, Regime, Tlbi, Tlbs};
+
+pub use crate::protocol::place::{
+    BitsAt, ByteAt, FlagsAt, InterruptTest, MaybeNull, PreemptCountAt, TaskPointer,
+};
 
 #[cfg(doc)]
 use crate::LazyMmu;

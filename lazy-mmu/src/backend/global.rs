@@ -114,6 +114,11 @@ macro_rules! set_global_backend {
                 __registered::invalidate::<$backend>(invalidations);
             }
 
+            #[unsafe(export_name = $crate::__symbol!(invalidate_only))]
+            fn invalidate_only(invalidations: &[$crate::Invalidation]) {
+                __registered::invalidate_only::<$backend>(invalidations);
+            }
+
             #[unsafe(export_name = $crate::__symbol!(invalidate_all))]
             fn invalidate_all() {
                 __registered::invalidate_all::<$backend>();
@@ -174,6 +179,8 @@ unsafe extern "Rust" {
     safe fn registered_table_barrier();
     #[link_name = crate::__symbol!(invalidate)]
     safe fn registered_invalidate(invalidations: &[Invalidation]);
+    #[link_name = crate::__symbol!(invalidate_only)]
+    safe fn registered_invalidate_only(invalidations: &[Invalidation]);
     #[link_name = crate::__symbol!(invalidate_all)]
     safe fn registered_invalidate_all();
     #[link_name = crate::__symbol!(mode_begins)]
@@ -226,6 +233,12 @@ pub mod registered {
     #[inline]
     pub fn invalidate<B: Backend>(invalidations: &[Invalidation]) {
         B::Machine::invalidate(invalidations);
+    }
+
+    /// Calls [`Machine::invalidate_only`].
+    #[inline]
+    pub fn invalidate_only<B: Backend>(invalidations: &[Invalidation]) {
+        B::Machine::invalidate_only(invalidations);
     }
 
     /// Calls [`Machine::invalidate_all`].
@@ -456,6 +469,11 @@ unsafe impl Machine for Global {
     #[inline]
     fn invalidate(invalidations: &[Invalidation]) {
         registered_invalidate(invalidations);
+    }
+
+    #[inline]
+    fn invalidate_only(invalidations: &[Invalidation]) {
+        registered_invalidate_only(invalidations);
     }
 
     #[inline]

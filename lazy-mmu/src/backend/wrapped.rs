@@ -96,6 +96,13 @@ pub unsafe trait Wrapper: 'static {
         <Self::Inner as Backend>::Machine::invalidate(invalidations);
     }
 
+    /// As [`Machine::invalidate_only`]. The default calls [`invalidate`](Self::invalidate) of this
+    /// wrapper, so a changed `invalidate` needs no second change.
+    #[inline]
+    fn invalidate_only(invalidations: &[Invalidation]) {
+        Self::invalidate(invalidations);
+    }
+
     /// As [`Machine::invalidate_all`]. The default calls the inner machine.
     #[inline]
     fn invalidate_all() {
@@ -158,6 +165,11 @@ unsafe impl<W: Wrapper> Machine for Wrapped<W> {
     #[inline]
     fn invalidate(invalidations: &[Invalidation]) {
         W::invalidate(invalidations);
+    }
+
+    #[inline]
+    fn invalidate_only(invalidations: &[Invalidation]) {
+        W::invalidate_only(invalidations);
     }
 
     #[inline]

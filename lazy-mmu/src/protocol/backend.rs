@@ -11,8 +11,9 @@ use super::range::Invalidation;
 /// [machine](Machine) with its barriers.
 ///
 /// The functions of the crate are generic over the backend, so the compiler inlines it. A backend
-/// is a type without values. An aarch64 kernel with a pointer to the current task in a register
-/// need not implement this trait: [`aarch64::Aarch64`](crate::aarch64::Aarch64) does.
+/// is a type without values. A kernel with a pointer to the current task in a register need not
+/// implement this trait: [`aarch64::Aarch64`](crate::aarch64::Aarch64) and
+/// [`riscv64::Riscv64`](crate::riscv64::Riscv64) do.
 ///
 /// ```
 /// use core::ptr::NonNull;
@@ -79,7 +80,8 @@ use super::range::Invalidation;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lazy MMU backend",
     label = "expected a type that implements `Backend`",
-    note = "use `Aarch64<Kernel>` in an aarch64 kernel, and `sim::Sim` in tests on a host",
+    note = "use `Aarch64<Kernel>` in an aarch64 kernel, `Riscv64<Kernel>` in a RISC-V kernel, and \
+            `sim::Sim` in tests on a host",
     note = "use `Global` for the backend that the program registers"
 )]
 pub unsafe trait Backend: 'static {
@@ -175,8 +177,9 @@ pub unsafe trait Backend: 'static {
 
 /// The barriers and the TLB invalidation of a machine.
 ///
-/// The crate has three machines: [`aarch64::Aarch64`](crate::aarch64::Aarch64) of a kernel's
-/// configuration, [`aarch64::El1`](crate::aarch64::El1), and [`sim::Sim`](crate#features).
+/// The crate has four machines: [`aarch64::Aarch64`](crate::aarch64::Aarch64) and
+/// [`riscv64::Riscv64`](crate::riscv64::Riscv64) of a kernel's configuration,
+/// [`aarch64::El1`](crate::aarch64::El1), and [`sim::Sim`](crate#features).
 /// [`Wrapped`](crate::Wrapped) changes one method of a backend. [`Eager`](crate::Eager) has an
 /// example for x86-64. A kernel implements this trait if its CPUs invalidate by interprocessor
 /// interrupt, for example:
@@ -222,25 +225,41 @@ pub unsafe trait Backend: 'static {
 ///   effect of `table_barrier`. They return when no CPU uses the old translations, and when all
 ///   accesses through them are complete. They include the effect of `barrier`. For a range [on this
 ///   CPU](crate::VirtualRange::on_this_cpu), the duties concern this CPU only.
+/// * [`invalidate_only`](Self::invalidate_only) has the same duties, except the effect of
+///   `barrier`.
 /// * The compiler does not move a memory access across any of these methods.
 /// * The methods do not unwind, do not open a section, and do not store through this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a machine of a lazy MMU backend",
     label = "expected a type that implements `Machine`",
-    note = "use `Aarch64<Kernel>` or `El1` in an aarch64 kernel, and `sim::Sim` in tests on a host"
+    note = "use `Aarch64<Kernel>` or `El1` in an aarch64 kernel, `Riscv64<Kernel>` in a RISC-V \
+            kernel, and `sim::Sim` in tests on a host"
 )]
 pub unsafe trait Machine: 'static {
-    /// Executes the barrier pair: on aarch64 `dsb ishst; isb`.
+    /// Executes the barrier pair: on aarch64 `dsb ishst; isb`. On RISC-V the barrier is one fence,
+    /// `sfence.vma x0, x0`, on each hart that may use the mapping.
     fn barrier();
 
     /// Orders the stores that fill a table before the store that links it: on aarch64 `dsb ishst`,
-    /// the first half of the pair.
+    /// the first half of the pair, and on RISC-V `fence w, w`.
     fn table_barrier();
 
     /// Removes translations from the TLBs, in one sequence for all `invalidations`.
     ///
     /// It may also remove other translations.
     fn invalidate(invalidations: &[Invalidation]);
+
+    /// Removes translations from the TLBs as [`invalidate`](Self::invalidate) does, but may leave
+    /// out the effect of [`barrier`](Self::barrier).
+    ///
+    /// The crate calls it if no store of the thread awaits its barrier. A machine implements it if
+    /// an invalidation of few pages costs less than the barrier. On RISC-V the barrier is a fence
+    /// for every page. On aarch64 the sequence of an invalidation contains the barrier pair, and
+    /// the default is right.
+    #[inline]
+    fn invalidate_only(invalidations: &[Invalidation]) {
+        Self::invalidate(invalidations);
+    }
 
     /// Removes all translations of the kernel's translation regime from the TLBs of all CPUs.
     fn invalidate_all();

@@ -5,6 +5,7 @@
 pub(crate) mod backend;
 pub(crate) mod bits;
 pub(crate) mod event;
+pub(crate) mod place;
 pub(crate) mod range;
 pub mod raw;
 pub(crate) mod token;

@@ -124,6 +124,7 @@ use core::sync::atomic::{Ordering, compiler_fence};
 use super::backend::{Backend, Machine};
 use super::bits::{Bits, Storage};
 use super::event::Event;
+use super::range::Invalidation;
 use super::token::{pause_state, state};
 
 pub use super::token::{Kind, PauseState, State};
@@ -492,22 +493,34 @@ pub(crate) fn emit_own_pending<B: Backend>() {
 /// [`take_pending`] for code without a section. In interrupt context it does nothing, because the
 /// pending pair is that of the interrupted thread.
 #[inline]
-pub(crate) fn take_own_pending<B: Backend>() {
+pub(crate) fn take_own_pending<B: Backend>() -> bool {
     let (bits, in_interrupt) = B::context();
-    if !in_interrupt {
-        take_pending::<B>(bits);
-    }
+    !in_interrupt && take_pending::<B>(bits)
 }
 
-/// Clears PENDING without a pair. The caller executes barriers next that include the pair.
+/// Clears PENDING without a pair, and returns whether it was set. If it was, the caller executes
+/// barriers next that include the pair.
 #[inline]
-pub(crate) fn take_pending<B: Backend>(bits: B::Storage) {
+pub(crate) fn take_pending<B: Backend>(bits: B::Storage) -> bool {
     // For the reasons in `emit_pending`.
     let now = bits.load();
-    if now.contains(Bits::PENDING) {
+    let was_pending = now.contains(Bits::PENDING);
+    if was_pending {
         clear(bits, now, Bits::PENDING);
     }
     compiler_fence(Ordering::SeqCst);
+    was_pending
+}
+
+/// Executes `invalidations` as one sequence. `pending` says whether the sequence must include the
+/// effect of the barrier pair.
+#[inline]
+pub(crate) fn invalidate<B: Backend>(invalidations: &[Invalidation], pending: bool) {
+    if pending {
+        B::Machine::invalidate(invalidations);
+    } else {
+        B::Machine::invalidate_only(invalidations);
+    }
 }
 
 /// Defers the pair of a store that has been made. Returns false if the thread does not defer: the

@@ -337,14 +337,12 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         }
     }
 
-    /// Clears PENDING. The caller executes a sequence of barriers next, which covers the pending
-    /// pair.
+    /// Clears PENDING, and returns whether it was set. If it was, the caller executes a sequence of
+    /// barriers next, which covers the pending pair.
     #[inline]
-    pub(crate) fn take_pending(&mut self) {
+    pub(crate) fn take_pending(&mut self) -> bool {
         let (bits, in_interrupt) = self.context();
-        if !in_interrupt {
-            raw::take_pending::<B>(bits);
-        }
+        !in_interrupt && raw::take_pending::<B>(bits)
     }
 
     /// Returns the bits that decide whether a store is deferred, and that show whether a mapping is

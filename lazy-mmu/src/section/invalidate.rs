@@ -2,7 +2,9 @@
 //!
 //! An invalidation is complete when it returns, and does at least what the barrier pair does. An
 //! invalidation in a section therefore clears the pending pair, and leaving the section emits
-//! nothing. The [machine](crate::Machine) decides which instructions execute.
+//! nothing. If no store awaits its pair, the machine may invalidate [without the effect of the
+//! pair](crate::Machine::invalidate_only). The [machine](crate::Machine) decides which instructions
+//! execute.
 
 use super::guard::LazyMmu;
 use super::nesting::Nesting;
@@ -115,8 +117,8 @@ pub fn flush_tlb_all<B: Backend>() {
 /// Executes `invalidations` as one sequence, for code that has no section.
 #[inline]
 pub(crate) fn invalidate_here<B: Backend>(invalidations: &[Invalidation]) {
-    raw::take_own_pending::<B>();
-    B::Machine::invalidate(invalidations);
+    let pending = raw::take_own_pending::<B>();
+    raw::invalidate::<B>(invalidations, pending);
 }
 
 impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
@@ -183,8 +185,8 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
         &mut self,
         invalidations: &[Invalidation],
     ) -> Visible<'_, 'id, B> {
-        self.take_pending();
-        B::Machine::invalidate(invalidations);
+        let pending = self.take_pending();
+        raw::invalidate::<B>(invalidations, pending);
         proof::proof()
     }
 }

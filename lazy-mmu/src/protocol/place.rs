@@ -1,17 +1,24 @@
-//! The places from which the backend reads the task pointer, the bits and the interrupt count.
+//! The places from which a backend reads the task pointer, the bits and the interrupt count.
+//!
+//! The file is separate from the contract, because the backends of the architectures use it, and a
+//! kernel with a [`Backend`](crate::Backend) of its own does not. The registers that hold a task
+//! pointer belong to the architectures.
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use aarch64_cpu::registers::{Readable as _, SP_EL0, TPIDR_EL1, TPIDR_EL2};
-
-use crate::protocol::bits::{FlagsWord, OwnByte, SharedWord, Storage};
+use super::bits::{FlagsWord, OwnByte, SharedWord, Storage};
 
 /// Finds the structure of the current task.
 ///
-/// The crate has [`SpEl0`], [`TpidrEl1`] and [`TpidrEl2`]. A kernel that keeps the pointer
-/// elsewhere implements the trait:
+/// The crate has [`SpEl0`], [`TpidrEl1`] and [`TpidrEl2`] for aarch64, and [`Tp`] for RISC-V. A
+/// kernel that keeps the pointer elsewhere implements the trait:
+///
+/// [`SpEl0`]: crate::aarch64::SpEl0
+/// [`TpidrEl1`]: crate::aarch64::TpidrEl1
+/// [`TpidrEl2`]: crate::aarch64::TpidrEl2
+/// [`Tp`]: crate::riscv64::Tp
 ///
 /// ```
 /// use core::sync::atomic::{AtomicPtr, Ordering};
@@ -36,65 +43,6 @@ pub trait TaskPointer: 'static {
     /// handler interrupted.
     fn current() -> *mut u8;
 }
-
-/// The task pointer is in `SP_EL0`, as in Linux (`get_current`). The register is free, because the
-/// kernel runs on `SP_EL1`.
-///
-/// While EL0 runs, the register is the user's stack pointer. The code that handles an exception
-/// from EL0 saves it, and loads the task pointer before it uses this crate.
-///
-/// ```no_run
-/// use aarch64_cpu::registers::{SP_EL0, Writeable};
-/// use lazy_mmu::aarch64::{SpEl0, TaskPointer};
-///
-/// # struct Task;
-/// /// The boot code calls it for the idle task, and a context switch for the next task.
-/// fn set_current(task: &'static Task) {
-///     SP_EL0.set(core::ptr::from_ref(task).expose_provenance() as u64);
-/// }
-///
-/// static IDLE: Task = Task { /* .. */ };
-/// set_current(&IDLE);
-/// assert_eq!(SpEl0::current().addr(), (&raw const IDLE).addr());
-/// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct SpEl0;
-
-/// The task pointer is in `TPIDR_EL1`.
-///
-/// The register belongs to the kernel alone, also while EL0 runs. The entry code therefore does not
-/// load it.
-///
-/// ```
-/// # use core::mem::offset_of;
-/// # use core::sync::atomic::{AtomicU8, AtomicU32};
-/// use aarch64_cpu::registers::{TPIDR_EL1, Writeable};
-/// use lazy_mmu::aarch64::{ByteAt, Kernel, PreemptCountAt, TpidrEl1};
-///
-/// # #[repr(C)]
-/// # struct Task {
-/// #     preempt_count: AtomicU32,
-/// #     lazy_mmu: AtomicU8,
-/// # }
-/// struct MyKernel;
-///
-/// // SAFETY: `set_current` keeps TPIDR_EL1 on the running task's structure. The other duties are
-/// // kept as in the example of `Kernel`.
-/// unsafe impl Kernel for MyKernel {
-///     type Task = TpidrEl1;
-///     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
-///     type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
-/// }
-///
-/// /// The boot code calls it for the idle task, and a context switch for the next task.
-/// fn set_current(task: &'static Task) {
-///     TPIDR_EL1.set(core::ptr::from_ref(task).expose_provenance() as u64);
-/// }
-/// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct TpidrEl1;
 
 /// The task pointer `P`, which is null before the first task exists.
 ///
@@ -165,67 +113,27 @@ impl<P: TaskPointer> TaskPointer for MaybeNull<P> {
 /// Makes a pointer of the address in a register. The address has no provenance of its own. The
 /// scheduler exposed the memory to the machine when it loaded the register.
 #[inline]
-fn register(value: u64) -> *mut u8 {
+pub(crate) fn from_register(value: u64) -> *mut u8 {
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "an address has the width of usize on aarch64"
+        reason = "an address has the width of usize on the architectures with such a register"
     )]
     core::ptr::with_exposed_provenance_mut(value as usize)
 }
 
-impl TaskPointer for SpEl0 {
-    #[inline]
-    fn current() -> *mut u8 {
-        register(SP_EL0.get())
+/// Returns the current task's structure, or `None` before the first task exists.
+#[inline]
+pub(crate) fn current_task<T: TaskPointer>() -> Option<*mut u8> {
+    let task = T::current();
+    if T::MAY_BE_NULL && task.is_null() {
+        return None;
     }
-}
-
-/// The task pointer is in `TPIDR_EL2`, for a kernel at EL2.
-///
-/// ```
-/// # use core::mem::offset_of;
-/// # use core::sync::atomic::{AtomicU8, AtomicU32};
-/// use aarch64_cpu::registers::{TPIDR_EL2, Writeable};
-/// use lazy_mmu::aarch64::{ByteAt, Kernel, PreemptCountAt, Regime, TpidrEl2};
-///
-/// # #[repr(C)]
-/// # struct Task {
-/// #     preempt_count: AtomicU32,
-/// #     lazy_mmu: AtomicU8,
-/// # }
-/// /// A hypervisor at EL2, with HCR_EL2.E2H = 0.
-/// struct Hypervisor;
-///
-/// // SAFETY: `set_current` keeps TPIDR_EL2 on the running task's structure. The other duties are
-/// // kept as in the example of `Kernel`.
-/// unsafe impl Kernel for Hypervisor {
-///     type Task = TpidrEl2;
-///     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
-///     type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
-///     const REGIME: Regime = Regime::El2;
-/// }
-///
-/// /// The boot code calls it for the idle task, and a context switch for the next task.
-/// fn set_current(task: &'static Task) {
-///     TPIDR_EL2.set(core::ptr::from_ref(task).expose_provenance() as u64);
-/// }
-/// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct TpidrEl2;
-
-impl TaskPointer for TpidrEl2 {
-    #[inline]
-    fn current() -> *mut u8 {
-        register(TPIDR_EL2.get())
-    }
-}
-
-impl TaskPointer for TpidrEl1 {
-    #[inline]
-    fn current() -> *mut u8 {
-        register(TPIDR_EL1.get())
-    }
+    debug_assert!(
+        !task.is_null(),
+        "the task pointer is null: set it before the first store, or use `MaybeNull<..>` as the \
+         kernel's `Task`"
+    );
+    Some(task)
 }
 
 /// Finds the crate's bits in a task's structure. The crate has [`FlagsAt`] and [`ByteAt`].

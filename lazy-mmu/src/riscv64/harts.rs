@@ -1,0 +1,301 @@
+//! The fences of the other harts, of which `sfence.vma` does not reach one.
+
+use core::iter;
+
+use super::tlb;
+#[cfg(doc)]
+use super::{OnFault, Tlbs};
+use crate::protocol::range::{Invalidation, VirtualRange};
+
+/// How a kernel's other harts execute their fences.
+///
+/// The crate executes a fence on the hart that runs the code. It calls the kernel's [`Harts`] for
+/// the others. The ready implementations are:
+///
+/// * [`OneHart`]: the tables have one hart only.
+/// * [`Sbi`]: the firmware interrupts the other harts.
+/// * [`OnFault`]: the other harts execute the fence of a new mapping when a fault, or another trap,
+///   occurs on them. This costs no interrupt.
+///
+/// A kernel with its own interprocessor interrupts implements the trait. [`Tlbs`] shows it.
+///
+/// # Safety
+///
+/// The implementor promises, for each hart that may use the tables, except the one that executes
+/// the call:
+///
+/// * **Fence.** After [`fence`](Self::fence) has returned, the hart does not use an invalid entry
+///   that it cached before the caller's earlier stores. Either it has executed
+///   `sfence.vma x0, x0`, or it will before the access, or its fault handler will before it repeats
+///   the access ([`OnFault`]).
+/// * **Invalidation.** When [`invalidate`](Self::invalidate) and
+///   [`invalidate_all`](Self::invalidate_all) return, the hart has executed the fences, and its
+///   earlier accesses through the old translations are complete. Both include the effect of
+///   `fence` for the addresses that they cover.
+/// * **Order.** The caller's earlier stores are visible to the hart before it executes its fence.
+///   An implementation that writes a device register executes `fence w, o` first, for example.
+/// * **Migration.** If the scheduler can move the caller to another hart between the crate's local
+///   fence and the end of the call, the methods also reach the hart that executes the call. [`Sbi`]
+///   and [`OnFault`] always do.
+/// * **A hart that comes online** later executes `sfence.vma x0, x0` before its first access
+///   through the tables, after it has become one that the methods reach.
+/// * **No recursion.** The methods do not unwind, do not open a section, and do not store through
+///   this crate. The compiler does not move a memory access across them.
+pub unsafe trait Harts: 'static {
+    /// Makes the other harts fence everything, because entries have become valid.
+    fn fence();
+
+    /// Makes the other harts execute [`Tlbs::invalidate_here`], and waits for them.
+    ///
+    /// If all ranges are [for this hart only](crate::VirtualRange::on_this_cpu), the crate does not
+    /// call it. The other harts may ignore such a range among others.
+    fn invalidate(invalidations: &[Invalidation]);
+
+    /// Makes the other harts execute `sfence.vma x0, x0`, and waits for them.
+    fn invalidate_all();
+}
+
+/// The tables have one hart only: a kernel for one hart, or a kernel before it starts the others.
+///
+/// ```
+/// # use core::mem::offset_of;
+/// # use core::sync::atomic::{AtomicU8, AtomicU32};
+/// use lazy_mmu::riscv64::{ByteAt, Kernel, OneHart, PreemptCountAt, Tp};
+///
+/// # #[repr(C)]
+/// # struct Task {
+/// #     preempt_count: AtomicU32,
+/// #     lazy_mmu: AtomicU8,
+/// # }
+/// struct MyKernel;
+///
+/// // SAFETY: the machine has one hart. The other duties are kept as in the example of `Kernel`.
+/// unsafe impl Kernel for MyKernel {
+///     type Harts = OneHart;
+///     // `Task`, `Bits` and `Interrupt` as in that example
+/// #   type Task = Tp;
+/// #   type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
+/// #   type Interrupt = PreemptCountAt<{ offset_of!(Task, preempt_count) }, 0x00ff_ff00>;
+/// }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OneHart;
+
+// SAFETY: there is no other hart. The kernel promises this in its choice of `Kernel::Harts`.
+unsafe impl Harts for OneHart {
+    #[inline]
+    fn fence() {}
+
+    #[inline]
+    fn invalidate(_: &[Invalidation]) {}
+
+    #[inline]
+    fn invalidate_all() {}
+}
+
+/// The firmware fences the other harts: the RFENCE extension of the SBI.
+///
+/// The calls are `sbi_remote_sfence_vma` and `sbi_remote_sfence_vma_asid`, for all harts (RISC-V
+/// Supervisor Binary Interface Specification, "RFENCE Extension"). They return after the harts have
+/// executed their fences. A range with an ASID takes the second call, which keeps global entries.
+/// The first one has rs2 = x0.
+///
+/// The crate makes the two calls itself. A dependency on a crate for the SBI would be larger than
+/// the one instruction.
+///
+/// ```
+/// use lazy_mmu::riscv64::{Mode, RemoteFence, Sbi};
+/// use lazy_mmu::{Invalidation, Scope};
+///
+/// let range = Mode::Sv39.range(0xffff_ffc0_0000_0000, 3)?;
+/// let pages = [Invalidation { range, scope: Scope::PAGES }];
+/// let call = RemoteFence { start: 0xffff_ffc0_0000_0000, size: 0x3000, asid: None };
+/// assert!(Sbi::calls(&pages).eq([call]));
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
+///
+/// # Panics
+///
+/// If the firmware does not have the extension, or reports another error. A kernel asks for the
+/// extension at boot (`sbi_probe_extension`). The panic must not unwind, which is the default on
+/// `riscv64gc-unknown-none-elf`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Sbi;
+
+/// One call of the RFENCE extension, for all harts.
+///
+/// [`Sbi::calls`] makes the calls, and [`execute`](Self::execute) executes one. [`Sbi`] shows an
+/// example.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RemoteFence {
+    /// The first virtual address, in bytes.
+    pub start: u64,
+    /// The number of bytes. `u64::MAX` means every address, and entries of every level.
+    pub size: u64,
+    /// The ASID. `None` means every address space, and global entries too.
+    pub asid: Option<u16>,
+}
+
+impl RemoteFence {
+    /// Every address of every address space.
+    pub const ALL: Self = Self {
+        start: 0,
+        size: u64::MAX,
+        asid: None,
+    };
+
+    fn of(range: VirtualRange) -> Self {
+        Self {
+            start: range.start(),
+            size: (range.pages().checked_mul(1 << range.page_shift())).unwrap_or(u64::MAX),
+            asid: range.asid(),
+        }
+    }
+
+    /// Executes the call. It returns after all harts have executed their fences.
+    ///
+    /// # Panics
+    ///
+    /// If the firmware reports an error, and on an architecture other than RISC-V.
+    #[inline]
+    pub fn execute(self) {
+        let error = remote_sfence_vma(self);
+        assert!(
+            error == 0,
+            "the SBI refuses a remote fence with error {error}: does it have the RFENCE extension?"
+        );
+    }
+}
+
+impl Sbi {
+    /// Returns the calls for `invalidations`.
+    ///
+    /// There is one call for each range. If an invalidation has [all
+    /// levels](crate::Scope::ALL_LEVELS), the result is one call for every address, of the ASID if
+    /// all ranges have the same one.
+    pub fn calls(invalidations: &[Invalidation]) -> impl Iterator<Item = RemoteFence> {
+        let everything = invalidations.iter().any(tlb::needs_every_address);
+        let all = RemoteFence {
+            asid: tlb::common_asid(invalidations),
+            ..RemoteFence::ALL
+        };
+        let each = if everything { &[][..] } else { invalidations };
+        let ranges = each.iter().map(|it| it.range);
+        let ranges = ranges.filter(|it| it.pages() != 0).map(RemoteFence::of);
+        iter::once(all).filter(move |_| everything).chain(ranges)
+    }
+}
+
+// SAFETY: the firmware promises the duties of its calls, and a call for all harts reaches this one
+// too. `execute` orders the stores.
+unsafe impl Harts for Sbi {
+    #[inline]
+    fn fence() {
+        RemoteFence::ALL.execute();
+    }
+
+    #[inline]
+    fn invalidate(invalidations: &[Invalidation]) {
+        Self::calls(invalidations).for_each(RemoteFence::execute);
+    }
+
+    #[inline]
+    fn invalidate_all() {
+        RemoteFence::ALL.execute();
+    }
+}
+
+/// Calls the SBI, and returns its error code, which is 0 if there is no error.
+#[cfg(target_arch = "riscv64")]
+#[inline]
+fn remote_sfence_vma(fence: RemoteFence) -> i64 {
+    /// The extension "RFNC".
+    const RFENCE: u64 = 0x5246_4e43;
+
+    let (function, asid): (u64, u64) = match fence.asid {
+        None => (1, 0),
+        Some(asid) => (2, asid.into()),
+    };
+    let error;
+    // SAFETY: the call changes no memory of the kernel. The compiler does not move accesses over
+    // it, because the options do not contain `nomem`. The SBI keeps all registers but a0 and a1.
+    unsafe {
+        core::arch::asm!(
+            // The harts must see the earlier stores of this hart before the firmware interrupts
+            // them, by a store to memory or to a device.
+            "fence rw, orw",
+            "ecall",
+            // The mask of harts. With the base -1, the call is for all harts.
+            inlateout("a0") 0_u64 => error,
+            inlateout("a1") u64::MAX => _,
+            in("a2") fence.start,
+            in("a3") fence.size,
+            in("a4") asid,
+            in("a6") function,
+            in("a7") RFENCE,
+            options(nostack),
+        );
+    }
+    error
+}
+
+#[cfg(not(target_arch = "riscv64"))]
+fn remote_sfence_vma(_: RemoteFence) -> i64 {
+    panic!("the SBI is a part of RISC-V machines: tests on the host use `sim::Sim`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Harts, Invalidation, RemoteFence, Sbi};
+    use crate::protocol::range::Scope;
+    use crate::riscv64::Mode;
+    extern crate std;
+    use std::vec::Vec;
+
+    const KERNEL: u64 = 0xffff_ffc0_0000_0000;
+
+    fn calls(invalidations: &[Invalidation]) -> Vec<RemoteFence> {
+        Sbi::calls(invalidations).collect()
+    }
+
+    #[test]
+    fn r04_the_firmware_is_told_the_ranges() {
+        let invalidation = |start, pages, scope| Invalidation {
+            range: Mode::Sv48.range(start, pages).unwrap(),
+            scope,
+        };
+        let fence = |start, size, asid| RemoteFence { start, size, asid };
+        let kernel = invalidation(KERNEL, 3, Scope::PAGES);
+        assert_eq!(calls(&[kernel]), [fence(KERNEL, 0x3000, None)]);
+        let user = Invalidation {
+            range: kernel.range.of_asid(0),
+            ..kernel
+        };
+        // The ASID 0 is a value of the call with an ASID.
+        let both = [fence(KERNEL, 0x3000, None), fence(KERNEL, 0x3000, Some(0))];
+        assert_eq!(calls(&[kernel, user]), both);
+        // A table needs a fence without an address.
+        let table = invalidation(KERNEL, 512, Scope::ALL_LEVELS);
+        assert_eq!(calls(&[table]), [RemoteFence::ALL]);
+        assert_eq!(calls(&[user, table]), [RemoteFence::ALL]);
+        let user_table = Invalidation {
+            range: table.range.of_asid(7),
+            ..table
+        };
+        assert_eq!(calls(&[user_table]), [fence(0, u64::MAX, Some(7))]);
+        assert_eq!(calls(&[]), []);
+        assert_eq!(calls(&[invalidation(KERNEL, 0, Scope::ALL_LEVELS)]), []);
+        // The whole address space has more bytes than 64 bits hold.
+        let space = invalidation(0, 1 << 52, Scope::PAGES);
+        assert_eq!(calls(&[space]), [fence(0, u64::MAX, None)]);
+    }
+
+    #[cfg(not(target_arch = "riscv64"))]
+    #[test]
+    #[should_panic(expected = "tests on the host use `sim::Sim`")]
+    fn the_firmware_is_not_called_on_a_host() {
+        Sbi::fence();
+    }
+}

@@ -1,0 +1,320 @@
+//! The fences of an invalidation, and their operands.
+//!
+//! An invalidation on one hart is a sequence of `sfence.vma` instructions. Each orders the earlier
+//! stores of the hart before later table walks, and removes what the hart has cached. The sequence
+//! needs no other barrier. With Svinval, the sequence is `sfence.w.inval`, a `sinval.vma` for each
+//! leaf, and `sfence.inval.ir`.
+//!
+//! The operands follow the RISC-V privileged specification, "Supervisor Memory-Management Fence
+//! Instruction":
+//!
+//! | what changed | rs1 | rs2 |
+//! |---|---|---|
+//! | a leaf of the kernel, or of all address spaces | an address in the leaf | x0 |
+//! | a leaf of one address space, which is not global | an address in the leaf | the ASID |
+//! | an entry that points to a table | x0 | x0, or the ASID |
+//! | more than [`max_ops`](Tlbs::max_ops) leaves | x0 | x0, or the ASID |
+//!
+//! A fence with an address covers leaves only, at any level. A fence with an ASID leaves global
+//! entries alone. The register x0 therefore stands for "every address" and "every address space".
+//! A register that holds 0 does not: it names the address 0 or the address space 0.
+
+use core::fmt;
+
+use super::barriers::instruction;
+use super::mode::PAGE_SHIFT;
+use crate::protocol::range::{Invalidation, VirtualRange};
+
+/// The operands of `sfence.vma` and `sinval.vma`. `None` is the register x0.
+///
+/// ```
+/// use lazy_mmu::riscv64::{Fence, Mode, Operands, Tlbs};
+/// use lazy_mmu::{Invalidation, Scope};
+///
+/// let range = Mode::Sv39.range(0xffff_ffc0_0000_0000, 1)?;
+/// let kernel = [Invalidation { range, scope: Scope::PAGES }];
+/// // `sfence.vma a0, x0`, and never `sfence.vma a0, a1` with 0 in `a1`.
+/// let operands = Operands { address: Some(0xffff_ffc0_0000_0000), asid: None };
+/// assert!(Tlbs::ANY.fences(&kernel).eq([Fence::SfenceVma(operands)]));
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Operands {
+    /// rs1: a virtual address, in bytes. `None` means every address, and entries of every level.
+    pub address: Option<u64>,
+    /// rs2: the ASID, which keeps global entries. `None` means every address space, and global
+    /// entries too.
+    pub asid: Option<u16>,
+}
+
+impl Operands {
+    /// Every address of every address space: `x0, x0`.
+    pub const ALL: Self = Self {
+        address: None,
+        asid: None,
+    };
+}
+
+/// Prints the operands as an assembler has them, with values in the places of registers.
+impl fmt::Debug for Operands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(address) => write!(f, "{address:#x}, ")?,
+            None => f.write_str("x0, ")?,
+        }
+        match self.asid {
+            Some(asid) => write!(f, "{asid}"),
+            None => f.write_str("x0"),
+        }
+    }
+}
+
+/// A fence of an invalidation, with its operands.
+///
+/// [`Tlbs::fences`] makes the fences, and [`execute`](Self::execute) executes one on this hart.
+///
+/// ```
+/// use lazy_mmu::riscv64::{Fence, Mode, Operands, Tlbs};
+/// use lazy_mmu::{Invalidation, Scope};
+///
+/// let range = Mode::Sv39.range(0x4000_0000, 2)?.of_asid(7);
+/// let pages = [Invalidation { range, scope: Scope::PAGES }];
+/// let with_svinval = Tlbs { has_svinval: true, ..Tlbs::ANY };
+/// let [one, two] = [0x4000_0000, 0x4000_1000]
+///     .map(|page| Fence::SinvalVma(Operands { address: Some(page), asid: Some(7) }));
+/// assert!(with_svinval
+///     .fences(&pages)
+///     .eq([Fence::SfenceWInval, one, two, Fence::SfenceInvalIr]));
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fence {
+    /// `sfence.vma`: orders the stores before it, and removes the entries that the operands name.
+    SfenceVma(Operands),
+    /// `sfence.w.inval`, with Svinval: orders the stores before it.
+    SfenceWInval,
+    /// `sinval.vma`, with Svinval: removes the entries that the operands name. It orders nothing,
+    /// so it stands between the other two.
+    SinvalVma(Operands),
+    /// `sfence.inval.ir`, with Svinval: orders the removals before later table walks.
+    SfenceInvalIr,
+}
+
+/// Executes an instruction with two operands, of which each may be x0.
+macro_rules! with_operands {
+    ($operands:expr, $all:tt, $one_asid:tt, $one_address:tt, $both:tt) => {{
+        let Operands { address, asid } = $operands;
+        // An operand is in a register other than x0 even if its value is 0, because `in(reg)` does
+        // not choose x0.
+        match (address, asid.map(u64::from)) {
+            (None, None) => with_operands!(@ $all),
+            (None, Some(asid)) => with_operands!(@ $one_asid, asid),
+            (Some(address), None) => with_operands!(@ $one_address, address),
+            (Some(address), Some(asid)) => with_operands!(@ $both, address, asid),
+        }
+    }};
+    (@ ($($instruction:tt)*) $(, $operand:expr)*) => {
+        instruction!($($instruction)* $(, $operand)*)
+    };
+}
+
+impl Fence {
+    /// Executes the fence on this hart.
+    ///
+    /// The instructions of Svinval are a sequence: see the [example](Fence).
+    ///
+    /// # Panics
+    ///
+    /// On an architecture other than RISC-V.
+    #[inline]
+    pub fn execute(self) {
+        match self {
+            Self::SfenceVma(operands) => with_operands!(
+                operands,
+                ("sfence.vma x0, x0"),
+                ("sfence.vma x0, {}"),
+                ("sfence.vma {}, x0"),
+                ("sfence.vma {}, {}")
+            ),
+            Self::SfenceWInval => instruction!(extension "svinval", "sfence.w.inval"),
+            Self::SinvalVma(operands) => with_operands!(
+                operands,
+                (extension "svinval", "sinval.vma x0, x0"),
+                (extension "svinval", "sinval.vma x0, {}"),
+                (extension "svinval", "sinval.vma {}, x0"),
+                (extension "svinval", "sinval.vma {}, {}")
+            ),
+            Self::SfenceInvalIr => instruction!(extension "svinval", "sfence.inval.ir"),
+        }
+    }
+}
+
+/// Describes the TLBs of a kernel's harts, and plans and executes invalidations for them.
+///
+/// [`Riscv64`](super::Riscv64) makes one of a kernel's constants. A kernel whose harts send each
+/// other an interrupt executes [`invalidate_here`](Self::invalidate_here) in its handler:
+///
+/// ```no_run
+/// use lazy_mmu::Invalidation;
+/// use lazy_mmu::riscv64::{Harts, Tlbs, local_fence};
+/// # mod ipi { pub fn on_other_harts(_: impl Fn()) {} }
+///
+/// /// Harts that run a closure on request.
+/// struct Interrupts;
+///
+/// // SAFETY: `on_other_harts` runs its argument on each other hart that uses the tables. It returns
+/// // when all have run it. The kernel disables preemption in sections.
+/// unsafe impl Harts for Interrupts {
+///     fn fence() {
+///         ipi::on_other_harts(local_fence);
+///     }
+///     fn invalidate(invalidations: &[Invalidation]) {
+///         ipi::on_other_harts(|| Tlbs::ANY.invalidate_here(invalidations));
+///     }
+///     fn invalidate_all() {
+///         ipi::on_other_harts(local_fence);
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tlbs {
+    /// Whether every hart has Svinval.
+    pub has_svinval: bool,
+    /// The most leaves that one invalidation names. If there are more, one fence covers everything
+    /// of the ASID, or of all address spaces.
+    pub max_ops: u64,
+}
+
+/// The default for the most leaves that one invalidation names: see
+/// [`Kernel::MAX_OPS`](super::Kernel::MAX_OPS).
+///
+/// Linux has the same limit (`tlb_flush_all_threshold`).
+pub const MAX_OPS: u64 = 64;
+
+impl Tlbs {
+    /// The values that are right on every hart.
+    pub const ANY: Self = Self {
+        has_svinval: false,
+        max_ops: MAX_OPS,
+    };
+
+    /// Removes translations from the TLB of this hart.
+    ///
+    /// The [fences](Self::fences) order this hart's earlier stores before its later table walks,
+    /// for the addresses that they name.
+    ///
+    /// # Panics
+    ///
+    /// On an architecture other than RISC-V, if there is a fence.
+    #[inline]
+    pub fn invalidate_here(self, invalidations: &[Invalidation]) {
+        self.fences(invalidations).for_each(Fence::execute);
+    }
+
+    /// Returns the fences for `invalidations` on one hart.
+    ///
+    /// One fence removes one leaf, whatever its size. If an invalidation has [all
+    /// levels](crate::Scope::ALL_LEVELS), or if the leaves are together more than `max_ops`, the
+    /// result is one fence without an address. It names the ASID if all ranges have the same one.
+    /// The same fence covers ranges whose pages do not have 4 KiB, because RISC-V has no such
+    /// pages.
+    pub fn fences(self, invalidations: &[Invalidation]) -> impl Iterator<Item = Fence> {
+        let mut leaves = invalidations.iter().map(Leaves::new);
+        let number = leaves.try_fold(0_u64, |number, it| number.checked_add(it?.left));
+        let (everything, each) = match number {
+            Some(0) => (None, &[][..]),
+            Some(number) if number <= self.max_ops => (None, invalidations),
+            _ => (Some(everything(invalidations)), &[][..]),
+        };
+        let has_svinval = self.has_svinval && !each.is_empty();
+        let around = |fence| has_svinval.then_some(fence);
+        let leaves = each.iter().filter_map(Leaves::new).flatten();
+        let one_by_one = leaves.map(move |operands| {
+            if has_svinval {
+                Fence::SinvalVma(operands)
+            } else {
+                Fence::SfenceVma(operands)
+            }
+        });
+        (everything.map(Fence::SfenceVma).into_iter())
+            .chain(around(Fence::SfenceWInval))
+            .chain(one_by_one)
+            .chain(around(Fence::SfenceInvalIr))
+    }
+}
+
+/// Returns the ASID that all ranges have, or `None` if two differ or one has none.
+pub(super) fn common_asid(invalidations: &[Invalidation]) -> Option<u16> {
+    let mut asids = invalidations.iter().map(|it| it.range.asid());
+    let first = asids.next()??;
+    asids.all(|it| it == Some(first)).then_some(first)
+}
+
+/// Returns the operands of the fence that replaces too many.
+fn everything(invalidations: &[Invalidation]) -> Operands {
+    Operands {
+        address: None,
+        asid: common_asid(invalidations),
+    }
+}
+
+/// Whether a fence with an address does not cover the invalidation.
+pub(super) fn needs_every_address(invalidation: &Invalidation) -> bool {
+    let of_other_pages = invalidation.range.page_shift() != PAGE_SHIFT;
+    (invalidation.scope.all_levels() || of_other_pages) && invalidation.range.pages() != 0
+}
+
+/// Iterates over the operands for the leaves of one range.
+#[derive(Clone)]
+struct Leaves {
+    address: u64,
+    /// The number of leaves that are still due.
+    left: u64,
+    /// log2 of the bytes of a leaf.
+    shift: u32,
+    asid: Option<u16>,
+}
+
+impl Leaves {
+    /// Returns `None` if a fence with an address does not cover the invalidation.
+    #[inline]
+    fn new(invalidation: &Invalidation) -> Option<Self> {
+        if needs_every_address(invalidation) {
+            return None;
+        }
+        let (range, shift) = (invalidation.range, invalidation.entry_shift());
+        Some(Self {
+            // A range may begin inside a leaf.
+            address: range.start() >> shift << shift,
+            left: leaves_in(range, shift),
+            shift,
+            asid: range.asid(),
+        })
+    }
+}
+
+/// Returns the number of leaves of `1 << shift` bytes that have a page of `range`.
+fn leaves_in(range: VirtualRange, shift: u32) -> u64 {
+    let per_leaf = shift - range.page_shift();
+    let before = (range.start() & ((1 << shift) - 1)) >> range.page_shift();
+    match range.pages() {
+        0 => 0,
+        pages => (before + pages).div_ceil(1 << per_leaf),
+    }
+}
+
+impl Iterator for Leaves {
+    type Item = Operands;
+
+    #[inline]
+    fn next(&mut self) -> Option<Operands> {
+        self.left = self.left.checked_sub(1)?;
+        let operands = Operands {
+            address: Some(self.address),
+            asid: self.asid,
+        };
+        // There may be no address after the last leaf.
+        self.address = self.address.wrapping_add(1 << self.shift);
+        Some(operands)
+    }
+}
