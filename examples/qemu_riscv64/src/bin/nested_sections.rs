@@ -1,0 +1,158 @@
+//! Nested sections on live page tables: the scenario in which freed and allocated pages open
+//! sections inside sections. The observer records the stores and the fences.
+
+#![no_std]
+#![no_main]
+
+use core::cell::Cell;
+
+use lazy_mmu::{Backend, Eager, with, write};
+use lazy_mmu_examples::page::{USER_BASE, VMALLOC_BASE};
+use lazy_mmu_examples::scenario::{self, MAX_PAGES, MEMORY_BASE, Recorder, WAYS};
+use lazy_mmu_examples::tolerant::Tolerant;
+use lazy_mmu_examples::witness::{Filled, Witness};
+use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
+use lazy_mmu_qemu_riscv64::arena::Arena;
+use lazy_mmu_qemu_riscv64::steps::{self, OPERATION, Of};
+use lazy_mmu_qemu_riscv64::thread::{self, ByteMmu, Mmu};
+use lazy_mmu_qemu_riscv64::virt::Virt;
+use lazy_mmu_qemu_riscv64::{access, program};
+use semihosting::println;
+use spin::mutex::SpinMutex;
+
+lazy_mmu_qemu_riscv64::program!(run);
+
+fn run() -> Result<(), Error> {
+    println!("# 512 stores, on live tables of the upper half");
+    stores::<Mmu>("flags word")?;
+    stores::<ByteMmu>("own byte")?;
+
+    println!("# mappings");
+    vmalloc_is_read_through_the_linear_map()?;
+    println!("# DEBUG_PAGEALLOC");
+    freed_frame_faults()?;
+    tables_are_filled_inside_the_section()?;
+
+    let pages = program::number(1, 64);
+    println!("# the scenario: {pages} pages, DEBUG_PAGEALLOC on");
+    scenario_in::<Eager<Mmu>>(WAYS[0], pages)?;
+    scenario_in::<Tolerant<Mmu>>(WAYS[1], pages)?;
+    scenario_in::<Mmu>(WAYS[2], pages)?;
+
+    thread::check_clear();
+    Ok(())
+}
+
+/// Maps 512 pages in a section, and one by one without a section. All of them are used.
+fn stores<B: Backend>(place: &str) -> Result<(), Error> {
+    let (_mm, arena) = Arena::boot::<B>(512)?;
+    let use_all = || {
+        for address in arena.range.addresses() {
+            assert_eq!(
+                access::read_mapped(address),
+                lazy_mmu_qemu_riscv64::arena::WORD
+            );
+        }
+    };
+    steps::record(|| {
+        with::<B, _>(|mmu| {
+            for slot in arena.slots {
+                mmu.write(slot, arena.leaf());
+            }
+        });
+    });
+    use_all();
+    println!("{place}: in a section: {}", Of(OPERATION));
+    steps::record(|| arena.clear::<B>());
+    println!("{place}: cleared, and one invalidation: {}", Of(OPERATION));
+    steps::record(|| {
+        for slot in arena.slots {
+            write::<B, _>(slot, arena.leaf());
+        }
+    });
+    use_all();
+    println!("{place}: without a section: {}", Of(OPERATION));
+    Ok(())
+}
+
+/// Records each operation, and prints its line.
+struct Lines {
+    way: &'static str,
+}
+
+impl Recorder for Lines {
+    fn start(&mut self, _: &'static str) {
+        steps::start::<OPERATION>();
+    }
+
+    fn stop(&mut self, operation: &'static str) {
+        steps::stop();
+        println!("{:<9} {operation:<19} {}", self.way, Of(OPERATION));
+    }
+}
+
+fn scenario_in<B: Backend>(way: &'static str, pages: usize) -> Result<(), Error> {
+    /// The scenario's list of frames, which is too large for the stack.
+    static FRAMES: SpinMutex<[Frame; MAX_PAGES]> = SpinMutex::new([MEMORY_BASE; MAX_PAGES]);
+
+    let mut mm = Virt::<B>::boot(scenario::memory_frames(pages), true)?;
+    scenario::run(&mut mm, &mut FRAMES.lock()[..pages], &mut Lines { way })
+}
+
+fn vmalloc_is_read_through_the_linear_map() -> Result<(), Error> {
+    let mut mm = Virt::<Mmu>::boot(4096, true)?;
+    let machine = mm.machine();
+    let frame = mm.allocate(1)?;
+    let page = PageRange::new(VMALLOC_BASE, 1)?;
+    let (address, word) = (page.start() + 8, 0x1234_5678_9abc_def0);
+    machine
+        .write(address, word)
+        .expect_err("it is not mapped yet");
+    let mapping = mm.vmap(page, &[frame])?;
+    mapping.write(machine, 1, word)?;
+    let read = machine.read(frame.linear() + 8)?;
+    assert_eq!(read, word);
+    println!(
+        "a frame is mapped at {:#x}, written there, and read through the linear map: {read:#x}",
+        page.start()
+    );
+    mm.vunmap_range(page)?;
+    let fault = machine.read(address).expect_err("it is no longer mapped");
+    println!("it is unmapped, and touched: {fault}");
+    Ok(())
+}
+
+fn freed_frame_faults() -> Result<(), Error> {
+    let mut mm = Virt::<Mmu>::boot(4096, true)?;
+    let frame = mm.allocate(1)?;
+    let machine = mm.machine();
+    machine.write(frame.linear(), 1)?;
+    assert_eq!(machine.read(frame.linear())?, 1);
+    mm.release(frame)?;
+    let fault = machine.read(frame.linear()).expect_err("the frame is free");
+    assert_eq!(fault.address, frame.linear());
+    println!("a frame is used, freed, and touched: a fault");
+    let fault = machine
+        .write(frame.linear() + 8, 1)
+        .expect_err("the frame is free");
+    assert_eq!(fault.address, frame.linear() + 8);
+    println!("it is written to: a fault");
+    Ok(())
+}
+
+fn tables_are_filled_inside_the_section() -> Result<(), Error> {
+    let (machine, map) = Virt::<Mmu>::new(4096);
+    let filled = Cell::new(Filled::default());
+    let mut mm = MemoryManager::boot(Witness::new(machine, &filled), map, true)?;
+    filled.set(Filled::default());
+    mm.populate_user_range(PageRange::new(USER_BASE, 1100)?)?;
+    let Filled {
+        in_section,
+        outside,
+    } = filled.get();
+    assert_eq!(outside, 0);
+    println!(
+        "populate_user_range of 1100 pages: {in_section} tables filled before the outer leave"
+    );
+    Ok(())
+}
