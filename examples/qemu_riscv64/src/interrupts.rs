@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use riscv::register::{sie, sip, time};
-use spin::Once;
+use spin::mutex::SpinMutex;
 
 use crate::{smp, thread};
 
@@ -11,7 +11,7 @@ use crate::{smp, thread};
 const HARDIRQ: u32 = 1 << 16;
 
 /// The program's handler of timer interrupts.
-static HANDLER: Once<fn()> = Once::new();
+static HANDLER: SpinMutex<fn()> = SpinMutex::new(|| {});
 /// The number of timer interrupts taken.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 /// The least ticks between two timer interrupts.
@@ -32,11 +32,13 @@ pub fn init() {
 ///
 /// Consecutive interrupts are at least `ticks` of the timer's counter apart, and at most 256 more.
 pub fn start_timer(ticks: u64, handler: fn()) {
-    HANDLER.call_once(|| handler);
+    *HANDLER.lock() = handler;
     TICKS.store(ticks, Relaxed);
     set_timer();
     // SAFETY: as in `init`.
     unsafe { sie::set_stimer() };
+    // SAFETY: as above.
+    unsafe { riscv::interrupt::enable() };
 }
 
 /// Stops the timer, and returns the number of interrupts taken since the last call.
@@ -65,7 +67,8 @@ fn random() -> u64 {
 /// Handles an interrupt of the timer.
 pub(crate) fn on_timer() {
     TAKEN.fetch_add(1, Relaxed);
-    in_interrupt(HANDLER.get().expect("`start_timer` has set it"));
+    let handler = *HANDLER.lock();
+    in_interrupt(handler);
     set_timer();
 }
 

@@ -14,6 +14,10 @@
 //! - `stop=on`: the first report ends QEMU with exit code 77.
 //! - `sites=on`: the log has each barrier, how often it was executed, and how many accesses relied
 //!   on it alone.
+//!
+//! A program for RISC-V may have marks, `slti x0, x0, N` (a HINT). With N of at least 1, the plugin
+//! begins to record the [steps](lazy_mmu_observer::steps) of the hart, and with 0 it ends. The log
+//! has a line for each recording.
 
 mod decode;
 mod ffi;
@@ -23,9 +27,10 @@ use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::ptr::{from_ref, null_mut};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use lazy_mmu_observer::steps::{Recorder, Recording, Step};
 use lazy_mmu_observer::{Access, Architecture, CPUS, Kind, Observer, Ram, Report, Store, Tlbi};
 use memmap2::MmapOptions;
 
@@ -47,6 +52,8 @@ struct Plugin {
     /// The instructions that have a callback, by address and word.
     instructions: Mutex<BTreeMap<(u64, u32), &'static Instruction>>,
     reports: Mutex<BTreeMap<(Kind, u64), (u64, Report)>>,
+    /// The recordings that have ended, in order.
+    recordings: Mutex<Vec<Recording>>,
 }
 
 #[derive(Default)]
@@ -56,6 +63,9 @@ struct Cpu {
     operand: AtomicU64,
     loads: AtomicU64,
     stores: AtomicU64,
+    /// Whether a recording is open.
+    is_recorded: AtomicBool,
+    recorder: Mutex<Recorder>,
 }
 
 struct Instruction {
@@ -136,6 +146,7 @@ impl Plugin {
             cpus: Default::default(),
             instructions: Mutex::default(),
             reports: Mutex::default(),
+            recordings: Mutex::default(),
         })
     }
 
@@ -183,6 +194,24 @@ impl Plugin {
         self.architecture == Architecture::Riscv64 && pc.wrapping_sub(self.ram.base) < 2 << 20
     }
 
+    /// The CPU executes a mark.
+    fn mark(&self, cpu: usize, number: u32) {
+        let cpu = &self.cpus[cpu];
+        let mut recorder = lock(&cpu.recorder);
+        if let Some(recording) = recorder.mark(number) {
+            lock(&self.recordings).push(recording);
+        }
+        cpu.is_recorded.store(recorder.is_open(), Relaxed);
+    }
+
+    /// The CPU makes a step. Those of the firmware are not the program's.
+    fn step(&self, cpu: usize, pc: u64, step: Step) {
+        let cpu = &self.cpus[cpu];
+        if cpu.is_recorded.load(Relaxed) && !self.is_firmware(pc) {
+            lock(&cpu.recorder).step(step);
+        }
+    }
+
     fn object(&self, reports: Vec<Report>) {
         for report in reports {
             let mut all = lock(&self.reports);
@@ -218,6 +247,9 @@ impl Plugin {
                     );
                 }
             }
+        }
+        for recording in &*lock(&self.recordings) {
+            let _ = writeln!(log, "{recording}");
         }
         let sum = |count: fn(&Cpu) -> &AtomicU64| -> u64 {
             self.cpus.iter().map(|it| count(it).load(Relaxed)).sum()
@@ -296,6 +328,9 @@ extern "C" fn on_access(cpu: c_uint, info: u32, address: u64, data: *mut c_void)
             size: 1 << unsafe { ffi::qemu_plugin_mem_size_shift(info) },
             release: decode::is_release(instruction.word),
         };
+        if plugin.observer.is_entry(physical) {
+            plugin.step(cpu, pc, Step::Store);
+        }
         plugin.object(plugin.observer.store(cpu, store));
     }
 }
@@ -321,6 +356,9 @@ extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
     let pc = instruction.pc;
     instruction.executed.fetch_add(1, Relaxed);
     let operand = plugin.cpus[cpu].operand.load(Relaxed);
+    if let Some(step) = instruction.operation.and_then(Operation::step) {
+        plugin.step(cpu, pc, step);
+    }
     match instruction.operation {
         Some(Operation::Dmb(types)) => observer.dmb(cpu, types),
         Some(Operation::Dsb(domain, types)) => observer.dsb(cpu, domain, types, pc),
@@ -334,7 +372,7 @@ extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
         Some(Operation::Ttbr1) => plugin.object(observer.set_ttbr1(cpu, operand, pc)),
         Some(Operation::Tcr) => plugin.object(observer.set_tcr(cpu, operand, pc)),
         Some(Operation::Vbar) => plugin.vectors.store(operand, Relaxed),
-        Some(Operation::Fence) => observer.fence(cpu, pc),
+        Some(Operation::Fence | Operation::FenceOfStores) => observer.fence(cpu, pc),
         // The firmware fences each page of a range, for another hart that asked for it.
         Some(Operation::Sfence(scope)) if plugin.is_firmware(pc) => {
             observer.sfence(cpu, None, scope.all_spaces, pc);
@@ -349,6 +387,7 @@ extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
         Some(Operation::SfenceWInval) => observer.sfence_w_inval(cpu),
         Some(Operation::SfenceInvalIr) => observer.sfence_inval_ir(cpu),
         Some(Operation::Satp) => plugin.object(observer.set_satp(cpu, operand, pc)),
+        Some(Operation::Mark(number)) => plugin.mark(cpu, number),
         None => {}
     }
 }
