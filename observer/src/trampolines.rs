@@ -10,9 +10,9 @@
 //! b back
 //! ```
 //!
-//! QEMU takes an interrupt only between blocks of instructions. A trampoline is in one page, and the
-//! branch to it ends the block before, so no interrupt comes between the store and the instruction.
-//! A software step exception does.
+//! QEMU takes an interrupt only between blocks of instructions. A trampoline is in one page, and
+//! the branch to it ends the block before, so no interrupt comes between the store and the
+//! instruction. A software step exception does.
 //!
 //! These instructions are `msr ttbr1_el1`, `msr tcr_el1`, `msr vbar_el1`, and each TLBI that has a
 //! register; on RISC-V `csrw satp`, and `sfence.vma` and `sinval.vma` with an address. The store is
@@ -25,8 +25,8 @@
 //! Code before the first use of the stack pointer keeps its instructions, because there is no place
 //! for the store. Such code begins at the ELF file's entry point. Its branches are followed; a
 //! branch to a register is not. On RISC-V, the code up to the first instruction that writes `sp` is
-//! left alone. If another CPU begins elsewhere, and executes one of these instructions before it has
-//! a stack, the store faults. Code that both reach is left alone.
+//! left alone. If another CPU begins elsewhere, and executes one of these instructions before it
+//! has a stack, the store faults. Code that both reach is left alone.
 //!
 //! # Data in the text
 //!
@@ -43,8 +43,8 @@ use object::elf::{PF_X, PT_LOAD, SHF_EXECINSTR};
 use object::read::elf::{ElfFile64, ElfSection64, ProgramHeader, SectionHeader};
 use object::{Architecture, LittleEndian, Object, ObjectSection, ObjectSymbol};
 
-/// The address of the trampolines of an aarch64 kernel if another is not chosen. It is in the RAM of
-/// QEMU's `virt` board, in reach of an image at the start of the RAM.
+/// The address of the trampolines of an aarch64 kernel if another is not chosen. It is in the RAM
+/// of QEMU's `virt` board, in reach of an image at the start of the RAM.
 pub const ADDRESS: u64 = 0x4600_0000;
 
 /// The same for a riscv64 kernel. It is between the firmware and a kernel at 0x8020_0000.
@@ -75,8 +75,8 @@ pub enum Error {
     /// A branch cannot encode the distance.
     #[error(
         "the trampoline at {to:#x} is out of reach for the instruction at {from:#x}: a branch \
-         reaches 128 MiB on aarch64 and 1 MiB on riscv64; choose an address of the trampolines that \
-         is nearer to the kernel"
+         reaches 128 MiB on aarch64 and 1 MiB on riscv64; choose an address that is nearer to the \
+         kernel"
     )]
     OutOfReach {
         /// The address of the instruction.
@@ -159,8 +159,8 @@ pub fn usual_address(elf: &[u8]) -> Result<u64, Error> {
 ///
 /// # Errors
 ///
-/// The file is not one for aarch64 or riscv64, a trampoline is out of reach, or an address in `removed` is not
-/// that of an instruction.
+/// The file is not one for aarch64 or riscv64, a trampoline is out of reach, or an address in
+/// `removed` is not that of an instruction.
 pub fn insert(elf: &[u8], address: u64, removed: &[u64]) -> Result<Observable, Error> {
     if !address.is_multiple_of(SIZE) {
         return Err(Error::Unaligned(address));

@@ -1,4 +1,4 @@
-//! QEMU's interface for TCG plugins, version 1 (QEMU 4.2 to 8.2; `docs/devel/tcg-plugins.rst` in
+//! QEMU's interface for TCG plugins, version 1, which QEMU 7.2 has (`docs/devel/tcg-plugins.rst` in
 //! QEMU's sources).
 
 use std::ffi::{c_char, c_int, c_uint, c_void};

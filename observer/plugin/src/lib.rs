@@ -2,8 +2,9 @@
 //! of an emulated aarch64 or riscv64 machine execute. `cargo xtask observe` builds and loads it.
 //!
 //! A plugin does not see the registers. The operands of `msr ttbr1_el1`, `tlbi`, `csrw satp`,
-//! `sfence.vma` and the like come from trampolines, which store them below the stack pointer. The values of entries
-//! come from the machine's memory, which is a file that QEMU and the plugin share.
+//! `sfence.vma` and the like come from trampolines, which store them below the stack pointer. The
+//! values of entries come from the machine's memory, which is a file that QEMU and the plugin
+//! share.
 //!
 //! The arguments are these:
 //!
