@@ -1,8 +1,9 @@
 //! The library of the RISC-V kernels: boot, traps, several harts, and the memory manager's machine.
 //!
 //! The kernels run on QEMU's `virt` board in S mode, with OpenSBI below them. Their first word of
-//! the command line chooses Sv39 or Sv48. The image runs in an identity map in the lower half of the
-//! addresses. The memory manager builds the live tables of the upper half, which the MMU walks.
+//! the command line chooses Sv39 or Sv48. The memory manager builds the live tables of the upper
+//! half, which the MMU walks. The image runs at its physical addresses, in the identity map of the
+//! lower half.
 //!
 //! RISC-V does not have a single step that a kernel can use. The kernels mark the operations of
 //! interest, and the observer records their stores and fences ([`steps`]).

@@ -7,20 +7,12 @@ use lazy_mmu::riscv64::{Mode, local_fence, table_barrier};
 use riscv::register::satp;
 use spin::Once;
 
-/// The mode of all harts.
+/// The mode of the tables. Without tables, the harts use physical addresses.
 static MODE: Once<Mode> = Once::new();
 
-/// The root table that has the identity map only.
-#[repr(C, align(4096))]
-struct Root([AtomicU64; 512]);
-
-static IDENTITY: Root = Root([const { AtomicU64::new(0) }; 512]);
-
-/// Sets the mode, once, and lets the MMU of this hart walk a table with the identity map.
+/// Sets the mode, once.
 pub fn init(mode: Mode) {
     MODE.call_once(|| mode);
-    fill(&IDENTITY.0);
-    deactivate(0);
 }
 
 /// Returns the mode.
@@ -55,12 +47,15 @@ pub fn activate(root: u64) {
     // SAFETY: the tables have the identity map, in which the image runs.
     unsafe { satp::set(mode, 0, page) };
     local_fence();
-    // QEMU may ignore a mode that the CPU does not have.
-    assert_eq!(satp::read().mode(), mode, "the CPU has the mode");
+    // A hart without the mode ignores the write.
+    assert_eq!(satp::read().mode(), mode, "the hart has the mode");
 }
 
-/// Lets the MMU of this hart walk only the identity map. The argument makes it a request for
+/// Lets this hart use physical addresses, as the firmware has started it, so that each address of
+/// the upper half faults. The argument makes the function a request for
 /// [`on_others`](crate::smp::on_others).
 pub fn deactivate(_: u64) {
-    activate(IDENTITY.0.as_ptr().expose_provenance() as u64);
+    // SAFETY: the image runs at its physical addresses.
+    unsafe { satp::set(satp::Mode::Bare, 0, 0) };
+    local_fence();
 }

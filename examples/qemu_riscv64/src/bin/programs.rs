@@ -12,16 +12,12 @@ use lazy_mmu::{Backend, Bits, Storage as _, Task};
 use lazy_mmu_examples::Error;
 use lazy_mmu_examples::random::{self, Entries};
 use lazy_mmu_qemu_riscv64::arena::Arena;
-use lazy_mmu_qemu_riscv64::steps::{self, HANDLER, OPERATION, Of};
 use lazy_mmu_qemu_riscv64::thread::{self, ByteMmu, Mmu};
-use lazy_mmu_qemu_riscv64::{interrupts, mapper, program};
+use lazy_mmu_qemu_riscv64::{interrupts, mapper, program, steps};
 use semihosting::println;
 
 /// The address at which QEMU loads the programs.
 const PROGRAMS: usize = 0xb000_0000;
-
-/// How often a program runs while the timer interrupts it.
-const TIMES: usize = 8;
 
 /// The least ticks of 100 nanoseconds between two interrupts.
 const TICKS: u64 = 100;
@@ -30,18 +26,17 @@ lazy_mmu_qemu_riscv64::program!(run);
 
 fn run() -> Result<(), Error> {
     let promised = program::number(1, 100);
+    // How often a program runs while the timer interrupts it.
+    let times = program::number(2, 8);
     for (place, all) in [
-        ("flags word", all::<Mmu> as fn() -> Result<_, _>),
+        ("flags word", all::<Mmu> as fn(_) -> Result<_, _>),
         ("own byte", all::<ByteMmu>),
     ] {
-        let (programs, interrupts, in_section) = all()?;
+        let (programs, interrupts, in_section) = all(times)?;
         assert_eq!(programs, promised, "the number of programs");
         println!(
-            "S18 {place}: {programs} random programs, {} times each, {interrupts} interrupts, \
-             {in_section} of them inside a section; none lost: {} {}",
-            TIMES + 1,
-            Of(OPERATION),
-            Of(HANDLER),
+            "S18 {place}: {programs} random programs, once, and {times} times under the timer; \
+             {interrupts} interrupts, {in_section} inside a section; none lost"
         );
     }
     Ok(())
@@ -49,7 +44,7 @@ fn run() -> Result<(), Error> {
 
 /// Runs all programs. Returns their number, the number of interrupts, and how many of these came
 /// while a section was open.
-fn all<B: Backend>() -> Result<(usize, usize, usize), Error> {
+fn all<B: Backend>(times: usize) -> Result<(usize, usize, usize), Error> {
     let (_mm, arena) = Arena::boot::<B>(3)?;
     mapper::init(&arena, 2);
     let entries = Entries {
@@ -68,7 +63,7 @@ fn all<B: Backend>() -> Result<(usize, usize, usize), Error> {
     // SAFETY: as above.
     for line in unsafe { random::lines(PROGRAMS) } {
         let (ops, _) = line.split_once(' ').expect("a program, and what it does");
-        for _ in 0..TIMES {
+        for _ in 0..times {
             run_one::<B>(&entries, ops);
         }
     }
