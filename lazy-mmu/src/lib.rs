@@ -5,6 +5,9 @@
 //! *section* makes its stores at once and defers the pair. One pair, at the end of the section,
 //! covers all of them.
 //!
+//! A RISC-V hart may also remember that an entry was invalid. There, one `sfence.vma` on each hart
+//! has the place of the pair ([`riscv64`]).
+//!
 //! New here? Start with the [guide]. It also has an [index of error messages](guide::errors).
 //!
 //! ```
@@ -36,9 +39,10 @@
 //!
 //! * **Page-table code**: the attribute [`#[lazy_mmu]`](macro@lazy_mmu), and [`LazyMmu`], which has
 //!   the operations of an open section.
-//! * **Kernels** that adopt the crate: [`aarch64`] turns a kernel's configuration into a *backend*,
-//!   and [`Backend`] is for all other kernels. A kernel provides four [bits](Bits) per thread, and
-//!   a test for interrupt context. [`set_global_backend!`] registers the backend for the program.
+//! * **Kernels** that adopt the crate: [`aarch64`] and [`riscv64`] turn a kernel's configuration
+//!   into a *backend*, and [`Backend`] is for all other kernels. A kernel provides four
+//!   [bits](Bits) per thread, and a test for interrupt context. [`set_global_backend!`] registers
+//!   the backend for the program.
 //! * **Libraries and drivers**: [`Global`] and the module [`global`]. A library need not know the
 //!   backend, because the final binary registers it.
 //! * **C and assembly**: the tokens of [`raw`].
@@ -74,7 +78,8 @@
 //! * [`LazyMmu::unmap`] returns the old entry as [`Unmapped`], locked until its invalidation.
 //! * [`gather()`] collects any number of removed mappings for one invalidation.
 //! * [`LazyMmu::break_before_make`] replaces a valid entry in the order that the architecture asks.
-//! * [`aarch64::update`] has the atomic updates of single entries.
+//! * [`aarch64::update`] has the atomic updates of single entries. [`riscv64::replace`] exchanges
+//!   valid entries.
 //! * [`link_table`] fills a table and links it. [`write_sync`] executes the pair at once.
 //!   [`write_nosync`] executes no barrier.
 //!

@@ -1,11 +1,11 @@
 //! What the crate promises, and who keeps each promise: the compiler, the state machine, or you.
 //!
-//! A *section* defers the *barrier pair* (`dsb ishst; isb`) of its stores to its leave or to its
-//! next flush. While the *mode* of a thread is on, the thread defers its stores, unless the mode is
-//! paused. A section is *inert* if it is opened in interrupt context or while the mode is
-//! paused. An inert section does not change the bits of the thread, and its stores are immediate:
-//! each is followed by its pair at once. A section that the task handle enters during a pause is
-//! not inert: it defers again when the pause ends.
+//! A *section* defers the *barrier pair* (`dsb ishst; isb`, on RISC-V a fence) of its stores to its
+//! leave or to its next flush. While the *mode* of a thread is on, the thread defers its stores,
+//! unless the mode is paused. A section is *inert* if it is opened in interrupt context or while
+//! the mode is paused. An inert section does not change the bits of the thread, and its stores are
+//! immediate: each is followed by its pair at once. A section that the task handle enters during a
+//! pause is not inert: it defers again when the pause ends.
 //!
 //! The crate promises the following to safe code. The promises depend on a correct
 //! [`Backend`](crate::Backend) and [`Machine`](crate::Machine), and on the duties of the `unsafe`

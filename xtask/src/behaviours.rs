@@ -54,7 +54,11 @@ fn read(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
 fn is_id(word: &str) -> bool {
     matches!(
         word.as_bytes(),
-        [b'S' | b'C' | b'B' | b'K' | b'P', b'0'..=b'9', b'0'..=b'9']
+        [
+            b'S' | b'C' | b'B' | b'K' | b'P' | b'R',
+            b'0'..=b'9',
+            b'0'..=b'9'
+        ]
     )
 }
 

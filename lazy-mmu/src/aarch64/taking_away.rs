@@ -6,23 +6,24 @@
 //!
 //! The functions are for code that does not hold a guard, as [`write()`](crate::write()) is. The
 //! methods of [`LazyMmu`] do the same in a section, and [`Gather::unmap`] does it for any number of
-//! entries.
+//! entries. In a RISC-V kernel, the methods are those of [`riscv64`](crate::riscv64).
 
-use core::slice;
 use core::sync::atomic::AtomicU64;
 
 use super::contiguous;
 use super::descriptor::{CONTIGUOUS, TABLE_OR_PAGE, VALID};
 use super::granule::{Granule, PAGE_LEVEL};
-use super::update;
 use crate::protocol::backend::Backend;
-use crate::protocol::range::{Invalidation, Scope, VirtualRange};
+use crate::protocol::range::VirtualRange;
 use crate::section::descriptor::Descriptor;
+#[cfg(any(doc, not(target_arch = "riscv64")))]
 use crate::section::gather::{Full, Gather};
+#[cfg(any(doc, not(target_arch = "riscv64")))]
 use crate::section::guard::LazyMmu;
+#[cfg(not(target_arch = "riscv64"))]
 use crate::section::nesting::Nesting;
 use crate::section::slot::{Slot, Slots};
-use crate::section::store;
+use crate::section::taking_away::{self, Shape, Tables, level_of};
 use crate::section::unmapped::Unmapped;
 
 /// Clears the entry in `slot`, which translates `range`. The value of the result is the old entry.
@@ -54,8 +55,7 @@ use crate::section::unmapped::Unmapped;
 /// group](super::contiguous). The entry is unchanged then.
 #[inline]
 pub fn unmap<B: Backend>(slot: impl Slot, range: VirtualRange) -> Unmapped<u64, B> {
-    let (old, Invalidation { range, scope }) = clear_one::<B>(slot, range);
-    Unmapped::withhold(old, range, scope)
+    taking_away::unmap::<Vmsa, B>(slot.atomic(), range)
 }
 
 /// Clears the entry in `slot`, which points to a table that translates `range`. The value of the
@@ -82,9 +82,7 @@ pub fn unmap<B: Backend>(slot: impl Slot, range: VirtualRange) -> Unmapped<u64, 
 /// As [`unmap`].
 #[inline]
 pub fn unmap_table<B: Backend>(slot: impl Slot, range: VirtualRange) -> Unmapped<u64, B> {
-    let (old, _) = clear_one::<B>(slot, range);
-    // The caller says that the entry was a table, whatever its bits are now.
-    Unmapped::withhold(old, range, Scope::ALL_LEVELS)
+    taking_away::unmap_table::<Vmsa, B>(slot.atomic(), range)
 }
 
 /// Clears the entries in `slots`, which together translate `range`. The result has no value.
@@ -110,7 +108,7 @@ pub fn unmap_table<B: Backend>(slot: impl Slot, range: VirtualRange) -> Unmapped
 /// group](super::contiguous). The entries are unchanged then.
 #[inline]
 pub fn unmap_range<B: Backend>(slots: impl Slots, range: VirtualRange) -> Unmapped<(), B> {
-    Unmapped::withhold((), range, clear::<B>(slots.atomics(), range, |_| {}))
+    taking_away::unmap_range::<Vmsa, B>(slots.atomics(), range)
 }
 
 /// Clears the entries in `slots`, which together translate `range`. The value of the result is
@@ -140,24 +138,9 @@ pub fn unmap_range<B: Backend>(slots: impl Slots, range: VirtualRange) -> Unmapp
 pub fn unmap_range_into<B: Backend, T: AsMut<[u64]> + 'static>(
     slots: impl Slots,
     range: VirtualRange,
-    mut buffer: T,
+    buffer: T,
 ) -> Unmapped<T, B> {
-    let slots = slots.atomics();
-    let entries = buffer.as_mut();
-    assert!(
-        entries.len() >= slots.len(),
-        "the buffer has room for {} of {} entries",
-        entries.len(),
-        slots.len()
-    );
-    let mut entries = entries.iter_mut();
-    let scope = clear::<B>(slots, range, |old| {
-        // The buffer has room for all slots.
-        if let Some(entry) = entries.next() {
-            *entry = old;
-        }
-    });
-    Unmapped::withhold(buffer, range, scope)
+    taking_away::unmap_range_into::<Vmsa, B, T>(slots.atomics(), range, buffer)
 }
 
 /// Replaces the valid entry in `slot`, which translates `range`, in three steps: *break* (clear the
@@ -198,12 +181,10 @@ pub fn break_before_make<B: Backend, D: Descriptor>(
     range: VirtualRange,
     make: impl FnOnce(u64) -> D,
 ) -> u64 {
-    let slot = slot.atomic();
-    let old = unmap::<B>(slot, range).invalidate_now();
-    store::write::<B, D>(slot, make(old));
-    old
+    taking_away::break_before_make::<Vmsa, B, D>(slot.atomic(), range, make)
 }
 
+#[cfg(not(target_arch = "riscv64"))]
 impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     /// Clears the entry in `slot`, which translates `range`: see [`aarch64::unmap`](unmap).
     ///
@@ -307,6 +288,7 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     }
 }
 
+#[cfg(not(target_arch = "riscv64"))]
 impl<T, B: Backend> Gather<'_, T, B> {
     /// Clears the entry in `slot`, which translates `range`, as [`aarch64::unmap`](unmap) does. The
     /// gather keeps the value that `value` makes of the old entry. The example is on the page of
@@ -327,7 +309,7 @@ impl<T, B: Backend> Gather<'_, T, B> {
         range: VirtualRange,
         value: impl FnOnce(u64) -> T,
     ) -> Result<(), Full> {
-        self.clear_with(|| clear_one::<B>(slot, range), value)
+        taking_away::gather::<Vmsa, T, B>(self, slot.atomic(), range, value)
     }
 
     /// Clears the entry in `slot`, which points to a table, as
@@ -347,67 +329,28 @@ impl<T, B: Backend> Gather<'_, T, B> {
         range: VirtualRange,
         value: impl FnOnce(u64) -> T,
     ) -> Result<(), Full> {
-        let scope = Scope::ALL_LEVELS;
-        self.clear_with(
-            || (clear_one::<B>(slot, range).0, Invalidation { range, scope }),
-            value,
-        )
+        taking_away::gather_table::<Vmsa, T, B>(self, slot.atomic(), range, value)
     }
 }
 
-/// Clears the entry in `slot`, which translates `range`. Returns the old entry and its
-/// invalidation.
-#[inline]
-fn clear_one<B: Backend>(slot: impl Slot, range: VirtualRange) -> (u64, Invalidation) {
-    let mut old = 0;
-    let scope = clear::<B>(slice::from_ref(slot.atomic()), range, |it| old = it);
-    (old, Invalidation { range, scope })
-}
+/// The tables of VMSAv8-64.
+struct Vmsa;
 
-/// Clears `slots`, which translate `range`, and passes each old entry to `keep`, in order. Returns
-/// the scope of the invalidation.
-///
-/// # Panics
-///
-/// As [`check_shape`], before it changes an entry.
-#[inline]
-fn clear<B: Backend>(slots: &[AtomicU64], range: VirtualRange, mut keep: impl FnMut(u64)) -> Scope {
-    let (level, leaves) = check_shape(slots, range);
-    let mut scope = leaves;
-    for slot in slots {
-        let old = update::clear::<B>(slot);
-        if level < PAGE_LEVEL && old & (VALID | TABLE_OR_PAGE) == VALID | TABLE_OR_PAGE {
-            // Walkers may have cached the table entry, and the leaves below it.
-            scope = Scope::ALL_LEVELS;
+impl Tables for Vmsa {
+    fn shape(slots: &[AtomicU64], range: VirtualRange) -> Shape {
+        let granule = Granule::of(range);
+        let levels = (granule.first_level()..=PAGE_LEVEL).rev();
+        let sizes = levels.filter_map(|level| Some((level, granule.entry_size(level)?)));
+        let (level, size) = level_of(slots, range, sizes);
+        contiguous::refuse_cut(slots, range, level, VALID | CONTIGUOUS);
+        Shape {
+            may_be_tables: level < PAGE_LEVEL,
+            size,
         }
-        keep(old);
     }
-    scope
-}
 
-/// Returns the level at which `slots` translate `range` together, and the scope of leaves at that
-/// level.
-///
-/// # Panics
-///
-/// If such a level does not exist, or if the range cuts a contiguous group.
-fn check_shape(slots: &[AtomicU64], range: VirtualRange) -> (u8, Scope) {
-    let granule = Granule::of(range);
-    let number = slots.len() as u64;
-    let fits = |&(_, size): &(u8, u64)| {
-        number.checked_mul(size >> granule.page_shift()) == Some(range.pages())
-            && range.start() & (size - 1) == 0
-    };
-    // The lowest level first, because an empty range without entries fits every level.
-    let levels = (granule.first_level()..=PAGE_LEVEL).rev();
-    let sizes = levels.filter_map(|level| Some((level, granule.entry_size(level)?)));
-    let Some((level, size)) = { sizes }.find(fits) else {
-        panic!(
-            "{number} entries of one level cannot translate the {} pages from {:#x} on",
-            range.pages(),
-            range.start()
-        );
-    };
-    contiguous::refuse_cut(slots, range, level, VALID | CONTIGUOUS);
-    (level, Scope::leaves(size.ilog2()))
+    #[inline]
+    fn is_table(bits: u64) -> bool {
+        bits & (VALID | TABLE_OR_PAGE) == VALID | TABLE_OR_PAGE
+    }
 }

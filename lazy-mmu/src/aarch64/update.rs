@@ -49,22 +49,23 @@
 //! ```
 
 mod group;
+#[cfg(any(doc, not(target_arch = "riscv64")))]
+mod guard;
+#[cfg(not(target_arch = "riscv64"))]
+mod memory_valid;
 
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::contiguous;
-use super::descriptor::{
-    ACCESSED, ATTRIBUTES, CONTIGUOUS, DBM, LeafDescriptor, READ_ONLY, TABLE_OR_PAGE, Table, VALID,
-};
-use super::granule::PAGE_LEVEL;
+use super::descriptor::{ACCESSED, ATTRIBUTES, DBM, LeafDescriptor, READ_ONLY, VALID};
 use crate::protocol::backend::Backend;
-use crate::protocol::range::VirtualRange;
 use crate::section::descriptor::Descriptor;
+#[cfg(doc)]
 use crate::section::guard::LazyMmu;
-use crate::section::nesting::Nesting;
-use crate::section::slot::{Slot, Slots};
+use crate::section::slot::Slot;
 use crate::section::store;
+use crate::section::taking_away;
 
 /// Clears the entry, and returns the old one (Linux: `ptep_get_and_clear`).
 ///
@@ -104,15 +105,7 @@ use crate::section::store;
 pub fn get_and_clear<B: Backend>(slot: impl Slot) -> u64 {
     let slot = slot.atomic();
     contiguous::refuse_member(slot.load(Ordering::Relaxed));
-    clear::<B>(slot)
-}
-
-/// As [`get_and_clear`], for an entry that may be in a contiguous group.
-#[inline]
-pub(crate) fn clear<B: Backend>(slot: &AtomicU64) -> u64 {
-    let old = slot.swap(0, Ordering::Relaxed);
-    store::changed::<B>(slot, 0);
-    old
+    taking_away::take::<B>(slot)
 }
 
 /// Makes the leaf read-only, and returns the old one (Linux: `ptep_set_wrprotect`).
@@ -381,233 +374,6 @@ pub(crate) fn update<B: Backend>(
                 return (old, new);
             }
             Err(now) => old = now,
-        }
-    }
-}
-
-impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
-    /// Adds the rights of `wanted` to a valid leaf: see
-    /// [`update::set_access_flags`](set_access_flags). The barrier pair is deferred into this
-    /// section.
-    ///
-    /// ```
-    /// use core::sync::atomic::AtomicU64;
-    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, KERNEL_READ_ONLY, Leaf};
-    /// use lazy_mmu::sim;
-    ///
-    /// type Mmu = sim::Sim;
-    ///
-    /// let slot = AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_READ_ONLY).0);
-    /// lazy_mmu::with::<Mmu, _>(|mmu| {
-    ///     assert!(mmu.set_access_flags(&slot, Leaf::page(0x4000_0000, KERNEL_DATA), 0));
-    ///     assert!(sim::is_pending::<Mmu>()); // A kernel leaf needs the pair.
-    /// });
-    /// assert!(sim::is_settled(&slot));
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// As [`update::set_access_flags`](set_access_flags).
-    #[inline]
-    pub fn set_access_flags<D: LeafDescriptor>(
-        &mut self,
-        slot: impl Slot,
-        wanted: D,
-        software_bits: u64,
-    ) -> bool {
-        let (changed, needed) = add_access_flags::<B, D>(slot.atomic(), wanted, software_bits);
-        if needed {
-            self.note_store();
-        }
-        changed
-    }
-
-    /// Stores `new` if the entry is `current`, and returns the old value: see
-    /// [`update::compare_exchange`](compare_exchange). The barrier pair is deferred into this
-    /// section.
-    ///
-    /// ```
-    /// use core::sync::atomic::AtomicU64;
-    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, KERNEL_READ_ONLY, Leaf};
-    /// use lazy_mmu::sim::{pairs, take_trace};
-    ///
-    /// type Mmu = lazy_mmu::sim::Sim;
-    ///
-    /// // Makes two pages writable, unless another CPU changes an entry first.
-    /// let pages = [0x4000_0000, 0x4000_1000].map(|address| {
-    ///     [KERNEL_READ_ONLY, KERNEL_DATA].map(|attributes| Leaf::page(address, attributes))
-    /// });
-    /// let slots = pages.map(|[old, _]| AtomicU64::new(old.0));
-    /// lazy_mmu::with::<Mmu, _>(|mmu| {
-    ///     for (slot, [old, new]) in slots.iter().zip(pages) {
-    ///         assert_eq!(mmu.compare_exchange(slot, old, new), Ok(old.0));
-    ///     }
-    /// });
-    /// assert_eq!(pairs(&take_trace()), 1); // for both pages
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The value of the entry if it is not `current`. The entry is unchanged then.
-    ///
-    /// # Panics
-    ///
-    /// If `current` is in a [contiguous group](super::contiguous). The entry is unchanged then.
-    #[inline]
-    pub fn compare_exchange<D: Descriptor>(
-        &mut self,
-        slot: impl Slot,
-        current: D,
-        new: D,
-    ) -> Result<u64, u64> {
-        let (old, needed) = exchange::<B, D>(slot.atomic(), current, new)?;
-        if needed {
-            self.note_store();
-        }
-        Ok(old)
-    }
-
-    /// Replaces the valid block in `parent` by a table, and returns the block (as Linux's
-    /// `split_pmd` and `split_pud`, arm64).
-    ///
-    /// The function stores `child(block, i)` in each of `children`, the entries of the new table.
-    /// It then exchanges the block for `table` atomically. If the hardware or other code has
-    /// changed the block in the meantime, the function calls `child` again for every entry, with
-    /// the new block. It therefore does not lose an access flag or a dirty state.
-    ///
-    /// If the children translate the block's range to the same addresses, a TLB invalidation is not
-    /// needed. The barrier pair of the parent's store is deferred. The `dsb ishst` between the
-    /// children and the parent is not deferred.
-    ///
-    /// ```
-    /// use core::sync::atomic::AtomicU64;
-    /// use lazy_mmu::aarch64::Granule;
-    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table};
-    /// # type Mmu = lazy_mmu::sim::Sim;
-    ///
-    /// let block = Leaf::new(Granule::Kib4, 2, 0x4000_0000, KERNEL_DATA)?;
-    /// let parent = AtomicU64::new(block.0);
-    /// let children = [const { AtomicU64::new(0) }; 512];
-    /// let table = Table::at(0x4800_0000); // the physical address of `children`
-    ///
-    /// let old = lazy_mmu::with::<Mmu, _>(|mmu| {
-    ///     // SAFETY: walkers do not reach `children`, they translate the block's range to the same
-    ///     // addresses with the same attributes, and the CPUs have FEAT_BBM level 2 without
-    ///     // conflict aborts.
-    ///     unsafe {
-    ///         mmu.split_block(&parent, &children, table, |block, i| {
-    ///             Leaf::page(Leaf(block).address(Granule::Kib4) + 4096 * i as u64, KERNEL_DATA)
-    ///         })
-    ///     }
-    /// });
-    /// assert_eq!(old, Ok(block.0));
-    /// # Ok::<(), lazy_mmu::aarch64::descriptor::BadDescriptor>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The value of the parent if it is not a valid block, or is no longer one because other code
-    /// has split it. The parent is unchanged then, and children may be filled.
-    ///
-    /// # Safety
-    ///
-    /// * `children` are the entries of the table to which `table` points. `table` is a valid
-    ///   descriptor. Walkers do not reach the table before the call.
-    /// * The children translate the block's range as the block did. Otherwise, code does not use
-    ///   the range until it has been invalidated. A TLB may hold the block even if code has not
-    ///   used the range.
-    /// * Every CPU that uses these tables tolerates the change from a block to a table without
-    ///   break-before-make: FEAT_BBM level 2, without conflict aborts. On other CPUs use
-    ///   [`break_before_make`](Self::break_before_make).
-    ///
-    /// # Panics
-    ///
-    /// If `child` panics, or if the block is in a [contiguous group](super::contiguous). The parent
-    /// is unchanged then.
-    #[inline]
-    pub unsafe fn split_block<D: Descriptor>(
-        &mut self,
-        parent: impl Slot,
-        children: impl Slots,
-        table: Table,
-        mut child: impl FnMut(u64, usize) -> D,
-    ) -> Result<u64, u64> {
-        let (parent, children) = (parent.atomic(), children.atomics());
-        let mut block = parent.load(Ordering::Relaxed);
-        while block & (VALID | TABLE_OR_PAGE) == VALID {
-            contiguous::refuse_member(block);
-            for (i, slot) in children.iter().enumerate() {
-                store::put_descriptor::<B, D>(slot, child(block, i));
-            }
-            match self.compare_exchange(parent, Table(block), table) {
-                Err(now) => block = now,
-                done => return done,
-            }
-        }
-        Err(block)
-    }
-
-    /// Sets or clears VALID in each of `slots`, the entries for the pages of `range` in the linear
-    /// map (as Linux's `set_memory_valid`, arm64). The other bits stay unchanged.
-    ///
-    /// * **Made valid.** TLBs do not hold entries that were invalid, so an invalidation is not
-    ///   needed. The barrier pair is deferred, whatever the other bits of the entries are.
-    /// * **Made invalid.** The function removes the range from the TLBs. The invalidation includes
-    ///   the effect of the barrier pair, so a pending pair is not emitted again.
-    ///
-    /// The entries are page descriptors, at level 3. A table descriptor must not become valid here,
-    /// because the function does not order it after the stores to its table.
-    ///
-    /// The function recognises a contiguous group that it made invalid before. The other operations
-    /// treat such entries as invalid.
-    ///
-    /// ```
-    /// use core::sync::atomic::{AtomicU64, Ordering};
-    /// use lazy_mmu::aarch64::Granule;
-    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, VALID};
-    /// # type Mmu = lazy_mmu::sim::Sim;
-    ///
-    /// // Takes a page out of the linear map while its frame is free, to find stray accesses.
-    /// let page = Granule::Kib4.range(0xffff_0000_4000_0000, 1)?;
-    /// let slots = [AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_DATA).0)];
-    /// let is_valid = || slots[0].load(Ordering::Relaxed) & VALID != 0;
-    /// lazy_mmu::with::<Mmu, _>(|mmu| {
-    ///     mmu.set_memory_valid(&slots, page, false); // the frame is freed
-    ///     assert!(!is_valid());
-    ///     mmu.set_memory_valid(&slots, page, true); // and allocated again
-    ///     assert!(is_valid());
-    /// });
-    /// # Ok::<(), lazy_mmu::BadRange>(())
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If the number of slots is not the number of pages in `range`, or if `range` cuts a
-    /// [contiguous group](super::contiguous), valid or invalid. The entries are unchanged then.
-    #[inline]
-    pub fn set_memory_valid(&mut self, slots: impl Slots, range: VirtualRange, valid: bool) {
-        let slots = slots.atomics();
-        assert!(
-            slots.len() as u64 == range.pages(),
-            "the range has {} pages, but {} entries were given",
-            range.pages(),
-            slots.len()
-        );
-        contiguous::refuse_cut(slots, range, PAGE_LEVEL, CONTIGUOUS);
-        for slot in slots {
-            // The change is atomic, because the hardware may set the access flag or the dirty state
-            // in a valid entry at the same time.
-            let new = if valid {
-                slot.fetch_or(VALID, Ordering::Relaxed) | VALID
-            } else {
-                slot.fetch_and(!VALID, Ordering::Relaxed) & !VALID
-            };
-            store::changed::<B>(slot, new);
-        }
-        if !valid {
-            self.flush_tlb_kernel_range(range);
-        } else if !slots.is_empty() {
-            self.note_store();
         }
     }
 }

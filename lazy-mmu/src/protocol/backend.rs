@@ -66,12 +66,13 @@ use super::range::Invalidation;
 ///   elsewhere, for example in a thread that has disabled softirqs.
 /// * **The CPU that a thread leaves** executes a barrier at the context switch, after the thread's
 ///   last store and before another CPU can run the thread. The barrier completes the thread's
-///   stores and TLB invalidations for all CPUs (aarch64: `dsb ish`; Linux: `__switch_to`). The
-///   thread may execute its pair on the next CPU, and a pair does not complete the stores of
-///   another CPU.
+///   stores and TLB invalidations for all CPUs (aarch64: `dsb ish`; Linux: `__switch_to`; RISC-V: a
+///   release, because an invalidation is complete when it returns). The thread may execute its pair
+///   on the next CPU, and a pair does not complete the stores of another CPU.
 /// * **The CPU that a thread enters** synchronizes its context (aarch64: `isb`, or an exception
-///   return that synchronizes the context). It does so after it has taken over the thread: after a
-///   branch on the value, in a run queue for example, by which the other CPU gives the thread up.
+///   return that synchronizes the context; RISC-V: an acquire). It does so after it has taken over
+///   the thread: after a branch on the value, in a run queue for example, by which the other CPU
+///   gives the thread up.
 ///   The thread may have executed its pair, and used its mapping, on the first CPU. The second CPU
 ///   may have fetched the next instructions of the thread before that. Without FEAT_ETS2 they can
 ///   fault. A TLB invalidation alone does not need this event.

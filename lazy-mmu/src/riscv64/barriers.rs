@@ -1,7 +1,7 @@
 //! The barriers that a store to a translation table needs, on the hart that executes them.
 
-/// Executes one instruction, with or without operands. The instructions of an `extension` need it to
-/// be enabled, because an assembler does not know them otherwise.
+/// Executes one instruction, with or without operands. The instructions of an `extension` need it
+/// to be enabled, because an assembler does not know them otherwise.
 macro_rules! instruction {
     (extension $extension:literal, $instruction:literal $(, $operand:expr)*) => {
         instruction!(@
@@ -17,16 +17,57 @@ macro_rules! instruction {
             core::arch::asm!($($line,)* $(in(reg) $operand,)* options(nostack, preserves_flags));
         }
         #[cfg(not(target_arch = "riscv64"))]
-        {
-            $(let _ = $operand;)*
-            panic!("`{}` is a RISC-V instruction: tests on the host use `sim::Sim`", $instruction)
-        }
+        super::barriers::elsewhere($instruction, &[$($operand),*]);
     }};
     ($instruction:literal $(, $operand:expr)*) => {
         instruction!(@ [$instruction] $instruction $(, $operand)*)
     };
 }
 pub(super) use instruction;
+
+/// Panics, because the instruction does not exist on this architecture. The unit tests record it.
+#[cfg(not(target_arch = "riscv64"))]
+#[track_caller]
+pub(super) fn elsewhere(instruction: &str, operands: &[u64]) {
+    #[cfg(test)]
+    if recorder::push(instruction, operands) {
+        return;
+    }
+    let _ = operands;
+    panic!("`{instruction}` is a RISC-V instruction: tests on the host use `sim::Sim`");
+}
+
+/// The instructions that a unit test on another architecture would execute.
+#[cfg(all(test, not(target_arch = "riscv64")))]
+pub(super) mod recorder {
+    extern crate std;
+    use std::cell::RefCell;
+    use std::string::String;
+    use std::vec::Vec;
+    use std::{format, thread_local};
+
+    thread_local! {
+        static RECORD: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+    }
+
+    /// Returns the instructions that `f` executes on this thread, with values in the places of
+    /// registers.
+    pub(in crate::riscv64) fn record(f: impl FnOnce()) -> Vec<String> {
+        RECORD.replace(Some(Vec::new()));
+        f();
+        RECORD.take().unwrap()
+    }
+
+    /// Records an instruction, and returns whether a test records.
+    pub(super) fn push(instruction: &str, operands: &[u64]) -> bool {
+        RECORD.with_borrow_mut(|record| {
+            let Some(record) = record else { return false };
+            let fill = |text: String, it: &u64| text.replacen("{}", &format!("{it:#x}"), 1);
+            record.push(operands.iter().fold(instruction.into(), fill));
+            true
+        })
+    }
+}
 
 /// Executes `sfence.vma x0, x0`: the local half of the barrier.
 ///

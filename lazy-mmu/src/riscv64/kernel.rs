@@ -38,10 +38,11 @@ use crate::protocol::range::Invalidation;
 /// struct MyKernel;
 ///
 /// // SAFETY: the boot code of a hart sets `tp` before the first store to a table, and `switch_to`
-/// // for each task after that. The entry code loads it after a trap from user mode. A task is freed
-/// // only after another one runs. Only the crate uses the byte `lazy_mmu`. The entry code of
-/// // interrupts counts in `preempt_count`. `switch_to` executes the two barriers. The firmware has
-/// // the RFENCE extension. The handler of a user's page fault calls `fix_spurious_fault`.
+/// // for each task after that. The entry code loads it after a trap from user mode. A task is
+/// // freed only after another one runs. Only the crate uses the byte `lazy_mmu`. The entry code of
+/// // interrupts counts in `preempt_count`. `switch_to` orders the stores of the old task. The
+/// // firmware has the RFENCE extension. The handler of a user's page fault calls
+/// // `fix_spurious_fault`.
 /// unsafe impl Kernel for MyKernel {
 ///     type Task = Tp;
 ///     type Bits = ByteAt<{ offset_of!(Task, lazy_mmu) }>;
@@ -54,10 +55,12 @@ use crate::protocol::range::Invalidation;
 /// // Code of the final binary and of its libraries need not name the backend after this line.
 /// lazy_mmu::set_global_backend!(Mmu);
 ///
-/// /// Gives the current task up. Interrupts are masked. A release store to the run queue follows.
-/// fn before_another_hart_may_run_the_task() {
-///     // The hart that takes the task over sees its stores.
+/// /// Switches to `next`, which this hart has taken from the run queue. Interrupts are masked.
+/// fn switch_to(next: &'static Task) {
+///     // Another hart that takes the old task from a run queue after this sees its stores.
 ///     fence(Ordering::SeqCst);
+///     // Here the kernel exchanges the stacks and the registers, and sets `tp` to `next`.
+/// #   let _ = next;
 /// }
 ///
 /// /// Maps consecutive pages. All stores share one fence on each hart.
@@ -245,7 +248,8 @@ impl<K: Kernel> Riscv64<K> {
     }
 }
 
-/// Repairs a spurious page fault: the entry permits the access, but this hart has kept an older one.
+/// Repairs a spurious page fault: the entry permits the access, but this hart has kept an older
+/// one.
 ///
 /// The function executes `sfence.vma x0, x0`, on every hart, with or without Svvptc. The handler
 /// then returns to the access (Linux: `flush_tlb_fix_spurious_fault`). The fence has no address,
@@ -353,4 +357,228 @@ unsafe impl<K: Kernel> Machine for Riscv64<K> {
 /// Whether a range is not for this hart only.
 fn reach_others(invalidations: &[Invalidation]) -> bool {
     !invalidations.iter().all(|it| it.range.this_cpu())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harts::Sbi;
+    use super::super::on_fault::{HartFlags, OnFault};
+    use super::*;
+    use crate::protocol::bits::Bits;
+    use crate::protocol::place::{ByteAt, FlagsAt, PreemptCountAt};
+    use crate::protocol::range::{Scope, VirtualRange};
+    use crate::riscv64::barriers::recorder::record;
+    use crate::riscv64::{Mode, OneHart};
+    use core::mem::offset_of;
+    use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+    #[repr(C)]
+    struct ThreadInfo {
+        flags: AtomicU64,
+        preempt_count: AtomicU32,
+        lazy_mmu: AtomicU8,
+    }
+
+    static INFO: ThreadInfo = ThreadInfo {
+        flags: AtomicU64::new(0),
+        preempt_count: AtomicU32::new(0),
+        lazy_mmu: AtomicU8::new(0),
+    };
+
+    type Byte = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
+    type Count = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
+
+    /// Takes the place of the register.
+    struct Pointer;
+
+    impl TaskPointer for Pointer {
+        fn current() -> *mut u8 {
+            (&raw const INFO).cast_mut().cast()
+        }
+    }
+
+    /// A kernel whose harts are `H`, with Svinval and Svvptc if `MODERN` is true.
+    struct With<H, const MODERN: bool>(PhantomData<H>);
+
+    // SAFETY: the tests record the instructions.
+    unsafe impl<H: Harts, const MODERN: bool> Kernel for With<H, MODERN> {
+        type Task = Pointer;
+        type Bits = Byte;
+        type Interrupt = Count;
+        type Harts = H;
+        const HAS_SVINVAL: bool = MODERN;
+        const HAS_SVVPTC: bool = MODERN;
+        const MAX_OPS: u64 = if MODERN { 2 } else { tlb::MAX_OPS };
+    }
+
+    type On<H> = Riscv64<With<H, false>>;
+    type Modern = Riscv64<With<Sbi, true>>;
+
+    fn page() -> VirtualRange {
+        Mode::Sv39.range(0xffff_ffc0_0000_0000, 1).unwrap()
+    }
+
+    const ALL: &str = "sfence.vma x0, x0";
+    const PAGE: &str = "sfence.vma 0xffffffc000000000, x0";
+    const SBI_ALL: &str = "ecall: remote fence 0x0, 0xffffffffffffffff, 0xffffffffffffffff";
+    const SBI_PAGE: &str = "ecall: remote fence 0xffffffc000000000, 0x1000, 0xffffffffffffffff";
+
+    #[test]
+    fn r11_the_bits_are_where_the_kernel_says() {
+        struct Flags;
+        // SAFETY: only this test uses the flags.
+        unsafe impl Kernel for Flags {
+            type Task = Pointer;
+            type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 60>;
+            type Interrupt = Count;
+            type Harts = OneHart;
+        }
+
+        // SAFETY: a section does not use these bits.
+        unsafe { Riscv64::<Flags>::current().set(Bits::EMPTY, Bits::ACTIVE) };
+        assert_eq!(INFO.flags.load(Ordering::Relaxed), 1 << 62);
+        for (count, interrupt) in [(0, false), (7, false), (0x100, true), (0x0010_0000, true)] {
+            INFO.preempt_count.store(count, Ordering::Relaxed);
+            assert_eq!(Riscv64::<Flags>::in_interrupt(), interrupt);
+            assert_eq!(On::<OneHart>::context().1, interrupt);
+        }
+    }
+
+    #[test]
+    fn r03_the_barrier_is_a_local_fence_and_then_that_of_the_other_harts() {
+        assert_eq!(record(On::<OneHart>::barrier), [ALL]);
+        assert_eq!(record(On::<Sbi>::barrier), [ALL, SBI_ALL]);
+        assert_eq!(record(On::<Sbi>::table_barrier), ["fence w, w"]);
+    }
+
+    #[test]
+    fn r03_an_invalidation_reaches_the_other_harts_unless_its_ranges_are_for_this_one() {
+        let scope = Scope::PAGES;
+        let everywhere = Invalidation {
+            range: page(),
+            scope,
+        };
+        let here = Invalidation {
+            // SAFETY: the test does not invalidate the range.
+            range: unsafe { page().on_this_cpu() },
+            scope,
+        };
+        let only = |its: &[Invalidation]| record(|| On::<Sbi>::invalidate_only(its));
+        assert_eq!(only(&[everywhere]), [PAGE, SBI_PAGE]);
+        assert_eq!(only(&[here]), [PAGE]);
+        assert_eq!(only(&[here, everywhere])[..2], [PAGE, PAGE]);
+        assert_eq!(only(&[]), [""; 0]);
+        let one_hart = record(|| On::<OneHart>::invalidate_only(&[everywhere]));
+        assert_eq!(one_hart, [PAGE]);
+        assert_eq!(record(On::<Sbi>::invalidate_all), [ALL, SBI_ALL]);
+    }
+
+    #[test]
+    fn r09_the_fence_of_an_invalidation_covers_a_store_that_awaits_its_barrier() {
+        let scope = Scope::PAGES;
+        // SAFETY: the test does not invalidate the range.
+        for range in [page(), page().of_asid(7), unsafe { page().on_this_cpu() }] {
+            let invalidation = Invalidation { range, scope };
+            let found = record(|| On::<Sbi>::invalidate(&[invalidation]));
+            assert_eq!(found, [ALL, SBI_ALL]);
+        }
+        assert_eq!(record(|| On::<OneHart>::invalidate(&[])), [ALL]);
+    }
+
+    #[test]
+    fn r02_r12_a_kernel_says_what_its_harts_have() {
+        let range = Mode::Sv39.range(0x1000, 2).unwrap();
+        let scope = Scope::PAGES;
+        let two = Invalidation { range, scope };
+        let found = record(|| Modern::invalidate_only(&[two]));
+        let expected = [
+            "sfence.w.inval",
+            "sinval.vma 0x1000, x0",
+            "sinval.vma 0x2000, x0",
+            "sfence.inval.ir",
+        ];
+        assert_eq!(found[..4], expected);
+        let found = record(|| Modern::invalidate_only(&[two, two]));
+        assert_eq!(found[0], ALL);
+    }
+
+    #[test]
+    fn r12_svvptc_saves_the_fence_behind_a_users_fault_and_no_other() {
+        assert_eq!(record(|| Modern::update_mmu_cache(0x1000)), [""; 0]);
+        let found = record(|| On::<Sbi>::update_mmu_cache(0x1000));
+        assert_eq!(found, ["sfence.vma 0x1000, x0"]);
+        assert_eq!(record(Modern::barrier), [ALL, SBI_ALL]);
+        assert_eq!(record(fix_spurious_fault), [ALL]);
+        // The check of a flag fences on every hart.
+        assert_eq!(record(|| assert!(!OnFault::<Flags, Sbi>::check())), [""; 0]);
+        assert_eq!(record(On::<OnFault<Flags, Sbi>>::barrier), [ALL]);
+        assert_eq!(record(|| assert!(OnFault::<Flags, Sbi>::check())), [ALL]);
+        assert_eq!(record(|| assert!(!OnFault::<Flags, Sbi>::check())), [""; 0]);
+    }
+
+    static FLAG: AtomicU32 = AtomicU32::new(0);
+
+    struct Flags;
+
+    // SAFETY: only one test uses the flag.
+    unsafe impl HartFlags for Flags {
+        fn for_each(mut set: impl FnMut(&AtomicU32)) {
+            set(&FLAG);
+        }
+
+        fn this_hart() -> &'static AtomicU32 {
+            &FLAG
+        }
+    }
+
+    #[test]
+    fn r03_an_invalidation_does_not_wait_for_a_fault() {
+        type Mmu = On<OnFault<Unused, Sbi>>;
+
+        let (range, scope) = (page(), Scope::PAGES);
+        let invalidation = Invalidation { range, scope };
+        let found = record(|| Mmu::invalidate_only(&[invalidation]));
+        assert_eq!(found, [PAGE, SBI_PAGE]);
+        assert_eq!(record(Mmu::invalidate_all), [ALL, SBI_ALL]);
+    }
+
+    struct Unused;
+
+    // SAFETY: the flags are not used.
+    unsafe impl HartFlags for Unused {
+        fn for_each(_: impl FnMut(&AtomicU32)) {
+            unreachable!("an invalidation sets no flag");
+        }
+
+        fn this_hart() -> &'static AtomicU32 {
+            unreachable!("an invalidation takes no flag");
+        }
+    }
+
+    #[test]
+    fn r11_the_kernels_hooks_are_the_backends() {
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+
+        struct Hooked;
+        // SAFETY: the test does not enter a section.
+        unsafe impl Kernel for Hooked {
+            type Task = Pointer;
+            type Bits = Byte;
+            type Interrupt = Count;
+            type Harts = OneHart;
+            const HAS_HOOKS: bool = true;
+            fn mode_begins() {
+                CALLS.fetch_add(1, Ordering::Relaxed);
+            }
+            fn mode_ends() {
+                CALLS.fetch_add(0x10, Ordering::Relaxed);
+            }
+        }
+
+        const { assert!(Riscv64::<Hooked>::HAS_HOOKS && !Modern::HAS_HOOKS) }
+        Riscv64::<Hooked>::mode_begins();
+        assert_eq!(CALLS.load(Ordering::Relaxed), 1);
+        Riscv64::<Hooked>::mode_ends();
+        assert_eq!(CALLS.load(Ordering::Relaxed), 0x11);
+    }
 }

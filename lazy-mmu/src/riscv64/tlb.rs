@@ -162,8 +162,8 @@ impl Fence {
 /// /// Harts that run a closure on request.
 /// struct Interrupts;
 ///
-/// // SAFETY: `on_other_harts` runs its argument on each other hart that uses the tables. It returns
-/// // when all have run it. The kernel disables preemption in sections.
+/// // SAFETY: `on_other_harts` runs its argument on each other hart that uses the tables. It
+/// // returns when all have run it. The kernel disables preemption in sections.
 /// unsafe impl Harts for Interrupts {
 ///     fn fence() {
 ///         ipi::on_other_harts(local_fence);
@@ -316,5 +316,170 @@ impl Iterator for Leaves {
         // There may be no address after the last leaf.
         self.address = self.address.wrapping_add(1 << self.shift);
         Some(operands)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::range::Scope;
+    use crate::riscv64::Mode;
+    use crate::riscv64::barriers::recorder::record;
+    extern crate std;
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
+
+    const KERNEL: u64 = 0xffff_ffc0_0000_0000;
+    const WITH_SVINVAL: Tlbs = Tlbs {
+        has_svinval: true,
+        ..Tlbs::ANY
+    };
+
+    fn pages(start: u64, pages: u64) -> Invalidation {
+        Invalidation {
+            range: Mode::Sv48.range(start, pages).unwrap(),
+            scope: Scope::PAGES,
+        }
+    }
+
+    fn of_asid(invalidation: Invalidation, asid: u16) -> Invalidation {
+        Invalidation {
+            range: invalidation.range.of_asid(asid),
+            ..invalidation
+        }
+    }
+
+    fn table(invalidation: Invalidation) -> Invalidation {
+        Invalidation {
+            scope: Scope::ALL_LEVELS,
+            ..invalidation
+        }
+    }
+
+    /// Returns the instructions of an invalidation.
+    fn executed(tlbs: Tlbs, invalidations: &[Invalidation]) -> Vec<String> {
+        record(|| tlbs.invalidate_here(invalidations))
+    }
+
+    const ALL: [&str; 1] = ["sfence.vma x0, x0"];
+
+    #[test]
+    fn r01_a_fence_of_a_kernels_page_names_no_address_space() {
+        for tlbs in [Tlbs::ANY, WITH_SVINVAL] {
+            for count in 1..=tlbs.max_ops {
+                let fences: Vec<_> = tlbs.fences(&[pages(KERNEL, count)]).collect();
+                for fence in fences {
+                    if let Fence::SfenceVma(operands) | Fence::SinvalVma(operands) = fence {
+                        assert_eq!(operands.asid, None);
+                    }
+                }
+            }
+        }
+        let two = ["0xffffffc000000000", "0xffffffc000001000"];
+        let fences = two.map(|page| format!("sfence.vma {page}, x0"));
+        assert_eq!(executed(Tlbs::ANY, &[pages(KERNEL, 2)]), fences);
+        assert_eq!(executed(Tlbs::ANY, &[table(pages(KERNEL, 512))]), ALL);
+        // The last page of the address space has no page after it.
+        let last = executed(Tlbs::ANY, &[pages(0xffff_ffff_ffff_f000, 1)]);
+        assert_eq!(last, ["sfence.vma 0xfffffffffffff000, x0"]);
+    }
+
+    #[test]
+    fn r01_a_fence_of_a_users_page_names_its_address_space_also_if_it_is_0() {
+        for asid in [0, 7, u16::MAX] {
+            let page = of_asid(pages(0x1000, 1), asid);
+            let fences = [format!("sfence.vma 0x1000, {asid:#x}")];
+            assert_eq!(executed(Tlbs::ANY, &[page]), fences);
+            let all = [format!("sfence.vma x0, {asid:#x}")];
+            assert_eq!(executed(Tlbs::ANY, &[table(page)]), all);
+            assert_eq!(executed(Tlbs::ANY, &[of_asid(pages(0, 65), asid)]), all);
+        }
+        // The fence for two address spaces, or for one and the kernel, names none.
+        let [one, two] = [1, 2].map(|asid| of_asid(table(pages(0, 1)), asid));
+        assert_eq!(executed(Tlbs::ANY, &[one, two]), ALL);
+        assert_eq!(executed(Tlbs::ANY, &[one, pages(KERNEL, 1)]), ALL);
+        assert_eq!(executed(Tlbs::ANY, &[pages(KERNEL, 1), one]), ALL);
+    }
+
+    #[test]
+    fn r01_one_fence_for_each_leaf_whatever_its_size() {
+        const START: u64 = 0xffff_8000_0000_0000;
+        for shift in [12, 21, 30, 39] {
+            let scope = Scope::leaves(shift);
+            let leaf = |number: u64| START + (number << shift);
+            let three = Invalidation {
+                scope,
+                ..pages(START, 3 << (shift - 12))
+            };
+            let fences = [0, 1, 2].map(|it| format!("sfence.vma {:#x}, x0", leaf(it)));
+            assert_eq!(executed(Tlbs::ANY, &[three]), fences);
+            // A range that begins or ends inside a leaf loses none.
+            let page = (1 << shift) - 0x1000;
+            let inside = Invalidation {
+                scope,
+                ..pages(START + page, 2)
+            };
+            let found = executed(Tlbs::ANY, &[inside]);
+            assert_eq!(found, fences[..2]);
+        }
+    }
+
+    #[test]
+    fn r02_svinval_orders_before_and_after_all_of_the_removals() {
+        let user = of_asid(pages(0x1000, 1), 7);
+        let expected = [
+            "sfence.w.inval",
+            "sinval.vma 0xffffffc000000000, x0",
+            "sinval.vma 0xffffffc000001000, x0",
+            "sinval.vma 0x1000, 0x7",
+            "sfence.inval.ir",
+        ];
+        let found = executed(WITH_SVINVAL, &[pages(KERNEL, 2), user]);
+        assert_eq!(found, expected);
+        // One fence for everything needs no sequence.
+        assert_eq!(executed(WITH_SVINVAL, &[pages(KERNEL, 65)]), ALL);
+        assert_eq!(executed(WITH_SVINVAL, &[]), [""; 0]);
+    }
+
+    #[test]
+    fn r02_more_leaves_than_the_limit_are_everything() {
+        let number =
+            |tlbs: Tlbs, invalidations: &[Invalidation]| tlbs.fences(invalidations).count();
+        assert_eq!(number(Tlbs::ANY, &[pages(KERNEL, 64)]), 64);
+        assert_eq!(executed(Tlbs::ANY, &[pages(KERNEL, 65)]), ALL);
+        // The limit is for all ranges together. Empty ranges do not count.
+        let [low, high] = [pages(KERNEL, 32), pages(KERNEL + (1 << 30), 32)];
+        let empty = table(pages(0, 0));
+        assert_eq!(number(Tlbs::ANY, &[low, empty, high]), 64);
+        assert_eq!(executed(Tlbs::ANY, &[low, high, pages(0, 1)]), ALL);
+        assert_eq!(executed(Tlbs::ANY, &[empty]), [""; 0]);
+        // A kernel can set its own limit.
+        let three = Tlbs {
+            max_ops: 3,
+            ..Tlbs::ANY
+        };
+        assert_eq!(number(three, &[pages(KERNEL, 3)]), 3);
+        assert_eq!(executed(three, &[pages(KERNEL, 4)]), ALL);
+        // The number of leaves does not wrap.
+        let spaces = std::vec![pages(0, 1 << 52); 4096];
+        assert_eq!(executed(Tlbs::ANY, &spaces), ALL);
+    }
+
+    #[test]
+    fn r01_pages_of_another_size_are_everything() {
+        let range = VirtualRange::new(16, 0x1_0000, 1).unwrap();
+        let scope = Scope::PAGES;
+        let large = Invalidation { range, scope };
+        assert_eq!(executed(Tlbs::ANY, &[large]), ALL);
+        assert_eq!(executed(Tlbs::ANY, &[pages(0, 1).union(large)]), ALL);
+    }
+
+    #[test]
+    fn operands_print_as_an_assembler_has_them() {
+        let operands = |address, asid| format!("{:?}", Operands { address, asid });
+        assert_eq!(operands(None, None), "x0, x0");
+        assert_eq!(operands(Some(0x1000), None), "0x1000, x0");
+        assert_eq!(operands(Some(0), Some(0)), "0x0, 0");
     }
 }

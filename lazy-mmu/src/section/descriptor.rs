@@ -1,11 +1,13 @@
 //! The trait of descriptors, with the facts that a store needs.
 //!
-//! The types of descriptors belong to the architecture, for example `aarch64::descriptor`.
+//! The types of descriptors belong to the architecture: `aarch64::descriptor` and
+//! `riscv64::descriptor`.
 
 /// A 64-bit page-table entry that knows whether its store needs the barrier pair.
 ///
 /// The pair is `dsb ishst; isb` on aarch64. Without the `dsb`, a walk may still find the old entry.
-/// Without the `isb`, an instruction that was fetched early may already have taken the fault.
+/// Without the `isb`, an instruction that was fetched early may already have taken the fault. On
+/// RISC-V, the pair is a fence, because a hart may keep an entry that was invalid.
 ///
 /// The decision depends on the new value only. A store over a valid entry needs the pair too.
 ///
@@ -36,7 +38,8 @@ pub trait Descriptor: Copy {
     ///
     /// The store of such a descriptor is ordered after the earlier stores of its thread, because
     /// they have filled the table. The barrier for that is
-    /// [`Machine::table_barrier`](crate::Machine::table_barrier), on aarch64 `dsb ishst`.
+    /// [`Machine::table_barrier`](crate::Machine::table_barrier), on aarch64 `dsb ishst`, and on
+    /// RISC-V `fence w, w`.
     ///
     /// The manual calls a walk "a separate observer", and promises that a walk observes a store
     /// only after a `dsb` (Arm ARM DDI 0487, rules R_TGRMW and R_SPVBD). It does not mention

@@ -15,5 +15,6 @@ pub(crate) mod pause;
 pub(crate) mod proof;
 pub(crate) mod slot;
 pub(crate) mod store;
+pub(crate) mod taking_away;
 pub(crate) mod task;
 pub(crate) mod unmapped;

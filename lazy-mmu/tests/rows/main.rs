@@ -17,6 +17,7 @@ mod interrupts;
 mod join;
 mod panics;
 mod pause;
+mod riscv64;
 mod state_machine;
 mod stores;
 mod tables;

@@ -35,7 +35,7 @@ impl ContiguousGroup<'_> {
     /// ```
     #[inline]
     pub fn get_and_clear<B: Backend>(self) -> u64 {
-        self.fold(super::clear::<B>)
+        self.fold(crate::section::taking_away::take::<B>)
     }
 
     /// Makes all entries read-only: see [`update::set_wrprotect`]. Returns the first entry, with

@@ -40,8 +40,8 @@
 //! # Leaves
 //!
 //! A leaf needs the barrier if a fault at its address cannot be handled. The rule of Linux is the
-//! same. Its `set_pte` executes no fence for a user's page. The handler of the page fault executes a
-//! local one (`update_mmu_cache`), and a hart that faults again executes its own
+//! same. Its `set_pte` executes no fence for a user's page. The handler of the page fault executes
+//! a local one (`update_mmu_cache`), and a hart that faults again executes its own
 //! (`flush_tlb_fix_spurious_fault`).
 //!
 //! | leaf | needs the barrier if and only if |

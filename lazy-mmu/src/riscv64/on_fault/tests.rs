@@ -55,8 +55,8 @@ struct State {
     flag: bool,
 }
 
-/// A fault that the kernel cannot repair: the flag is gone, `sepc` is overwritten, or the trap begins
-/// with the access that faults.
+/// A fault that the kernel cannot repair: the flag is gone, `sepc` is overwritten, or the trap
+/// begins with the access that faults.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Lost;
 
@@ -125,7 +125,6 @@ fn run(map: &[Map], traps: &[Vec<Trap>]) -> Result<(), Lost> {
                     let rest = &steps[state.trap..];
                     next.trap += rest.iter().position(|it| *it == Trap::End).unwrap();
                 }
-                Trap::Test | Trap::End => {}
                 Trap::Clear => next.flag = false,
                 Trap::Fence => {
                     for page in 0..2 {
@@ -134,7 +133,6 @@ fn run(map: &[Map], traps: &[Vec<Trap>]) -> Result<(), Lost> {
                 }
                 // The access waits until the page is handed over.
                 Trap::Await(page) | Trap::Access(page) if !next.handed_over[page] => continue,
-                Trap::Await(_) => {}
                 Trap::Access(page) => {
                     if next.stale[page] {
                         let check = since_the_last_access(&steps[..state.trap]);
@@ -145,7 +143,7 @@ fn run(map: &[Map], traps: &[Vec<Trap>]) -> Result<(), Lost> {
                     }
                 }
                 Trap::LastAccess(page) if next.stale[page] => return Err(Lost),
-                Trap::LastAccess(_) => {}
+                Trap::Test | Trap::End | Trap::Await(_) | Trap::LastAccess(_) => {}
             }
             left.push(next);
         }
