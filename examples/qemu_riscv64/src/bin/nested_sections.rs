@@ -12,11 +12,11 @@ use lazy_mmu_examples::scenario::{self, MAX_PAGES, MEMORY_BASE, Recorder, WAYS};
 use lazy_mmu_examples::tolerant::Tolerant;
 use lazy_mmu_examples::witness::{Filled, Witness};
 use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
-use lazy_mmu_qemu_riscv64::arena::Arena;
+use lazy_mmu_qemu_riscv64::arena::{Arena, WORD};
 use lazy_mmu_qemu_riscv64::steps::{self, OPERATION, Of};
 use lazy_mmu_qemu_riscv64::thread::{self, ByteMmu, Mmu};
 use lazy_mmu_qemu_riscv64::virt::Virt;
-use lazy_mmu_qemu_riscv64::{access, program};
+use lazy_mmu_qemu_riscv64::{access, program, smp};
 use semihosting::println;
 use spin::mutex::SpinMutex;
 
@@ -43,16 +43,21 @@ fn run() -> Result<(), Error> {
     Ok(())
 }
 
-/// Maps 512 pages in a section, and one by one without a section. All of them are used.
+/// Maps 512 pages in a section, and one by one without a section. Each hart uses all of them.
 fn stores<B: Backend>(place: &str) -> Result<(), Error> {
-    let (_mm, arena) = Arena::boot::<B>(512)?;
-    let use_all = || {
-        for address in arena.range.addresses() {
-            assert_eq!(
-                access::read_mapped(address),
-                lazy_mmu_qemu_riscv64::arena::WORD
-            );
+    const PAGES: usize = 512;
+
+    fn use_here(start: u64) {
+        let range = PageRange::new(start, PAGES).expect("it is that of the arena");
+        for address in range.addresses() {
+            assert_eq!(access::read_mapped(address), WORD);
         }
+    }
+
+    let (_mm, arena) = Arena::boot::<B>(PAGES)?;
+    let use_all = || {
+        use_here(arena.range.start());
+        smp::on_others(use_here, arena.range.start());
     };
     steps::record(|| {
         with::<B, _>(|mmu| {
