@@ -208,9 +208,10 @@ impl Kernels {
         let barriers: Vec<_> = barriers.map(|it| it.address).collect();
         let sites = log.sites.iter().filter_map(|it| {
             let is_barrier = barriers.contains(&it.address);
-            let kind = match is_barrier {
-                true => "unordered-table",
-                false => "missing-sfence",
+            let kind = if is_barrier {
+                "unordered-table"
+            } else {
+                "missing-sfence"
             };
             (is_barrier || it.relied > 0).then_some((it.address, kind))
         });

@@ -2,6 +2,7 @@
 
 use core::arch::naked_asm;
 use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
 
 use semihosting::{eprintln, process};
@@ -12,7 +13,7 @@ const STACK_SIZE: usize = 64 * 1024;
 /// The stack of one hart.
 #[derive(Debug)]
 #[repr(C, align(4096))]
-pub struct Stack(UnsafeCell<[u8; STACK_SIZE]>);
+pub struct Stack(UnsafeCell<MaybeUninit<[u8; STACK_SIZE]>>);
 
 // SAFETY: only the hart that runs on the stack accesses it.
 unsafe impl Sync for Stack {}
@@ -21,7 +22,7 @@ impl Stack {
     /// Returns a stack for a static.
     #[expect(clippy::new_without_default, reason = "it is the value of a static")]
     pub const fn new() -> Self {
-        Self(UnsafeCell::new([0; STACK_SIZE]))
+        Self(UnsafeCell::new(MaybeUninit::uninit()))
     }
 
     /// Returns the address behind the stack, with which a hart begins.
