@@ -115,8 +115,8 @@ impl Kernels {
         }
     }
 
-    /// Runs a program, which must end with code 0 and without a report. Returns its output, and what
-    /// the observer has written.
+    /// Runs a program, which must end with code 0 and without a report. Returns its output, and
+    /// what the observer has written.
     fn observe(&self, qemu: Qemu) -> Result<(String, Log)> {
         let (end, log) = self.observer.run(qemu, &How::default())?;
         log.ensure_silent()?;
@@ -139,10 +139,11 @@ impl Kernels {
         Ok(())
     }
 
-    /// Compares the steps of random programs, without and with interrupts, with the reference model.
+    /// Compares the steps of random programs, with interrupts and without, with the reference
+    /// model.
     fn compare_with_model(&self, program: &Program, board: Board) -> Result<()> {
-        // The number of programs, and how often each of them runs while the timer interrupts it. The
-        // fences of several harts take long, because the firmware interrupts each of them.
+        // The number of programs, and how often each of them runs while the timer interrupts it.
+        // The fences of several harts take long, because the firmware interrupts each of them.
         let (count, times) = if board.cpus == 1 { (100, 8) } else { (50, 1) };
         let words = format!("{count} {times}");
         let mut qemu = self.qemu(program.name, board, &words);
