@@ -61,26 +61,20 @@ const BOARDS: [Board; 4] = [
 
 /// Runs all programs, or those of this name, and compares their outputs.
 pub(crate) fn run(shell: &Shell, name: Option<&str>) -> Result<()> {
-    let named = PROGRAMS
-        .iter()
-        .filter(|it| name.is_none_or(|name| name == it.name));
-    let runs: Vec<_> = named
-        .flat_map(|program| BOARDS.map(|board| (program, board)))
-        .collect();
-    if runs.is_empty() {
+    let programs = PROGRAMS.iter();
+    let named = programs.filter(|it| name.is_none_or(|name| name == it.name));
+    let named: Vec<_> = named.collect();
+    if named.is_empty() {
         return Ok(());
     }
-    let kernels = Kernels::build(shell)?;
-    side_by_side(&runs, |(program, board)| {
-        (program.check)(&kernels, program, board)
-            .with_context(|| format!("{}, {}", program.name, board.name))
-    })
+    Kernels::build(shell)?.check(&named)
 }
 
 /// Runs the part of `cargo xtask test`.
 pub(crate) fn test(shell: &Shell) -> Result<()> {
-    run(shell, None)?;
-    Kernels::build(shell)?.removed_fences()
+    let kernels = Kernels::build(shell)?;
+    kernels.check(&PROGRAMS.iter().collect::<Vec<_>>())?;
+    kernels.removed_fences()
 }
 
 /// The numbers of the kernels' marks.
@@ -101,6 +95,18 @@ impl Kernels {
         let binaries = shell.current_dir().join("target");
         let binaries = binaries.join(RISCV64).join("release");
         Ok(Self { observer, binaries })
+    }
+
+    /// Runs these programs in each configuration.
+    fn check(&self, programs: &[&Program]) -> Result<()> {
+        let runs = programs.iter();
+        let runs: Vec<_> = runs
+            .flat_map(|program| BOARDS.map(|board| (program, board)))
+            .collect();
+        side_by_side(&runs, |(program, board)| {
+            (program.check)(self, program, board)
+                .with_context(|| format!("{}, {}", program.name, board.name))
+        })
     }
 
     fn qemu(&self, name: &'static str, board: Board, words: &str) -> Qemu {
