@@ -50,6 +50,11 @@ impl Arena {
         self.frame.kernel_page()
     }
 
+    /// Returns the leaf that maps the frame for a user.
+    pub fn user_leaf(&self) -> Leaf {
+        self.frame.user_page()
+    }
+
     /// Removes the mappings of all pages.
     pub fn clear<B: Backend>(&self) {
         for slot in self.slots {

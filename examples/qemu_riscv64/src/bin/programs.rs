@@ -50,7 +50,8 @@ fn all<B: Backend>(times: usize) -> Result<(usize, usize, usize), Error> {
     let entries = Entries {
         kernel: &arena.slots[0],
         user: &arena.slots[1],
-        leaf: arena.leaf(),
+        kernel_leaf: arena.leaf(),
+        user_leaf: arena.user_leaf(),
     };
     let mut programs = 0;
     // SAFETY: QEMU has loaded the programs into RAM of the identity map.
