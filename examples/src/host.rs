@@ -7,10 +7,10 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use lazy_mmu::Descriptor;
-use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::sim::{self, Event};
 use lazy_mmu::{Backend, Eager};
 
+use crate::format::Leaf;
 use crate::frames::MemoryMap;
 use crate::machine::{Fault, FaultReason, Machine, Table};
 use crate::mm::MemoryManager;

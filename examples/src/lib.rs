@@ -1,9 +1,11 @@
-//! A small memory manager on [`lazy_mmu`], with one source for a host and an aarch64 CPU.
+//! A small memory manager on [`lazy_mmu`], with one source for a host, an aarch64 CPU and a RISC-V
+//! hart.
 //!
 //! It has the parts of a kernel's memory management that make sections nest without the knowledge
 //! of their authors:
 //!
-//! * pages of 4 KiB, 4 levels of tables, and addresses of 48 bits,
+//! * pages of 4 KiB, 4 levels of tables, and addresses of 48 bits; with Sv39 of RISC-V 3 levels and
+//!   39 bits,
 //! * a frame allocator with a switch for DEBUG_PAGEALLOC, which unmaps free frames,
 //! * a vmalloc area, and a range that is populated page by page,
 //! * mappings that are removed in batches.
@@ -26,6 +28,7 @@
 
 #![cfg_attr(not(feature = "host"), no_std)]
 
+pub mod format;
 pub mod frames;
 #[cfg(feature = "host")]
 pub mod host;
@@ -35,6 +38,7 @@ pub mod mm;
 pub mod page;
 pub mod populate;
 pub mod preempt;
+pub mod random;
 pub mod scenario;
 pub mod tolerant;
 pub mod trace;

@@ -1,10 +1,12 @@
-//! The difference between the hosted machine and an aarch64 CPU.
+//! The difference between the hosted machine and a CPU.
 
 use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::Backend;
 use thiserror::Error;
 
+#[cfg(doc)]
+use crate::page::LEAF_LEVEL;
 use crate::page::{ENTRIES, Frame};
 
 /// A translation table of 512 entries. The hardware walks it while the CPU changes it.
@@ -17,6 +19,13 @@ pub type Table = [AtomicU64; ENTRIES];
 pub trait Machine: Copy {
     /// The backend: the bits of the threads, and the barriers.
     type Backend: Backend;
+
+    /// Returns the level of the root table, from which a walk goes down to [`LEAF_LEVEL`].
+    ///
+    /// It is 0 for addresses of 48 bits, and 1 for the shorter addresses of RISC-V's Sv39.
+    fn root_level(&self) -> usize {
+        0
+    }
 
     /// Returns the table in `frame`.
     ///
@@ -55,7 +64,7 @@ pub trait Machine: Copy {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("fault at {address:#x}: {reason}")]
 pub struct Fault {
-    /// The virtual address of the access (on a CPU: FAR_EL1).
+    /// The virtual address of the access (on a CPU: FAR_EL1, or stval).
     pub address: u64,
     /// The reason.
     pub reason: FaultReason,

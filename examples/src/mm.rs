@@ -2,9 +2,9 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::{Backend, Dynamic, LazyMmu, NoWalker, Unreached, lazy_mmu, with};
 
+use crate::format::Leaf;
 use crate::frames::{Frames, MemoryMap, Use};
 use crate::machine::Machine;
 use crate::page::{ENTRIES, Error, Frame, LEAF_LEVEL, PageRange, index};
@@ -93,7 +93,7 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
         while done < range.pages() {
             let address = range.page(done);
             let mut table = self.root;
-            for level in 0..LEAF_LEVEL {
+            for level in machine.root_level()..LEAF_LEVEL {
                 let slot = &machine.table(table)[index(address, level)];
                 table = match Frame::of_descriptor(mmu.read(slot)) {
                     Some(child) => child,
@@ -172,7 +172,7 @@ impl<'m, M: Machine> MemoryManager<'m, M> {
     /// Returns the entry at `level` for `address`, as its table and index, if the table exists.
     pub fn entry(&self, address: u64, level: usize) -> Option<(Frame, usize)> {
         let mut table = self.root;
-        for above in 0..level {
+        for above in self.machine.root_level()..level {
             let entry = self.machine.table(table)[index(address, above)].load(Ordering::Relaxed);
             table = Frame::of_descriptor(entry)?;
         }

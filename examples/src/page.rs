@@ -2,10 +2,11 @@
 
 use core::fmt;
 
-use lazy_mmu::aarch64::Granule;
-use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, TopLevel, USER_DATA, memory_type};
 use lazy_mmu::{BadRange, VirtualRange};
 use thiserror::Error;
+
+use crate::format::{self, Leaf, Table, TopLevel};
+pub use crate::format::{LINEAR_BASE, USER_BASE, VMALLOC_BASE};
 
 /// The bytes of a page and of a frame. The granule is 4 KiB.
 pub const PAGE_SIZE: u64 = 4096;
@@ -14,21 +15,6 @@ pub const ENTRIES: usize = 512;
 /// The level whose entries are pages.
 pub const LEAF_LEVEL: usize = 3;
 
-/// The base of the linear map: the physical address `p` is mapped at `LINEAR_BASE + p`.
-pub const LINEAR_BASE: u64 = 0xffff_0000_0000_0000;
-/// The area for kernel mappings of [`vmalloc`](crate::vmalloc) and [`populate`](crate::populate).
-pub const VMALLOC_BASE: u64 = 0xffff_8000_0000_0000;
-/// The area for mappings with the attributes of user pages.
-///
-/// It is in the upper half, so that the kernel's table can hold these mappings too.
-pub const USER_BASE: u64 = 0xffff_c000_0000_0000;
-
-/// Normal memory, which is in byte 1 of MAIR_EL1.
-pub const NORMAL_MEMORY: u64 = memory_type(1);
-
-/// The address bits of a descriptor, for pages of 4 KiB and output addresses of 48 bits.
-const ADDRESS: u64 = 0x0000_ffff_ffff_f000;
-
 /// A frame of physical memory: its physical address, which is a multiple of [`PAGE_SIZE`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Frame(u64);
@@ -36,7 +22,7 @@ pub struct Frame(u64);
 impl Frame {
     /// Returns the frame that contains the physical address `address`.
     pub const fn containing(address: u64) -> Self {
-        Self(address & ADDRESS)
+        Self(address & format::ADDRESS)
     }
 
     /// Returns the physical address of the frame.
@@ -57,12 +43,12 @@ impl Frame {
 
     /// Returns the page descriptor that maps the frame as kernel data.
     pub const fn kernel_page(self) -> Leaf {
-        Leaf::page(self.0, KERNEL_DATA | NORMAL_MEMORY)
+        Leaf::page(self.0, format::KERNEL)
     }
 
     /// Returns the page descriptor that maps the frame as user data.
     pub const fn user_page(self) -> Leaf {
-        Leaf::page(self.0, USER_DATA | NORMAL_MEMORY)
+        Leaf::page(self.0, format::USER)
     }
 
     /// Returns the table descriptor of an intermediate level that points to the frame.
@@ -80,10 +66,15 @@ impl Frame {
     /// Returns `None` if the descriptor is invalid.
     pub const fn of_descriptor(bits: u64) -> Option<Self> {
         if Leaf(bits).is_valid() {
-            Some(Self(bits & ADDRESS))
+            Some(Self::in_descriptor(bits))
         } else {
             None
         }
+    }
+
+    /// Returns the frame whose address is in a descriptor.
+    pub const fn in_descriptor(bits: u64) -> Self {
+        Self(format::address(bits))
     }
 }
 
@@ -115,10 +106,10 @@ impl PageRange {
     /// # Errors
     ///
     /// * [`Error::Unaligned`] if `start` is not a multiple of [`PAGE_SIZE`].
-    /// * [`Error::OutOfArea`] if the range is not in the upper half, which TTBR1 translates, or
-    ///   exceeds the address space.
+    /// * [`Error::OutOfArea`] if the range is not in the upper half, which TTBR1 translates on
+    ///   aarch64, or exceeds the address space.
     pub const fn new(start: u64, pages: usize) -> Result<Self, Error> {
-        match Granule::Kib4.range(start, pages as u64) {
+        match format::range(start, pages as u64) {
             Ok(_) if start >= LINEAR_BASE => Ok(Self { start, pages }),
             Err(BadRange::Unaligned { address, .. }) => Err(Error::Unaligned { address }),
             _ => Err(Error::OutOfArea { address: start }),
@@ -166,7 +157,7 @@ impl PageRange {
 impl From<PageRange> for VirtualRange {
     fn from(range: PageRange) -> Self {
         // Whole pages inside the address space are always a valid range.
-        match Granule::Kib4.range(range.start, range.pages as u64) {
+        match format::range(range.start, range.pages as u64) {
             Ok(range) => range,
             Err(error) => unreachable!("{error}"),
         }

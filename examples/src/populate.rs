@@ -3,9 +3,9 @@
 //! The walk calls the allocator inside its section. With DEBUG_PAGEALLOC, the allocator opens a
 //! nested section.
 
-use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::lazy_mmu;
 
+use crate::format::Leaf;
 use crate::machine::Machine;
 use crate::mm::MemoryManager;
 use crate::page::{Error, Frame, PageRange};

@@ -2,6 +2,7 @@
 //!
 //! A [`Recorder`] records each operation. The scenario uses every mapping that it makes.
 
+pub use crate::format::MEMORY_BASE;
 use crate::machine::Machine;
 use crate::mm::{MemoryManager, boot_tables};
 use crate::page::{ENTRIES, Error, Frame, PAGE_SIZE, PageRange, USER_BASE, VMALLOC_BASE};
@@ -27,11 +28,6 @@ pub const OPERATIONS: [&str; 7] = [
     "zap_range",
     "free",
 ];
-
-/// The first frame of the memory.
-///
-/// It is the same on the hosted machine and on the CPU, so that the descriptors are the same.
-pub const MEMORY_BASE: Frame = Frame::containing(0x4800_0000);
 
 /// The largest number of pages for [`run`].
 pub const MAX_PAGES: usize = 16 * 1024;

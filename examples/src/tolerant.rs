@@ -8,7 +8,7 @@
 use core::marker::PhantomData;
 
 use lazy_mmu::raw::Kind;
-use lazy_mmu::{Backend, Bits, Event, Machine as _, Storage as _, Wrapped, Wrapper};
+use lazy_mmu::{Backend, Bits, Event, Invalidation, Machine as _, Storage as _, Wrapped, Wrapper};
 
 /// The backend `B` with tolerant nesting, in which every section is outermost.
 pub type Tolerant<B> = Wrapped<TolerantMachine<B>>;
@@ -21,6 +21,11 @@ pub struct TolerantMachine<B>(PhantomData<B>);
 // this wrapper clears ACTIVE.
 unsafe impl<B: Backend> Wrapper for TolerantMachine<B> {
     type Inner = B;
+
+    #[inline]
+    fn invalidate_only(invalidations: &[Invalidation]) {
+        B::Machine::invalidate_only(invalidations);
+    }
 
     /// Reports a nested section as outermost, and lets its leave end the mode.
     ///

@@ -34,6 +34,10 @@ impl<'w, M> Witness<'w, M> {
 impl<M: Machine> Machine for Witness<'_, M> {
     type Backend = M::Backend;
 
+    fn root_level(&self) -> usize {
+        self.machine.root_level()
+    }
+
     fn table(&self, frame: Frame) -> &Table {
         self.machine.table(frame)
     }

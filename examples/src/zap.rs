@@ -29,7 +29,7 @@ impl<M: Machine> MemoryManager<'_, M> {
             self.for_each_entry(range, |mm, slot, page| {
                 let page = range.part(page, 1).into();
                 let mut released = Ok(());
-                while let Err(Full { .. }) = gather.unmap(slot, page, Frame::containing) {
+                while let Err(Full { .. }) = gather.unmap(slot, page, Frame::in_descriptor) {
                     gather.flush(|frame| released = released.and(mm.release(frame)));
                 }
                 released

@@ -9,6 +9,7 @@
 mod descriptor;
 mod report;
 mod rule;
+pub mod steps;
 mod tlbi;
 pub mod trampolines;
 

@@ -402,6 +402,12 @@ impl<'a> Observer<'a> {
         self.state().access(self, cpu, access)
     }
 
+    /// Returns whether the word at a physical address is an entry of a table.
+    pub fn is_entry(&self, address: u64) -> bool {
+        let page = self.page(address);
+        page.is_some_and(|it| it.is.load(SeqCst) == TABLE)
+    }
+
     /// The CPU `cpu` has stored to memory.
     pub fn store(&self, cpu: usize, store: Store) -> Vec<Report> {
         let Some(page) = self.page(store.address) else {

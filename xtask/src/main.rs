@@ -16,6 +16,7 @@ mod nightly;
 mod observe;
 mod programs;
 mod qemu;
+mod riscv64;
 mod setup;
 mod size;
 mod symbols;

@@ -16,8 +16,8 @@ use xshell::{Shell, cmd};
 
 use crate::barriers;
 use crate::qemu::{
-    self, CASES, Configuration, FIRST, Kernels, MIGRATION, MULTIARCH, PROGRAMS, Program, Qemu, RAM,
-    Sections,
+    self, Board, CASES, Configuration, FIRST, Kernels, MIGRATION, MULTIARCH, PROGRAMS, Program,
+    Qemu, RAM_SIZE, Sections,
 };
 use crate::symbols::Symbols;
 
@@ -270,7 +270,8 @@ impl Observer {
                 ..How::default()
             },
         )?;
-        let status = qemu::machine("virt,gic-version=3", "cortex-a76")
+        let status = Board::EL1
+            .command()
             .arg("-nographic")
             .args(&run.options)
             .args(&args.options)
@@ -351,7 +352,10 @@ impl Run {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Relaxed);
         let elf = fs::read(original).with_context(|| format!("{}", original.display()))?;
-        let address = how.trampolines.unwrap_or(trampolines::ADDRESS);
+        let address = match how.trampolines {
+            Some(address) => address,
+            None => trampolines::usual_address(&elf)?,
+        };
         let observable = trampolines::insert(&elf, address, how.removed)
             .with_context(|| format!("cannot observe {}", original.display()))?;
         let name = format!("observed-{}-{number}", process::id());
@@ -369,11 +373,9 @@ impl Run {
         };
         fs::write(&run.kernel, &run.observable.elf)?;
         fs::write(&code, &run.observable.code)?;
-        let size = RAM.end - RAM.start;
         let mut plugin = format!(
-            "{},ram={ram_path},base={:#x},log={},trampolines={address:#x}",
+            "{},ram={ram_path},log={},trampolines={address:#x}",
             observer.plugin.display(),
-            RAM.start,
             run.log_path().display(),
         );
         if let Some(vectors) = how.vectors.or(run.observable.vectors) {
@@ -386,7 +388,7 @@ impl Run {
         }
         run.options = vec![
             "-object".to_owned(),
-            format!("memory-backend-file,id=ram,size={size},share=on,mem-path={ram_path}"),
+            format!("memory-backend-file,id=ram,size={RAM_SIZE},share=on,mem-path={ram_path}"),
             "-machine".to_owned(),
             "memory-backend=ram".to_owned(),
             "-plugin".to_owned(),
@@ -432,7 +434,7 @@ fn ram(name: &str, target: &Path) -> Result<(File, String)> {
         .open(&path)
         .with_context(|| format!("cannot create {} for the guest's RAM", path.display()))?;
     fs::remove_file(&path)?;
-    file.set_len(RAM.end - RAM.start)?;
+    file.set_len(RAM_SIZE)?;
     let number = file.as_raw_fd();
     Ok((file, format!("/proc/{}/fd/{number}", process::id())))
 }
@@ -441,6 +443,9 @@ fn ram(name: &str, target: &Path) -> Result<(File, String)> {
 pub(crate) struct Log {
     pub(crate) reports: Vec<Report>,
     pub(crate) sites: Vec<Site>,
+    /// The recordings of a RISC-V kernel, in order: the number of the mark, and the steps as the
+    /// observer prints them.
+    pub(crate) recordings: Vec<(u16, String)>,
     accesses: u64,
     entries: u64,
 }
@@ -464,6 +469,7 @@ impl Log {
         let mut log = Self {
             reports: Vec::new(),
             sites: Vec::new(),
+            recordings: Vec::new(),
             accesses: 0,
             entries: 0,
         };
@@ -485,6 +491,11 @@ impl Log {
                     address: observable.origin(number(rest, "pc").with_context(bad)?),
                     relied: number(rest, "relied").with_context(bad)?,
                 }),
+                "steps" => {
+                    let (number, steps) = rest.split_once(':').with_context(bad)?;
+                    let number = number.parse().with_context(bad)?;
+                    log.recordings.push((number, steps.trim_start().to_owned()));
+                }
                 "end" => {
                     let [loads, stores, entries] = ["loads", "stores", "changes"];
                     let count = |key| number(rest, key).with_context(bad);

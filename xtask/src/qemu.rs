@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -17,7 +16,7 @@ use lazy_mmu_examples::trace::Line;
 use xshell::{Shell, cmd};
 
 use crate::setup::TARGET;
-use crate::{asm, disassembly, golden, programs, size};
+use crate::{asm, disassembly, golden, programs, riscv64, size};
 
 /// The workspace of the kernels.
 pub(crate) const KERNELS: &str = "examples/qemu";
@@ -175,29 +174,53 @@ const fn at(level: u8, lse: bool) -> Configuration {
 pub(crate) const FIRST: Configuration = at(1, true);
 
 impl Configuration {
-    /// Returns the name, the kernel's argument for the level, the machine, and the CPU.
+    /// Returns the machine.
     ///
     /// A Cortex-A72 does not have LSE, and would fault at such an instruction. Cortex-A76 is the
     /// first with FEAT_VHE.
-    fn options(self) -> [&'static str; 4] {
-        const EL1: &str = "virt,gic-version=3";
-        const EL2: &str = "virt,gic-version=3,virtualization=on";
-        match (self.level, self.lse) {
-            (1, true) => ["EL1, with LSE", "el1", EL1, "cortex-a76"],
-            (1, false) => ["EL1, without LSE", "el1", EL1, "cortex-a72"],
-            (_, true) => ["EL2, with LSE", "el2", EL2, "cortex-a76"],
-            (_, false) => ["EL2, without LSE", "el2", EL2, "cortex-a76"],
+    fn board(self) -> Board {
+        let (name, cpu) = match (self.level, self.lse) {
+            (1, true) => ("EL1, with LSE", "cortex-a76"),
+            (1, false) => ("EL1, without LSE", "cortex-a72"),
+            (_, true) => ("EL2, with LSE", "cortex-a76"),
+            (_, false) => ("EL2, without LSE", "cortex-a76"),
+        };
+        let (word, machine) = match self.level {
+            1 => ("el1", "virt,gic-version=3"),
+            _ => ("el2", "virt,gic-version=3,virtualization=on"),
+        };
+        Board {
+            name,
+            emulator: AARCH64,
+            word,
+            machine,
+            cpu,
+            cpus: 4,
         }
     }
 
     pub(crate) fn name(self) -> &'static str {
-        self.options()[0]
+        self.board().name
     }
 }
 
+/// A machine that QEMU emulates.
+#[derive(Clone, Copy)]
+pub(crate) struct Board {
+    pub(crate) name: &'static str,
+    pub(crate) emulator: &'static str,
+    /// The first word of the kernel's command line, which says what the kernel should find.
+    pub(crate) word: &'static str,
+    pub(crate) machine: &'static str,
+    pub(crate) cpu: &'static str,
+    pub(crate) cpus: u8,
+}
+
+const AARCH64: &str = "qemu-system-aarch64";
+
 /// The clock of the emulated machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Time {
+pub(crate) enum Time {
     /// The clock of the host. Each CPU is a thread of the host, and several run in parallel.
     Real,
     /// One instruction takes one nanosecond. The CPUs take turns. The timer interrupts more often
@@ -264,9 +287,11 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     }
     if let Some(program) = args.program {
         let kernels = Kernels::build_some(shell, &[program], &[true, false])?;
-        return kernels.check(program, program.runs);
+        kernels.check(program, program.runs)?;
+        return riscv64::run(shell, Some(program.name));
     }
-    short_forms(&Kernels::build(shell)?)
+    short_forms(&Kernels::build(shell)?)?;
+    riscv64::run(shell, None)
 }
 
 /// Runs the part of `cargo xtask test`.
@@ -365,13 +390,7 @@ pub(crate) const MANY_PROGRAMS: usize = 500;
 /// Returns the output.
 pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String> {
     let mut qemu = kernels.qemu(RANDOM_PROGRAMS, FIRST, &count.to_string())?;
-    let lines = programs::lines(count);
-    let mut bytes = (lines.len() as u64).to_le_bytes().to_vec();
-    bytes.extend(lines.bytes());
-    let file = qemu.kernel.with_extension("lines");
-    fs::write(&file, bytes)?;
-    // The program reads the lines at this address.
-    qemu.options.extend(load(&file, 0x7000_0000));
+    qemu.load_lines(&programs::lines(count), 0x7000_0000)?;
     qemu.boot_self_checking(2)
 }
 
@@ -583,7 +602,7 @@ impl Kernels {
         Ok(Qemu {
             program: program.name,
             kernel: self.binary(program, configuration.lse),
-            configuration,
+            board: configuration.board(),
             words: words.to_owned(),
             time: program.time,
             patience: self.patience,
@@ -596,9 +615,9 @@ impl Kernels {
 pub(crate) struct Qemu {
     pub(crate) program: &'static str,
     pub(crate) kernel: PathBuf,
-    pub(crate) configuration: Configuration,
-    words: String,
-    time: Time,
+    pub(crate) board: Board,
+    pub(crate) words: String,
+    pub(crate) time: Time,
     pub(crate) patience: Duration,
     /// Further options of QEMU.
     pub(crate) options: Vec<String>,
@@ -613,18 +632,41 @@ pub(crate) fn load(file: &Path, address: u64) -> [String; 2] {
     ]
 }
 
-/// Returns the command that starts a machine: four CPUs, and RAM from [`RAM`] on.
-pub(crate) fn machine(machine: &str, cpu: &str) -> Command {
-    let mut qemu = Command::new("qemu-system-aarch64");
-    qemu.args(["-machine", machine, "-cpu", cpu, "-smp", "4", "-m", "1G"]);
-    qemu.args(["-nic", "none"]);
-    qemu
+/// The bytes of a machine's RAM.
+pub(crate) const RAM_SIZE: u64 = 1 << 30;
+
+impl Board {
+    /// A machine with four CPUs at EL1, for kernels of other projects.
+    pub(crate) const EL1: Self = Self {
+        name: "EL1",
+        emulator: AARCH64,
+        word: "",
+        machine: "virt,gic-version=3",
+        cpu: "cortex-a76",
+        cpus: 4,
+    };
+
+    /// Returns the command that starts the machine.
+    pub(crate) fn command(self) -> Command {
+        let mut qemu = Command::new(self.emulator);
+        qemu.args(["-machine", self.machine, "-cpu", self.cpu, "-m", "1G"]);
+        qemu.args(["-smp", &self.cpus.to_string(), "-nic", "none"]);
+        qemu
+    }
 }
 
-/// The physical addresses of the machine's RAM.
-pub(crate) const RAM: Range<u64> = 0x4000_0000..0x8000_0000;
-
 impl Qemu {
+    /// Lets QEMU load lines, after the number of their bytes, at the address at which the program
+    /// reads them.
+    pub(crate) fn load_lines(&mut self, lines: &str, address: u64) -> Result<()> {
+        let mut bytes = (lines.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(lines.bytes());
+        let file = self.kernel.with_extension("lines");
+        fs::write(&file, bytes)?;
+        self.options.extend(load(&file, address));
+        Ok(())
+    }
+
     /// Runs the program, which must end with code 0. Returns its output.
     pub(crate) fn boot(&self) -> Result<String> {
         let (code, output) = self.boot_to_any_end()?;
@@ -632,7 +674,7 @@ impl Qemu {
             code == Some(0),
             "{}, {}: the program ended with {code:?}, and printed\n{output}",
             self.program,
-            self.configuration.name()
+            self.board.name
         );
         Ok(output)
     }
@@ -644,7 +686,7 @@ impl Qemu {
         println!(
             "== {}, {}, {}\n{output}",
             self.program,
-            self.configuration.name(),
+            self.board.name,
             self.time.name()
         );
         let found = output.matches("none lost").count();
@@ -658,18 +700,18 @@ impl Qemu {
 
     /// Runs the program. Returns its exit code and its output.
     ///
-    /// Each program has the same machine, with four CPUs and a GICv3. The program starts the other
-    /// CPUs if it needs them.
+    /// The program starts the other CPUs of the machine if it needs them.
     pub(crate) fn boot_to_any_end(&self) -> Result<(Option<i32>, String)> {
-        let [_, level, machine, cpu] = self.configuration.options();
-        // The first word is normally the name of the program. Here it is the Exception level that
-        // the program should find.
-        let words = format!("{level} {}", self.words);
+        // The first word is normally the name of the program. Here it says what the program should
+        // find.
+        let words = format!("{} {}", self.board.word, self.words);
         let arguments = words.trim_end().replace(' ', ",arg=");
         let semihosting = format!("enable=on,target=native,arg={arguments}");
-        let log = self.kernel.with_extension(format!("{words}.log"));
+        let cpus = self.board.cpus;
+        let log = self.kernel.with_extension(format!("{words} {cpus}.log"));
         let file = File::create(&log)?;
-        let mut qemu = self::machine(machine, cpu)
+        let mut command = self.board.command();
+        let mut qemu = command
             .args(["-display", "none", "-serial", "none", "-monitor", "none"])
             .args(["-semihosting-config", &semihosting])
             .args(self.time.options())
@@ -680,7 +722,7 @@ impl Qemu {
             .stdout(file.try_clone()?)
             .stderr(file)
             .spawn()
-            .context("cannot start qemu-system-aarch64")?;
+            .with_context(|| format!("cannot start {}", self.board.emulator))?;
         let start = Instant::now();
         let status = loop {
             if let Some(status) = qemu.try_wait()? {

@@ -7,6 +7,9 @@ use xshell::{Cmd, Shell, cmd};
 /// The bare-metal target of the kernels.
 pub(crate) const TARGET: &str = "aarch64-unknown-none";
 
+/// The bare-metal target of the kernels for RISC-V.
+pub(crate) const RISCV64: &str = "riscv64gc-unknown-none-elf";
+
 /// The oldest compiler that builds the library crates.
 pub(crate) const MSRV: &str = "1.85.0";
 
@@ -30,7 +33,10 @@ pub(crate) fn toolchains(shell: &Shell) -> Result<()> {
 /// Installs the tools of the programs that do not contain the C form.
 pub(crate) fn qemu(shell: &Shell) -> Result<()> {
     target(shell, TARGET)?;
-    package(shell, "qemu-system-aarch64", "qemu-system-arm")
+    package(shell, "qemu-system-aarch64", "qemu-system-arm")?;
+    target(shell, RISCV64)?;
+    // The second package has the firmware that QEMU starts.
+    package(shell, "qemu-system-riscv64", "qemu-system-misc opensbi")
 }
 
 /// Installs the tools of `cargo xtask qemu`.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-use crate::setup::{self, MSRV, TARGET};
-use crate::{layers, litmus, nightly, observe, qemu};
+use crate::setup::{self, MSRV, RISCV64, TARGET};
+use crate::{layers, litmus, nightly, observe, qemu, riscv64};
 
 #[derive(Clone, Copy)]
 struct Part {
@@ -42,7 +42,7 @@ const fn with_toolchain(name: &'static str, run: fn(&Shell) -> Result<()>) -> Pa
 
 /// The parts, in the order in which the workers take them. Parts for the host alternate with parts
 /// for the kernels, because two parts wait for each other if they build in the same target folder.
-const PARTS: [Part; 17] = [
+const PARTS: [Part; 19] = [
     part("formatting", formatting),
     part("widths", crate::widths::check),
     part("layers", layers::check),
@@ -51,7 +51,9 @@ const PARTS: [Part; 17] = [
     part("programs on the emulated CPU", qemu::test),
     part("tests on the host", tests_on_the_host),
     part("programs under the observer", observe::test),
+    part("programs on RISC-V", riscv64::test),
     part("lints on aarch64", lints_on_aarch64),
+    part("lints on RISC-V", lints_on_riscv64),
     part("lints on the host", lints_on_the_host),
     part("documentation", documentation),
     part("features", features),
@@ -186,9 +188,11 @@ fn side_by_side(shell: &Shell, parts: &[Part], bless: bool) -> Result<()> {
 }
 
 fn formatting(shell: &Shell) -> Result<()> {
-    cmd!(shell, "cargo fmt --all --check").run()?;
-    let _folder = shell.push_dir(qemu::KERNELS);
-    Ok(cmd!(shell, "cargo fmt --all --check").run()?)
+    for folder in [".", qemu::KERNELS, riscv64::KERNELS] {
+        let _folder = shell.push_dir(folder);
+        cmd!(shell, "cargo fmt --all --check").run()?;
+    }
+    Ok(())
 }
 
 fn lints_on_the_host(shell: &Shell) -> Result<()> {
@@ -212,6 +216,16 @@ fn lints_on_aarch64(shell: &Shell) -> Result<()> {
         "cargo clippy --locked -p el2_without_vhe -- -D warnings"
     )
     .run()?)
+}
+
+fn lints_on_riscv64(shell: &Shell) -> Result<()> {
+    cmd!(
+        shell,
+        "cargo clippy --locked -p lazy-mmu --target {RISCV64} -- -D warnings"
+    )
+    .run()?;
+    let _folder = shell.push_dir(riscv64::KERNELS);
+    Ok(cmd!(shell, "cargo clippy --locked -- -D warnings").run()?)
 }
 
 fn documentation(shell: &Shell) -> Result<()> {

@@ -11,7 +11,8 @@ use core::sync::atomic::AtomicU64;
 use lazy_mmu::aarch64::Granule;
 use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
 use lazy_mmu::{Backend, Dynamic, LazyMmu, VirtualRange};
-use lazy_mmu_examples::page::{ENTRIES, NORMAL_MEMORY, PAGE_SIZE, VMALLOC_BASE};
+use lazy_mmu_examples::format::NORMAL_MEMORY;
+use lazy_mmu_examples::page::{ENTRIES, PAGE_SIZE, VMALLOC_BASE};
 use lazy_mmu_examples::{Error, Frame, Machine as _, PageRange};
 
 use crate::step::{self, Trace};

@@ -1,6 +1,7 @@
 //! The instructions that the observer needs to know (Arm ARM DDI 0487, "A64 Base Instruction
 //! Descriptions"; RISC-V Unprivileged and Privileged Architecture).
 
+use lazy_mmu_observer::steps::Step;
 use lazy_mmu_observer::{Architecture, Domain, Types};
 
 /// What an instruction does.
@@ -20,6 +21,8 @@ pub(crate) enum Operation {
     Vbar,
     /// RISC-V: a `fence` or an atomic that orders earlier stores.
     Fence,
+    /// `fence w, w`, which does the same.
+    FenceOfStores,
     /// `sfence.vma`.
     Sfence(Scope),
     /// `sinval.vma`.
@@ -28,6 +31,8 @@ pub(crate) enum Operation {
     SfenceInvalIr,
     /// `csrw satp`.
     Satp,
+    /// `slti x0, x0, N`: a mark of the program.
+    Mark(u32),
 }
 
 /// The operands of `sfence.vma`.
@@ -53,6 +58,7 @@ impl Operation {
         match word {
             0x1800_0073 => return Some(Self::SfenceWInval),
             0x1810_0073 => return Some(Self::SfenceInvalIr),
+            0x0110_000f => return Some(Self::FenceOfStores),
             _ => {}
         }
         match word & 0xfe00_7fff {
@@ -62,6 +68,9 @@ impl Operation {
         }
         if word & 0xfff0_7fff == 0x1800_1073 {
             return Some(Self::Satp);
+        }
+        if word & 0x000f_ffff == 0x2013 {
+            return Some(Self::Mark(word >> 20));
         }
         // The predecessors of a fence have writes (bit 24), or an atomic has the bit rl.
         let is_fence = word & 0x707f == 0x0f && word >> 24 & 1 != 0;
@@ -111,11 +120,25 @@ impl Operation {
                 | Self::Isb
                 | Self::Tlbi
                 | Self::Fence
+                | Self::FenceOfStores
                 | Self::Sfence(_)
                 | Self::Sinval(_)
                 | Self::SfenceWInval
                 | Self::SfenceInvalIr
         )
+    }
+
+    /// Returns the step that a recording has for it.
+    pub(crate) fn step(self) -> Option<Step> {
+        Some(match self {
+            Self::FenceOfStores => Step::TableBarrier,
+            Self::Sfence(scope) if scope.has_address => Step::FenceOfAddress,
+            Self::Sfence(_) => Step::Fence,
+            Self::SfenceWInval => Step::BeginInvalidation,
+            Self::Sinval(_) => Step::Invalidation,
+            Self::SfenceInvalIr => Step::EndInvalidation,
+            _ => return None,
+        })
     }
 
     /// Returns whether the instruction `word` has an operand that the observer must know.

@@ -15,6 +15,10 @@
 //! - `stop=on`: the first report ends QEMU with exit code 77.
 //! - `sites=on`: the log has each barrier, how often it was executed, and how many accesses relied
 //!   on it alone.
+//!
+//! A program for RISC-V may have marks, `slti x0, x0, N` (a HINT). With N of at least 1, the plugin
+//! begins to record the [steps](lazy_mmu_observer::steps) of the hart, and with 0 it ends. The log
+//! has a line for each recording.
 
 mod decode;
 mod ffi;
@@ -24,9 +28,10 @@ use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::ptr::{from_ref, null_mut};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use lazy_mmu_observer::steps::{Recorder, Recording, Step};
 use lazy_mmu_observer::{Access, Architecture, CPUS, Kind, Observer, Ram, Report, Store, Tlbi};
 use memmap2::MmapOptions;
 
@@ -48,6 +53,8 @@ struct Plugin {
     /// The instructions that have a callback, by address and word.
     instructions: Mutex<BTreeMap<(u64, u32), &'static Instruction>>,
     reports: Mutex<BTreeMap<(Kind, u64), (u64, Report)>>,
+    /// The recordings that have ended, in order.
+    recordings: Mutex<Vec<Recording>>,
 }
 
 #[derive(Default)]
@@ -57,6 +64,9 @@ struct Cpu {
     operand: AtomicU64,
     loads: AtomicU64,
     stores: AtomicU64,
+    /// Whether a recording is open.
+    is_recorded: AtomicBool,
+    recorder: Mutex<Recorder>,
 }
 
 struct Instruction {
@@ -137,6 +147,7 @@ impl Plugin {
             cpus: Default::default(),
             instructions: Mutex::default(),
             reports: Mutex::default(),
+            recordings: Mutex::default(),
         })
     }
 
@@ -184,6 +195,24 @@ impl Plugin {
         self.architecture == Architecture::Riscv64 && pc.wrapping_sub(self.ram.base) < 2 << 20
     }
 
+    /// The CPU executes a mark.
+    fn mark(&self, cpu: usize, number: u32) {
+        let cpu = &self.cpus[cpu];
+        let mut recorder = lock(&cpu.recorder);
+        if let Some(recording) = recorder.mark(number) {
+            lock(&self.recordings).push(recording);
+        }
+        cpu.is_recorded.store(recorder.is_open(), Relaxed);
+    }
+
+    /// The CPU makes a step. Those of the firmware are not the program's.
+    fn step(&self, cpu: usize, pc: u64, step: Step) {
+        let cpu = &self.cpus[cpu];
+        if cpu.is_recorded.load(Relaxed) && !self.is_firmware(pc) {
+            lock(&cpu.recorder).step(step);
+        }
+    }
+
     fn object(&self, reports: Vec<Report>) {
         // Another CPU may report at the same time. It waits here for the end.
         static STOPPING: Mutex<()> = Mutex::new(());
@@ -222,6 +251,9 @@ impl Plugin {
                     );
                 }
             }
+        }
+        for recording in &*lock(&self.recordings) {
+            let _ = writeln!(log, "{recording}");
         }
         let sum = |count: fn(&Cpu) -> &AtomicU64| -> u64 {
             self.cpus.iter().map(|it| count(it).load(Relaxed)).sum()
@@ -300,6 +332,9 @@ extern "C" fn on_access(cpu: c_uint, info: u32, address: u64, data: *mut c_void)
             size: 1 << unsafe { ffi::qemu_plugin_mem_size_shift(info) },
             release: decode::is_release(instruction.word),
         };
+        if plugin.observer.is_entry(physical) {
+            plugin.step(cpu, pc, Step::Store);
+        }
         plugin.object(plugin.observer.store(cpu, store));
     }
 }
@@ -331,6 +366,9 @@ extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
     } else {
         0
     };
+    if let Some(step) = operation.and_then(Operation::step) {
+        plugin.step(cpu, pc, step);
+    }
     match operation {
         Some(Operation::Dmb(types)) => observer.dmb(cpu, types),
         Some(Operation::Dsb(domain, types)) => observer.dsb(cpu, domain, types, pc),
@@ -344,7 +382,7 @@ extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
         Some(Operation::Ttbr1) => plugin.object(observer.set_ttbr1(cpu, operand, pc)),
         Some(Operation::Tcr) => plugin.object(observer.set_tcr(cpu, operand, pc)),
         Some(Operation::Vbar) => plugin.vectors.store(operand, Relaxed),
-        Some(Operation::Fence) => observer.fence(cpu, pc),
+        Some(Operation::Fence | Operation::FenceOfStores) => observer.fence(cpu, pc),
         // The firmware fences each page of a range, for another hart that asked for it.
         Some(Operation::Sfence(scope)) if plugin.is_firmware(pc) => {
             observer.sfence(cpu, None, scope.all_spaces, pc);
@@ -359,6 +397,7 @@ extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
         Some(Operation::SfenceWInval) => observer.sfence_w_inval(cpu),
         Some(Operation::SfenceInvalIr) => observer.sfence_inval_ir(cpu),
         Some(Operation::Satp) => plugin.object(observer.set_satp(cpu, operand, pc)),
+        Some(Operation::Mark(number)) => plugin.mark(cpu, number),
         None => {}
     }
 }

@@ -1,0 +1,87 @@
+//! Interrupts: the timer of the SBI, the requests of other harts, and the program's handler.
+
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use riscv::register::{sie, sip, time};
+use spin::mutex::SpinMutex;
+
+use crate::{smp, thread};
+
+/// One hardirq in Linux's preempt count.
+const HARDIRQ: u32 = 1 << 16;
+
+/// The program's handler of timer interrupts.
+static HANDLER: SpinMutex<fn()> = SpinMutex::new(|| {});
+/// The number of timer interrupts taken.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+/// The least ticks between two timer interrupts.
+static TICKS: AtomicU64 = AtomicU64::new(0);
+
+/// The number of different intervals.
+const SPREAD: u64 = 256;
+
+/// Unmasks the software interrupts of this hart.
+pub fn init() {
+    // SAFETY: the vector is set, and its handler keeps the registers.
+    unsafe { sie::set_ssoft() };
+    // SAFETY: as above.
+    unsafe { riscv::interrupt::enable() };
+}
+
+/// Lets the timer interrupt this hart again and again. Each interrupt calls `handler`.
+///
+/// Consecutive interrupts are at least `ticks` of the timer's counter apart, and at most 256 more.
+pub fn start_timer(ticks: u64, handler: fn()) {
+    *HANDLER.lock() = handler;
+    TICKS.store(ticks, Relaxed);
+    set_timer();
+    // SAFETY: as in `init`.
+    unsafe { sie::set_stimer() };
+    // SAFETY: as above.
+    unsafe { riscv::interrupt::enable() };
+}
+
+/// Stops the timer, and returns the number of interrupts taken since the last call.
+pub fn stop_timer() -> usize {
+    // SAFETY: a masked interrupt does not change the program.
+    unsafe { sie::clear_stimer() };
+    TAKEN.swap(0, Relaxed)
+}
+
+/// The next interrupt follows after a random time, so that interrupts occur everywhere.
+fn set_timer() {
+    sbi_rt::set_timer(time::read64() + TICKS.load(Relaxed) + random() % SPREAD);
+}
+
+/// Returns the upper bits of a linear congruential generator (Knuth's constants for MMIX).
+fn random() -> u64 {
+    static STATE: AtomicU64 = AtomicU64::new(1);
+    let next = STATE
+        .load(Relaxed)
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    STATE.store(next, Relaxed);
+    next >> 33
+}
+
+/// Handles an interrupt of the timer.
+pub(crate) fn on_timer() {
+    TAKEN.fetch_add(1, Relaxed);
+    let handler = *HANDLER.lock();
+    in_interrupt(handler);
+    set_timer();
+}
+
+/// Handles an interrupt that another hart has sent.
+pub(crate) fn on_software_interrupt() {
+    // SAFETY: the bit only asks for this interrupt.
+    unsafe { sip::clear_ssoft() };
+    in_interrupt(smp::on_request);
+}
+
+fn in_interrupt(handler: impl FnOnce()) {
+    let thread = thread::current();
+    thread.preempt_count.fetch_add(HARDIRQ, Relaxed);
+    handler();
+    thread.preempt_count.fetch_sub(HARDIRQ, Relaxed);
+}

@@ -1,0 +1,332 @@
+//! The kernels for RISC-V. All of them run under the observer, which reports a missing fence, and
+//! records the stores and the fences of the operations that the kernels mark.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::fs;
+use std::iter;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use lazy_mmu_examples::trace::repetition;
+use lazy_mmu_observer::trampolines;
+use xshell::{Shell, cmd};
+
+use crate::observe::{How, Log, Observer};
+use crate::qemu::{Board, Qemu, Time, side_by_side};
+use crate::setup::RISCV64;
+use crate::{counts, golden, programs};
+
+/// The workspace of the kernels.
+pub(crate) const KERNELS: &str = "examples/qemu_riscv64";
+
+/// A kernel, and the way to test it.
+struct Program {
+    name: &'static str,
+    check: fn(&Kernels, &Program, Board) -> Result<()>,
+}
+
+/// The programs. Each runs in each configuration.
+const PROGRAMS: [Program; 2] = [
+    Program {
+        name: NESTED_SECTIONS,
+        check: Kernels::compare_with_golden_file,
+    },
+    Program {
+        name: "programs",
+        check: Kernels::compare_with_model,
+    },
+];
+
+const NESTED_SECTIONS: &str = "nested_sections";
+
+const fn board(name: &'static str, mode: &'static str, cpus: u8) -> Board {
+    Board {
+        name,
+        emulator: "qemu-system-riscv64",
+        word: mode,
+        machine: "virt",
+        cpu: "rv64",
+        cpus,
+    }
+}
+
+const BOARDS: [Board; 4] = [
+    board("Sv39, 1 hart", "sv39", 1),
+    board("Sv48, 1 hart", "sv48", 1),
+    board("Sv39, 4 harts", "sv39", 4),
+    board("Sv48, 4 harts", "sv48", 4),
+];
+
+/// Runs all programs, or those of this name, and compares their outputs.
+pub(crate) fn run(shell: &Shell, name: Option<&str>) -> Result<()> {
+    let programs = PROGRAMS.iter();
+    let named = programs.filter(|it| name.is_none_or(|name| name == it.name));
+    let named: Vec<_> = named.collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    Kernels::build(shell)?.check(&named)
+}
+
+/// Runs the part of `cargo xtask test`.
+pub(crate) fn test(shell: &Shell) -> Result<()> {
+    let kernels = Kernels::build(shell)?;
+    kernels.check(&PROGRAMS.iter().collect::<Vec<_>>())?;
+    kernels.removed_fences()
+}
+
+/// The numbers of the kernels' marks.
+const OPERATION: u16 = 1;
+const HANDLER: u16 = 2;
+
+/// The binaries of the kernels, and the observer.
+struct Kernels {
+    observer: Observer,
+    binaries: PathBuf,
+}
+
+impl Kernels {
+    fn build(shell: &Shell) -> Result<Self> {
+        let observer = Observer::build(shell)?;
+        let _folder = shell.push_dir(KERNELS);
+        cmd!(shell, "cargo build --locked --release --bins").run()?;
+        let binaries = shell.current_dir().join("target");
+        let binaries = binaries.join(RISCV64).join("release");
+        Ok(Self { observer, binaries })
+    }
+
+    /// Runs these programs in each configuration.
+    fn check(&self, programs: &[&Program]) -> Result<()> {
+        let runs = programs.iter();
+        let runs: Vec<_> = runs
+            .flat_map(|program| BOARDS.map(|board| (program, board)))
+            .collect();
+        side_by_side(&runs, |(program, board)| {
+            (program.check)(self, program, board)
+                .with_context(|| format!("{}, {}", program.name, board.name))
+        })
+    }
+
+    fn qemu(&self, name: &'static str, board: Board, words: &str) -> Qemu {
+        Qemu {
+            program: name,
+            kernel: self.binaries.join(name),
+            board,
+            words: words.to_owned(),
+            time: Time::Real,
+            patience: Duration::from_mins(10),
+            options: Vec::new(),
+        }
+    }
+
+    /// Runs a program, which must end with code 0 and without a report. Returns its output, and
+    /// what the observer has written.
+    fn observe(&self, qemu: Qemu) -> Result<(String, Log)> {
+        let (end, log) = self.observer.run(qemu, &How::default())?;
+        log.ensure_silent()?;
+        let code = end.code;
+        ensure!(
+            code == Some(0),
+            "the program ended with {code:?}, and printed\n{}",
+            end.output
+        );
+        Ok((end.output, log))
+    }
+
+    /// Compares the output, with the steps in their places, with the file of the program.
+    fn compare_with_golden_file(&self, program: &Program, board: Board) -> Result<()> {
+        let name = program.name;
+        let (output, log) = self.observe(self.qemu(name, board, ""))?;
+        let output = join(&output, &log)?;
+        golden::compare(&format!("{KERNELS}/{name}.txt"), &output)?;
+        println!("== {name}, {}: {log}\n{output}", board.name);
+        Ok(())
+    }
+
+    /// Compares the steps of random programs, with interrupts and without, with the reference
+    /// model.
+    fn compare_with_model(&self, program: &Program, board: Board) -> Result<()> {
+        // The number of programs, and how often each of them runs while the timer interrupts it.
+        // The fences of several harts take long, because the firmware interrupts each of them.
+        let (count, times) = if board.cpus == 1 { (100, 8) } else { (50, 1) };
+        let words = format!("{count} {times}");
+        let mut qemu = self.qemu(program.name, board, &words);
+        let lines = programs::lines(count);
+        qemu.load_lines(&lines, 0xb000_0000)?;
+        let (output, log) = self.observe(qemu)?;
+
+        let of = |number| {
+            let recordings = log.recordings.iter().filter(move |it| it.0 == number);
+            recordings.map(|it| it.1.as_str())
+        };
+        let once = lines.lines();
+        let often = lines.lines().flat_map(|line| iter::repeat_n(line, times));
+        let all = once.chain(often);
+        // The bits are in one place, and then in the other.
+        let mut expected = all.clone().chain(all);
+        let mut recorded = of(OPERATION);
+        loop {
+            match (expected.next(), recorded.next()) {
+                (None, None) => break,
+                (Some(line), Some(steps)) => {
+                    let (ops, model) = line.split_once(' ').context("a program and its steps")?;
+                    // On RISC-V, one fence is the barrier pair.
+                    let model = model.replace("DI", "F");
+                    let steps: String = letters(steps)?.iter().collect();
+                    ensure!(
+                        steps == model,
+                        "{ops}: the model does {model}, but the crate does {steps}"
+                    );
+                }
+                (Some(line), None) => bail!("{line}: it did not run"),
+                (None, Some(_)) => bail!("more programs ran than there are"),
+            }
+        }
+        let interrupts = counts::figures(&output, &["interrupts"])?;
+        let interrupts = counts::before(&interrupts, " interrupts")?;
+        ensure!(
+            of(HANDLER).count() == interrupts,
+            "each interrupt is recorded"
+        );
+        for steps in of(HANDLER) {
+            ensure!(steps == "S F S f", "the handler does {steps}");
+        }
+        println!("== {}, {}: {log}\n{output}", program.name, board.name);
+        Ok(())
+    }
+
+    /// Removes each fence on which an access relied alone, and each barrier before a link. The
+    /// observer must report the access or the link.
+    fn removed_fences(&self) -> Result<()> {
+        const FENCE_W_W: u32 = 0x0110_000f;
+        let run = |how: &How<'_>| {
+            let qemu = self.qemu(NESTED_SECTIONS, BOARDS[0], "");
+            self.observer.run(qemu, how)
+        };
+        let (_, log) = run(&How {
+            sites: true,
+            ..How::default()
+        })?;
+        let kernel = fs::read(self.binaries.join(NESTED_SECTIONS))?;
+        let instructions = trampolines::instructions(&kernel)?.into_iter();
+        let barriers = instructions.filter(|it| it.word == FENCE_W_W);
+        let barriers: Vec<_> = barriers.map(|it| it.address).collect();
+        let sites = log.sites.iter().filter_map(|it| {
+            let is_barrier = barriers.contains(&it.address);
+            let kind = if is_barrier {
+                "unordered-table"
+            } else {
+                "missing-sfence"
+            };
+            (is_barrier || it.relied > 0).then_some((it.address, kind))
+        });
+        let sites: Vec<_> = sites.collect();
+        side_by_side(&sites, |(site, kind)| {
+            let (_, log) = run(&How {
+                removed: &[site],
+                stop: true,
+                ..How::default()
+            })?;
+            let kinds: Vec<_> = log.reports.iter().map(|it| it.kind.as_str()).collect();
+            ensure!(
+                kinds == [kind],
+                "without the fence at {site:#x}, the reports are {kinds:?}"
+            );
+            Ok(())
+        })?;
+        for kind in ["missing-sfence", "unordered-table"] {
+            let number = sites.iter().filter(|it| it.1 == kind).count();
+            ensure!(number > 0, "{NESTED_SECTIONS} relies on a fence");
+            println!("== {NESTED_SECTIONS}: {number} fences, each of which prevents `{kind}`");
+        }
+        Ok(())
+    }
+}
+
+/// Puts the steps of the recordings into the places `<steps N>` of the output, in order.
+fn join(output: &str, log: &Log) -> Result<String> {
+    let mut left: VecDeque<_> = log.recordings.iter().collect();
+    let mut joined = String::new();
+    let mut parts = output.split("<steps ");
+    joined.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let (number, rest) = part.split_once('>').context("a place without an end")?;
+        let number: u16 = number.parse()?;
+        let place = left.iter().position(|it| it.0 == number);
+        let recording = place.and_then(|it| left.remove(it));
+        let (_, steps) = recording.with_context(|| format!("no recording {number} is left"))?;
+        joined.push_str(&line(&letters(steps)?));
+        joined.push_str(rest);
+    }
+    ensure!(left.is_empty(), "{} recordings have no place", left.len());
+    Ok(joined)
+}
+
+/// Returns a letter for each step of `S*512 F`.
+fn letters(steps: &str) -> Result<Vec<char>> {
+    let mut letters = Vec::new();
+    for word in steps.split_whitespace() {
+        let (letter, times) = word.split_once('*').unwrap_or((word, "1"));
+        let letter = letter
+            .parse()
+            .with_context(|| format!("the step `{word}`"))?;
+        letters.resize(letters.len() + times.parse::<usize>()?, letter);
+    }
+    Ok(letters)
+}
+
+/// Returns the counts of the steps, and their order.
+fn line(letters: &[char]) -> String {
+    let count = |wanted| letters.iter().filter(|&&it| it == wanted).count();
+    format!(
+        "stores {:<4} sfence.vma {:<4} of an address {:<4} fence w, w {:<4} {}",
+        count('S'),
+        count('F'),
+        count('f'),
+        count('w'),
+        order(letters)
+    )
+}
+
+/// Folds repetitions, as the steps of aarch64 are folded: `(S*8 F)*64`. A group of several steps
+/// ends with a fence, so that a fold does not divide an operation.
+fn order(letters: &[char]) -> String {
+    let is_whole = |group: &[char]| matches!(group, [_] | [.., 'F' | 'f' | 'r']);
+    let mut order = String::new();
+    let mut rest = letters;
+    while !rest.is_empty() {
+        let (period, times) = repetition(rest, char::eq, is_whole);
+        let group = &rest[..period];
+        if !order.is_empty() {
+            order.push(' ');
+        }
+        match group {
+            [letter] => order.push(*letter),
+            _ => {
+                let _ = write!(order, "({})", self::order(group));
+            }
+        }
+        if times > 1 {
+            let _ = write!(order, "*{times}");
+        }
+        rest = &rest[period * times..];
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{letters, order};
+
+    #[test]
+    fn repetitions_of_steps_are_folded() {
+        let fold = |steps| order(&letters(steps).unwrap());
+        assert_eq!(fold("S*512 F"), "S*512 F");
+        assert_eq!(fold("S F S F S F w S"), "(S F)*3 w S");
+        assert_eq!(fold("S*2 f*2 S*2 f*2"), "(S*2 f*2)*2");
+        assert_eq!(fold(""), "");
+        letters("Sx").unwrap_err();
+    }
+}
