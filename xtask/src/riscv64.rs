@@ -1,5 +1,6 @@
 //! The kernels for RISC-V. All of them run under the observer, which reports a missing fence, and
-//! records the stores and the fences of the operations that the kernels mark.
+//! records the stores and the fences of the operations that the kernels mark. One of them runs
+//! without the observer too, and counts instructions.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -77,27 +78,21 @@ const BOARDS: [Board; 4] = [
 
 /// Runs all programs, or those of this name, and compares their outputs.
 pub(crate) fn run(shell: &Shell, name: Option<&str>) -> Result<()> {
-    let named = PROGRAMS
-        .iter()
-        .filter(|it| name.is_none_or(|name| name == it.name));
-    let runs: Vec<_> = named
-        .flat_map(|program| program.boards.iter().map(move |&board| (program, board)))
-        .collect();
-    if runs.is_empty() {
+    let programs = PROGRAMS.iter();
+    let named = programs.filter(|it| name.is_none_or(|name| name == it.name));
+    let named: Vec<_> = named.collect();
+    if named.is_empty() {
         return Ok(());
     }
-    let packages: BTreeSet<_> = runs.iter().map(|it| it.0.package).collect();
-    let kernels = Kernels::build(shell, packages)?;
-    side_by_side(&runs, |(program, board)| {
-        (program.check)(&kernels, program, board)
-            .with_context(|| format!("{}, {}", program.name, board.name))
-    })
+    Kernels::build(shell, &named)?.check(&named)
 }
 
 /// Runs the part of `cargo xtask test`.
 pub(crate) fn test(shell: &Shell) -> Result<()> {
-    run(shell, None)?;
-    Kernels::build(shell, [KERNELS_PACKAGE])?.removed_fences()
+    let all: Vec<_> = PROGRAMS.iter().collect();
+    let kernels = Kernels::build(shell, &all)?;
+    kernels.check(&all)?;
+    kernels.removed_fences()
 }
 
 /// The numbers of the kernels' marks.
@@ -111,14 +106,28 @@ struct Kernels {
 }
 
 impl Kernels {
-    fn build(shell: &Shell, packages: impl IntoIterator<Item = &'static str>) -> Result<Self> {
+    /// Builds the programs. Only one package of them needs the C compiler.
+    fn build(shell: &Shell, programs: &[&Program]) -> Result<Self> {
         let observer = Observer::build(shell)?;
         let _folder = shell.push_dir(KERNELS);
+        let packages: BTreeSet<_> = programs.iter().map(|it| it.package).collect();
         let packages = packages.into_iter().flat_map(|it| ["-p", it]);
         cmd!(shell, "cargo build --locked --release {packages...} --bins").run()?;
         let binaries = shell.current_dir().join("target");
         let binaries = binaries.join(RISCV64).join("release");
         Ok(Self { observer, binaries })
+    }
+
+    /// Runs these programs on their boards.
+    fn check(&self, programs: &[&Program]) -> Result<()> {
+        let runs = programs.iter();
+        let runs: Vec<_> = runs
+            .flat_map(|program| program.boards.iter().map(move |&board| (program, board)))
+            .collect();
+        side_by_side(&runs, |(program, board)| {
+            (program.check)(self, program, board)
+                .with_context(|| format!("{}, {}", program.name, board.name))
+        })
     }
 
     fn qemu(&self, name: &'static str, board: Board, words: &str) -> Qemu {
@@ -133,8 +142,8 @@ impl Kernels {
         }
     }
 
-    /// Runs a program, which must end with code 0 and without a report. Returns its output, and what
-    /// the observer has written.
+    /// Runs a program, which must end with code 0 and without a report. Returns its output, and
+    /// what the observer has written.
     fn observe(&self, qemu: Qemu) -> Result<(String, Log)> {
         let (end, log) = self.observer.run(qemu, &How::default())?;
         log.ensure_silent()?;
@@ -175,10 +184,11 @@ impl Kernels {
         Ok(())
     }
 
-    /// Compares the steps of random programs, without and with interrupts, with the reference model.
+    /// Compares the steps of random programs, with interrupts and without, with the reference
+    /// model.
     fn compare_with_model(&self, program: &Program, board: Board) -> Result<()> {
-        // The number of programs, and how often each of them runs while the timer interrupts it. The
-        // fences of several harts take long, because the firmware interrupts each of them.
+        // The number of programs, and how often each of them runs while the timer interrupts it.
+        // The fences of several harts take long, because the firmware interrupts each of them.
         let (count, times) = if board.cpus == 1 { (100, 8) } else { (50, 1) };
         let words = format!("{count} {times}");
         let mut qemu = self.qemu(program.name, board, &words);
