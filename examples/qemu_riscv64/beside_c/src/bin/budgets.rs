@@ -240,7 +240,7 @@ impl Budgets<'_> {
         self.live.reset(true);
         let count = |name| self.live.count(budget.form(name), handle, 1);
         let [nothing, one, flushed] = ["nested", "nested_store", "store_flush"].map(count);
-        println!("nested section, nothing stored: {nothing}");
+        println!("S29 nested section, nothing stored: {nothing}");
         println!("nested section, one store: {one}");
         // All instructions are those of the leave, which finds and tests the bits.
         assert!(
@@ -304,7 +304,7 @@ impl Budgets<'_> {
         fn store<B: Backend>(slot: &AtomicU64, descriptor: u64) {
             lazy_mmu::join::<B, _>(|mmu| mmu.write(slot, Leaf(descriptor)));
         }
-        let what = "a joined section with its call and one store";
+        let what = "S27 a joined section with its call and one store";
         let ours = Self::entry(what, u64::MAX, |pages| {
             self.counted(|live| {
                 lazy_mmu::with::<B, _>(|_| {
