@@ -1,7 +1,8 @@
 //! The kernels for RISC-V. All of them run under the observer, which reports a missing fence, and
-//! records the stores and the fences of the operations that the kernels mark.
+//! records the stores and the fences of the operations that the kernels mark. One of them runs
+//! without the observer too, and counts instructions.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::fs;
 use std::iter;
@@ -24,18 +25,34 @@ pub(crate) const KERNELS: &str = "examples/qemu_riscv64";
 /// A kernel, and the way to test it.
 struct Program {
     name: &'static str,
+    package: &'static str,
+    boards: &'static [Board],
     check: fn(&Kernels, &Program, Board) -> Result<()>,
 }
 
-/// The programs. Each runs in each configuration.
-const PROGRAMS: [Program; 2] = [
+const KERNELS_PACKAGE: &str = "lazy-mmu-qemu-riscv64";
+/// The package of the program that is linked with the C form.
+const BESIDE_C: &str = "lazy-mmu-beside-c-riscv64";
+
+/// The programs. Each runs on each of its boards.
+const PROGRAMS: [Program; 3] = [
     Program {
         name: NESTED_SECTIONS,
+        package: KERNELS_PACKAGE,
+        boards: &BOARDS,
         check: Kernels::compare_with_golden_file,
     },
     Program {
         name: "programs",
+        package: KERNELS_PACKAGE,
+        boards: &BOARDS,
         check: Kernels::compare_with_model,
+    },
+    Program {
+        name: "budgets",
+        package: BESIDE_C,
+        boards: &[BOARDS[0]],
+        check: Kernels::compare_counts,
     },
 ];
 
@@ -67,13 +84,14 @@ pub(crate) fn run(shell: &Shell, name: Option<&str>) -> Result<()> {
     if named.is_empty() {
         return Ok(());
     }
-    Kernels::build(shell)?.check(&named)
+    Kernels::build(shell, &named)?.check(&named)
 }
 
 /// Runs the part of `cargo xtask test`.
 pub(crate) fn test(shell: &Shell) -> Result<()> {
-    let kernels = Kernels::build(shell)?;
-    kernels.check(&PROGRAMS.iter().collect::<Vec<_>>())?;
+    let all: Vec<_> = PROGRAMS.iter().collect();
+    let kernels = Kernels::build(shell, &all)?;
+    kernels.check(&all)?;
     kernels.removed_fences()
 }
 
@@ -88,20 +106,23 @@ struct Kernels {
 }
 
 impl Kernels {
-    fn build(shell: &Shell) -> Result<Self> {
+    /// Builds the programs. Only one package of them needs the C compiler.
+    fn build(shell: &Shell, programs: &[&Program]) -> Result<Self> {
         let observer = Observer::build(shell)?;
         let _folder = shell.push_dir(KERNELS);
-        cmd!(shell, "cargo build --locked --release --bins").run()?;
+        let packages: BTreeSet<_> = programs.iter().map(|it| it.package).collect();
+        let packages = packages.into_iter().flat_map(|it| ["-p", it]);
+        cmd!(shell, "cargo build --locked --release {packages...} --bins").run()?;
         let binaries = shell.current_dir().join("target");
         let binaries = binaries.join(RISCV64).join("release");
         Ok(Self { observer, binaries })
     }
 
-    /// Runs these programs in each configuration.
+    /// Runs these programs on their boards.
     fn check(&self, programs: &[&Program]) -> Result<()> {
         let runs = programs.iter();
         let runs: Vec<_> = runs
-            .flat_map(|program| BOARDS.map(|board| (program, board)))
+            .flat_map(|program| program.boards.iter().map(move |&board| (program, board)))
             .collect();
         side_by_side(&runs, |(program, board)| {
             (program.check)(self, program, board)
@@ -140,6 +161,24 @@ impl Kernels {
         let name = program.name;
         let (output, log) = self.observe(self.qemu(name, board, ""))?;
         let output = join(&output, &log)?;
+        golden::compare(&format!("{KERNELS}/{name}.txt"), &output)?;
+        println!("== {name}, {}: {log}\n{output}", board.name);
+        Ok(())
+    }
+
+    /// Compares the counts of instructions, and the steps of the counted forms, with the file of the
+    /// program.
+    ///
+    /// The program runs twice. The first run counts, in virtual time and without the observer,
+    /// because its trampolines are instructions too. The observer records the steps of the second.
+    fn compare_counts(&self, program: &Program, board: Board) -> Result<()> {
+        let name = program.name;
+        let mut qemu = self.qemu(name, board, "");
+        qemu.time = Time::Virtual;
+        let mut output = qemu.boot()?;
+        let (steps, log) = self.observe(self.qemu(name, board, "steps"))?;
+        output.push_str("# stores and fences, which are those of C and of the form by hand\n");
+        output.push_str(&equal_steps(&join(&steps, &log)?)?);
         golden::compare(&format!("{KERNELS}/{name}.txt"), &output)?;
         println!("== {name}, {}: {log}\n{output}", board.name);
         Ok(())
@@ -264,6 +303,29 @@ fn join(output: &str, log: &Log) -> Result<String> {
     Ok(joined)
 }
 
+/// Returns a line for each operation, whose forms must have the same steps. A line of the program has
+/// the operation, a comma, the form, a colon, and the steps.
+fn equal_steps(lines: &str) -> Result<String> {
+    let mut operations = Vec::<(&str, &str)>::new();
+    for line in lines.lines() {
+        let (form, steps) = line.split_once(": ").context("a form and its steps")?;
+        let (operation, _) = form.split_once(',').context("an operation and a form")?;
+        match operations.last() {
+            Some(last) if last.0 == operation => ensure!(
+                last.1 == steps,
+                "{form} has other steps: {steps}, and the crate {}",
+                last.1
+            ),
+            _ => operations.push((operation, steps)),
+        }
+    }
+    let lines = operations.iter().map(|(operation, steps)| {
+        let steps = steps.split_whitespace().collect::<Vec<_>>().join(" ");
+        format!("{operation}: {steps}\n")
+    });
+    Ok(lines.collect())
+}
+
 /// Returns a letter for each step of `S*512 F`.
 fn letters(steps: &str) -> Result<Vec<char>> {
     let mut letters = Vec::new();
@@ -318,7 +380,14 @@ fn order(letters: &[char]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{letters, order};
+    use super::{equal_steps, letters, order};
+
+    #[test]
+    fn forms_of_an_operation_have_equal_steps() {
+        let lines = equal_steps("one 1, byte, ours: S F\none 1, byte, C: S F\nmap 2, C: S");
+        assert_eq!(lines.unwrap(), "one 1: S F\nmap 2: S\n");
+        equal_steps("one 1, byte, ours: S F\none 1, byte, C: S").unwrap_err();
+    }
 
     #[test]
     fn repetitions_of_steps_are_folded() {
