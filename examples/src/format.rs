@@ -68,7 +68,7 @@ mod arch {
     ///
     /// It is in the upper half, so that the kernel's table can hold these mappings too.
     pub const USER_BASE: u64 = 0xffff_ffe0_0000_0000;
-    /// The first frame of the memory. The RAM begins at 0x80000000, with the firmware and the image.
+    /// The first frame of the memory. The firmware and the image are at the start of the RAM.
     pub const MEMORY_BASE: Frame = Frame::containing(0x8800_0000);
 
     /// The attributes of a kernel's data.

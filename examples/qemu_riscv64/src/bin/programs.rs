@@ -35,8 +35,8 @@ fn run() -> Result<(), Error> {
         let (programs, interrupts, in_section) = all(times)?;
         assert_eq!(programs, promised, "the number of programs");
         println!(
-            "S18 {place}: {programs} random programs; runs of each: 1, and {times} under the timer; \
-             {interrupts} interrupts, {in_section} inside a section; none lost"
+            "S18 {place}: {programs} random programs; runs of each: 1, and {times} under the \
+             timer; {interrupts} interrupts, {in_section} inside a section; none lost"
         );
     }
     Ok(())
