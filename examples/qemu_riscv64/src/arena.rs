@@ -1,5 +1,5 @@
-//! The working set of the programs that interrupt sections: the entries of a live table, and a frame
-//! that the programs map there. A memory manager owns both.
+//! The working set of the programs that interrupt sections: the entries of a live table, and a
+//! frame that the programs map there. A memory manager owns both.
 
 use core::sync::atomic::AtomicU64;
 
@@ -26,8 +26,8 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Boots a memory manager, builds a table for `count` pages, and allocates a frame. The arena is
-    /// valid until the next boot.
+    /// Boots a memory manager, builds a table for `count` pages, and allocates a frame. The arena
+    /// is valid until the next boot.
     pub fn boot<B: Backend>(
         count: usize,
     ) -> Result<(MemoryManager<'static, Virt<B>>, Self), Error> {
@@ -48,6 +48,11 @@ impl Arena {
     /// Returns the leaf that maps the frame for the kernel.
     pub fn leaf(&self) -> Leaf {
         self.frame.kernel_page()
+    }
+
+    /// Returns the leaf that maps the frame for a user.
+    pub fn user_leaf(&self) -> Leaf {
+        self.frame.user_page()
     }
 
     /// Removes the mappings of all pages.
