@@ -166,8 +166,8 @@ impl Kernels {
         Ok(())
     }
 
-    /// Compares the counts of instructions, and the steps of the counted forms, with the file of the
-    /// program.
+    /// Compares the counts of instructions, and the steps of the counted forms, with the file of
+    /// the program.
     ///
     /// The program runs twice. The first run counts, in virtual time and without the observer,
     /// because its trampolines are instructions too. The observer records the steps of the second.
@@ -303,8 +303,8 @@ fn join(output: &str, log: &Log) -> Result<String> {
     Ok(joined)
 }
 
-/// Returns a line for each operation, whose forms must have the same steps. A line of the program has
-/// the operation, a comma, the form, a colon, and the steps.
+/// Returns a line for each operation, whose forms must have the same steps. A line of the program
+/// has the operation, a comma, the form, a colon, and the steps.
 fn equal_steps(lines: &str) -> Result<String> {
     let mut operations = Vec::<(&str, &str)>::new();
     for line in lines.lines() {

@@ -4,8 +4,8 @@
 //! All forms have the same signature, so the same code calls each of them. `cargo xtask test`
 //! compares the crate's forms for aarch64 with the golden assembly.
 //!
-//! The kernels for aarch64 and for RISC-V share this file. Each of them has a module `arch` with the
-//! descriptors, the backends and the forms by hand.
+//! The kernels for aarch64 and for RISC-V share this file. Each of them has a module `arch` with
+//! the descriptors, the backends and the forms by hand.
 
 use core::ffi::c_void;
 use core::slice;

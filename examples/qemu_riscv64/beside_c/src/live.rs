@@ -121,8 +121,8 @@ impl Live {
 
 /// Returns the number of instructions of `program` and of a read of the counter.
 ///
-/// Two calls of this function may be compiled to different instructions. A caller that subtracts the
-/// count of an empty program therefore makes both calls at one place.
+/// Two calls of this function may be compiled to different instructions. A caller that subtracts
+/// the count of an empty program therefore makes both calls at one place.
 ///
 /// The kernels have no traps while they count, so all instructions are those of the program. QEMU
 /// counts exactly only if it runs with `-icount`.
