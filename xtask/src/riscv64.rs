@@ -10,7 +10,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use lazy_mmu_examples::trace::repetition;
+use lazy_mmu::sim::Sim;
+use lazy_mmu_examples::host::run_scenario;
+use lazy_mmu_examples::scenario::WAYS;
+use lazy_mmu_examples::trace::{Counts, repetition};
 use lazy_mmu_observer::trampolines;
 use xshell::{Shell, cmd};
 
@@ -162,6 +165,7 @@ impl Kernels {
         let (output, log) = self.observe(self.qemu(name, board, ""))?;
         let output = join(&output, &log)?;
         golden::compare(&format!("{KERNELS}/{name}.txt"), &output)?;
+        compare_with_host(&output)?;
         println!("== {name}, {}: {log}\n{output}", board.name);
         Ok(())
     }
@@ -282,6 +286,29 @@ impl Kernels {
         }
         Ok(())
     }
+}
+
+/// Compares the scenario of `nested_sections` with the hosted machine: a fence of all addresses is
+/// the barrier pair. The demonstration shows the counts of the hosted machine.
+fn compare_with_host(output: &str) -> Result<()> {
+    let is_count = |line: &&str| WAYS.iter().any(|way| line.starts_with(way));
+    let mut lines = output.lines().filter(is_count);
+    for (number, way) in WAYS.into_iter().enumerate() {
+        for operation in run_scenario::<Sim>(number, 64, true)? {
+            let Counts { stores, pairs, .. } = Counts::of(&operation.steps);
+            let host = format!(
+                "{way} {} stores {stores} sfence.vma {pairs} ",
+                operation.name
+            );
+            let line = lines.next().unwrap_or("nothing more");
+            let hart = line.split_whitespace().collect::<Vec<_>>().join(" ");
+            ensure!(
+                hart.starts_with(&host),
+                "the hart executed\n  {line}\nthe hosted machine\n  {host}"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Puts the steps of the recordings into the places `<steps N>` of the output, in order.
