@@ -289,7 +289,8 @@ impl Kernels {
 }
 
 /// Compares the scenario of `nested_sections` with the hosted machine: a fence of all addresses is
-/// the barrier pair. The demonstration shows the counts of the hosted machine.
+/// the barrier pair. The number of new tables differs, because it depends on the layout of the
+/// addresses.
 fn compare_with_host(output: &str) -> Result<()> {
     let is_count = |line: &&str| WAYS.iter().any(|way| line.starts_with(way));
     let mut lines = output.lines().filter(is_count);
@@ -301,6 +302,9 @@ fn compare_with_host(output: &str) -> Result<()> {
                 operation.name
             );
             let line = lines.next().unwrap_or("nothing more");
+            if operation.name == "build_tables" {
+                continue;
+            }
             let hart = line.split_whitespace().collect::<Vec<_>>().join(" ");
             ensure!(
                 hart.starts_with(&host),

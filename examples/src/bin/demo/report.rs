@@ -107,8 +107,8 @@ impl fmt::Display for Report<'_> {
 
 On aarch64, a store that makes a kernel page-table entry valid needs a barrier pair,
 `dsb ishst; isb`, before the mapping is used. On RISC-V the fence `sfence.vma` takes the place
-of the pair, and the counts are the same. A lazy MMU section defers the pairs of its stores to
-its end. A simulated machine ran with `--pages {pages} --debug-pagealloc {switch}`:
+of the pair. A lazy MMU section defers the pairs of its stores to its end. A simulated machine
+ran with `--pages {pages} --debug-pagealloc {switch}`:
 
 operation            stores  {per_store}  {tolerant}  {nested}   saved           sections"
         )?;
