@@ -44,7 +44,8 @@
 /// * `backend = path`: a section of this [`Backend`](crate::Backend)
 /// * `mmu` or `mmu = name`: the body can name the section, which has the type
 ///   `&mut `[`LazyMmu`](crate::LazyMmu)`<'_, `[`Dynamic`](crate::Dynamic)`, B>`
-/// * `join`: the body defers into the section that is open, as under [`join()`](crate::join())
+/// * `join`: the body defers into the section that is open, or opens a section if stores are not
+///   deferred, as under [`join()`](crate::join())
 /// * `paused`: a pause in the place of a section, so that the body's stores are immediate, as under
 ///   [`paused()`](crate::paused())
 /// * `crate = path`: the path of this crate, if it is not `::lazy_mmu`
@@ -137,8 +138,8 @@
 /// * `#[lazy_mmu]` for the functions of a system call, a fault handler or the loader. Such a
 ///   function maps much, and returns before other code uses the mappings.
 /// * `#[lazy_mmu(join)]`, or [`write()`](crate::write()) without an attribute, for a function that
-///   maps one page, changes one entry or allocates a table: it is called in loops, and its caller
-///   uses the result later.
+///   maps one page, changes one entry or allocates a table. Such a function is called in loops. Its
+///   caller uses the result later.
 /// * `#[lazy_mmu]` or [`visible()`](crate::visible()) for a function whose caller uses the mapping
 ///   at once: `ioremap`, `vmalloc`, a temporary mapping.
 /// * `#[lazy_mmu]` without `join` for the handler of a synchronous exception (see
@@ -146,13 +147,13 @@
 /// * `#[lazy_mmu(paused)]` for an allocator that must not defer, a debugger or a panic handler.
 ///
 /// The kernel Hermit executed 133,280 `dsb ishst` at boot with `#[lazy_mmu]` on every function that
-/// maps. With `join` on the inner functions it executed 3,890. This is the number that it reached
-/// when its functions were restructured by hand.
+/// maps. With `join` on the inner functions it executed 3,890. A restructuring of its functions by
+/// hand reached the same number.
 ///
 /// ## `paused`
 ///
-/// The argument `paused` is for a function whose mappings are used at once by code that has no
-/// section, whichever section the caller has.
+/// The argument `paused` is for a function whose mappings are used at once by code that does not
+/// receive the guard. The caller may have a section.
 ///
 /// ```
 /// # use core::sync::atomic::AtomicU64;
@@ -186,10 +187,10 @@
 ///
 /// # Expansion
 ///
-/// The attribute inserts one statement, or three with `mmu`. The statements come first in the
-/// braces of the body, behind the inner attributes and the items with which the body begins. With
-/// `mmu`, they come before the first `macro_rules!` among these items, so that the macro can use
-/// the name. The rest of the function does not change. `#[lazy_mmu(backend = Mmu)]` turns
+/// The attribute inserts one statement, or three with `mmu`. They are the first statements of the
+/// body. Only its inner attributes, and the items with which it begins, precede them. With `mmu`,
+/// they come before the first `macro_rules!` among these items, so that the macro can use the name.
+/// The rest of the function does not change. `#[lazy_mmu(backend = Mmu)]` turns
 ///
 /// ```text
 /// fn map(pages: &[Page]) -> Result<(), Error> { body }
@@ -274,8 +275,9 @@
 /// ```
 ///
 /// The edition decides when a temporary of the body's last expression is dropped. Up to edition
-/// 2021 it is dropped after the section, since edition 2024 before it. A lock guard in a last
-/// expression, such as `TABLE.lock().map(page)`, is such a temporary. In edition 2021:
+/// 2021 it is dropped after the section. From edition 2024 on it is dropped before the section. A
+/// lock guard in a last expression, such as `TABLE.lock().map(page)`, is such a temporary. In
+/// edition 2021:
 ///
 /// * The lint `tail_expr_drop_order` (of `rust_2024_compatibility`) names `__section` there, and is
 ///   right.

@@ -2,6 +2,12 @@
 //!
 //! Each function calls the function of the same name in the crate, whose page has the details.
 //!
+//! The module has the functions that libraries call most. The other functions of the crate, for
+//! example [`try_visible`](crate::try_visible), [`link_table`](crate::link_table) and
+//! [`write_sync`](crate::write_sync), take [`Global`] as a type argument:
+//! `lazy_mmu::try_visible::<Global, _, _>(..)`. The file `examples/driver/src/lib.rs` of the
+//! repository does this.
+//!
 //! ```
 //! use core::sync::atomic::AtomicU64;
 //! use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
@@ -109,7 +115,8 @@ pub fn flush() {
     crate::flush::<Global>();
 }
 
-/// Returns whether a store made now would be deferred: [`is_active`](crate::is_active).
+/// Returns whether a store made now would be deferred: [`is_active`](crate::is_active). In a pause
+/// it returns false.
 ///
 /// ```
 /// use lazy_mmu::global;
@@ -179,7 +186,8 @@ pub fn with<R>(f: impl for<'id> FnOnce(&mut LazyMmu<'id, Dynamic>) -> R) -> R {
     crate::with::<Global, R>(f)
 }
 
-/// Runs `f` in the section that is open, or in one of its own: [`join`](crate::join()).
+/// Runs `f` in the section that is open, or in one of its own if stores are not deferred:
+/// [`join`](crate::join()).
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;

@@ -31,9 +31,9 @@
 //! Sections nest, often without their authors' knowledge. A function that changes mappings frees a
 //! page. The allocator then removes that page from the linear map, and opens a section for that.
 //! Each leave emits the pair if a store awaits it, but only the outermost leave ends the *lazy MMU
-//! mode*. In the C of that protocol, a function must keep the state that enter returned. It must
-//! pass that state to the matching leave: once, in order, on the same thread. Here the compiler
-//! checks this, and a forgotten section does not lose a barrier.
+//! mode*. In the [C patches for nesting](guide::from_linux), enter returns a state. A function must
+//! keep it, and pass it to the matching leave: once, in order, on the same thread. Here the
+//! compiler checks this, and a forgotten section does not lose a barrier.
 //!
 //! # Where to read on
 //!
@@ -63,9 +63,9 @@
 //! | [`Task::enter`], [`LazyMmu::nest`] | a guard that the caller owns, typed by its nesting |
 //!
 //! A function that takes `&mut LazyMmu<..>` defers into that section, and can return a [`Pending`]
-//! mapping. Code without a section calls functions such as [`write()`] and [`write_range`]. Inside
-//! a caller's section, these defer their pair into it. [`paused()`] makes the stores of a closure
-//! immediate, inside sections too.
+//! mapping. Code that does not hold a guard calls functions such as [`write()`] and
+//! [`write_range`]. If its caller has a section, these defer their pair into it. [`paused()`] makes
+//! the stores of a closure immediate, inside sections too.
 //!
 //! A lock guard created in an attributed body drops **before** the pair. See [the order of
 //! drops](macro@lazy_mmu#order-of-drops).
@@ -87,8 +87,8 @@
 //!
 //! The compiler inlines a backend that the code names (`backend = Mmu`, `with::<Mmu, _>`). With
 //! [`Global`], a section costs one call when it is entered, and one for each pair. [`Eager`]
-//! switches the mode off. [`Wrapped`] changes single methods of another backend. [`Unreached`] is
-//! for tables that no walker reaches yet.
+//! switches the mode off. [`Wrapped`] changes methods of another backend's machine. [`Unreached`]
+//! is for tables that no walker reaches yet.
 //!
 //! # Features
 //!

@@ -5,7 +5,8 @@
 //! unless the mode is paused. A section is *inert* if it is opened in interrupt context or while
 //! the mode is paused. An inert section does not change the bits of the thread, and its stores are
 //! immediate: each is followed by its pair at once. A section that the task handle enters during a
-//! pause is not inert: it defers again when the pause ends.
+//! pause does not change the bits either. Its stores are immediate until the pause ends. After
+//! that, they are deferred if the mode is on, and immediate otherwise.
 //!
 //! The crate promises the following to safe code. The promises depend on a correct
 //! [`Backend`](crate::Backend) and [`Machine`](crate::Machine), and on the duties of the `unsafe`
@@ -77,7 +78,7 @@
 //! Without `unsafe`:
 //!
 //! * makes a handle, uses bare tokens, or changes the bits (E0133)
-//! * implements `Backend`, `Machine`, `Entry` or `NoWalker` (E0200)
+//! * implements `Backend`, `Machine`, `aarch64::Kernel`, `Wrapper`, `Entry` or `NoWalker` (E0200)
 //! * stores without synchronization or barrier, splits a block, or invalidates on one CPU only
 //!   (E0133)
 //!
@@ -134,8 +135,9 @@
 //! Code that stores descriptors:
 //!
 //! * Stores that bypass the crate (raw pointers, `AtomicU64::store`, other crates) are wrapped in
-//!   [`note_stores`](crate::note_stores()), or followed by [`note_store`](crate::note_store). This
-//!   code also orders the store that links a table after the stores that fill it.
+//!   [`note_stores`](crate::note_stores()), or followed by [`note_store`](crate::note_store) or by
+//!   barriers of their own. This code also orders the store that links a table after the stores
+//!   that fill it.
 //! * The caller chooses the correct kind of descriptor. The crate does not order a table entry
 //!   after the stores that fill the table, if the entry is written as a
 //!   [`Leaf`](crate::aarch64::descriptor::Leaf). A mapping of kernel text with UXN clear loses its
@@ -184,8 +186,9 @@
 //! * [`Backend`](crate::Backend), [`Machine`](crate::Machine) and [`Storage`](crate::Storage) are
 //!   implemented correctly, because a wrong one loses barriers. Their pages list all duties, such
 //!   as the barriers of a context switch, and equal hooks for all backends that share bits.
-//! * Code that calls [`Task::current`](crate::Task::current) makes one handle per thread. It does
-//!   not use the handle in an interrupt. It does not forget the handle together with a section.
+//! * Code that calls [`Task::current`](crate::Task::current) makes one handle of a thread at a
+//!   time. It does not use the handle in an interrupt. It does not forget the handle together with
+//!   a section, unless the bits are freed with the thread and there are no hooks.
 //! * Code that calls [`raw`](crate::raw) passes each bare token on once, in order, on its thread.
 //! * An exception handler that stores opens its own section, which does not join (see
 //!   [`raw`](crate::raw#exception-handlers)).

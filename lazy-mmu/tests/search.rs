@@ -31,7 +31,7 @@ static DEPTH: LazyLock<usize> = LazyLock::new(|| {
 /// The section that a step uses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Hand {
-    /// The step runs in code without a section.
+    /// The step runs in code that does not hold a guard.
     Nothing,
     /// The section of a closure. Number 0 is the outermost.
     Section(usize),
@@ -391,7 +391,7 @@ impl<B: Backend> Run<'_, B> {
         }
     }
 
-    /// Returns the kind of the section. Code without a section acts as an inert section does.
+    /// Returns the kind of the section. Code without the guard acts as an inert section does.
     fn kind_of(&self, hand: Hand) -> Kind {
         match hand {
             Hand::Nothing => Kind::Inert,

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{
-    AtomicBool, AtomicU8, AtomicU64, AtomicUsize,
-    Ordering::{Relaxed, Release, SeqCst},
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering::{Release, SeqCst},
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -94,8 +94,28 @@ const FORMER_TABLE: u8 = 2;
 #[derive(Default)]
 struct Page {
     is: AtomicU8,
-    /// The last store: its CPU in bits 7:0, and the number of that CPU's barriers before it above.
+    /// The last store, as [`Order::packed`] has it. It is 0 if there was none.
     last_store: AtomicU64,
+}
+
+/// What has ordered the stores of a CPU.
+#[derive(Default)]
+struct Order {
+    /// The number of barriers that order stores.
+    barriers: AtomicU32,
+    /// The number of store-releases. They order earlier stores for a CPU that acquires them.
+    releases: AtomicU32,
+}
+
+impl Order {
+    const MASK: u64 = (1 << 28) - 1;
+
+    /// Returns `cpu` and 1 in bits 7:0, the barriers in bits 35:8, and the releases above.
+    fn packed(&self, cpu: usize) -> u64 {
+        let [barriers, releases] =
+            [&self.barriers, &self.releases].map(|it| u64::from(it.load(SeqCst)) & Self::MASK);
+        releases << 36 | barriers << 8 | (cpu as u64 + 1)
+    }
 }
 
 #[derive(Default)]
@@ -104,8 +124,7 @@ struct Cpu {
     /// `sfence.vma` of all addresses.
     synchronized: AtomicU64,
     synchronized_before: AtomicU64,
-    /// The number of barriers that order stores, and 1.
-    barriers: AtomicU64,
+    order: Order,
     /// Whether this CPU has completed an invalidation, and has not executed an `isb` since.
     owes_isb: AtomicBool,
     /// The last `dsb` that orders stores: its time and its address.
@@ -361,7 +380,7 @@ impl<'a> Observer<'a> {
     /// accesses that rely on one barrier alone, which is slower.
     pub fn new(architecture: Architecture, ram: Ram<'a>, coverage: bool) -> Self {
         let pages = (ram.words.len() * 8).div_ceil(4096);
-        let observer = Self {
+        Self {
             ram,
             pages: (0..pages).map(|_| Page::default()).collect(),
             cpus: Default::default(),
@@ -370,11 +389,7 @@ impl<'a> Observer<'a> {
             unsettled: AtomicUsize::new(0),
             coverage,
             state: Mutex::new(State::new(architecture)),
-        };
-        for cpu in &observer.cpus {
-            cpu.barriers.store(1, SeqCst);
         }
-        observer
     }
 
     /// The CPU `cpu` has made an access.
@@ -398,9 +413,11 @@ impl<'a> Observer<'a> {
         let Some(page) = self.page(store.address) else {
             return Vec::new();
         };
-        // Only this CPU changes the number.
-        let barriers = self.cpus[cpu].barriers.load(Relaxed);
-        page.last_store.store(barriers << 8 | cpu as u64, Release);
+        let order = &self.cpus[cpu].order;
+        if store.release {
+            order.releases.fetch_add(1, SeqCst);
+        }
+        page.last_store.store(order.packed(cpu), Release);
         match page.is.load(SeqCst) {
             TABLE => {
                 let mut state = self.state();
@@ -418,7 +435,7 @@ impl<'a> Observer<'a> {
     /// The CPU executes `dmb`.
     pub fn dmb(&self, cpu: usize, types: Types) {
         if types != Types::Loads {
-            self.cpus[cpu].barriers.fetch_add(1, SeqCst);
+            self.cpus[cpu].order.barriers.fetch_add(1, SeqCst);
         }
     }
 
@@ -534,9 +551,14 @@ impl<'a> Observer<'a> {
     /// Checks that the last store to a table has a barrier behind it, before the link.
     fn check_order(&self, cpu: usize, table: u64, pc: u64, release: bool) -> Option<Report> {
         let last = self.page(table)?.last_store.load(SeqCst);
-        let (by, barriers) = ((last & 0xff) as usize, last >> 8);
-        let is_ordered =
-            last == 0 || self.cpus[by].barriers.load(SeqCst) > barriers || release && by == cpu;
+        let by = usize::try_from(last & 0xff).unwrap_or(0).checked_sub(1)?;
+        let now = self.cpus[by].order.packed(by);
+        let is_ordered = if by == cpu {
+            // A store-release of this CPU orders nothing before a later link.
+            release || last >> 8 & Order::MASK != now >> 8 & Order::MASK
+        } else {
+            last != now
+        };
         (!is_ordered).then(|| Report {
             kind: Kind::UnorderedTable,
             cpu,

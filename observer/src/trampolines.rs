@@ -10,9 +10,9 @@
 //! b back
 //! ```
 //!
-//! QEMU takes an interrupt only between blocks of instructions. A trampoline is in one page, and
-//! the branch to it ends the block before, so no interrupt comes between the store and the
-//! instruction. A software step exception does.
+//! QEMU takes an interrupt only between blocks of instructions. The branch to a trampoline ends a
+//! block, and the trampoline is in one page. An interrupt therefore does not come between the store
+//! and the instruction. A software step exception does.
 //!
 //! These instructions are `msr ttbr1_el1`, `msr tcr_el1`, `msr vbar_el1`, and each TLBI that has a
 //! register; on RISC-V `csrw satp`, and `sfence.vma` and `sinval.vma` with an address. The store is

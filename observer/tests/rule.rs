@@ -357,3 +357,27 @@ fn a_store_release_orders_the_table_that_it_links() {
     };
     assert_eq!(machine.observer.store(0, store), []);
 }
+
+#[test]
+fn a_store_release_orders_a_table_that_another_cpu_links() {
+    let link = |releasing: bool, linking: usize| {
+        let machine = Machine::new();
+        machine.store(SPARE, page(FRAME));
+        let store = |cpu, address, release| {
+            let store = Store {
+                pc: 0x10,
+                address,
+                size: 8,
+                release,
+            };
+            kinds(&machine.observer.store(cpu, store))
+        };
+        assert_eq!(store(0, FRAME, releasing), []);
+        let address = LEVEL_2 + 8;
+        machine.word(address).store(table(SPARE), Relaxed);
+        store(linking, address, false)
+    };
+    assert_eq!(link(true, 1), []);
+    assert_eq!(link(false, 1), [Kind::UnorderedTable]);
+    assert_eq!(link(true, 0), [Kind::UnorderedTable]);
+}

@@ -16,7 +16,7 @@ const ISB: u32 = 0xd503_3fdf;
 
 /// Returns whether the word is a DSB, DMB or ISB (Arm ARM, "Barriers" in the encoding index). The
 /// nXS form of DSB is not included.
-fn is_barrier(word: u32) -> bool {
+pub(crate) fn is_barrier(word: u32) -> bool {
     word & 0xffff_f01f == 0xd503_301f && matches!(word >> 5 & 0b111, 0b100..=0b110)
 }
 
@@ -53,7 +53,7 @@ const TLBI: [(&str, u32, [u16; 20]); 2] = [
 const REPEATED: [u32; 4] = [0xd503_3b9f, 0xd508_83bf, 0xd503_3b9f, ISB];
 
 /// Returns whether the word is a TLBI: SYS with CRn = 8.
-fn is_tlbi(word: u32) -> bool {
+pub(crate) fn is_tlbi(word: u32) -> bool {
     word & 0xfff8_f000 == 0xd508_8000
 }
 

@@ -18,10 +18,15 @@ pub(crate) fn bless() {
     BLESS.store(true, Ordering::Relaxed);
 }
 
+/// Returns whether to write the files.
+pub(crate) fn is_blessing() -> bool {
+    BLESS.load(Ordering::Relaxed) || env::var_os("UPDATE_EXPECT").is_some()
+}
+
 /// Compares `text` with `file`, a path in the workspace, or writes the file.
 pub(crate) fn compare(file: &str, text: &str) -> Result<()> {
     let path = crate::workspace()?.join(file);
-    if BLESS.load(Ordering::Relaxed) || env::var_os("UPDATE_EXPECT").is_some() {
+    if is_blessing() {
         fs::write(path, text)?;
         println!("{file} is written: read the difference");
         return Ok(());

@@ -1,6 +1,7 @@
 //! The commands of this project, `cargo xtask ..`. `cargo xtask --help` lists them.
 
 mod asm;
+mod barriers;
 mod behaviours;
 mod bench;
 mod counts;

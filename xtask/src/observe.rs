@@ -3,6 +3,7 @@
 //!
 //! The kernel runs as a copy with trampolines, and its RAM is a file that the plugin reads too.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
@@ -13,18 +14,37 @@ use anyhow::{Context, Result, bail, ensure};
 use lazy_mmu_observer::trampolines::{self, Observable};
 use xshell::{Shell, cmd};
 
+use crate::barriers;
 use crate::qemu::{
-    self, Board, CASES, Configuration, FIRST, Kernels, PROGRAMS, Program, Qemu, RAM_SIZE,
+    self, Board, CASES, Configuration, FIRST, Kernels, MIGRATION, MULTIARCH, PROGRAMS, Program,
+    Qemu, RAM_SIZE, Sections,
 };
 use crate::symbols::Symbols;
 
+/// What a kernel of another project must do for the observer.
+const OTHER_KERNELS: &str = "\
+A kernel of another project runs as it is, and does not need this project's crate:
+- It is an ELF file for QEMU's `virt` board, and its RAM is the GiB from 0x40000000 on.
+- Its tables have a granule of 4 KiB. The observer looks at the addresses of TTBR1_EL1.
+- It maps the address of the trampolines like its code, at the same distance from the physical
+  address, and does not use that memory. The address is at most 128 MiB away from its code.
+- It does not load or store below its stack pointer.
+- From its entry point to the first use of the stack pointer, it does not execute an
+  `msr ttbr1_el1`, `msr tcr_el1` or TLBI that the observer must know.
+- A loop that executes `isb`, as `core::hint::spin_loop` does, hides a missing one before it.
+
+The options of QEMU may replace those of this command: `-machine virt,gic-version=3 -cpu cortex-a76
+-smp 4 -m 1G -nic none -nographic`.";
+
 #[derive(clap::Args)]
+#[command(after_long_help = OTHER_KERNELS)]
 pub(crate) struct Args {
     /// Run only this program, in each configuration
     #[arg(value_parser = parse_program, conflicts_with = "kernel")]
     program: Option<&'static Program>,
 
-    /// Run this ELF file, the kernel of another project, instead of this project's programs
+    /// Run this ELF file, the kernel of another project, instead of this project's programs. This
+    /// terminal is its serial line, and Ctrl-A X ends it
     #[arg(long, value_name = "FILE")]
     kernel: Option<PathBuf>,
 
@@ -90,7 +110,9 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build_some(shell, &built, &[true, false])?;
     observer.names_a_broken_plugin(&kernels)?;
     observer.cases(&kernels)?;
+    observer.recipe(&kernels)?;
     observer.observe(&kernels, &programs)?;
+    barriers::short_form(&observer, &kernels)?;
     for program in PROGRAMS {
         if let Some(reason) = program.unobserved {
             println!("== {}: not observed: {reason}", program.name);
@@ -108,7 +130,9 @@ pub(crate) struct How<'a> {
     pub(crate) stop: bool,
     /// Whether the observer counts for each barrier how often an access relied on it alone.
     pub(crate) sites: bool,
+    /// The address of the exception vectors, if not the symbol of `aarch64-rt` has it.
     pub(crate) vectors: Option<u64>,
+    /// The address of the trampolines, if it is not the usual one.
     pub(crate) trampolines: Option<u64>,
 }
 
@@ -138,8 +162,14 @@ impl Observer {
             .flat_map(|program| program.runs.iter().map(|run| (program.name, *run)))
             .collect();
         qemu::side_by_side(&runs, |(name, configuration)| {
-            self.observe_one(kernels, name, configuration)
+            self.observe_one(kernels, name, configuration, Sections::Short)
+                .map(drop)
         })
+    }
+
+    /// Runs the threads that migrate between CPUs, with many sections. Returns the counts.
+    pub(crate) fn migration(&self, kernels: &Kernels) -> Result<String> {
+        self.observe_one(kernels, MIGRATION, FIRST, Sections::Long)
     }
 
     fn observe_one(
@@ -147,9 +177,10 @@ impl Observer {
         kernels: &Kernels,
         name: &str,
         configuration: Configuration,
-    ) -> Result<()> {
+        sections: Sections,
+    ) -> Result<String> {
         let title = format!("{name}, {}", configuration.name());
-        let qemu = qemu::short_form(kernels, name, configuration)?;
+        let qemu = qemu::in_real_time(kernels, name, configuration, sections)?;
         let (end, log) = self.run(qemu, &How::default())?;
         log.ensure_silent().context(title.clone())?;
         ensure!(
@@ -163,10 +194,10 @@ impl Observer {
             "{title}: the observer did not see a change of an entry"
         );
         println!("== {title}: {log}");
-        Ok(())
+        Ok(log.to_string())
     }
 
-    /// Runs each case of the program `cases`. The observer must report the wrong ones, and no others.
+    /// Runs each case of the program `cases`. The observer must report only the wrong ones.
     fn cases(&self, kernels: &Kernels) -> Result<()> {
         let machine = |words: &str| -> Result<Qemu> {
             let mut qemu = kernels.qemu(CASES, FIRST, words)?;
@@ -183,22 +214,48 @@ impl Observer {
         });
         ensure!(right > 0 && wrong > 0, "{CASES} prints {list}");
         qemu::side_by_side(&cases, |(name, expected)| {
-            let (end, log) = self.run(machine(name)?, &How::default())?;
-            let kinds: Vec<_> = log.reports.iter().map(|it| it.kind.as_str()).collect();
-            let matches = match expected {
-                "right" => kinds.is_empty(),
-                kind => !kinds.is_empty() && kinds.iter().all(|it| *it == kind),
-            };
-            let reports: Vec<_> = log.reports.iter().map(|it| it.text.as_str()).collect();
-            ensure!(
-                matches && end.code == Some(0),
-                "{CASES}, {name}: expected {expected}; it ended with {:?}, and the reports are {}",
-                end.code,
-                reports.join("\n"),
-            );
-            Ok(())
+            self.judge(machine(name)?, name, expected)
         })?;
         println!("== {CASES}: {right} right ones, and {wrong} wrong ones with reports");
+        Ok(())
+    }
+
+    /// Runs the recipe of `page_table_multiarch` with its section, and without it.
+    fn recipe(&self, kernels: &Kernels) -> Result<()> {
+        let runs = [
+            ("with_section", "right"),
+            ("without_section", "missing-dsb"),
+            ("alone", "frame-reuse"),
+        ];
+        for (word, expected) in runs {
+            let qemu = kernels.qemu(MULTIARCH, FIRST, word)?;
+            self.judge(qemu, word, expected)?;
+            println!("== {MULTIARCH}, {word}: {expected}");
+        }
+        Ok(())
+    }
+
+    /// Runs a program. Each report must be of the `expected` kind, or there must not be one if the
+    /// program is `right`.
+    fn judge(&self, qemu: Qemu, words: &str, expected: &str) -> Result<()> {
+        let title = format!("{}, {words}: expected {expected}", qemu.program);
+        let (end, log) = self.run(qemu, &How::default())?;
+        ensure!(
+            end.code == Some(0),
+            "{title}; it ended with {:?}, and printed\n{}",
+            end.code,
+            end.output
+        );
+        if expected == "right" {
+            return log.ensure_silent().context(title);
+        }
+        let texts: Vec<_> = log.reports.iter().map(|it| it.text.as_str()).collect();
+        let mut kinds = log.reports.iter().map(|it| &it.kind);
+        ensure!(
+            !texts.is_empty() && kinds.all(|it| it == expected),
+            "{title}; the observer reports\n{}",
+            texts.join("\n")
+        );
         Ok(())
     }
 
@@ -256,7 +313,7 @@ impl Observer {
         };
         fs::write(&broken.plugin, "not a plugin")?;
         let program = observed().next().context("a program is observed")?;
-        let qemu = qemu::short_form(kernels, program.name, program.runs[0])?;
+        let qemu = qemu::in_real_time(kernels, program.name, program.runs[0], Sections::Short)?;
         let Err(error) = broken.run(qemu, &How::default()) else {
             bail!("a broken plugin must be an error");
         };
@@ -322,11 +379,11 @@ impl Run {
             run.log_path().display(),
         );
         if let Some(vectors) = how.vectors.or(run.observable.vectors) {
-            plugin += &format!(",vectors={vectors:#x}");
+            write!(plugin, ",vectors={vectors:#x}")?;
         }
         for (name, is_on) in [("stop", how.stop), ("sites", how.sites)] {
             if is_on {
-                plugin += &format!(",{name}=on");
+                write!(plugin, ",{name}=on")?;
             }
         }
         run.options = vec![
@@ -460,7 +517,7 @@ impl Log {
         let reports: Vec<_> = self.reports.iter().map(|it| it.text.as_str()).collect();
         ensure!(
             reports.is_empty(),
-            "{} accesses rely on a barrier that was not executed:\n{}",
+            "reports of the observer: {}\n{}",
             reports.len(),
             reports.join("\n")
         );
@@ -525,7 +582,7 @@ impl Report {
         let [cpu, pc, times] = ["cpu", "pc", "times"].map(|it| number(words, it));
         let pc = pc?;
         let mut report = format!(
-            "  {kind}, {} times, the first on CPU {}: {text}",
+            "  {kind} (times: {}, first on CPU {}): {text}",
             times?, cpu?
         );
         report.extend(places.line(pc));
@@ -543,5 +600,28 @@ impl Report {
             kind: kind.to_owned(),
             text: report,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_by_their_keys() {
+        let words = "cpu=3 pc=0x4008_ times=12";
+        assert_eq!(number(words, "cpu"), Some(3));
+        assert_eq!(number("pc=0x40087a10 relied=0", "pc"), Some(0x4008_7a10));
+        assert_eq!(number(words, "times"), Some(12));
+        assert_eq!(number(words, "pc"), None);
+        assert_eq!(number(words, "sites"), None);
+    }
+
+    #[test]
+    fn addresses_are_hexadecimal() {
+        for text in ["0x46000000", "46000000", "0x4600_0000"] {
+            assert_eq!(parse_address(text), Ok(0x4600_0000));
+        }
+        assert!(parse_address("trampolines").is_err());
     }
 }

@@ -121,7 +121,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("byte_swapped", RECIPES, AT_EL1),
     program("first_kernel", "first_kernel", AT_EL1),
     program("paging_crate", KERNELS_PACKAGE, EVERYWHERE),
-    program("multiarch_crate", KERNELS_PACKAGE, EVERYWHERE),
+    program(MULTIARCH, KERNELS_PACKAGE, EVERYWHERE),
     program("tasks", KERNELS_PACKAGE, AT_EL1),
     program(INTERRUPTS, KERNELS_PACKAGE, COUNTED).unobserved(STEPPED),
     program("budgets", BESIDE_C, COUNTED)
@@ -153,8 +153,9 @@ const INTERRUPTS: &str = "interrupts";
 const COMPARISON: &str = "comparison";
 const SCALE: &str = "scale";
 const TIMER: &str = "timer";
-const MIGRATION: &str = "migration";
+pub(crate) const MIGRATION: &str = "migration";
 const RANDOM_PROGRAMS: &str = "programs";
+pub(crate) const MULTIARCH: &str = "multiarch_crate";
 pub(crate) const CASES: &str = "cases";
 
 /// A way to build and run a kernel.
@@ -393,13 +394,15 @@ pub(crate) fn random_programs(kernels: &Kernels, count: usize) -> Result<String>
     qemu.boot_self_checking(2)
 }
 
-/// Returns a machine for the short form of a program, in real time.
-pub(crate) fn short_form(
+/// Returns a machine for a program, in real time. `sections` is for the programs that check
+/// themselves.
+pub(crate) fn in_real_time(
     kernels: &Kernels,
     name: &str,
     configuration: Configuration,
+    sections: Sections,
 ) -> Result<Qemu> {
-    let sections = (Sections::Short as usize).to_string();
+    let sections = (sections as usize).to_string();
     let words = match name {
         TIMER => sections,
         MIGRATION => format!("{sections} 2000 64"),

@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use xshell::{Shell, cmd};
 
+use crate::observe::Observer;
 use crate::qemu::{self, Kernels, Sections};
-use crate::{counts, mutants, setup};
+use crate::{barriers, counts, mutants, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -33,6 +34,8 @@ enum Part {
     Search,
     /// Every interleaving of a thread's sections with changes of its flags word
     Loom,
+    /// The barriers of a kernel, removed one at a time: the observer must report it
+    Barriers,
     /// The library and the macro, changed in one place at a time: a test must fail
     Mutants,
 }
@@ -74,12 +77,17 @@ impl Part {
                 &["sections with", "of them inside a section"],
             ),
             Self::Migration => counts::figures(
-                &qemu::migration(kernels, Sections::Long)?,
+                &[
+                    qemu::migration(kernels, Sections::Long)?,
+                    Observer::build(shell)?.migration(kernels)?,
+                ]
+                .concat(),
                 &[
                     "sections of",
                     "of them inside a section",
                     "with a pair pending",
                     "changes of others' flags",
+                    "accesses",
                 ],
             ),
             Self::Programs => counts::figures(
@@ -97,6 +105,7 @@ impl Part {
                 counts::figures(&output, &["states, 6 scopes deep"])
             }
             Self::Loom => counts::figures(&long_test(shell, "lazy-mmu-loom")?, &["interleavings"]),
+            Self::Barriers => barriers::verify(&Observer::build(shell)?, kernels),
             Self::Mutants => mutants::run(shell, &mutants::Args::default()),
         }
     }

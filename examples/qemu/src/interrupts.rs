@@ -14,6 +14,7 @@ use arm_gic::{IntId, InterruptGroup, UniqueMmioPointer};
 use spin::Once;
 use spin::mutex::SpinMutex;
 
+use crate::smp::{Relax, relax};
 use crate::thread;
 
 /// The addresses of the distributor and of the redistributors on the `virt` board.
@@ -38,7 +39,7 @@ static TAKEN: AtomicUsize = AtomicUsize::new(0);
 /// The function that runs after each handler.
 static ON_RETURN: Once<fn()> = Once::new();
 
-static GIC: SpinMutex<Option<GicV3<'static>>> = SpinMutex::new(None);
+static GIC: SpinMutex<Option<GicV3<'static>>, Relax> = SpinMutex::new(None);
 
 /// Sets up the GIC for `cpus` CPUs, and unmasks interrupts on the first of them, this one.
 ///
@@ -147,7 +148,7 @@ pub fn wait_for_timer() {
     let before = TAKEN.load(Relaxed);
     set_timer(1, 0);
     while TAKEN.load(Relaxed) == before {
-        core::hint::spin_loop();
+        relax();
     }
 }
 

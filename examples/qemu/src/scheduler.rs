@@ -16,7 +16,7 @@ use aarch64_cpu::registers::{Readable, SP_EL0};
 use arrayvec::ArrayVec;
 use lazy_mmu::Bits;
 use spin::Once;
-use spin::mutex::SpinMutex;
+use spin::mutex::{SpinMutex, SpinMutexGuard};
 
 use crate::smp::{CPUS, Relax, cpu, relax};
 use crate::tasks::{self, Context, Stack, masked};
@@ -92,6 +92,10 @@ impl Thread {
         affinity == ANY || affinity == cpu
     }
 
+    fn must_leave(&self, cpu: usize) -> bool {
+        !self.is_idle() && (self.finished.load(Relaxed) || !self.may_run_on(cpu))
+    }
+
     fn is_idle(&self) -> bool {
         !self.main.is_completed()
     }
@@ -134,6 +138,8 @@ static STACKS: [Stack; THREADS] = [const { Stack::new() }; THREADS];
 /// The threads that wait to run.
 type Queue = ArrayVec<&'static Thread, THREADS>;
 
+type Guard = SpinMutexGuard<'static, Queue, Relax>;
+
 static QUEUE: SpinMutex<Queue, Relax> = SpinMutex::new(ArrayVec::new_const());
 
 /// A bit for each CPU, set if the queue has a thread for it. The others need not take the lock.
@@ -142,7 +148,10 @@ static RUNNABLE: AtomicUsize = AtomicUsize::new(0);
 /// Changes the queue, or data on which [`RUNNABLE`] depends. The caller has masked interrupts,
 /// because a handler takes the lock too.
 fn change_queue<R>(change: impl FnOnce(&mut Queue) -> R) -> R {
-    let mut queue = QUEUE.lock();
+    change_locked(QUEUE.lock(), change)
+}
+
+fn change_locked<R>(mut queue: Guard, change: impl FnOnce(&mut Queue) -> R) -> R {
     let result = change(&mut queue);
     let runnable = (0..CPUS).filter(|&cpu| queue.iter().any(|it| it.may_run_on(cpu)));
     RUNNABLE.store(runnable.fold(0, |set, it| set | 1 << it), Relaxed);
@@ -197,20 +206,27 @@ pub fn threads() -> &'static [Thread] {
 
 /// Lets waiting threads run.
 pub fn yield_now() {
-    masked(schedule);
+    masked(|| schedule(QUEUE.lock()));
 }
 
 /// Lets waiting threads run, at the end of an interrupt handler. Interrupts are masked, and the
 /// preempt count has its value from before the interrupt.
+///
+/// If another CPU has the queue, the thread goes on, unless it must leave this CPU. The host may
+/// have preempted the other CPU.
 pub fn preempt() {
-    schedule();
+    match QUEUE.try_lock() {
+        Some(queue) => schedule(queue),
+        None if current().must_leave(cpu()) => schedule(QUEUE.lock()),
+        None => {}
+    }
 }
 
-/// Looks for threads to run, forever. A CPU without a thread runs this.
-pub fn idle() -> ! {
-    loop {
+/// Looks for threads to run, until `done` returns true. A CPU without a thread runs this.
+pub fn idle_until(done: impl Fn() -> bool) {
+    while !done() {
         if RUNNABLE.load(Relaxed) & 1 << cpu() != 0 {
-            yield_now();
+            masked(preempt);
         }
         relax();
     }
@@ -224,17 +240,16 @@ fn publish(thread: &'static Thread) {
 /// Runs the next thread that may run on this CPU.
 ///
 /// It returns when the present thread continues. The caller has masked interrupts.
-fn schedule() {
+fn schedule(queue: Guard) {
     let this = current();
     let cpu = cpu();
-    let next = change_queue(|queue| {
+    let next = change_locked(queue, |queue| {
         let found = queue.iter().position(|it| it.may_run_on(cpu));
         found.map(|at| queue.remove(at))
     });
-    let must_leave = !this.is_idle() && (this.finished.load(Relaxed) || !this.may_run_on(cpu));
     let next = match next {
         Some(next) => next,
-        None if must_leave => &CPU[cpu].idle,
+        None if this.must_leave(cpu) => &CPU[cpu].idle,
         None => return,
     };
     CPU[cpu].left.store(from_ref(this).cast_mut(), Relaxed);
@@ -251,6 +266,9 @@ fn schedule() {
 
 /// Completes a switch, as the first step of a thread that runs again or for the first time.
 fn arrive() {
+    // This follows the switch, because the CPU may have fetched the thread's next instructions, and
+    // translated their addresses, before the thread's mappings were visible.
+    barrier::isb(barrier::SY);
     let cpu = cpu();
     let left = CPU[cpu].left.load(Relaxed);
     // SAFETY: `schedule` has just stored the pointer, on this CPU.
@@ -260,9 +278,6 @@ fn arrive() {
         publish(left);
     }
     let this = current();
-    // This follows the switch, because the CPU may have fetched the thread's next instructions, and
-    // translated their addresses, before the thread's mappings were visible.
-    barrier::isb(barrier::SY);
     let before = this.cpu.swap(cpu, Relaxed);
     if before != cpu && before != NONE && !this.is_idle() {
         let migrations = &this.migrations;
@@ -286,7 +301,7 @@ extern "C" fn begin() -> ! {
     main();
     masked(|| {
         this.finished.store(true, Release);
-        schedule();
+        schedule(QUEUE.lock());
     });
     unreachable!("a finished thread does not run again")
 }

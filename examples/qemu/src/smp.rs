@@ -66,7 +66,7 @@ pub fn start(first: fn()) {
             interrupts::init_cpu(cpu);
             READY.fetch_add(1, Release);
             first();
-            scheduler::idle();
+            scheduler::idle_until(|| false);
         });
     }
     while READY.load(Acquire) < CPUS - 1 {

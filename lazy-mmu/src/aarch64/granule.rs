@@ -15,13 +15,19 @@ use crate::protocol::range::{BadRange, VirtualRange};
 /// The type covers virtual addresses of 48 bits: levels 0 to 3.
 ///
 /// ```
-/// use lazy_mmu::aarch64::Granule;
+/// use lazy_mmu::aarch64::{Granule, PAGE_LEVEL};
 ///
 /// let granule = Granule::Kib4;
 /// // The range of one page, and of one block at level 2.
 /// let page = granule.range(0xffff_8000_0000_0000, 1)?;
 /// let block = granule.entry(2, 0xffff_8000_0020_0000)?;
 /// assert_eq!((page.pages(), block.pages()), (1, 512));
+///
+/// // The levels of its tables.
+/// assert_eq!((granule.first_level(), PAGE_LEVEL), (0, 3));
+/// assert_eq!(granule.entry_size(2), Some(0x20_0000)); // bytes
+/// assert!(granule.has_blocks(2) && !granule.has_blocks(PAGE_LEVEL));
+/// assert_eq!(granule.contiguous_entries(PAGE_LEVEL), Some(16));
 /// # Ok::<(), lazy_mmu::BadRange>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,7 +44,7 @@ pub enum Granule {
     Kib16Lpa2,
 }
 
-/// The level at which valid leaves are pages.
+/// The level at which valid leaves are pages. [`Granule`] shows an example.
 pub const PAGE_LEVEL: u8 = 3;
 
 impl Granule {
@@ -62,6 +68,8 @@ impl Granule {
     }
 
     /// Returns the first level of a table walk for 48-bit addresses: 0, or 1 with 64 KiB pages.
+    ///
+    /// [`Granule`] shows an example.
     pub const fn first_level(self) -> u8 {
         match self {
             Self::Kib64 => 1,
@@ -71,6 +79,8 @@ impl Granule {
 
     /// Returns the bytes of address space that one entry at `level` translates, or `None` if the
     /// granule does not have the level.
+    ///
+    /// [`Granule`] shows an example.
     pub const fn entry_size(self, level: u8) -> Option<u64> {
         if level < self.first_level() || level > PAGE_LEVEL {
             return None;
@@ -80,7 +90,7 @@ impl Granule {
         Some(1 << (self.page_shift() + below * (self.page_shift() - 3)))
     }
 
-    /// Whether `level` has block descriptors.
+    /// Whether `level` has block descriptors. [`Granule`] shows an example.
     ///
     /// * [`Kib4`](Self::Kib4): levels 1 and 2. [`Kib4Lpa2`](Self::Kib4Lpa2): also level 0.
     /// * [`Kib16`](Self::Kib16): level 2. [`Kib16Lpa2`](Self::Kib16Lpa2): also level 1.
@@ -97,6 +107,8 @@ impl Granule {
 
     /// Returns the number of entries in a contiguous group at `level`, or `None` if leaves at
     /// `level` cannot be contiguous (Arm ARM DDI 0487, "The Contiguous bit").
+    ///
+    /// [`Granule`] shows an example.
     pub const fn contiguous_entries(self, level: u8) -> Option<usize> {
         match (self, level) {
             (Self::Kib4 | Self::Kib4Lpa2, 1..=PAGE_LEVEL) => Some(16),

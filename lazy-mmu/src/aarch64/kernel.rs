@@ -77,7 +77,7 @@ use crate::protocol::range::Invalidation;
 ///     // Completes the stores and TLB invalidations of the old task on all CPUs, before another
 ///     // CPU may run it.
 ///     barrier::dsb(barrier::ISH);
-///     // Makes the CPU fetch the next instructions after it has taken `next` over.
+///     // Makes the CPU fetch the next instructions after it has read `next` from the run queue.
 ///     barrier::isb(barrier::SY);
 ///     SP_EL0.set(core::ptr::from_ref(next).expose_provenance() as u64);
 ///     // Here the kernel exchanges the stacks and the registers.
@@ -102,20 +102,26 @@ use crate::protocol::range::Invalidation;
 ///   instead, which is never freed. With [`MaybeNull`] the pointer may be null before there is a
 ///   task.
 /// * **Bits.** [`Bits`](Self::Bits) lie in that structure, aligned. They belong to the task, and
-///   are clear when the task starts. Only this crate changes them. The one exception is a
-///   scheduler that swaps a byte of the CPU at a context switch. All other accesses to the 64-bit
-///   word or the byte that has them are atomic and of the same width. The [`Storage`] of `Bits` is
-///   implemented as its page describes.
-/// * **Interrupt context.** [`Interrupt`](Self::Interrupt) is true in every interrupt, softirq and
-///   NMI. The memory that it reads through the pointer lies in the structure, aligned. All other
-///   accesses to that memory are atomic and of the same width, or made by the task itself.
+///   are clear when the task starts. If the kernel copies the structure of a parent, it clears
+///   them, because the parent may be in a section. Only this crate changes them. The one exception
+///   is a scheduler that swaps a byte of the CPU at a context switch. All other accesses to the
+///   64-bit word or the byte that has them are atomic and of the same width. The [`Storage`] of
+///   `Bits` is implemented as its page describes.
+/// * **Interrupt context.** [`Interrupt`](Self::Interrupt) is true in every interrupt (IRQ and
+///   FIQ), softirq, NMI and SError. The memory that `Interrupt` reads through the pointer lies in
+///   the structure, aligned. All other accesses to that memory are atomic and of the same width, or
+///   made by the task itself. The guide describes a [switch from an
+///   interrupt](crate::guide::threads#a-switch-at-the-end-of-an-interrupt).
 /// * **A stable place.** The bits do not change their place while a section, a pause or a handle of
-///   the task lives. In the structure of a task they never do. With a byte of each CPU, the task
-///   does not move to another CPU then, and an interrupt never moves it.
+///   the task lives. Bits in the structure of a task keep this duty. With a byte of each CPU, the
+///   task does not move to another CPU while a section, a pause or a handle of the task lives. An
+///   interrupt never moves it, outside sections too.
 /// * **Context switch.** The CPU that gives a task up executes `dsb ish` after the last store and
 ///   TLB invalidation of the task, and before another CPU may run the task. The CPU that takes the
 ///   task over executes `isb`, or an exception return that synchronizes the context, after it has
-///   taken the task over. [`Backend`] has the reasons.
+///   taken the task over. A CPU takes a task over when it reads the task from the run queue, not
+///   when it loads the registers. The `isb` may therefore precede the exchange of the registers:
+///   the instructions of the task follow both. [`Backend`] has the reasons.
 /// * **Errata.** [`needs_repeated_tlbi`](Self::needs_repeated_tlbi) returns true as soon as a CPU
 ///   that [`errata`](super::errata) lists uses the tables. Before that it may return false.
 /// * **Regime.** [`REGIME`](Self::REGIME) is the regime in which the kernel runs.
@@ -123,8 +129,8 @@ use crate::protocol::range::Invalidation;
 ///   instructions and TCR_ELx.DS is 0. With FEAT_LPA2 addresses (DS is 1) the operands are
 ///   different.
 /// * **Equal hooks.** Backends that share bits have the same hooks.
-/// * **No recursion.** The methods and hooks of this trait, those of the three types and those of
-///   the [`Storage`] do not unwind, do not open a section, and do not store through this crate.
+/// * **No recursion.** These methods do not unwind, open a section, or store through this crate:
+///   the methods and hooks of this trait, of its three types, and of the [`Storage`].
 pub unsafe trait Kernel: 'static {
     /// Finds the current task's structure: [`SpEl0`](super::SpEl0), for example.
     type Task: TaskPointer;
@@ -137,12 +143,12 @@ pub unsafe trait Kernel: 'static {
     const REGIME: Regime = Regime::El1And0;
 
     /// Whether every CPU has the TLB range instructions (ID_AA64ISAR0_EL1.TLB is at least 2), and
-    /// TCR_ELx.DS is 0.
+    /// TCR_ELx.DS is 0. [`Tlbs`] shows the effect in an example.
     const HAS_TLB_RANGE: bool = false;
 
-    /// The most TLBI instructions that one invalidation executes, without the one of the
-    /// [repetition](Self::needs_repeated_tlbi). If it needs more, it invalidates everything of the
-    /// ASID or of the regime.
+    /// The most TLBI instructions that one invalidation executes. If it needs more, it invalidates
+    /// everything of the ASID or of the regime. The [repeated](Self::needs_repeated_tlbi) TLBI is
+    /// not counted. [`MAX_TLBI_OPS`](super::MAX_TLBI_OPS) shows the effect in an example.
     const MAX_TLBI_OPS: u64 = tlb::MAX_TLBI_OPS;
 
     /// Whether a broadcast TLB invalidation is repeated: see [`Tlbs::invalidate`]. The default is

@@ -14,7 +14,6 @@
 //! This is the shortest example. It is for a kernel with the flags and the preempt count of Linux's
 //! `thread_info`. The page of [`Kernel`] has a complete one.
 //!
-//!
 //! ```
 //! use core::mem::offset_of;
 //! use core::sync::atomic::{AtomicU32, AtomicU64};
@@ -50,8 +49,8 @@
 //!
 //! * [`descriptor`] has the types of table entries, and decides which stores need the barrier pair.
 //! * [`Granule`] has the page sizes, and makes ranges of virtual addresses.
-//! * [`LazyMmu::unmap`] and its siblings take mappings away. They return the old entry only after
-//!   its TLB invalidation. [`unmap`] and its siblings do the same for code that does not hold a
+//! * [`LazyMmu::unmap`] and its siblings remove mappings. They return the old entry only after its
+//!   TLB invalidation. [`unmap`] and its siblings do the same for code that does not hold a
 //!   guard.
 //! * [`LazyMmu::break_before_make`] replaces a valid entry in the order that the architecture
 //!   demands.

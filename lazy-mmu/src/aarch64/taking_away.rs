@@ -1,4 +1,4 @@
-//! Takes mappings away. The old entry is available only after its TLB invalidation.
+//! Removes mappings. The old entry is available only after its TLB invalidation.
 //!
 //! The file is separate from the atomic updates, because the result is an [`Unmapped`]. Its type
 //! has the order: clear the entry, invalidate the TLBs, use the frame again. The range may be a
@@ -210,7 +210,7 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
     }
 
     /// Clears the entry in `slot`, which points to a table: see
-    /// [`aarch64::unmap_table`](unmap_table).
+    /// [`aarch64::unmap_table`](unmap_table). [`Unmapped::map`] has an example of this method.
     ///
     /// # Panics
     ///
@@ -314,6 +314,26 @@ impl<T, B: Backend> Gather<'_, T, B> {
 
     /// Clears the entry in `slot`, which points to a table, as
     /// [`aarch64::unmap_table`](unmap_table) does. Otherwise as [`unmap`](Self::unmap).
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::Granule;
+    /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table};
+    /// # type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// // A table of 2 MiB with one page, and the entry that points to the table.
+    /// let range = Granule::Kib4.entry(2, 0xffff_8000_0000_0000)?;
+    /// let page = Granule::Kib4.range(0xffff_8000_0000_0000, 1)?;
+    /// let parent = AtomicU64::new(Table::at(0x4800_0000).0);
+    /// let child = AtomicU64::new(Leaf::page(0x4000_0000, KERNEL_DATA).0);
+    /// let mut frames = [None; 2];
+    /// lazy_mmu::gather::<Mmu, _, _>(&mut frames, |gather| {
+    ///     gather.unmap(&child, page, |old| Leaf(old).address(Granule::Kib4))?;
+    ///     gather.unmap_table(&parent, range, |old| Table(old).address(Granule::Kib4))
+    /// })?;
+    /// assert_eq!(frames, [Some(0x4000_0000), Some(0x4800_0000)]);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

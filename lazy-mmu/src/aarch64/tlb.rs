@@ -421,6 +421,20 @@ impl Tlbs {
 ///
 /// Linux (arm64) has such a limit too, `MAX_DVM_OPS`. It is the number of entries in a table, which
 /// is 512 with pages of 4 KiB.
+///
+/// ```
+/// use lazy_mmu::aarch64::{Granule, MAX_TLBI_OPS, Tlbi, Tlbs};
+/// use lazy_mmu::{Invalidation, Scope};
+///
+/// let pages = |number| {
+///     let range = Granule::Kib4.range(0xffff_8000_0000_0000, number)?;
+///     Ok::<_, lazy_mmu::BadRange>([Invalidation { range, scope: Scope::PAGES }])
+/// };
+/// assert_eq!(Tlbs::EL1.instructions(&pages(MAX_TLBI_OPS)?).count(), 512);
+/// let everything = Tlbi::All { this_cpu: false };
+/// assert!(Tlbs::EL1.instructions(&pages(MAX_TLBI_OPS + 1)?).eq([everything]));
+/// # Ok::<(), lazy_mmu::BadRange>(())
+/// ```
 pub const MAX_TLBI_OPS: u64 = 512;
 
 /// Executes the variant of an instruction with this operand: for all CPUs, or for this CPU only.

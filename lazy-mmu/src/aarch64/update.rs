@@ -9,7 +9,7 @@
 //!
 //! * [`get_and_clear`], [`set_wrprotect`] and [`test_and_clear_young`] may race with the hardware,
 //!   with each other, and with the functions of the next two groups. They do not need the [barrier
-//!   pair](super::descriptor), because they take rights away. The TLB invalidation that follows is
+//!   pair](super::descriptor), because they remove rights. The TLB invalidation that follows is
 //!   the caller's duty.
 //! * [`set_access_flags`] and [`compare_exchange`] may race with the same. The new value decides
 //!   whether the pair is needed, and a section defers it. A table descriptor is stored after a `dsb
@@ -75,7 +75,7 @@ use crate::section::taking_away;
 /// barrier pair is not needed, and does not become pending.
 ///
 /// Clear a top-level entry by a store of [`TopLevel::INVALID`](super::descriptor::TopLevel), or
-/// take it away by [`unmap_table`](LazyMmu::unmap_table).
+/// remove it by [`unmap_table`](LazyMmu::unmap_table).
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU64, Ordering};
@@ -99,8 +99,8 @@ use crate::section::taking_away;
 /// # Panics
 ///
 /// If the entry is in a [contiguous group](super::contiguous). The entry is unchanged then. A table
-/// descriptor with bit 52 set, which the hardware ignores, looks like a member of a group. Take it
-/// away by [`unmap`](LazyMmu::unmap).
+/// descriptor with bit 52 set, which the hardware ignores, looks like a member of a group. Remove
+/// it by [`unmap`](LazyMmu::unmap).
 #[inline]
 pub fn get_and_clear<B: Backend>(slot: impl Slot) -> u64 {
     let slot = slot.atomic();

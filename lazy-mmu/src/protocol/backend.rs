@@ -56,14 +56,17 @@ use super::range::Invalidation;
 ///   own bits. They are clear when the thread starts, even if its parent is in a section.
 /// * **A stable place.** The bits stay at their place as long as a section, a pause or a handle of
 ///   the thread lives. A place that belongs to a CPU, and whose contents the scheduler swaps, is
-///   correct only while the thread cannot move to another CPU.
+///   correct only while the thread cannot move to another CPU. With a place that belongs to a CPU,
+///   an interrupt never moves the thread to another CPU, outside sections too, because the crate
+///   reads the place some instructions before it uses the place.
 /// * **Equal hooks.** Backends whose `current` returns the same place have the same hooks
 ///   ([`mode_begins`](Self::mode_begins), [`mode_ends`](Self::mode_ends)), because one backend can
 ///   end the mode that another one began, and then calls its own hook.
 /// * **Storage.** [`Storage`] is implemented as its page describes.
 /// * **Interrupt context.** [`in_interrupt`](Self::in_interrupt) returns true in every context that
-///   preempts a thread and is not a thread: interrupt, softirq, NMI. It may also return true
-///   elsewhere, for example in a thread that has disabled softirqs.
+///   preempts a thread and is not a thread: interrupts, softirqs, NMIs, and on aarch64 FIQs and
+///   SErrors. It may also return true elsewhere, for example in a thread that has disabled
+///   softirqs.
 /// * **The CPU that a thread leaves** executes a barrier at the context switch, after the thread's
 ///   last store and before another CPU can run the thread. The barrier completes the thread's
 ///   stores and TLB invalidations for all CPUs (aarch64: `dsb ish`; Linux: `__switch_to`; RISC-V: a
@@ -71,13 +74,13 @@ use super::range::Invalidation;
 ///   on the next CPU, and a pair does not complete the stores of another CPU.
 /// * **The CPU that a thread enters** synchronizes its context (aarch64: `isb`, or an exception
 ///   return that synchronizes the context; RISC-V: an acquire). It does so after it has taken over
-///   the thread: after a branch on the value, in a run queue for example, by which the other CPU
-///   gives the thread up.
-///   The thread may have executed its pair, and used its mapping, on the first CPU. The second CPU
-///   may have fetched the next instructions of the thread before that. Without FEAT_ETS2 they can
-///   fault. A TLB invalidation alone does not need this event.
-/// * **No recursion.** The methods, and those of the [`Storage`], do not unwind, do not open a
-///   section, and do not store through this crate.
+///   the thread. The other CPU gives the thread up by a value, for example in a run queue. This CPU
+///   has read that value, and has branched on it. The registers may be exchanged later. The thread
+///   may have executed its pair, and used its mapping, on the first CPU. The second CPU may have
+///   fetched the next instructions of the thread before that. Without FEAT_ETS2 they can fault. A
+///   TLB invalidation alone does not need this event.
+/// * **No recursion.** The methods of this trait and of the [`Storage`] do not unwind, open a
+///   section, or store through this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lazy MMU backend",
     label = "expected a type that implements `Backend`",
@@ -97,7 +100,7 @@ pub unsafe trait Backend: 'static {
     fn current() -> Self::Storage;
 
     /// Returns whether the CPU is in interrupt context. A section that is opened there is inert,
-    /// and every store without a section is followed by its pair at once.
+    /// and a store by code without the guard is followed by its pair at once.
     ///
     /// A synchronous exception is not an interrupt, because its handler runs on behalf of the
     /// thread (see [`raw`](crate::raw#exception-handlers)).
@@ -159,8 +162,12 @@ pub unsafe trait Backend: 'static {
     #[inline]
     fn mode_begins() {}
 
-    /// The hook that runs just after the thread has stopped deferring stores: when it has left or
-    /// paused the outermost section, and has emitted the pending pair.
+    /// The hook that runs just after the thread has stopped deferring stores: when it has left the
+    /// outermost section, or has paused the mode in any section, and has emitted the pending pair.
+    ///
+    /// The hook may switch to another thread, as Linux's `preempt_enable` does, if the bits are in
+    /// the structure of each task. With a byte of each CPU it must not switch, because a pause and
+    /// [`Task::enter`](crate::Task::enter) use the place of the bits after the hook.
     ///
     /// The crate calls it only if [`HAS_HOOKS`](Self::HAS_HOOKS) is true.
     /// [`mode_begins`](Self::mode_begins) shows an example.
@@ -178,12 +185,12 @@ pub unsafe trait Backend: 'static {
 
 /// The barriers and the TLB invalidation of a machine.
 ///
-/// The crate has four machines: [`aarch64::Aarch64`](crate::aarch64::Aarch64) and
+/// Among the machines of the crate are [`aarch64::Aarch64`](crate::aarch64::Aarch64) and
 /// [`riscv64::Riscv64`](crate::riscv64::Riscv64) of a kernel's configuration,
 /// [`aarch64::El1`](crate::aarch64::El1), and [`sim::Sim`](crate#features).
-/// [`Wrapped`](crate::Wrapped) changes one method of a backend. [`Eager`](crate::Eager) has an
-/// example for x86-64. A kernel implements this trait if its CPUs invalidate by interprocessor
-/// interrupt, for example:
+/// [`Wrapped`](crate::Wrapped) changes methods of another backend's machine.
+/// [`Eager`](crate::Eager) has an example for x86-64. A kernel implements this trait if its CPUs
+/// invalidate by interprocessor interrupt, for example:
 ///
 /// ```
 /// use lazy_mmu::{Invalidation, Machine};
@@ -229,7 +236,7 @@ pub unsafe trait Backend: 'static {
 /// * [`invalidate_only`](Self::invalidate_only) has the same duties, except the effect of
 ///   `barrier`.
 /// * The compiler does not move a memory access across any of these methods.
-/// * The methods do not unwind, do not open a section, and do not store through this crate.
+/// * The methods do not unwind, open a section, or store through this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a machine of a lazy MMU backend",
     label = "expected a type that implements `Machine`",

@@ -16,10 +16,11 @@ pub(crate) use loom::sync::atomic::AtomicU64 as FlagsWord;
 
 /// A set of the four bits that are the state of a thread: *active*, *pending*, *paused*, *owned*.
 ///
-/// The state has no counter, so nothing can overflow, and an interrupt cannot arrive between two
-/// updates of it. A section records in its token ([`State`](crate::raw::State)) or in its type
-/// whether it is nested. The bit [`OWNED`](Self::OWNED) records that a section of the task handle
-/// ends the mode. [`raw`](crate::raw) describes the state machine.
+/// The state has no counter, so nothing can overflow. Each change is one access, so a handler finds
+/// the bits before the change or after it. A section records in its token
+/// ([`State`](crate::raw::State)) or in its type whether it is nested. The bit
+/// [`OWNED`](Self::OWNED) records that a section of the task handle ends the mode.
+/// [`raw`](crate::raw) describes the state machine.
 ///
 /// ```
 /// use lazy_mmu::Bits;
@@ -380,7 +381,8 @@ impl OwnByte {
     ///
     /// * `byte` points to a byte that stays valid as long as the result, or a copy of it, is used:
     ///   as long as the thread to which it belongs.
-    /// * No other code writes the byte. Other code reads it by one-byte atomic loads only.
+    /// * Only the crate writes the byte, except a scheduler that swaps it at a context switch.
+    ///   Other code reads it by one-byte atomic loads only.
     #[inline]
     pub const unsafe fn from_ptr(byte: NonNull<AtomicU8>) -> Self {
         Self(byte)

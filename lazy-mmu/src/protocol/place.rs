@@ -282,7 +282,7 @@ impl<const OFFSET: usize, const FIRST: u32> BitsAt for FlagsAt<OFFSET, FIRST> {
 
 /// A byte of the task's own that is `OFFSET` bytes into its structure ([`OwnByte`]).
 ///
-/// Only the crate writes the byte.
+/// Only the crate writes the byte, except a scheduler that swaps it at a context switch.
 ///
 /// ```
 /// use core::mem::offset_of;
@@ -357,7 +357,7 @@ impl<const OFFSET: usize> BitsAt for ByteAt<OFFSET> {
 /// }
 /// ```
 pub trait InterruptTest: 'static {
-    /// Whether the CPU is in interrupt context: in an interrupt, a softirq or an NMI.
+    /// Whether the CPU is in an interrupt (IRQ or FIQ), a softirq, an NMI or an SError.
     ///
     /// # Safety
     ///
@@ -370,7 +370,8 @@ pub trait InterruptTest: 'static {
 /// context if and only if a bit of `MASK` is set in the count.
 ///
 /// Linux counts softirqs, interrupts and NMIs in bits 8 to 23 (`include/linux/preempt.h`). The
-/// `MASK` for them is `0x00ff_ff00`.
+/// `MASK` for them is `0x00ff_ff00`. The mask `0x00ff_0100` leaves out threads that have only
+/// disabled softirqs, because Linux sets bit 8 only while it serves a softirq.
 ///
 /// ```
 /// use core::mem::offset_of;

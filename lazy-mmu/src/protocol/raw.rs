@@ -4,7 +4,11 @@
 //! guard cannot live, such as at the border to C. They are `unsafe` because code can forget a bare
 //! token or pass it on out of order. Then a barrier is lost, or the mode stays on.
 //!
+//! Only sections and pauses have tokens. To store a descriptor, to flush, and to ask whether stores
+//! are deferred, C calls `extern "C"` wrappers of the crate's functions:
+//!
 //! ```
+//! use lazy_mmu::aarch64::descriptor::Leaf;
 //! use lazy_mmu::raw::{self, State};
 //! # type Mmu = lazy_mmu::sim::Sim;
 //!
@@ -26,8 +30,35 @@
 //!     // SAFETY: the caller promises the same.
 //!     unsafe { raw::leave::<Mmu>(state) }
 //! }
-//! # // SAFETY: the state is passed on at once.
-//! # unsafe { mmu_leave(mmu_enter()) };
+//!
+//! /// # Safety
+//! ///
+//! /// The duties are those of `lazy_mmu::write_ptr`. `bits` are a leaf of the EL1&0 regime.
+//! #[unsafe(no_mangle)]
+//! unsafe extern "C" fn mmu_set_leaf(slot: *mut u64, bits: u64) {
+//!     // SAFETY: the caller promises the same.
+//!     unsafe { lazy_mmu::write_ptr::<Mmu, _>(slot, Leaf(bits)) }
+//! }
+//!
+//! #[unsafe(no_mangle)]
+//! extern "C" fn mmu_flush() {
+//!     lazy_mmu::flush::<Mmu>();
+//! }
+//!
+//! #[unsafe(no_mangle)]
+//! extern "C" fn mmu_is_active() -> bool {
+//!     lazy_mmu::is_active::<Mmu>()
+//! }
+//! # let mut slot = 0;
+//! # // SAFETY: the state is passed on, and only this code has the address of `slot`.
+//! # unsafe {
+//! #     let state = mmu_enter();
+//! #     mmu_set_leaf(&raw mut slot, Leaf::page(0, lazy_mmu::aarch64::descriptor::KERNEL_DATA).0);
+//! #     assert!(mmu_is_active() && lazy_mmu::sim::is_pending::<Mmu>());
+//! #     mmu_flush();
+//! #     assert!(!lazy_mmu::sim::is_pending::<Mmu>());
+//! #     mmu_leave(state);
+//! # }
 //! ```
 //!
 //! # The state machine
@@ -41,18 +72,21 @@
 //! * **join**. If the thread defers, join and its end do nothing. Otherwise join is enter, and its
 //!   end is leave.
 //! * **store**. It writes the descriptor first. If the descriptor needs the pair, then:
-//!   * In interrupt context without a section, or through an *Inert* section, the pair follows.
+//!   * If the store goes through an *Inert* guard, or through no guard in interrupt context, the
+//!     pair follows.
 //!   * Otherwise, if PENDING is set, the store is complete, because a later pair covers it.
 //!   * Otherwise, if ACTIVE is set and PAUSED is clear, it sets PENDING.
 //!   * Otherwise the pair follows.
 //! * **flush**. If PENDING is set, it clears PENDING and then executes the pair. In interrupt
-//!   context, a flush without a section or through an *Inert* section does nothing.
+//!   context, a flush that goes through an *Inert* guard, or through no guard, does nothing.
 //! * **leave**. *Outermost*: if PENDING is set, it executes the pair. Then it clears all bits
-//!   except PAUSED, in one access. *Nested* and *Inert*: as flush.
-//! * **pause**. In interrupt context, a pause without a section or through an *Inert* section is
-//!   *Inert*. Otherwise it flushes. If PAUSED is set, it is *Nested*. If PAUSED is clear, it sets
-//!   PAUSED, and is *Outermost*.
-//! * **resume**. *Outermost*: it clears PAUSED. *Nested*: it does nothing. *Inert*: as flush.
+//!   except PAUSED, in one access. *Nested*: if PENDING is set, it clears PENDING and then executes
+//!   the pair, in every context. *Inert*: the same, but nothing in interrupt context.
+//! * **pause**. In interrupt context, a pause that goes through an *Inert* guard, or through no
+//!   guard, is *Inert*. Otherwise it flushes. If PAUSED is set, it is *Nested*. If PAUSED is clear,
+//!   it sets PAUSED, and is *Outermost*.
+//! * **resume**. *Outermost*: it clears PAUSED. *Nested*: it does nothing. *Inert*: as the leave of
+//!   an *Inert* section.
 //!
 //! Outside interrupt context and without a pause, a thread moves between three states:
 //!
@@ -84,12 +118,12 @@
 //! outermost leave ends the mode. The token records the effect of the enter, so the leave undoes
 //! that effect even if the context has changed. For example, the thread may have disabled softirqs.
 //!
-//! An inert section or pause has changed nothing, so its end has nothing to undo. However, its
-//! cause can end inside it. The pause ends, or the thread enables softirqs, in a kernel that treats
-//! disabled softirqs as interrupt context. Later stores of the thread are then deferred into a
-//! section around the inert one. The end of the inert section emits their pair. If softirqs are
-//! disabled again at that end, it cannot tell whose pair is pending, and the section around it
-//! emits the pair.
+//! An inert section or pause has changed nothing, so its end has nothing to undo. However, the
+//! cause of an inert section can end before the section does: the pause ends, or the thread enables
+//! softirqs (in a kernel that treats disabled softirqs as interrupt context). Later stores of the
+//! thread are then deferred into a section around the inert one. The end of the inert section emits
+//! their pair. If softirqs are disabled again at that end, it cannot tell whose pair is pending,
+//! and the section around it emits the pair.
 //!
 //! The [task handle](crate::Task) has sections without a token:
 //!
@@ -97,8 +131,12 @@
 //! * If OWNED is set at the enter, the last guard of the handle was forgotten. The enter then
 //!   leaves the section of that guard first, as *Outermost*.
 //! * Their leave is that of *Outermost* if OWNED is set, and that of *Nested* otherwise.
-//! * They are never *Inert*. Their stores test the bits, and are immediate only while a pause
-//!   lasts. They do not test for interrupt context, because a handler does not use the handle.
+//! * In a pause, their enter does not set a bit. An [`Event`] reports this enter as *Inert*. It
+//!   also reports a leave in a pause as *Inert*, if OWNED is clear.
+//! * Their stores test the bits each time: they are deferred if ACTIVE is set and PAUSED is clear,
+//!   and immediate otherwise. After the pause in which the section was entered, they are deferred
+//!   only if another section has set ACTIVE.
+//! * Their stores do not test for interrupt context, because a handler does not use the handle.
 //!
 //! The guards follow these rules. The [proofs](crate::Visible) of guards have one more rule: see
 //! [`soundness`](crate::soundness#what-the-state-machine-handles-at-run-time).
@@ -111,8 +149,8 @@
 //! A *synchronous exception* handler runs on behalf of the thread. Its section is nested in an open
 //! section of the thread, and flushes when it is left. Such a handler must open its own section for
 //! its stores, and this section must not join. The exception can arrive while the thread leaves its
-//! outermost section. If the handler stores without a section then, the store can be deferred
-//! although no later leave emits its pair. The barrier would be lost silently.
+//! outermost section. If the handler then makes a store without opening a section, the store can be
+//! deferred, and a later leave does not emit its pair. The barrier would be lost silently.
 //!
 //! The flush of the handler emits the pair of the handler's own stores. The exception can also
 //! arrive between a store of the thread and the change of its bits, or just before the thread
@@ -480,7 +518,7 @@ pub(crate) fn emit_pending<B: Backend>(bits: B::Storage) -> Bits {
     now
 }
 
-/// [`emit_pending`] for code without a section. In interrupt context it does nothing, because the
+/// [`emit_pending`] for code without the guard. In interrupt context it does nothing, because the
 /// pending pair is that of the interrupted thread.
 #[inline]
 pub(crate) fn emit_own_pending<B: Backend>() {
@@ -490,7 +528,7 @@ pub(crate) fn emit_own_pending<B: Backend>() {
     }
 }
 
-/// [`take_pending`] for code without a section. In interrupt context it does nothing, because the
+/// [`take_pending`] for code without the guard. In interrupt context it does nothing, because the
 /// pending pair is that of the interrupted thread.
 #[inline]
 pub(crate) fn take_own_pending<B: Backend>() -> bool {

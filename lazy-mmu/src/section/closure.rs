@@ -155,18 +155,18 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
 // The body has a mutable reference to this guard, and the borrow checker may accept that the body
 // exchanges it for a nested guard of another section. Leaving the section therefore does not depend
 // on this guard. The nested guard is forgotten then, and the section around it emits its pair.
-pub struct View<'a, B: Backend>(ManuallyDrop<LazyMmu<'a, Dynamic, B>>);
+pub struct View<'id, B: Backend>(ManuallyDrop<LazyMmu<'id, Dynamic, B>>);
 
-impl<'a, B: Backend> View<'a, B> {
+impl<'id, B: Backend> View<'id, B> {
     /// Returns the section.
     #[inline]
-    pub fn section(&mut self) -> &mut LazyMmu<'a, Dynamic, B> {
+    pub fn section(&mut self) -> &mut LazyMmu<'id, Dynamic, B> {
         &mut self.0
     }
 }
 
-impl<'a, B: Backend> Deref for View<'a, B> {
-    type Target = LazyMmu<'a, Dynamic, B>;
+impl<'id, B: Backend> Deref for View<'id, B> {
+    type Target = LazyMmu<'id, Dynamic, B>;
 
     #[inline]
     fn deref(&self) -> &Self::Target {

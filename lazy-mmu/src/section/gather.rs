@@ -1,4 +1,4 @@
-//! Many mappings taken away, with one invalidation for all of them.
+//! Many removed mappings, with one invalidation for all of them.
 //!
 //! Separate from `unmapped`, which has the type of one value, because a gather keeps its values in
 //! storage that its caller lends.
@@ -22,7 +22,7 @@ const NOTHING: [Invalidation; RANGES] = [Invalidation {
     scope: Scope::PAGES,
 }; RANGES];
 
-/// A collection of the values of mappings that were taken away.
+/// A collection of the values of removed mappings.
 ///
 /// The values are locked until one invalidation covers all of the mappings. Examples are frames,
 /// tables, and the reservation of the virtual range, which must outlive the translations.
@@ -39,7 +39,7 @@ const NOTHING: [Invalidation; RANGES] = [Invalidation {
 ///
 /// type Frame = u64;
 ///
-/// fn take_away(
+/// fn remove(
 ///     gather: &mut Gather<'_, Frame, Mmu>,
 ///     slot: &AtomicU64,
 ///     page: VirtualRange,
@@ -52,7 +52,7 @@ const NOTHING: [Invalidation; RANGES] = [Invalidation {
 /// let two = Granule::Kib4.range(0xffff_8000_0000_1000, 1)?;
 /// let mut frames = [None; 3];
 /// lazy_mmu::gather::<Mmu, _, _>(&mut frames, |gather| {
-///     take_away(gather, &slot, one)?;
+///     remove(gather, &slot, one)?;
 ///     // Other code has cleared the entry of the second page, and has returned the frame.
 ///     gather.withhold(0x4000_1000, two, Scope::PAGES).expect("there is room");
 ///     // A frame that is freed with the others, and is not mapped.
@@ -147,7 +147,8 @@ pub fn gather<B: Backend, T, R>(
 }
 
 impl<T, B: Backend> Gather<'_, T, B> {
-    /// Returns whether the gather has no room for another value.
+    /// Returns whether the gather does not have room for another value. [`gather()`] shows an
+    /// example.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.len == self.values.len()
@@ -188,7 +189,7 @@ impl<T, B: Backend> Gather<'_, T, B> {
     /// Locks `value` until the entries of `scope` that translate `range` have been removed from the
     /// TLBs.
     ///
-    /// Use it for a mapping that other code has taken away before this call. [`Gather`] shows an
+    /// Use it for a mapping that other code has removed before this call. [`Gather`] shows an
     /// example.
     ///
     /// # Errors
@@ -327,7 +328,7 @@ impl<T, B: Backend> fmt::Debug for Gather<'_, T, B> {
 ///     gather.unmap(&table[1], next, |old| old)
 /// })
 /// .unwrap_err();
-/// let text = "the gather is full; flush it before the next mapping is taken away";
+/// let text = "the gather is full; flush it before the next mapping is removed";
 /// assert_eq!(error.to_string(), text);
 /// assert_ne!(table[1].load(Ordering::Relaxed), 0); // The entry was not cleared.
 /// # Ok::<(), lazy_mmu::BadRange>(())
@@ -338,7 +339,7 @@ pub struct Full;
 
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the gather is full; flush it before the next mapping is taken away")
+        f.write_str("the gather is full; flush it before the next mapping is removed")
     }
 }
 

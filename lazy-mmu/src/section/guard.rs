@@ -20,7 +20,8 @@ use crate::protocol::token::BoundToThread;
 
 /// The guard of an open lazy MMU section.
 ///
-/// A *section* begins when it is entered. It ends when its guard is dropped or [left](Self::leave).
+/// A *section* begins when it is entered. It ends when it is [left](Self::leave), or when its guard
+/// is dropped.
 /// Stores of descriptors in the section are *deferred*: the descriptor is stored at once, but its
 /// barrier pair (on aarch64 `dsb ishst; isb`) waits until the section is left or
 /// [flushed](Self::flush).
@@ -59,13 +60,15 @@ use crate::protocol::token::BoundToThread;
 ///   the mode continues.
 /// * An *inert* section has no effect on the thread, because it was opened in interrupt context or
 ///   while the mode is [paused](Self::paused). A store through it that needs the pair is followed
-///   by the pair at once. *Interrupt context* is wherever [`Backend::in_interrupt`] is true. A
-///   section that the [task handle](crate::Task) enters during a pause defers again when the pause
-///   ends.
+///   by the pair at once. *Interrupt context* is wherever [`Backend::in_interrupt`] is true.
+///
+/// A section that the [task handle](crate::Task) enters during a pause does not begin the mode. Its
+/// stores are immediate until the pause ends. After that, they are deferred if the mode is on, and
+/// immediate otherwise.
 ///
 /// # Ways into a section
 ///
-/// From the most checked at compile time to the least:
+/// The compiler checks the first form most, and the last form least:
 ///
 /// * [`Task::enter`](crate::Task::enter) and [`nest`](Self::nest) return a guard that the caller
 ///   owns.
@@ -74,7 +77,7 @@ use crate::protocol::token::BoundToThread;
 ///
 /// # Parameters
 ///
-/// * `'a` is the identity of the section. It is invariant, because a [`Pending`] value must accept
+/// * `'id` is the identity of the section. It is invariant, because a [`Pending`] value must accept
 ///   only a proof with the same identity.
 /// * `L` says how the section was entered: [`Outer`], [`Nested`](crate::Nested) or
 ///   [`Dynamic`](crate::Dynamic).
@@ -83,22 +86,22 @@ use crate::protocol::token::BoundToThread;
 /// # Order and threads
 ///
 /// A guard borrows the handle or the guard that it came from. The compiler therefore rejects guards
-/// that are dropped in the wrong order. Independent guards, dropped in the wrong order, would leave
-/// the mode on and lose a barrier.
+/// that are dropped in the wrong order. Otherwise the outermost section could end the mode while an
+/// inner one is open.
 ///
 /// A guard cannot be cloned, and it cannot be sent to another thread or shared with one, because it
 /// changes the bits of its own thread.
 #[must_use = "the section ends when its guard is dropped; bind the guard to a named variable, \
               because `let _ = ..` drops it at once"]
-pub struct LazyMmu<'a, L: Nesting, B: Backend = Global> {
+pub struct LazyMmu<'id, L: Nesting, B: Backend = Global> {
     /// The bits of the thread. A `Dynamic` section that had no effect on the thread has the [inert
     /// bits](crate::Storage::inert) instead.
     bits: BoundToThread<B::Storage>,
     nesting: PhantomData<L>,
-    brand: PhantomData<fn(&'a ()) -> &'a ()>,
+    brand: PhantomData<fn(&'id ()) -> &'id ()>,
 }
 
-impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
+impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
     /// Stores `descriptor` in `slot`, and defers the barrier pair if the descriptor
     /// [needs](Descriptor::needs_barrier) it.
     ///
@@ -137,23 +140,23 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
     /// Emits the pending pair now. The section stays open.
     ///
     /// Returns the proof that all earlier stores of this thread have been followed by their pair,
-    /// in whichever section they were made. The proof unlocks the [`Pending`] values of this
-    /// section.
+    /// in whichever section they were made. The page of [`Visible`] has the exceptions. The proof
+    /// unlocks the [`Pending`] values of this section. [`LazyMmu`](Self) shows an example.
     ///
     /// An inert section emits nothing in interrupt context, because each of its stores was followed
     /// by its pair at once. The pair of the interrupted thread stays pending. Interrupt context is
     /// wherever [`Backend::in_interrupt`] is true, for example with softirqs disabled.
     #[inline]
-    pub fn flush(&mut self) -> Visible<'_, 'a, B> {
+    pub fn flush(&mut self) -> Visible<'_, 'id, B> {
         self.emit_pending();
         proof::proof()
     }
 
     /// Leaves the section, as dropping the guard does.
     ///
-    /// Returns the same proof as [`flush`](Self::flush).
+    /// Returns the same proof as [`flush`](Self::flush). [`LazyMmu`](Self) shows an example.
     #[inline]
-    pub fn leave(self) -> Visible<'a, 'a, B> {
+    pub fn leave(self) -> Visible<'id, 'id, B> {
         drop(self);
         proof::proof()
     }
@@ -291,7 +294,7 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
     /// });
     /// ```
     #[inline]
-    pub fn pending<T>(&mut self, value: T) -> Pending<'a, T, B> {
+    pub fn pending<T>(&mut self, value: T) -> Pending<'id, T, B> {
         proof::pending(self.bits_of_store(), value)
     }
 
@@ -304,7 +307,7 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
         slot: impl Slot,
         descriptor: D,
         value: T,
-    ) -> Pending<'a, T, B> {
+    ) -> Pending<'id, T, B> {
         self.write(slot, descriptor);
         self.pending(value)
     }
@@ -358,7 +361,7 @@ impl<'a, L: Nesting, B: Backend> LazyMmu<'a, L, B> {
 
 /// Returns the guard of a section that has been entered.
 #[inline]
-pub(super) fn guard<'a, L: Nesting, B: Backend>(bits: B::Storage) -> LazyMmu<'a, L, B> {
+pub(super) fn guard<'id, L: Nesting, B: Backend>(bits: B::Storage) -> LazyMmu<'id, L, B> {
     LazyMmu {
         bits: BoundToThread(bits),
         nesting: PhantomData,
@@ -368,7 +371,7 @@ pub(super) fn guard<'a, L: Nesting, B: Backend>(bits: B::Storage) -> LazyMmu<'a,
 
 /// Enters a section through the task handle, which the guard borrows.
 #[inline]
-pub(crate) fn enter_outer<'a, B: Backend>(bits: B::Storage) -> LazyMmu<'a, Outer, B> {
+pub(crate) fn enter_outer<'id, B: Backend>(bits: B::Storage) -> LazyMmu<'id, Outer, B> {
     raw::enter_owned::<B>(bits);
     guard(bits)
 }

@@ -16,10 +16,10 @@ use crate::protocol::raw;
 /// Removes the entries of `scope` that translate `range` from the TLBs. The invalidation is
 /// complete when `invalidate` returns.
 ///
-/// This is for code that has no section; a guard has [`LazyMmu::invalidate`]. The invalidation
-/// includes the effect of the barrier pair (on aarch64 `dsb ishst; isb`), so the calling thread has
-/// no pending pair afterwards. In interrupt context, the pending pair belongs to the interrupted
-/// thread and stays pending.
+/// This is for code that does not hold a guard. A guard has [`LazyMmu::invalidate`]. The
+/// invalidation includes the effect of the barrier pair (on aarch64 `dsb ishst; isb`). The calling
+/// thread therefore does not have a pending pair afterwards. In interrupt context, the pending pair
+/// belongs to the interrupted thread and stays pending.
 ///
 /// ```
 /// use lazy_mmu::Scope;
@@ -67,7 +67,7 @@ pub fn flush_tlb_kernel_range<B: Backend>(range: VirtualRange) {
 /// Removes the leaves of `range` from the TLBs, and everything that walks have cached of the tables
 /// above them.
 ///
-/// Use it for a range whose table is taken away. It is [`invalidate`] with [`Scope::ALL_LEVELS`].
+/// Use it for a range whose table is removed. It is [`invalidate`] with [`Scope::ALL_LEVELS`].
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
@@ -114,7 +114,7 @@ pub fn flush_tlb_all<B: Backend>() {
     B::Machine::invalidate_all();
 }
 
-/// Executes `invalidations` as one sequence, for code that has no section.
+/// Executes `invalidations` as one sequence, for code that does not hold a guard.
 #[inline]
 pub(crate) fn invalidate_here<B: Backend>(invalidations: &[Invalidation]) {
     let pending = raw::take_own_pending::<B>();
@@ -125,8 +125,8 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
     /// Removes the entries of `scope` that translate `range` from the TLBs. The invalidation is
     /// complete when `invalidate` returns.
     ///
-    /// The invalidation includes the effect of the barrier pair, so the section has no pending pair
-    /// afterwards. It returns the same proof as [`flush`](Self::flush).
+    /// The invalidation includes the effect of the barrier pair, so the section does not have a
+    /// pending pair afterwards. It returns the same proof as [`flush`](Self::flush).
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
@@ -152,7 +152,8 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
 
     /// Removes the leaves of `range` from the TLBs, page by page.
     ///
-    /// It is [`invalidate`](Self::invalidate) with [`Scope::PAGES`].
+    /// It is [`invalidate`](Self::invalidate) with [`Scope::PAGES`]. [`flush_tlb_kernel_range`]
+    /// shows an example.
     #[inline]
     pub fn flush_tlb_kernel_range(&mut self, range: VirtualRange) -> Visible<'_, 'id, B> {
         self.invalidate(range, Scope::PAGES)
@@ -161,8 +162,8 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
     /// Removes the leaves of `range` from the TLBs, and everything that walks have cached of the
     /// tables above them.
     ///
-    /// Use it for a range whose table is taken away. It is [`invalidate`](Self::invalidate) with
-    /// [`Scope::ALL_LEVELS`].
+    /// Use it for a range whose table is removed. It is [`invalidate`](Self::invalidate) with
+    /// [`Scope::ALL_LEVELS`]. [`flush_tlb_kernel_pgtable`] shows an example.
     #[inline]
     pub fn flush_tlb_kernel_pgtable(&mut self, range: VirtualRange) -> Visible<'_, 'id, B> {
         self.invalidate(range, Scope::ALL_LEVELS)
@@ -171,7 +172,7 @@ impl<'id, L: Nesting, B: Backend> LazyMmu<'id, L, B> {
     /// Removes all translations of the kernel's regime from the TLBs of all CPUs.
     ///
     /// Like [`invalidate`](Self::invalidate), it is complete when it returns, and clears the
-    /// pending pair. It returns the same proof.
+    /// pending pair. It returns the same proof. [`flush_tlb_all`] shows an example.
     #[inline]
     pub fn flush_tlb_all(&mut self) -> Visible<'_, 'id, B> {
         self.take_pending();

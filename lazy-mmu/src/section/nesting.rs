@@ -133,7 +133,8 @@ pub struct Nested;
 /// assert_eq!(pairs(&take_trace()), 1);
 /// ```
 ///
-/// [`LazyMmu::erase`](crate::LazyMmu::erase) makes such a section of each other one.
+/// [`LazyMmu::erase`](crate::LazyMmu::erase) lends an [`Outer`] or [`Nested`] section as a
+/// `Dynamic` one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Dynamic;

@@ -1,6 +1,6 @@
 //! Pausing the mode: each store is followed by its pair at once, inside sections too.
 //!
-//! Separate from the sections, because code that has no section can pause the mode too.
+//! Separate from the sections, because code that does not hold a guard can pause the mode too.
 
 use super::guard::LazyMmu;
 use super::nesting::Nesting;
@@ -45,8 +45,8 @@ impl<L: Nesting, B: Backend> LazyMmu<'_, L, B> {
 /// Runs `f` with the lazy MMU mode paused, and resumes the mode when `f` returns or panics.
 ///
 /// During `f`, a store that needs the barrier pair is followed by the pair at once, and
-/// [sections](LazyMmu) that are opened are [inert](Kind::Inert). This is for code that has no
-/// section; a guard has [`LazyMmu::paused`]. It may be called anywhere:
+/// [sections](LazyMmu) that are opened are [inert](Kind::Inert). This is for code that does not
+/// hold a guard. A guard has [`LazyMmu::paused`]. `paused` may be called anywhere:
 ///
 /// * Inside a section, the pending pair is emitted first.
 /// * Inside another pause, the other pause continues afterwards.

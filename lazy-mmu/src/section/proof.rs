@@ -5,8 +5,8 @@
 //!
 //! A mapping that is made in a section is [`Pending`]: it holds a value, for example an address,
 //! and does not give it out. `LazyMmu::flush` and `LazyMmu::leave` return a [`Visible`], the proof
-//! that all earlier stores have been followed by their pair. With the proof, `Pending::get` returns
-//! the value. The lifetimes enforce two rules:
+//! that earlier stores have been followed by their pair. With the proof, `Pending::get` returns the
+//! value. The lifetimes enforce two rules:
 //!
 //! * A proof is not older than the mapping that it unlocks. The proof holds the mutable borrow of
 //!   its section, so the next mapping in that section ends the proof.
@@ -130,6 +130,43 @@ pub struct Pending<'id, T, B: Backend = Global> {
 ///
 /// Without the second store, the example compiles.
 ///
+/// # Parameters
+///
+/// * `'v` is the borrow of the section. It ends before the next store in the section. The proof of
+///   [`LazyMmu::leave`](crate::LazyMmu::leave) borrows nothing, because the section has ended.
+/// * `'id` is the identity of the section, as in [`Pending`].
+/// * `B` is the [backend](Backend).
+///
+/// A function that takes a proof names `'id` only. A function that returns one names both:
+///
+/// ```
+/// use core::sync::atomic::AtomicU64;
+/// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::{LazyMmu, Nesting, Pending, Visible};
+///
+/// type Mmu = lazy_mmu::sim::Sim;
+///
+/// /// Returns the addresses of mappings that are visible.
+/// fn addresses<'id>(
+///     pages: [Pending<'id, usize, Mmu>; 2],
+///     proof: &Visible<'_, 'id, Mmu>,
+/// ) -> [usize; 2] {
+///     pages.map(|page| page.get(proof))
+/// }
+///
+/// /// Flushes the section of the caller.
+/// fn finish<'v, 'id, L: Nesting>(mmu: &'v mut LazyMmu<'id, L, Mmu>) -> Visible<'v, 'id, Mmu> {
+///     mmu.flush()
+/// }
+///
+/// let [one, two] = [const { AtomicU64::new(0) }; 2];
+/// lazy_mmu::with::<Mmu, _>(|mmu| {
+///     let one = mmu.write_pending(&one, Leaf::page(0x4000_0000, KERNEL_DATA), 0x1000);
+///     let two = mmu.write_pending(&two, Leaf::page(0x4000_1000, KERNEL_DATA), 0x2000);
+///     assert_eq!(addresses([one, two], &finish(mmu)), [0x1000, 0x2000]);
+/// });
+/// ```
+///
 /// # Stores that the proof covers
 ///
 /// * Normally the proof covers all earlier stores of this thread, in whichever section they were
@@ -159,6 +196,7 @@ impl<'id, T, B: Backend> Pending<'id, T, B> {
     ///
     /// The compiler accepts only a `proof` with the identity `'id`. If a pair is pending
     /// nevertheless, for example because other code has stored since, `get` emits the pair.
+    /// [`Pending`] shows an example.
     #[inline]
     pub fn get(self, proof: &Visible<'_, 'id, B>) -> T {
         let _ = proof;

@@ -1,9 +1,9 @@
-//! Stores of descriptors by code that has no section.
+//! Stores of descriptors by code that does not hold a guard.
 //!
 //! Separate from the stores of the guard, because the rule differs in one point. A guard knows what
-//! its enter found. Code without a section asks the backend for the context (interrupt context or
-//! not). Such code may run inside a section of its caller, and then its stores are deferred until
-//! that section is left or flushed.
+//! its enter found. Code without the guard asks the backend for the context (interrupt context or
+//! not). If its caller has a section, its stores are deferred until that section is left or
+//! flushed.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -180,8 +180,8 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 
 /// Emits the pending pair of the calling thread now. The section, if one is open, stays open.
 ///
-/// This is for code that has no section; a guard has [`LazyMmu::flush`](crate::LazyMmu::flush). If
-/// no pair is pending, `flush` emits nothing.
+/// This is for code that does not hold a guard. A guard has
+/// [`LazyMmu::flush`](crate::LazyMmu::flush). If a pair is not pending, `flush` emits nothing.
 ///
 /// In interrupt context `flush` does nothing. A pending pair belongs to the interrupted thread, and
 /// each store of the handler was followed by its pair at once. Interrupt context is wherever
@@ -210,7 +210,7 @@ pub fn flush<B: Backend>() {
 /// Returns whether a store made now by the calling thread would be deferred.
 ///
 /// The store is deferred if the thread is in a section, the mode is not paused, and this is not
-/// interrupt context.
+/// interrupt context. In a pause inside a section, the mode is on, and `is_active` returns false.
 ///
 /// ```
 /// # type Mmu = lazy_mmu::sim::Sim;

@@ -10,7 +10,8 @@ use crate::protocol::event::Event;
 use crate::protocol::raw;
 use crate::protocol::token::BoundToThread;
 
-/// The handle of the current task, from which sections are entered. A thread has one handle.
+/// The handle of the current task, from which sections are entered. A thread has one handle at a
+/// time.
 ///
 /// [`enter`](Self::enter) opens a [section](LazyMmu) and returns its guard, which the caller owns:
 ///
@@ -37,6 +38,14 @@ use crate::protocol::token::BoundToThread;
 /// The guard borrows the handle, so the handle has one open section at most. If a function that may
 /// sleep takes `&mut Task`, the compiler rejects a call of the function inside the section (E0499).
 ///
+/// # Where a kernel keeps the handle
+///
+/// The state is in the bits of the thread, not in the handle. A kernel can therefore make a handle
+/// at each entry from user space (a system call or a fault), pass it down by `&mut Task`, and drop
+/// it before the return. It keeps nothing between two entries. A kernel thread makes its handle in
+/// its first function, and keeps it there. Making a handle does not change the bits. Dropping it
+/// leaves the section of a forgotten guard, and does nothing otherwise.
+///
 /// # Forgotten guards
 ///
 /// The bits of the thread record whether a section of the handle began the mode. If the guard of
@@ -59,12 +68,14 @@ impl<B: Backend> Task<B> {
     ///
     /// # Safety
     ///
-    /// * A thread makes the handle for itself, never in an interrupt or exception handler.
+    /// * A thread makes the handle for itself, never in an interrupt handler, and never in the
+    ///   handler of an exception that interrupts kernel code. The code of a system call, or of a
+    ///   fault in user space, is code of the thread.
     /// * A handler that interrupts the thread does not use the handle.
     /// * The thread has no other handle while this handle lives, neither of this backend nor of
     ///   another backend with the same bits.
-    /// * The handle is dropped, not forgotten, before its thread ends; or no guard of the handle is
-    ///   ever forgotten.
+    /// * The handle is dropped before its thread ends; or no guard of the handle is ever forgotten;
+    ///   or the bits are freed with the thread, and the backend has no hooks.
     ///
     /// # Panics
     ///
@@ -89,7 +100,8 @@ impl<B: Backend> Task<B> {
     /// Opens a section, which lasts until its guard is dropped or [left](LazyMmu::leave).
     ///
     /// If the handle is used inside the section of a caller, the new section is nested. If it is
-    /// used during a pause, stores through the guard are immediate until the pause ends.
+    /// used during a pause, stores through the guard are immediate until the pause ends. After
+    /// that, they are deferred if the mode is on, and immediate otherwise.
     ///
     /// [`Task`] shows an example.
     #[inline]

@@ -1,7 +1,7 @@
-//! The value of a mapping that was taken away, locked until the invalidation.
+//! The value of a removed mapping, locked until the invalidation.
 //!
 //! Separate from `invalidate`, because here the types enforce the order: entry, then TLBs, then
-//! reuse. The operations of the architecture that take entries away make these values.
+//! reuse. The operations of the architecture that remove entries make these values.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -14,8 +14,7 @@ use crate::protocol::backend::{Backend, Global};
 use crate::protocol::range::{Invalidation, Scope, VirtualRange};
 use crate::protocol::token::BoundToThread;
 
-/// The value of a mapping that was taken away, locked until its translations have been removed from
-/// the TLBs.
+/// The value of a removed mapping, locked until its translations have been removed from the TLBs.
 ///
 /// [`unmap`](crate::aarch64::unmap) and its siblings lock the old entry in an `Unmapped`.
 /// [`withhold`](Self::withhold) locks any value. [`invalidate`](Self::invalidate) removes the range
@@ -63,7 +62,7 @@ impl<T, B: Backend> Unmapped<T, B> {
     /// Locks `value` until the entries of `scope` that translate `range` have been removed from the
     /// TLBs.
     ///
-    /// Use it for a mapping that other code has taken away before this call.
+    /// Use it for a mapping that other code has removed before this call.
     ///
     /// ```
     /// use lazy_mmu::aarch64::Granule;
@@ -99,26 +98,31 @@ impl<T, B: Backend> Unmapped<T, B> {
         self.into_parts().0
     }
 
-    /// Removes the range from the TLBs, and returns the value, for code that has no section.
+    /// Removes the range from the TLBs, and returns the value, for code that does not hold a guard.
+    ///
+    /// [`withhold`](Self::withhold) shows an example.
     #[inline]
     pub fn invalidate_now(self) -> T {
         invalidate_here::<B>(&[self.invalidation]);
         self.into_parts().0
     }
 
-    /// Joins two values: one invalidation covers the smallest range that contains both ranges.
+    /// Joins two values: one invalidation covers the [hull](VirtualRange::hull) of both ranges.
     ///
-    /// Use a [`Gather`](crate::Gather) for ranges that are far apart, and for more than a few
-    /// ranges. [`Unmapped`] shows an example.
+    /// The hull contains the addresses between the ranges. It covers all address spaces if the
+    /// ranges have different ASIDs, and the whole address space if they have different page sizes.
+    /// Use a [`Gather`](crate::Gather) for such ranges, for ranges that are far apart, and for more
+    /// than a few ranges. [`Unmapped`] shows an example.
     pub fn and<U>(self, other: Unmapped<U, B>) -> Unmapped<(T, U), B> {
         let invalidation = self.invalidation.union(other.invalidation);
         withheld((self.into_parts().0, other.into_parts().0), invalidation)
     }
 
-    /// Changes the value by `f` after the invalidation.
+    /// Wraps the value, still locked. After the invalidation, [`AfterInvalidation::get`] applies
+    /// `f`.
     ///
-    /// [`AfterInvalidation::get`] calls `f`, and so does dropping the value. Use `map` for a table
-    /// that software walkers still read: `f` passes the table to code that waits for the walkers.
+    /// Dropping the [`AfterInvalidation`] applies `f` too. Use `map` for a table that software
+    /// walkers still read: `f` passes the table to code that waits for the walkers.
     ///
     /// ```
     /// use core::sync::atomic::AtomicU64;
@@ -157,9 +161,9 @@ impl<T, B: Backend> Unmapped<T, B> {
     }
 }
 
-/// A value that [`Unmapped::map`] changes after the invalidation.
+/// A value to which the function of [`Unmapped::map`] is applied after the invalidation.
 ///
-/// Dropping it changes the value too, and drops the result.
+/// Dropping it applies the function too, and drops the result.
 ///
 /// ```
 /// use core::cell::Cell;
@@ -181,7 +185,9 @@ impl<T, B: Backend> Unmapped<T, B> {
 pub struct AfterInvalidation<T, F: FnOnce(T) -> U, U>(Option<(T, F)>);
 
 impl<T, F: FnOnce(T) -> U, U> AfterInvalidation<T, F, U> {
-    /// Changes the value, and returns the result.
+    /// Applies the function of [`Unmapped::map`] to the value, and returns the result.
+    ///
+    /// [`AfterInvalidation`] shows an example.
     ///
     /// # Panics
     ///

@@ -83,7 +83,7 @@ fn at_top<B: Backend>(task: &mut Task<B>, ops: &[Op]) {
     }
 }
 
-/// Runs `ops` in code that has a section.
+/// Runs `ops` in code that holds a guard.
 fn in_section<L: Nesting, B: Backend>(mmu: &mut LazyMmu<'_, L, B>, ops: &[Op]) {
     for op in ops {
         match op {

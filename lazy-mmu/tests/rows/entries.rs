@@ -121,7 +121,7 @@ fn in_a_section<B: lazy_mmu::Backend, E: Kept>() {
     assert_eq!(trace(), "(SDTdRdISSDTdRdISSDI)");
 }
 
-/// Runs each function for code without a section.
+/// Runs each function for code without the guard.
 fn without_a_section<B: lazy_mmu::Backend, E: Kept>() {
     let mut one = E::new(0);
     let mut array: [E; 2] = table(0);

@@ -89,7 +89,7 @@ fn b34_a_full_gather_refuses_before_an_entry_is_cleared() {
         let never = |_| unreachable!("a full gather does not make a value");
         assert!(gather.unmap(&table[1], page(1), never).is_err());
         let full: Full = gather.unmap_table(&table[2], page(2), never).unwrap_err();
-        let text = "the gather is full; flush it before the next mapping is taken away";
+        let text = "the gather is full; flush it before the next mapping is removed";
         assert_eq!(full.to_string(), text);
         let withheld = gather.withhold(Frame(1), page(3), Scope::PAGES);
         assert_eq!(withheld, Err(Frame(1)));

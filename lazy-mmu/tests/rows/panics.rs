@@ -22,7 +22,7 @@ fn foreign(slot: &AtomicU64) {
 }
 
 /// The operations that call the user's code, with the values of the entries before them. A name
-/// with `()` is a function for code without a section.
+/// with `()` is a function for code without the guard.
 const OPERATIONS: [(&str, u64); 15] = [
     ("write", 0),
     ("write_range", 0),
@@ -76,7 +76,7 @@ fn in_hand<L: Nesting, B: Backend>(
     }
 }
 
-/// Runs an operation for code without a section. It ignores the names of other operations.
+/// Runs an operation for code without the guard. It ignores the names of other operations.
 fn without<B: Backend>(name: &str, slots: &[AtomicU64; 16]) {
     let (slot, leaf) = (&slots[0], Panicky(PAGE));
     match name {

@@ -149,7 +149,7 @@ for_both_storages! {
             mmu.flush();
             flush::<B>();
             assert_eq!(trace(), "", "a second flush emits nothing");
-            // The functions for code without a section do the same.
+            // The functions for code without the guard do the same.
             write::<B, _>(&slot, KERNEL);
             flush::<B>();
             assert_eq!(trace(), "SDI");

@@ -1,5 +1,5 @@
 //! Behaviours P10 and P11: sections without their nesting in the type, and functions for code
-//! without a section.
+//! that does not hold a guard.
 
 use lazy_mmu_testing::prelude::*;
 

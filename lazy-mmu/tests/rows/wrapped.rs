@@ -1,4 +1,5 @@
-//! A backend that changes one method of another backend. Also `is_pending` of the hosted backend.
+//! A backend that changes methods of another backend's machine. Also `is_pending` of the hosted
+//! backend.
 
 use lazy_mmu_testing::prelude::*;
 

@@ -214,12 +214,15 @@ impl Plugin {
     }
 
     fn object(&self, reports: Vec<Report>) {
+        // Another CPU may report at the same time. It waits here for the end.
+        static STOPPING: Mutex<()> = Mutex::new(());
         for report in reports {
             let mut all = lock(&self.reports);
             let key = (report.kind, report.pc);
             all.entry(key).or_insert((0, report)).0 += 1;
             if self.arguments.stop {
                 drop(all);
+                let _guard = lock(&STOPPING);
                 self.write_log();
                 ffi::_exit(STOPPED);
             }
@@ -356,11 +359,17 @@ extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
     let observer = &plugin.observer;
     let pc = instruction.pc;
     instruction.executed.fetch_add(1, Relaxed);
-    let operand = plugin.cpus[cpu].operand.load(Relaxed);
-    if let Some(step) = instruction.operation.and_then(Operation::step) {
+    let operation = instruction.operation;
+    if let Some(step) = operation.and_then(Operation::step) {
         plugin.step(cpu, pc, step);
     }
-    match instruction.operation {
+    // A TLBI without a trampoline has the register XZR, or no operand.
+    let operand = if operation.is_some_and(|it| it.needs_operand(instruction.word)) {
+        plugin.cpus[cpu].operand.load(Relaxed)
+    } else {
+        0
+    };
+    match operation {
         Some(Operation::Dmb(types)) => observer.dmb(cpu, types),
         Some(Operation::Dsb(domain, types)) => observer.dsb(cpu, domain, types, pc),
         Some(Operation::Isb) => observer.synchronize(cpu, Some(pc)),

@@ -155,8 +155,7 @@ fn is_mapped(address: u64) -> bool {
 entry!(main);
 fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
     SP_EL0.set(from_ref(&TASK).expose_provenance() as u64);
-    // The boot code has cleared the table. Those stores precede the walks.
-    barrier::dsb(barrier::ISHST);
+    barrier::dsb(barrier::ISHST); // The boot code has cleared the table.
     TTBR1_EL1.set(physical(&ROOT));
     let cacheable = TCR_EL1::IRGN1::WriteBack_ReadAlloc_WriteAlloc_Cacheable
         + TCR_EL1::ORGN1::WriteBack_ReadAlloc_WriteAlloc_Cacheable

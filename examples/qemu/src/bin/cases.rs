@@ -19,10 +19,11 @@ use core::sync::atomic::{
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 
-use aarch64_cpu::registers::{ReadWriteable, TCR_EL1};
+use aarch64_cpu::registers::{ReadWriteable, TCR_EL1, TTBR1_EL1, Writeable};
 use lazy_mmu::aarch64::Granule;
 use lazy_mmu::aarch64::descriptor::{
-    ACCESSED, KERNEL_DATA, KERNEL_READ_ONLY, KernelLeaf, NON_GLOBAL, Table, USER_DATA, memory_type,
+    ACCESSED, CONTIGUOUS, KERNEL_DATA, KERNEL_READ_ONLY, KernelLeaf, NON_GLOBAL, Table, USER_DATA,
+    memory_type,
 };
 use lazy_mmu_qemu::access::read_mapped;
 use lazy_mmu_qemu::boot::NORMAL;
@@ -193,6 +194,10 @@ cases! {
         store(MAPPED, 0); dsb_ishst(); vaale1is(at(MAPPED_2)); dsb_ish(); isb();
         map(MAPPED, page(1)); read(MAPPED);
     }
+    tlbi_of_address_zero: STALE {
+        vaale1is(at(MAPPED)); store(MAPPED, 0); dsb_ishst(); vaale1is_xzr(); dsb_ish(); isb();
+        map(MAPPED, page(1)); read(MAPPED);
+    }
     tlbi_of_an_asid_for_a_global_page: STALE {
         store(MAPPED, 0); dsb_ishst(); aside1is(0); dsb_ish(); isb();
         map(MAPPED, page(1)); read(MAPPED);
@@ -228,6 +233,10 @@ cases! {
     }
     change_memory_type_at_once: BREAK {
         store(MAPPED, device_page(0)); dsb_ishst(); vaale1is(at(MAPPED)); dsb_ish(); isb();
+        read(MAPPED);
+    }
+    make_contiguous_at_once: BREAK {
+        store(MAPPED, page(0) | CONTIGUOUS); dsb_ishst(); vaale1is(at(MAPPED)); dsb_ish(); isb();
         read(MAPPED);
     }
     make_global_at_once: BREAK {
@@ -322,6 +331,16 @@ cases! {
     unlink_by_tlbi_of_this_cpu: TABLE_REUSE {
         store(LINKED, 0); dsb_ishst(); vaae1(at(LINKED)); dsb_ish(); isb(); fill(OLD_TABLE, DATA);
     }
+
+    // Another table becomes the root on this CPU.
+    change_root: RIGHT {
+        fill_tables_of_new_root(); dsb_ishst(); set_root(&NEW_LEVEL_1);
+        isb(); vmalle1(); dsb_nsh(); isb(); read(MAPPED);
+    }
+    change_root_without_barrier: UNORDERED {
+        fill_tables_of_new_root(); set_root(&NEW_LEVEL_1);
+        isb(); vmalle1(); dsb_nsh(); isb(); read(MAPPED);
+    }
 }
 
 /// A case.
@@ -396,6 +415,10 @@ static LEVEL_3_NEW: Words<512> = Words::new();
 const OLD_TABLE: &Words<512> = &LEVEL_3_OLD;
 /// A table that is not linked.
 const NEW_TABLE: &Words<512> = &LEVEL_3_NEW;
+/// The tables of another root, in which [`MAPPED`] maps frame 1.
+static NEW_LEVEL_1: Words<512> = Words::new();
+static NEW_LEVEL_2: Words<512> = Words::new();
+static NEW_LEVEL_3: Words<512> = Words::new();
 /// The frames.
 static FRAMES: [Words<512>; 4] = [const { Words::new() }; 4];
 /// What the memory of a table holds in its next use.
@@ -462,6 +485,17 @@ fn cas(place: Place, value: u64) {
 /// Stores the first word of a table.
 fn fill(table: &'static Words<512>, value: u64) {
     table.0[0].store(value, Relaxed);
+}
+
+fn fill_tables_of_new_root() {
+    // MAPPED is the third page.
+    NEW_LEVEL_3.0[2].store(page(1), Relaxed);
+    fill(&NEW_LEVEL_2, table(&NEW_LEVEL_3));
+    fill(&NEW_LEVEL_1, table(&NEW_LEVEL_2));
+}
+
+fn set_root(table: &'static Words<512>) {
+    TTBR1_EL1.set(table.address());
 }
 
 /// Stores `value` in the entry, by a pair of exclusive instructions.
@@ -549,6 +583,7 @@ instructions! {
     dmb_ishst: "dmb ishst";
     vmalle1: "tlbi vmalle1";
     vmalle1is: "tlbi vmalle1is";
+    vaale1is_xzr: "tlbi vaale1is, xzr";
 }
 
 /// Defines a function for each invalidation with an operand.

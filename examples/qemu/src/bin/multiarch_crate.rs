@@ -8,17 +8,25 @@
 //!
 //! The crate also stores a new table and then the entry that links it, without a barrier between
 //! them. A section cannot add that barrier, so this program builds its tables first.
+//!
+//! The program single-steps its CPU, because an emulated CPU does not need the barriers. With a
+//! word behind the level, it only uses the mappings, for the observer of `cargo xtask observe`:
+//!
+//! - `with_section`: the recipe. The observer reports nothing.
+//! - `without_section`: the same without the section. A page is used before its `dsb`.
+//! - `alone`: the crate's own flush. A frame is mapped again while a TLB may hold its old mapping.
 
 #![no_std]
 #![no_main]
 
+use core::mem::ManuallyDrop;
 use core::ptr::from_ref;
 
 use lazy_mmu::lazy_mmu;
 use lazy_mmu_qemu::step::Tables;
 use lazy_mmu_qemu::thread::Mmu;
 use lazy_mmu_qemu::virt::pages;
-use lazy_mmu_qemu::{access, pool, step, upper};
+use lazy_mmu_qemu::{access, pool, program, step, upper};
 use memory_addr::{PhysAddr, VirtAddr};
 use page_table_entry::aarch64::A64PTE;
 use page_table_multiarch::aarch64::A64PagingMetaData;
@@ -87,6 +95,21 @@ type Table<M> = PageTable64<M, A64PTE, Identity>;
 
 lazy_mmu_qemu::program!(|| run().map_err(Shown));
 
+fn run() -> PagingResult {
+    let [one, two] = [ONE, TWO].map(|it| PhysAddr::from(pool::page_with(it)));
+    program::with_word(1, |way| match way {
+        None => stepped(one),
+        Some("with_section") => with_section(one, two),
+        Some("without_section") => without_section(one),
+        Some("alone") => alone(one),
+        Some(other) => panic!("`{other}` is not one of the ways"),
+    })
+}
+
+/// The first words of two frames.
+const ONE: u64 = 0x4321;
+const TWO: u64 = 0x8765;
+
 /// The crate's error, which does not implement `Display`.
 struct Shown(page_table_multiarch::PagingError);
 
@@ -96,49 +119,77 @@ impl core::fmt::Display for Shown {
     }
 }
 
-fn run() -> PagingResult {
+fn stepped(frame: PhysAddr) -> PagingResult {
     step::watch(Tables::At(pool::addresses()));
-    let frame = PhysAddr::from(pool::page_with(0x4321));
 
     println!("# the cursor on its own");
-    let mut table = Table::<A64PagingMetaData>::try_new()?;
-    prepare(&mut table, frame)?;
+    let mut table = live_table::<A64PagingMetaData>(frame)?;
     step::expect("S*16 (t y I)*16", || map(&mut table, frame)).0?;
     println!("{PAGES} pages mapped: S*16 (t y I)*16");
-    check();
+    check(ONE);
     step::expect("S*16 (t y I)*16", || unmap(&mut table)).0?;
     println!("{PAGES} pages unmapped: S*16 (t y I)*16: no dsb ishst before the TLBI");
 
     println!("# through the section");
-    let mut table = Table::<Mapped>::try_new()?;
-    prepare(&mut table, frame)?;
+    let mut table = live_table::<Mapped>(frame)?;
     step::expect("S*16 D I", || map_in_a_section(&mut table, frame)).0?;
     println!("B03 {PAGES} pages mapped: S*16 D I");
-    check();
-    let mut table = Table::<Changed>::try_new()?;
-    prepare(&mut table, frame)?;
+    check(ONE);
+    let mut table = live_table::<Changed>(frame)?;
     map(&mut table, frame)?;
-    check();
+    check(ONE);
     step::expect("S*16 (D T d R d I)*16", || unmap_in_a_section(&mut table)).0?;
     println!("B20 {PAGES} pages unmapped: S*16 (D T d R d I)*16");
     access::read(BASE as u64).expect_err("it is unmapped");
-    // The tables stay live.
-    core::mem::forget(table);
     Ok(())
 }
 
-/// Makes `table` live, with the tables for the first 2 MiB. Later calls store only leaves.
-fn prepare<M: PagingMetaData<VirtAddr = VirtAddr>>(
-    table: &mut Table<M>,
+fn with_section(one: PhysAddr, two: PhysAddr) -> PagingResult {
+    let mut table = live_table::<Mapped>(one)?;
+    map_in_a_section(&mut table, one)?;
+    check(ONE);
+    let mut table = live_table::<Changed>(one)?;
+    map(&mut table, one)?;
+    check(ONE);
+    unmap_in_a_section(&mut table)?;
+    map(&mut table, two)?;
+    check(TWO);
+    Ok(())
+}
+
+fn without_section(one: PhysAddr) -> PagingResult {
+    let mut table = live_table::<Mapped>(one)?;
+    map(&mut table, one)?;
+    check(ONE);
+    Ok(())
+}
+
+/// Maps the frame at another address after the crate's flush. The first TLBI of that flush comes
+/// before a `dsb`.
+fn alone(frame: PhysAddr) -> PagingResult {
+    let mut table = live_table::<A64PagingMetaData>(frame)?;
+    map(&mut table, frame)?;
+    check(ONE);
+    unmap(&mut table)?;
+    let other = VirtAddr::from(BASE + PAGES * 4096);
+    table
+        .cursor()
+        .map(other, frame, PageSize::Size4K, MappingFlags::READ)
+}
+
+/// Returns a table that is live, with the tables for the first 2 MiB. The program stores only
+/// leaves afterwards. The tables are not freed, because they stay live.
+fn live_table<M: PagingMetaData<VirtAddr = VirtAddr>>(
     frame: PhysAddr,
-) -> PagingResult {
+) -> PagingResult<ManuallyDrop<Table<M>>> {
+    let mut table = ManuallyDrop::new(Table::<M>::try_new()?);
     let last = VirtAddr::from(BASE + 511 * 4096);
     table
         .cursor()
         .map(last, frame, PageSize::Size4K, MappingFlags::READ)?;
     table.cursor().unmap(last)?;
     upper::activate(table.root_paddr().as_usize() as u64, T1SZ);
-    Ok(())
+    Ok(table)
 }
 
 fn map<M: PagingMetaData<VirtAddr = VirtAddr>>(
@@ -167,6 +218,6 @@ fn unmap_in_a_section(table: &mut Table<Changed>) -> PagingResult {
     unmap(table)
 }
 
-fn check() {
-    assert_eq!(access::read(BASE as u64), Ok(0x4321));
+fn check(word: u64) {
+    assert_eq!(access::read(BASE as u64), Ok(word));
 }

@@ -18,6 +18,7 @@
 //! let page = Leaf::page(0x4000_0000, NORMAL);
 //! let block = Leaf::new(Granule::Kib4, 2, 0x4000_0000, NORMAL)?;
 //! let table = Table::at(0x4800_0000);
+//! assert_eq!(block.address(Granule::Kib4), 0x4000_0000);
 //!
 //! // Bits from elsewhere are checked for the level at which they are found.
 //! assert_eq!(Leaf::from_bits(Granule::Kib4, 2, block.0), Ok(block));
@@ -39,6 +40,27 @@
 //!
 //! With LPA2, TCR_ELx has the shareability and the descriptor does not. Take [`INNER_SHAREABLE`]
 //! out of a set then: `KERNEL_DATA & !INNER_SHAREABLE`.
+//!
+//! A kernel changes the sets by the names of the bits:
+//!
+//! ```
+//! use lazy_mmu::aarch64::descriptor::{
+//!     ACCESSED, CONTIGUOUS, DBM, KERNEL_DATA, KERNEL_TEXT, Leaf, PXN, READ_ONLY, USER_DATA, UXN,
+//!     VALID, memory_type,
+//! };
+//!
+//! /// Code that EL0 may only execute, and EL1 may not.
+//! const EXECUTE_ONLY: u64 = KERNEL_TEXT & !UXN | PXN;
+//! /// A user's data that the hardware marks as accessed and as dirty (FEAT_HAFDBS).
+//! const MANAGED_BY_HARDWARE: u64 = USER_DATA & !ACCESSED | READ_ONLY | DBM;
+//! /// One of 16 pages of kernel data that a TLB may hold in one entry.
+//! const IN_A_GROUP: u64 = KERNEL_DATA | CONTIGUOUS | memory_type(1);
+//!
+//! for attributes in [EXECUTE_ONLY, MANAGED_BY_HARDWARE, IN_A_GROUP] {
+//!     let page = Leaf::page(0x4000_0000, attributes);
+//!     assert!(page.is_valid() && page.0 & VALID != 0);
+//! }
+//! ```
 //!
 //! # Leaves
 //!
@@ -164,7 +186,7 @@ pub struct Table(pub u64);
 /// An entry of the top-level table. It always needs the pair, also when it is cleared (Linux,
 /// arm64: `set_pgd`, `set_p4d`).
 ///
-/// An entry that [`unmap_table`](crate::LazyMmu::unmap_table) takes away does not execute the pair,
+/// [`unmap_table`](crate::LazyMmu::unmap_table) does not execute the pair for such an entry,
 /// because its TLB invalidation has the same effect.
 ///
 /// ```
@@ -264,6 +286,8 @@ macro_rules! constructors {
             #[doc = $attributes]
             /// With [LPA2](Granule::Kib4Lpa2) bits 9:8 are not attributes.
             ///
+            /// The page of the [module](self) shows an example.
+            ///
             /// # Errors
             ///
             /// * [`BadDescriptor::NoSuchLevel`] if the granule has no descriptors of this type at
@@ -286,6 +310,8 @@ macro_rules! constructors {
 
             /// Checks and wraps a descriptor from elsewhere. Every type accepts bits with VALID
             /// clear.
+            ///
+            /// The page of the [module](self) shows an example.
             ///
             /// # Errors
             ///
@@ -310,6 +336,8 @@ macro_rules! constructors {
             }
 
             /// Returns the physical address in a valid descriptor, in bytes.
+            ///
+            /// The page of the [module](self) shows an example.
             #[inline]
             pub const fn address(self, granule: Granule) -> u64 {
                 address(granule, self.0)

@@ -39,7 +39,7 @@ impl ContiguousGroup<'_> {
     }
 
     /// Makes all entries read-only: see [`update::set_wrprotect`]. Returns the first entry, with
-    /// the access flag and the dirty state of all entries.
+    /// the access flag and the dirty state of all entries. [`ContiguousGroup`] shows an example.
     ///
     /// # Panics
     ///
@@ -52,6 +52,27 @@ impl ContiguousGroup<'_> {
 
     /// Clears the access flag of all entries: see [`update::test_and_clear_young`]. Returns the
     /// first entry, with the access flag and the dirty state of all entries.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::Granule;
+    /// use lazy_mmu::aarch64::contiguous::{ContiguousGroup, NotAGroup};
+    /// use lazy_mmu::aarch64::descriptor::{ACCESSED, CONTIGUOUS, Leaf, USER_DATA};
+    /// # type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// /// Returns whether one of the 16 pages has been accessed since the last call.
+    /// fn is_young(table: &[AtomicU64; 16]) -> Result<bool, NotAGroup> {
+    ///     let group = ContiguousGroup::new(Granule::Kib4, 3, table)?;
+    ///     Ok(group.test_and_clear_young::<Mmu>() & ACCESSED != 0)
+    /// }
+    ///
+    /// let table: [AtomicU64; 16] = core::array::from_fn(|i| {
+    ///     AtomicU64::new(Leaf::page(0x4000_0000 + 4096 * i as u64, USER_DATA | CONTIGUOUS).0)
+    /// });
+    /// assert!(is_young(&table)?);
+    /// assert!(!is_young(&table)?);
+    /// # Ok::<(), NotAGroup>(())
+    /// ```
     #[inline]
     pub fn test_and_clear_young<B: Backend>(self) -> u64 {
         self.fold(|slot| super::clear_young::<B>(slot, |_| {}))
@@ -59,6 +80,24 @@ impl ContiguousGroup<'_> {
 
     /// Adds the rights of `wanted` to each entry: see [`update::set_access_flags`]. Returns whether
     /// an entry was changed.
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU64;
+    /// use lazy_mmu::aarch64::Granule;
+    /// use lazy_mmu::aarch64::contiguous::{ContiguousGroup, NotAGroup};
+    /// use lazy_mmu::aarch64::descriptor::{CONTIGUOUS, Leaf, USER_DATA, USER_READ_ONLY};
+    /// # type Mmu = lazy_mmu::sim::Sim;
+    ///
+    /// let table: [AtomicU64; 16] = core::array::from_fn(|i| {
+    ///     AtomicU64::new(Leaf::page(0x4000_0000 + 4096 * i as u64, USER_READ_ONLY | CONTIGUOUS).0)
+    /// });
+    /// let group = ContiguousGroup::new(Granule::Kib4, 3, &table)?;
+    /// // The pages become writable. The addresses of the entries stay.
+    /// let wanted = Leaf::page(0x4000_0000, USER_DATA | CONTIGUOUS);
+    /// assert!(group.set_access_flags::<Mmu, _>(wanted, 0));
+    /// assert!(!group.set_access_flags::<Mmu, _>(wanted, 0));
+    /// # Ok::<(), NotAGroup>(())
+    /// ```
     ///
     /// # Panics
     ///

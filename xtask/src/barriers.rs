@@ -1,0 +1,341 @@
+//! `cargo xtask verify barriers`: removes each barrier and each invalidation of a kernel, one at a
+//! time. The observer must then report something.
+//!
+//! A `nop` replaces the instruction in the binary. The list of the survivors says why no execution
+//! can need them. Its keys are the functions and source lines, because addresses change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use lazy_mmu_observer::trampolines::instructions;
+use yaxpeax_arch::{Decoder as _, U8Reader};
+use yaxpeax_arm::armv8::a64::InstDecoder;
+
+use crate::disassembly::{is_barrier, is_tlbi};
+use crate::golden;
+use crate::observe::{How, Log, Observer};
+use crate::qemu::{self, FIRST, Kernels, MIGRATION, Qemu, Sections::Short, side_by_side};
+use crate::symbols::Symbols;
+
+/// The list of the survivors, each with its reason.
+const SURVIVORS: &str = "examples/qemu/barriers.txt";
+/// The list of the barriers on which an access must rely alone.
+const RELIED: &str = "examples/qemu/barriers_relied.txt";
+
+/// The time limit for a run. A kernel without an invalidation may wait forever.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A barrier or an invalidation of the kernel.
+struct Site {
+    address: u64,
+    /// The instruction, its function, and the source line.
+    key: String,
+}
+
+/// The kernel, and its sites.
+struct Barriers<'a> {
+    observer: &'a Observer,
+    kernels: &'a Kernels,
+    sites: Vec<Site>,
+}
+
+impl<'a> Barriers<'a> {
+    fn read(observer: &'a Observer, kernels: &'a Kernels) -> Result<Self> {
+        let kernel = qemu::in_real_time(kernels, MIGRATION, FIRST, Short)?.kernel;
+        let sites = sites(&kernel)?;
+        Ok(Self {
+            observer,
+            kernels,
+            sites,
+        })
+    }
+
+    fn qemu(&self) -> Result<Qemu> {
+        let mut qemu = qemu::in_real_time(self.kernels, MIGRATION, FIRST, Short)?;
+        qemu.patience = PATIENCE;
+        Ok(qemu)
+    }
+
+    /// Runs the unchanged kernel, and returns its log, with the counts of the sites.
+    fn coverage(&self) -> Result<Log> {
+        let how = How {
+            sites: true,
+            ..How::default()
+        };
+        let (end, log) = self.observer.run(self.qemu()?, &how)?;
+        log.ensure_silent()?;
+        ensure!(
+            end.code == Some(0),
+            "{MIGRATION} ended with {:?} under the observer, and printed\n{}",
+            end.code,
+            end.output
+        );
+        Ok(log)
+    }
+
+    /// Runs the kernel without these sites, each time without one. Returns the kind of the report
+    /// or how the kernel ended, for each key.
+    ///
+    /// Whether an access needs a barrier may depend on the interrupts of a run. A site in `listed`
+    /// has one run, and another one has up to three.
+    fn remove(
+        &self,
+        sites: &[&Site],
+        listed: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Removal>> {
+        let done = Mutex::new(BTreeMap::new());
+        side_by_side(sites, |site| {
+            let runs = if listed.contains(&site.key) { 1 } else { 3 };
+            let mut removal = self.remove_one(site)?;
+            for _ in 1..runs {
+                if matches!(removal, Removal::Seen(_)) {
+                    break;
+                }
+                removal = self.remove_one(site)?;
+            }
+            println!("{removal}: {}", site.key);
+            let mut done = done.lock().expect("a worker panicked");
+            done.insert(site.key.clone(), removal);
+            Ok(())
+        })?;
+        Ok(done.into_inner().expect("a worker panicked"))
+    }
+
+    fn remove_one(&self, site: &Site) -> Result<Removal> {
+        let how = How {
+            removed: &[site.address],
+            stop: true,
+            ..How::default()
+        };
+        let qemu = self.qemu()?;
+        Ok(match self.observer.run(qemu, &how) {
+            Ok((end, log)) => match log.reports.into_iter().next() {
+                Some(report) => Removal::Seen(report.kind),
+                None => Removal::Missed(format!("it ended with {:?}", end.code)),
+            },
+            // It was killed, and did not write a log.
+            Err(error) => {
+                let text = format!("{error:#}");
+                Removal::Missed(text.lines().next().unwrap_or_default().to_owned())
+            }
+        })
+    }
+}
+
+/// What happens without a barrier.
+enum Removal {
+    /// The observer has a report of this kind.
+    Seen(String),
+    /// It does not have one, and the kernel has ended like this.
+    Missed(String),
+}
+
+impl fmt::Display for Removal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seen(kind) => write!(f, "seen ({kind})"),
+            Self::Missed(end) => write!(f, "missed ({end})"),
+        }
+    }
+}
+
+/// Runs the part of `cargo xtask verify`. Returns its figures.
+pub(crate) fn verify(observer: &Observer, kernels: &Kernels) -> Result<String> {
+    let barriers = Barriers::read(observer, kernels)?;
+    let log = barriers.coverage()?;
+    let executed: BTreeSet<u64> = log.sites.iter().map(|it| it.address).collect();
+    let sites = barriers.sites.iter();
+    let (executed, idle): (Vec<_>, Vec<_>) = sites.partition(|it| executed.contains(&it.address));
+    for site in &idle {
+        println!("never executed: {}", site.key);
+    }
+    println!("{} sites are never executed, and do not count", idle.len());
+    let listed = survivors(&read(SURVIVORS)?)?;
+    let removed = barriers.remove(&executed, &listed)?;
+    let mut errors = Vec::new();
+    for (key, removal) in &removed {
+        let is_missed = matches!(removal, Removal::Missed(_));
+        if is_missed && !listed.contains(key) {
+            errors.push(format!("{removal}, but not in {SURVIVORS}:\n{key}"));
+        } else if !is_missed && listed.contains(key) {
+            errors.push(format!("{removal}, but in {SURVIVORS}:\n{key}"));
+        }
+    }
+    for key in listed.iter().filter(|it| !removed.contains_key(*it)) {
+        errors.push(format!("not executed, but in {SURVIVORS}:\n{key}"));
+    }
+    ensure!(errors.is_empty(), "{}", errors.join("\n"));
+    let seen = removed.values();
+    let seen = seen.filter(|it| matches!(it, Removal::Seen(_))).count();
+    let figures = format!(
+        "{} sites, {seen} seen, {} listed",
+        removed.len(),
+        listed.len()
+    );
+    println!("{figures}");
+    Ok(figures)
+}
+
+/// Runs the short form: on each barrier of a list, an access must have relied alone. Removes a few
+/// of them.
+pub(crate) fn short_form(observer: &Observer, kernels: &Kernels) -> Result<()> {
+    const REMOVED: usize = 4;
+    /// The number of accesses with which a barrier is put into the list.
+    const MANY: u64 = 50;
+    let barriers = Barriers::read(observer, kernels)?;
+    let log = barriers.coverage()?;
+    let relied: BTreeMap<u64, u64> = log.sites.iter().map(|it| (it.address, it.relied)).collect();
+    let relied = |site: &Site| relied.get(&site.address).copied().unwrap_or(0);
+    if golden::is_blessing() {
+        let keys = barriers.sites.iter().filter(|it| relied(it) >= MANY);
+        let keys: BTreeSet<_> = keys.map(|it| format!("{}\n", it.key)).collect();
+        return golden::compare(RELIED, &keys.into_iter().collect::<String>());
+    }
+    let list = read(RELIED)?;
+    let keys: BTreeSet<&str> = list.lines().collect();
+    let sites = barriers.sites.iter();
+    let relied: Vec<_> = sites.filter(|it| relied(it) > 0).collect();
+    let found: BTreeSet<_> = relied.iter().map(|it| it.key.as_str()).collect();
+    let missing: Vec<_> = keys.difference(&found).copied().collect();
+    ensure!(
+        missing.is_empty(),
+        "{RELIED}: no access relied on these barriers alone; \
+         if this change is intended, run the command with `--bless`:\n{}",
+        missing.join("\n")
+    );
+    println!(
+        "== {MIGRATION}: an access relied on a single barrier in {} places, {} of them expected",
+        found.len(),
+        keys.len()
+    );
+    let listed = relied
+        .into_iter()
+        .filter(|it| keys.contains(it.key.as_str()));
+    let few: Vec<_> = listed.step_by(keys.len() / REMOVED + 1).collect();
+    let removed = barriers.remove(&few, &BTreeSet::new())?;
+    let missed = removed.iter().find(|it| matches!(it.1, Removal::Missed(_)));
+    ensure!(
+        missed.is_none(),
+        "the observer does not see that a barrier is removed: {}",
+        missed.map_or("", |it| it.0)
+    );
+    Ok(())
+}
+
+fn read(file: &str) -> Result<String> {
+    let path = crate::workspace()?.join(file);
+    fs::read_to_string(path).with_context(|| format!("cannot read {file}"))
+}
+
+/// Returns the keys in the list of the survivors. A reason, which is indented, follows one key or
+/// several.
+fn survivors(text: &str) -> Result<BTreeSet<String>> {
+    let is_reason = |it: &str| it.starts_with(' ');
+    let mut keys = BTreeSet::new();
+    let mut has_reason = true;
+    for line in text.lines() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        has_reason = is_reason(line);
+        ensure!(
+            has_reason || keys.insert(line.to_owned()),
+            "{SURVIVORS}: this line is there twice: {line}"
+        );
+    }
+    ensure!(
+        has_reason,
+        "{SURVIVORS}: a reason must follow the last line"
+    );
+    Ok(keys)
+}
+
+/// Returns the barriers and invalidations of a kernel.
+fn sites(kernel: &Path) -> Result<Vec<Site>> {
+    let symbols = Symbols::read(kernel)?;
+    let mut numbers = BTreeMap::new();
+    let mut sites = Vec::new();
+    for instruction in instructions(&fs::read(kernel)?)? {
+        if !is_dsb_or_isb(instruction.word) && !is_tlbi(instruction.word) {
+            continue;
+        }
+        let place = symbols.place(instruction.address)?;
+        let key = format!("{} of {}", name(instruction.word)?, place.key());
+        // Keys that are equal get numbers, in the order of their addresses.
+        let number: &mut usize = numbers.entry(key.clone()).or_default();
+        *number += 1;
+        let key = if *number == 1 {
+            key
+        } else {
+            format!("{key} #{number}")
+        };
+        sites.push(Site {
+            address: instruction.address,
+            key,
+        });
+    }
+    Ok(sites)
+}
+
+fn is_dsb_or_isb(word: u32) -> bool {
+    const DMB: u32 = 0b101;
+    is_barrier(word) && word >> 5 & 0b111 != DMB
+}
+
+/// Returns the name of a barrier or an invalidation.
+fn name(word: u32) -> Result<String> {
+    if !is_tlbi(word) {
+        let bytes = word.to_le_bytes();
+        let instruction = InstDecoder::default().decode(&mut U8Reader::new(&bytes));
+        let instruction = instruction.map_err(|error| anyhow!("{word:#x}: {error}"))?;
+        return Ok(instruction.to_string());
+    }
+    // The fields are CRm and op2 of SYS. The Arm ARM has the names at "TLBI".
+    let [scope, what] = [word >> 8 & 0xf, word >> 5 & 7];
+    let what = [
+        "vmalle1", "vae1", "aside1", "vaae1", "", "vale1", "", "vaale1",
+    ][what as usize];
+    let range = if matches!(scope, 2 | 5 | 6) { "r" } else { "" };
+    let scope = match scope {
+        1 | 5 => "os",
+        2 | 3 => "is",
+        _ => "",
+    };
+    Ok(format!("tlbi {range}{what}{scope}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_survivor_has_a_reason_and_is_listed_once() {
+        let keys =
+            survivors("# A list\n\nisb of a: `b`\ndsb of c\n    A reason\n    in two lines.\n");
+        let expected = ["dsb of c", "isb of a: `b`"].map(str::to_owned);
+        assert_eq!(keys.unwrap(), BTreeSet::from(expected));
+        assert!(survivors("isb of a\n").is_err());
+        assert!(survivors("isb of a\n    A reason.\nisb of a\n    Another.\n").is_err());
+    }
+
+    #[test]
+    fn instructions_have_the_names_of_the_manual() {
+        for (word, expected) in [
+            (0xd503_3a9f, "dsb ishst"),
+            (0xd503_3fdf, "isb"),
+            (0xd508_831f, "tlbi vmalle1is"),
+            (0xd508_83a1, "tlbi vale1is"),
+            (0xd508_8722, "tlbi vae1"),
+            (0xd508_82a1, "tlbi rvale1is"),
+        ] {
+            assert_eq!(name(word).unwrap(), expected);
+        }
+        assert!(is_dsb_or_isb(0xd503_3b9f) && is_dsb_or_isb(0xd503_3fdf));
+        assert!(!is_dsb_or_isb(0xd503_3bbf), "it is `dmb ish`");
+    }
+}
