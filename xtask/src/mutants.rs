@@ -58,7 +58,7 @@ const STAGES: [Stage; 4] = [
         files: &[
             "lazy-mmu/src/aarch64/barriers.rs",
             "lazy-mmu/src/aarch64/kernel.rs",
-            "lazy-mmu/src/aarch64/place.rs",
+            "lazy-mmu/src/aarch64/task_pointer.rs",
             "lazy-mmu/src/aarch64/tlb.rs",
         ],
         arguments: &[

@@ -1,4 +1,4 @@
-//! The fences of the other harts, of which `sfence.vma` does not reach one.
+//! The fences of the other harts, which `sfence.vma` does not reach.
 
 use core::iter;
 

@@ -208,13 +208,13 @@ impl<K: Kernel> Riscv64<K> {
     /// the time in which the access faults.
     ///
     /// ```no_run
-    /// use core::sync::atomic::AtomicU64;
-    /// use lazy_mmu::riscv64::descriptor::{Leaf, USER_DATA};
+    /// use core::sync::atomic::{AtomicU64, Ordering};
+    /// use lazy_mmu::riscv64::descriptor::{Leaf, USER_DATA, VALID};
     /// use lazy_mmu::riscv64::{Kernel, Riscv64, fix_spurious_fault};
     ///
     /// /// Handles the fault of a user's access to `address`, whose entry is `slot`.
     /// fn user_fault<K: Kernel>(slot: &AtomicU64, address: u64, frame: fn() -> u64) {
-    ///     if Leaf(slot.load(core::sync::atomic::Ordering::Relaxed)).is_valid() {
+    ///     if slot.load(Ordering::Relaxed) & VALID != 0 {
     ///         // Another hart has mapped the page, or this hart has kept the invalid entry.
     ///         fix_spurious_fault();
     ///     } else {
@@ -475,6 +475,8 @@ mod tests {
 
     #[test]
     fn r09_the_fence_of_an_invalidation_covers_a_store_that_awaits_its_barrier() {
+        type Mmu = On<OnFault<Waiting, Sbi>>;
+
         let scope = Scope::PAGES;
         // SAFETY: the test does not invalidate the range.
         for range in [page(), page().of_asid(7), unsafe { page().on_this_cpu() }] {
@@ -483,6 +485,15 @@ mod tests {
             assert_eq!(found, [ALL, SBI_ALL]);
         }
         assert_eq!(record(|| On::<OneHart>::invalidate(&[])), [ALL]);
+        // A flag is not enough for the range, and it is enough for the store alone.
+        let (range, scope) = (page(), Scope::PAGES);
+        let found = record(|| Mmu::invalidate(&[Invalidation { range, scope }]));
+        assert_eq!(found, [ALL, SBI_ALL]);
+        assert_eq!(WAITING.load(Ordering::Relaxed), 0);
+        // SAFETY: the test does not invalidate the range.
+        let range = unsafe { range.on_this_cpu() };
+        let found = record(|| Mmu::invalidate(&[Invalidation { range, scope }]));
+        assert_eq!((found.len(), WAITING.load(Ordering::Relaxed)), (1, 1));
     }
 
     #[test]
@@ -516,20 +527,28 @@ mod tests {
         assert_eq!(record(|| assert!(!OnFault::<Flags, Sbi>::check())), [""; 0]);
     }
 
-    static FLAG: AtomicU32 = AtomicU32::new(0);
+    /// Defines the flags of one test, for a machine with one hart.
+    macro_rules! flags {
+        ($name:ident, $flag:ident) => {
+            static $flag: AtomicU32 = AtomicU32::new(0);
 
-    struct Flags;
+            struct $name;
 
-    // SAFETY: only one test uses the flag.
-    unsafe impl HartFlags for Flags {
-        fn for_each(mut set: impl FnMut(&AtomicU32)) {
-            set(&FLAG);
-        }
+            // SAFETY: only one test uses the flag.
+            unsafe impl HartFlags for $name {
+                fn for_each(mut set: impl FnMut(&AtomicU32)) {
+                    set(&$flag);
+                }
 
-        fn this_hart() -> &'static AtomicU32 {
-            &FLAG
-        }
+                fn this_hart() -> &'static AtomicU32 {
+                    &$flag
+                }
+            }
+        };
     }
+
+    flags!(Flags, FLAG);
+    flags!(Waiting, WAITING);
 
     #[test]
     fn r03_an_invalidation_does_not_wait_for_a_fault() {

@@ -1,7 +1,7 @@
 //! Fences on fault: a hart executes the fence of a new mapping when it takes a trap.
 //!
-//! Linux has this scheme for vmalloc since commit 503638e0babf. This page has the order of the
-//! steps, which Linux got wrong in places, and the tests below go through all interleavings of it.
+//! Linux has this scheme for vmalloc since commit 503638e0babf, and corrected it several times. The
+//! order of the steps matters, and the tests go through all of its interleavings.
 //!
 //! The hart that makes entries valid executes, after its stores:
 //!
@@ -26,7 +26,9 @@ use crate::protocol::range::Invalidation;
 
 /// The flags of a kernel's harts for [`OnFault`]: a 32-bit word for each hart.
 ///
-/// The flag is 1 if entries have become valid since the hart's last fence for that reason.
+/// The flag is 1 if entries have become valid since the hart's last fence for that reason. It is a
+/// word of its own, and not a bit of a shared bitmap as in Linux. The entry code then needs one
+/// register, and neither an atomic instruction nor the number of the hart.
 ///
 /// ```
 /// use core::sync::atomic::AtomicU32;
@@ -64,8 +66,8 @@ use crate::protocol::range::Invalidation;
 ///
 /// * [`for_each`](Self::for_each) passes the flag of every hart that uses the tables or will use
 ///   them.
-/// * [`this_hart`](Self::this_hart) returns the flag of the hart that calls it. The caller cannot
-///   be moved to another hart.
+/// * [`this_hart`](Self::this_hart) returns the flag of the hart that calls it. The callers mask
+///   interrupts.
 /// * Every hart may access the flags at any time without a fault. Their memory is never newly
 ///   mapped while harts run.
 /// * Only the crate, and the code that [`check_new_mappings!`](super::check_new_mappings) makes,
@@ -94,7 +96,7 @@ pub unsafe trait HartFlags: 'static {
 /// * **On the return path**, before it loads `sepc` and `sstatus`, the exit code checks the flag
 ///   again. It accesses the stack after that, and a fault there would overwrite the two registers.
 /// * **Before it switches to another stack or task structure**, the scheduler
-///   [checks](Self::check) the flag.
+///   [checks](Self::check) the flag, with interrupts masked.
 /// * **A page fault at a kernel address whose entry permits the access** is spurious. The handler
 ///   calls [`fix_spurious_fault`](super::fix_spurious_fault), and returns. The check at the start
 ///   of the trap may have cleared the flag for another reason, so the handler does not look at it.
@@ -147,7 +149,8 @@ impl<F: HartFlags, H: Harts> OnFault<F, H> {
     /// Executes the local fence if the flag of this hart is set, and returns whether it was.
     ///
     /// It is for Rust code: a scheduler, or a trap handler that runs on a stack which was there
-    /// before. The caller cannot be moved to another hart meanwhile.
+    /// before. The caller masks interrupts. The entry code of an interrupt between the clear of the
+    /// flag and the fence would find the flag clear, and could fault on its own stack.
     ///
     /// ```no_run
     /// # use core::sync::atomic::AtomicU32;

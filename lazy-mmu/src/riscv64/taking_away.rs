@@ -248,14 +248,14 @@ pub fn break_before_make<B: Backend, D: Descriptor>(
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU64, Ordering};
-/// use lazy_mmu::riscv64::descriptor::{KERNEL_DATA, Leaf};
+/// use lazy_mmu::riscv64::descriptor::{KERNEL_DATA, Leaf, VALID};
 /// use lazy_mmu::riscv64::{self, Mode};
 /// # type Mmu = lazy_mmu::sim::Sim;
 ///
 /// // Takes a page out of the linear map while its frame is free, to find stray accesses.
 /// let page = Mode::Sv39.range(0xffff_ffd8_0000_0000, 1)?;
 /// let slots = [AtomicU64::new(Leaf::page(0x8000_0000, KERNEL_DATA).0)];
-/// let is_valid = || Leaf(slots[0].load(Ordering::Relaxed)).is_valid();
+/// let is_valid = || slots[0].load(Ordering::Relaxed) & VALID != 0;
 /// riscv64::set_memory_valid::<Mmu>(&slots, page, false); // the frame is freed
 /// assert!(!is_valid());
 /// riscv64::set_memory_valid::<Mmu>(&slots, page, true); // and allocated again

@@ -6,7 +6,7 @@ use lazy_mmu::riscv64::descriptor::{self, EveryLeaf, Leaf, Table};
 use lazy_mmu::{riscv64, write_range};
 use lazy_mmu_testing::prelude::{
     AtomicU64, Cell, Change, Changed, Invalidation, Machine, Scope, Sim, VirtualRange, Word,
-    holding, interrupt, invalidate, slots, trace, unwinds, with,
+    Wrapped, Wrapper, holding, interrupt, invalidate, slots, trace, unwinds, with,
 };
 
 const START: u64 = 0xffff_ffc0_0000_0000;
@@ -288,4 +288,31 @@ fn r10_the_linear_map_loses_a_page_and_has_it_back() {
         false
     )));
     assert_eq!(table[0].get(), KERNEL.0);
+}
+
+#[test]
+fn r09_a_wrapper_of_the_invalidation_sees_both_kinds() {
+    struct Counting;
+    // SAFETY: the inner machine does everything.
+    unsafe impl Wrapper for Counting {
+        type Inner = Mmu;
+
+        fn invalidate(invalidations: &[Invalidation]) {
+            Fences::invalidate(invalidations);
+        }
+    }
+    struct Precise;
+    // SAFETY: as above.
+    unsafe impl Wrapper for Precise {
+        type Inner = Mmu;
+
+        fn invalidate_only(invalidations: &[Invalidation]) {
+            Fences::invalidate_only(invalidations);
+        }
+    }
+    // A wrapper that changes `invalidate` need not know of the other method.
+    invalidate::<Wrapped<Counting>>(pages(1), Scope::PAGES);
+    assert!(asked().with_barrier);
+    invalidate::<Wrapped<Precise>>(pages(1), Scope::PAGES);
+    assert!(!asked().with_barrier);
 }

@@ -389,6 +389,80 @@ mod tests {
     }
 
     #[test]
+    fn r08_the_sets_of_attributes_permit_what_their_names_say() {
+        // D, A, G, U, X, W, R and V from bit 7 down.
+        for (set, bits) in [
+            (KERNEL_DATA, 0b1110_0110),
+            (KERNEL_READ_ONLY, 0b0110_0010),
+            (KERNEL_TEXT, 0b0110_1010),
+            (USER_DATA, 0b1101_0110),
+            (USER_READ_ONLY, 0b0101_0010),
+            (USER_TEXT, 0b0101_1010),
+        ] {
+            assert_eq!(set, bits, "{set:#b}");
+        }
+        let bits = [VALID, SOFTWARE, NON_CACHEABLE, IO];
+        assert_eq!(
+            bits,
+            [1, 0x300, 0x2000_0000_0000_0000, 0x4000_0000_0000_0000]
+        );
+        for attribute in [
+            READ | WRITE,
+            EXECUTE | USER | GLOBAL | ACCESSED | DIRTY,
+            READ | SOFTWARE,
+        ] {
+            for memory in [0, NON_CACHEABLE, IO] {
+                assert!(Leaf::new(SV57, 0, 0, attribute | memory).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn errors_say_what_is_wrong() {
+        extern crate std;
+        use std::string::ToString as _;
+
+        let text = |leaf: Result<Leaf, BadDescriptor>| leaf.unwrap_err().to_string();
+        let leaf = |level, address, attributes| text(Leaf::new(SV57, level, address, attributes));
+        for (found, expected) in [
+            (
+                leaf(1, 0x1000, READ),
+                "the physical address 0x1000 is not a multiple of 0x200000",
+            ),
+            (
+                leaf(0, 1 << 56, READ),
+                "the physical address 0x100000000000000 has more than 56 bits",
+            ),
+            (
+                leaf(5, 0, READ),
+                "the mode has no descriptors of this type at level 5",
+            ),
+            (
+                leaf(0, 0, USER),
+                "0x10 permits no access, as an entry that points to a table, not a leaf",
+            ),
+            (
+                leaf(0, 0, WRITE),
+                "the attributes 0x4 permit writes without reads",
+            ),
+            (
+                leaf(0, 0, READ | 1 << 63),
+                "the bits 0x8000000000000000 are reserved in this descriptor",
+            ),
+        ] {
+            assert_eq!(found, expected);
+        }
+        let error = Table::from_bits(SV57, 1, READ | VALID).unwrap_err();
+        let expected = "0x3 is a leaf, not an entry that points to a table";
+        assert_eq!(error.to_string(), expected);
+        let debug = std::format!("{error:?} {:?}", Table::at(0x1000));
+        assert_eq!(
+            debug,
+            std::format!("BadDescriptor({expected}) Table(0x401)")
+        );
+    }
+
+    #[test]
     fn r08_reserved_encodings_and_misaligned_leaves_are_refused() {
         let leaf = |level, address, attributes| Leaf::new(Mode::Sv39, level, address, attributes);
         let (address, align) = (0x1000, 0x20_0000);

@@ -202,6 +202,10 @@ fn r06_the_check_comes_before_the_first_access_to_a_stack_and_on_the_return_path
     assert_eq!(run(&MAP, &with_check), Ok(()));
     let without = [trap(&CHECK, 0), [&[Trap::Await(1)], &way_out[..]].concat()];
     assert_eq!(run(&MAP, &without), Err(Lost));
+    // An interrupt between the clear and the fence accesses its stack, and finds the flag clear.
+    let [test, clear, fence, end] = CHECK;
+    let interrupted = [[test, clear, Trap::Access(0), fence, end].to_vec()];
+    assert_eq!(run(&MAP, &interrupted), Err(Lost));
     // The entry code accesses the stack before it checks: the fault repeats itself.
     let late = [[&[Trap::Access(0)], &CHECK[..]].concat()];
     assert_eq!(run(&MAP, &late), Err(Lost));
@@ -246,4 +250,27 @@ fn r06_the_assembly_clears_the_flag_before_the_fence() {
         "9:",
     ];
     assert!(lines.lines().eq(expected));
+}
+
+#[cfg(not(target_arch = "riscv64"))]
+#[test]
+fn r05_the_flag_is_cleared_before_the_fence() {
+    static FLAG: AtomicU32 = AtomicU32::new(0);
+
+    struct One;
+    // SAFETY: only this test uses the flag.
+    unsafe impl HartFlags for One {
+        fn for_each(mut set: impl FnMut(&AtomicU32)) {
+            set(&FLAG);
+        }
+
+        fn this_hart() -> &'static AtomicU32 {
+            &FLAG
+        }
+    }
+
+    OnFault::<One, crate::riscv64::OneHart>::fence();
+    // The fence panics on this architecture.
+    assert!(std::panic::catch_unwind(OnFault::<One, crate::riscv64::OneHart>::check).is_err());
+    assert_eq!(FLAG.load(Ordering::Relaxed), 0);
 }
