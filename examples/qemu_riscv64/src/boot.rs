@@ -58,8 +58,8 @@ extern "C" fn start(hart: usize) -> ! {
 }
 
 extern "C" fn main(hart: usize) -> ! {
-    crate::traps::init();
     crate::smp::init(hart);
+    crate::traps::init();
     lazy_mmu_main()
 }
 
