@@ -7,10 +7,8 @@ use sbi_rt::{HartMask, send_ipi};
 use spin::Once;
 use spin::mutex::SpinMutex;
 
-use crate::{hart, smp, thread};
-
-/// One hardirq in Linux's preempt count.
-const HARDIRQ: u32 = 1 << 16;
+use crate::thread::{self, HARDIRQ};
+use crate::{hart, smp};
 
 /// The program's handler of timer interrupts.
 static HANDLER: SpinMutex<fn()> = SpinMutex::new(|| {});

@@ -142,6 +142,11 @@ unsafe impl Harts for OtherHarts {
     }
 }
 
+/// Returns whether entries have become valid since a hart's last fence for [`Policy::OnFault`].
+pub fn has_new_mappings(hart: usize) -> bool {
+    hart::ALL[hart].new_mappings.load(Relaxed) != 0
+}
+
 /// Takes the exception in the place of a page fault, if the policy is [`Policy::OnFault`].
 ///
 /// The next access uses a mapping for which this hart may not have fenced: another hart has made it,

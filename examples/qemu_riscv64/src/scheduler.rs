@@ -7,7 +7,6 @@
 //! [`Policy::OnFault`](crate::policy::Policy::OnFault), because the thread's stack may be newly
 //! mapped.
 
-use core::arch::asm;
 use core::ptr::{from_ref, with_exposed_provenance};
 use core::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU64, AtomicUsize,
@@ -146,8 +145,7 @@ static POOL: [Thread; THREADS] = [const { Thread::new() }; THREADS];
 static SPAWNED: AtomicUsize = AtomicUsize::new(0);
 
 /// The threads that wait to run.
-static QUEUE: SpinMutex<ArrayVec<&'static Thread, THREADS>> =
-    SpinMutex::new(ArrayVec::new_const());
+static QUEUE: SpinMutex<ArrayVec<&'static Thread, THREADS>> = SpinMutex::new(ArrayVec::new_const());
 
 /// A bit for each hart, set if the queue has a thread for it. The others need not take the lock.
 static RUNNABLE: AtomicUsize = AtomicUsize::new(0);
@@ -252,8 +250,7 @@ pub fn idle_until(done: impl Fn() -> bool) {
 
 /// Lets other harts go on, in a loop that waits for one of them.
 pub fn relax() {
-    // SAFETY: the instruction does nothing.
-    unsafe { asm!("nop", options(nostack, preserves_flags)) };
+    core::hint::spin_loop();
 }
 
 /// Runs the next thread that may run on this hart.

@@ -30,6 +30,11 @@ pub(crate) fn init(hart: usize) {
     hart::init(hart);
 }
 
+/// Returns the number of the first hart.
+pub fn first() -> usize {
+    FIRST.load(Relaxed)
+}
+
 /// Returns the numbers of the other harts that the machine has.
 pub fn others() -> impl Iterator<Item = usize> {
     let first = FIRST.load(Relaxed);

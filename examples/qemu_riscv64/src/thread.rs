@@ -43,6 +43,9 @@ impl Thread {
     }
 }
 
+/// One hardirq in Linux's preempt count.
+pub const HARDIRQ: u32 = 1 << 16;
+
 /// The flags of other users, which must never change.
 pub const FOREIGN_FLAGS: u64 = 0x8000_0000_0800_0001;
 
