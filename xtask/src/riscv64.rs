@@ -28,7 +28,7 @@ struct Program {
 }
 
 /// The programs. Each runs in each configuration.
-const PROGRAMS: [Program; 2] = [
+const PROGRAMS: [Program; 3] = [
     Program {
         name: NESTED_SECTIONS,
         check: Kernels::compare_with_golden_file,
@@ -37,9 +37,37 @@ const PROGRAMS: [Program; 2] = [
         name: "programs",
         check: Kernels::compare_with_model,
     },
+    Program {
+        name: MIGRATION,
+        check: Kernels::migrate,
+    },
 ];
 
 const NESTED_SECTIONS: &str = "nested_sections";
+const MIGRATION: &str = "migration";
+
+/// How the harts of `migration` reach each other. The firmware takes longest.
+#[derive(Clone, Copy)]
+struct Policy {
+    word: &'static str,
+    /// The number of sections in the short form.
+    sections: usize,
+}
+
+const POLICIES: [Policy; 3] = [
+    Policy {
+        word: "on-fault",
+        sections: 2000,
+    },
+    Policy {
+        word: "interrupt",
+        sections: 800,
+    },
+    Policy {
+        word: "sbi",
+        sections: 400,
+    },
+];
 
 const fn board(name: &'static str, mode: &'static str, cpus: u8) -> Board {
     Board {
@@ -81,6 +109,20 @@ pub(crate) fn run(shell: &Shell, name: Option<&str>) -> Result<()> {
 pub(crate) fn test(shell: &Shell) -> Result<()> {
     run(shell, None)?;
     Kernels::build(shell)?.removed_fences()
+}
+
+/// Runs the long form of the threads that migrate. Returns the outputs.
+pub(crate) fn migration(shell: &Shell) -> Result<String> {
+    const TIMES: usize = 10;
+    let kernels = Kernels::build(shell)?;
+    let mut outputs = String::new();
+    for board in BOARDS.into_iter().filter(|it| it.cpus > 1) {
+        for policy in POLICIES {
+            let sections = TIMES * policy.sections;
+            outputs += &kernels.migration(MIGRATION, board, policy, sections)?;
+        }
+    }
+    Ok(outputs)
 }
 
 /// The numbers of the kernels' marks.
@@ -188,6 +230,36 @@ impl Kernels {
         }
         println!("== {}, {}: {log}\n{output}", program.name, board.name);
         Ok(())
+    }
+
+    /// Runs the threads that migrate, with each policy.
+    fn migrate(&self, program: &Program, board: Board) -> Result<()> {
+        if board.cpus == 1 {
+            return Ok(());
+        }
+        for policy in POLICIES {
+            let output = self.migration(program.name, board, policy, policy.sections)?;
+            ensure!(
+                output.contains("none lost"),
+                "{MIGRATION} printed\n{output}"
+            );
+        }
+        Ok(())
+    }
+
+    /// Runs the threads that migrate. Returns the output.
+    fn migration(
+        &self,
+        name: &'static str,
+        board: Board,
+        policy: Policy,
+        sections: usize,
+    ) -> Result<String> {
+        // The timer interrupts every millisecond.
+        let words = format!("{sections} 10000 8 {}", policy.word);
+        let (output, log) = self.observe(self.qemu(name, board, &words))?;
+        println!("== {name}, {}: {log}\n{output}", board.name);
+        Ok(output)
     }
 
     /// Removes each fence on which an access relied alone, and each barrier before a link. The

@@ -311,7 +311,7 @@ fn report(sections: usize, policy: Policy) {
     println!(
         "C10 C12 R03 R06 {policy:?}: {sections} sections of {THREADS} threads on {CPUS} harts, \
          with {used} mappings: {migrations} migrations, {in_section} of them inside a section, \
-         {pending} with a fence pending; {handled} interrupts, {changes} changes of others' flags; \
+         {pending} with a pair pending; {handled} interrupts, {changes} changes of others' flags; \
          none lost"
     );
     let enough = sections as u64 / 100;
