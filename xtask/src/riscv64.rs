@@ -125,6 +125,16 @@ pub(crate) fn migration(shell: &Shell) -> Result<String> {
     Ok(outputs)
 }
 
+/// Returns machines that run the threads that migrate, with each policy, for a short time.
+pub(crate) fn short_migrations(shell: &Shell) -> Result<Vec<Qemu>> {
+    let kernels = Kernels::build(shell)?;
+    let machine = |policy: Policy| {
+        let words = format!("{} 10000 8 {}", policy.sections / 4, policy.word);
+        kernels.qemu(MIGRATION, BOARDS[2], &words)
+    };
+    Ok(POLICIES.into_iter().map(machine).collect())
+}
+
 /// The numbers of the kernels' marks.
 const OPERATION: u16 = 1;
 const HANDLER: u16 = 2;

@@ -106,7 +106,7 @@ impl Part {
                 counts::figures(&output, &["states, 6 scopes deep"])
             }
             Self::Loom => counts::figures(&long_test(shell, "lazy-mmu-loom")?, &["interleavings"]),
-            Self::Barriers => barriers::verify(&Observer::build(shell)?, kernels),
+            Self::Barriers => barriers::verify(shell, &Observer::build(shell)?, kernels),
             Self::Mutants => mutants::run(shell, &mutants::Args::default()),
         }
     }
