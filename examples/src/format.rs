@@ -8,7 +8,7 @@ mod arch {
     use lazy_mmu::{BadRange, VirtualRange};
 
     pub use lazy_mmu::aarch64::break_before_make;
-    pub use lazy_mmu::aarch64::descriptor::{Leaf, Table, TopLevel, USER as USER_BIT};
+    pub use lazy_mmu::aarch64::descriptor::{Leaf, Table, TopLevel};
 
     use crate::page::Frame;
 
@@ -55,7 +55,7 @@ mod arch {
     use lazy_mmu::{BadRange, VirtualRange};
 
     pub use lazy_mmu::riscv64::break_before_make;
-    pub use lazy_mmu::riscv64::descriptor::{Leaf, Table, Table as TopLevel, USER as USER_BIT};
+    pub use lazy_mmu::riscv64::descriptor::{Leaf, Table, Table as TopLevel};
 
     use crate::page::Frame;
 
@@ -70,7 +70,7 @@ mod arch {
     ///
     /// It is in the upper half, so that the kernel's table can hold these mappings too.
     pub const USER_BASE: u64 = 0xffff_ffe0_0000_0000;
-    /// The first frame of the memory. The RAM begins at 0x80000000, with the firmware and the image.
+    /// The first frame of the memory. The firmware and the image are at the start of the RAM.
     pub const MEMORY_BASE: Frame = Frame::containing(0x8800_0000);
 
     /// The attributes of a kernel's data.

@@ -20,8 +20,9 @@ pub trait Machine: Copy {
     /// The backend: the bits of the threads, and the barriers.
     type Backend: Backend;
 
-    /// Returns the level of the root table, from which a walk goes down to [`LEAF_LEVEL`]. With Sv39
-    /// of RISC-V it is 1, because a table of level 0 is not needed for its addresses.
+    /// Returns the level of the root table, from which a walk goes down to [`LEAF_LEVEL`].
+    ///
+    /// It is 0 for addresses of 48 bits, and 1 for the shorter addresses of RISC-V's Sv39.
     fn root_level(&self) -> usize {
         0
     }

@@ -22,7 +22,7 @@ use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::{Backend, LazyMmu, Nesting, Task, flush, join, paused, with, write};
 
-use crate::format::{Leaf, USER_BIT};
+use crate::format::Leaf;
 
 /// The highest number of bytes of the programs.
 const ROOM: usize = 0x0800_0000;
@@ -61,7 +61,9 @@ pub struct Entries {
     /// The entry of a user's page.
     pub user: &'static AtomicU64,
     /// What a store to the kernel's entry stores.
-    pub leaf: Leaf,
+    pub kernel_leaf: Leaf,
+    /// What a store to the user's entry stores.
+    pub user_leaf: Leaf,
 }
 
 /// Runs the program `ops` with the task's handle.
@@ -134,8 +136,8 @@ fn in_section<L: Nesting, B: Backend>(
 ) -> Then {
     match then(rest.next()) {
         Ok(then) => return then,
-        Err(b's') => mmu.write(entries.kernel, entries.leaf),
-        Err(b'u') => mmu.write(entries.user, Leaf(entries.leaf.0 | USER_BIT)),
+        Err(b's') => mmu.write(entries.kernel, entries.kernel_leaf),
+        Err(b'u') => mmu.write(entries.user, entries.user_leaf),
         Err(b'f') => {
             mmu.flush();
         }
@@ -165,8 +167,8 @@ fn nothing_in_hand<B: Backend>(entries: &Entries, rest: &mut Iter<'_, u8>) -> Th
 /// Runs an operation where the code has neither a handle nor a guard.
 fn without_section<B: Backend>(entries: &Entries, letter: u8, rest: &mut Iter<'_, u8>) {
     match letter {
-        b's' => write::<B, _>(entries.kernel, entries.leaf),
-        b'u' => write::<B, _>(entries.user, Leaf(entries.leaf.0 | USER_BIT)),
+        b's' => write::<B, _>(entries.kernel, entries.kernel_leaf),
+        b'u' => write::<B, _>(entries.user, entries.user_leaf),
         b'f' => flush::<B>(),
         b'(' | b'<' => {
             with::<B, _>(|mmu| inside(|| in_section(entries, mmu, rest)));

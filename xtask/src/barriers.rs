@@ -107,7 +107,7 @@ impl<'a> Barriers<'a> {
     /// or how the kernel ended, for each key.
     ///
     /// Whether an access needs a barrier may depend on the interrupts of a run. A site in `listed`
-    /// has one run, and another one has up to three.
+    /// has one run in each machine, and another one has up to three runs.
     fn remove(
         &self,
         sites: &[&Site],
@@ -115,7 +115,11 @@ impl<'a> Barriers<'a> {
     ) -> Result<BTreeMap<String, Removal>> {
         let done = Mutex::new(BTreeMap::new());
         side_by_side(sites, |site| {
-            let runs = if listed.contains(&site.key) { 1 } else { 3 };
+            let runs = if listed.contains(&site.key) {
+                1
+            } else {
+                3_usize.div_ceil(self.machines.len())
+            };
             let tries = iter::repeat_n(&self.machines, runs).flatten();
             let mut removal = Removal::Missed("it did not run".to_owned());
             for machine in tries {

@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use xshell::Shell;
 
-use crate::golden;
+use crate::{golden, riscv64};
 
 const PAGE: &str = "docs/behaviours.md";
 
@@ -86,8 +86,13 @@ fn shown(files: &[File]) -> Shown {
         let mut parts = path.rsplit('/');
         let [file, folder] = [(); 2].map(|()| parts.next().unwrap_or_default());
         if let Some(stem) = file.strip_suffix(".txt") {
+            let kernel = if path.starts_with(riscv64::KERNELS) {
+                "the RISC-V kernel"
+            } else {
+                "the kernel"
+            };
             for line in text.lines() {
-                cite(&mut ids(line, ' '), &format!("the kernel `{stem}`"));
+                cite(&mut ids(line, ' '), &format!("{kernel} `{stem}`"));
             }
         }
         let Some(stem) = file.strip_suffix(".rs") else {

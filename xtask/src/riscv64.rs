@@ -1,7 +1,8 @@
 //! The kernels for RISC-V. All of them run under the observer, which reports a missing fence, and
-//! records the stores and the fences of the operations that the kernels mark.
+//! records the stores and the fences of the operations that the kernels mark. One of them runs
+//! without the observer too, and counts instructions.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::fs;
 use std::iter;
@@ -24,22 +25,40 @@ pub(crate) const KERNELS: &str = "examples/qemu_riscv64";
 /// A kernel, and the way to test it.
 struct Program {
     name: &'static str,
+    package: &'static str,
+    boards: &'static [Board],
     check: fn(&Kernels, &Program, Board) -> Result<()>,
 }
 
-/// The programs. Each runs in each configuration.
-const PROGRAMS: [Program; 3] = [
+const KERNELS_PACKAGE: &str = "lazy-mmu-qemu-riscv64";
+/// The package of the program that is linked with the C form.
+const BESIDE_C: &str = "lazy-mmu-beside-c-riscv64";
+
+/// The programs. Each runs on each of its boards.
+const PROGRAMS: [Program; 4] = [
     Program {
         name: NESTED_SECTIONS,
+        package: KERNELS_PACKAGE,
+        boards: &BOARDS,
         check: Kernels::compare_with_golden_file,
     },
     Program {
         name: "programs",
+        package: KERNELS_PACKAGE,
+        boards: &BOARDS,
         check: Kernels::compare_with_model,
     },
     Program {
         name: MIGRATION,
+        package: KERNELS_PACKAGE,
+        boards: &[BOARDS[2], BOARDS[3]],
         check: Kernels::migrate,
+    },
+    Program {
+        name: "budgets",
+        package: BESIDE_C,
+        boards: &[BOARDS[0]],
+        check: Kernels::compare_counts,
     },
 ];
 
@@ -89,32 +108,28 @@ const BOARDS: [Board; 4] = [
 
 /// Runs all programs, or those of this name, and compares their outputs.
 pub(crate) fn run(shell: &Shell, name: Option<&str>) -> Result<()> {
-    let named = PROGRAMS
-        .iter()
-        .filter(|it| name.is_none_or(|name| name == it.name));
-    let runs: Vec<_> = named
-        .flat_map(|program| BOARDS.map(|board| (program, board)))
-        .collect();
-    if runs.is_empty() {
+    let programs = PROGRAMS.iter();
+    let named = programs.filter(|it| name.is_none_or(|name| name == it.name));
+    let named: Vec<_> = named.collect();
+    if named.is_empty() {
         return Ok(());
     }
-    let kernels = Kernels::build(shell)?;
-    side_by_side(&runs, |(program, board)| {
-        (program.check)(&kernels, program, board)
-            .with_context(|| format!("{}, {}", program.name, board.name))
-    })
+    Kernels::build(shell, &named)?.check(&named)
 }
 
 /// Runs the part of `cargo xtask test`.
 pub(crate) fn test(shell: &Shell) -> Result<()> {
-    run(shell, None)?;
-    Kernels::build(shell)?.removed_fences()
+    let all: Vec<_> = PROGRAMS.iter().collect();
+    let kernels = Kernels::build(shell, &all)?;
+    kernels.check(&all)?;
+    kernels.removed_fences()
 }
 
 /// Runs the long form of the threads that migrate. Returns the outputs.
 pub(crate) fn migration(shell: &Shell) -> Result<String> {
     const TIMES: usize = 10;
-    let kernels = Kernels::build(shell)?;
+    let program = PROGRAMS.iter().filter(|it| it.name == MIGRATION);
+    let kernels = Kernels::build(shell, &program.collect::<Vec<_>>())?;
     let mut outputs = String::new();
     for board in BOARDS.into_iter().filter(|it| it.cpus > 1) {
         for policy in POLICIES {
@@ -127,9 +142,10 @@ pub(crate) fn migration(shell: &Shell) -> Result<String> {
 
 /// Returns machines that run the threads that migrate, with each policy, for a short time.
 pub(crate) fn short_migrations(shell: &Shell) -> Result<Vec<Qemu>> {
-    let kernels = Kernels::build(shell)?;
+    let program = PROGRAMS.iter().filter(|it| it.name == MIGRATION);
+    let kernels = Kernels::build(shell, &program.collect::<Vec<_>>())?;
     let machine = |policy: Policy| {
-        let words = format!("{} 10000 8 {}", policy.sections / 4, policy.word);
+        let words = format!("{} 10000 8 {}", policy.sections / 8, policy.word);
         kernels.qemu(MIGRATION, BOARDS[2], &words)
     };
     Ok(POLICIES.into_iter().map(machine).collect())
@@ -146,13 +162,28 @@ struct Kernels {
 }
 
 impl Kernels {
-    fn build(shell: &Shell) -> Result<Self> {
+    /// Builds the programs. Only one package of them needs the C compiler.
+    fn build(shell: &Shell, programs: &[&Program]) -> Result<Self> {
         let observer = Observer::build(shell)?;
         let _folder = shell.push_dir(KERNELS);
-        cmd!(shell, "cargo build --locked --release --bins").run()?;
+        let packages: BTreeSet<_> = programs.iter().map(|it| it.package).collect();
+        let packages = packages.into_iter().flat_map(|it| ["-p", it]);
+        cmd!(shell, "cargo build --locked --release {packages...} --bins").run()?;
         let binaries = shell.current_dir().join("target");
         let binaries = binaries.join(RISCV64).join("release");
         Ok(Self { observer, binaries })
+    }
+
+    /// Runs these programs on their boards.
+    fn check(&self, programs: &[&Program]) -> Result<()> {
+        let runs = programs.iter();
+        let runs: Vec<_> = runs
+            .flat_map(|program| program.boards.iter().map(move |&board| (program, board)))
+            .collect();
+        side_by_side(&runs, |(program, board)| {
+            (program.check)(self, program, board)
+                .with_context(|| format!("{}, {}", program.name, board.name))
+        })
     }
 
     fn qemu(&self, name: &'static str, board: Board, words: &str) -> Qemu {
@@ -167,8 +198,8 @@ impl Kernels {
         }
     }
 
-    /// Runs a program, which must end with code 0 and without a report. Returns its output, and what
-    /// the observer has written.
+    /// Runs a program, which must end with code 0 and without a report. Returns its output, and
+    /// what the observer has written.
     fn observe(&self, qemu: Qemu) -> Result<(String, Log)> {
         let (end, log) = self.observer.run(qemu, &How::default())?;
         log.ensure_silent()?;
@@ -191,10 +222,29 @@ impl Kernels {
         Ok(())
     }
 
-    /// Compares the steps of random programs, without and with interrupts, with the reference model.
+    /// Compares the counts of instructions, and the steps of the counted forms, with the file of
+    /// the program.
+    ///
+    /// The program runs twice. The first run counts, in virtual time and without the observer,
+    /// because its trampolines are instructions too. The observer records the steps of the second.
+    fn compare_counts(&self, program: &Program, board: Board) -> Result<()> {
+        let name = program.name;
+        let mut qemu = self.qemu(name, board, "");
+        qemu.time = Time::Virtual;
+        let mut output = qemu.boot()?;
+        let (steps, log) = self.observe(self.qemu(name, board, "steps"))?;
+        output.push_str("# stores and fences, which are those of C and of the form by hand\n");
+        output.push_str(&equal_steps(&join(&steps, &log)?)?);
+        golden::compare(&format!("{KERNELS}/{name}.txt"), &output)?;
+        println!("== {name}, {}: {log}\n{output}", board.name);
+        Ok(())
+    }
+
+    /// Compares the steps of random programs, with interrupts and without, with the reference
+    /// model.
     fn compare_with_model(&self, program: &Program, board: Board) -> Result<()> {
-        // The number of programs, and how often each of them runs while the timer interrupts it. The
-        // fences of several harts take long, because the firmware interrupts each of them.
+        // The number of programs, and how often each of them runs while the timer interrupts it.
+        // The fences of several harts take long, because the firmware interrupts each of them.
         let (count, times) = if board.cpus == 1 { (100, 8) } else { (50, 1) };
         let words = format!("{count} {times}");
         let mut qemu = self.qemu(program.name, board, &words);
@@ -244,9 +294,6 @@ impl Kernels {
 
     /// Runs the threads that migrate, with each policy.
     fn migrate(&self, program: &Program, board: Board) -> Result<()> {
-        if board.cpus == 1 {
-            return Ok(());
-        }
         for policy in POLICIES {
             let output = self.migration(program.name, board, policy, policy.sections)?;
             ensure!(
@@ -339,6 +386,29 @@ fn join(output: &str, log: &Log) -> Result<String> {
     Ok(joined)
 }
 
+/// Returns a line for each operation, whose forms must have the same steps. A line of the program
+/// has the operation, a comma, the form, a colon, and the steps.
+fn equal_steps(lines: &str) -> Result<String> {
+    let mut operations = Vec::<(&str, &str)>::new();
+    for line in lines.lines() {
+        let (form, steps) = line.split_once(": ").context("a form and its steps")?;
+        let (operation, _) = form.split_once(',').context("an operation and a form")?;
+        match operations.last() {
+            Some(last) if last.0 == operation => ensure!(
+                last.1 == steps,
+                "{form} has other steps: {steps}, and the crate {}",
+                last.1
+            ),
+            _ => operations.push((operation, steps)),
+        }
+    }
+    let lines = operations.iter().map(|(operation, steps)| {
+        let steps = steps.split_whitespace().collect::<Vec<_>>().join(" ");
+        format!("{operation}: {steps}\n")
+    });
+    Ok(lines.collect())
+}
+
 /// Returns a letter for each step of `S*512 F`.
 fn letters(steps: &str) -> Result<Vec<char>> {
     let mut letters = Vec::new();
@@ -393,7 +463,14 @@ fn order(letters: &[char]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{letters, order};
+    use super::{equal_steps, letters, order};
+
+    #[test]
+    fn forms_of_an_operation_have_equal_steps() {
+        let lines = equal_steps("one 1, byte, ours: S F\none 1, byte, C: S F\nmap 2, C: S");
+        assert_eq!(lines.unwrap(), "one 1: S F\nmap 2: S\n");
+        equal_steps("one 1, byte, ours: S F\none 1, byte, C: S").unwrap_err();
+    }
 
     #[test]
     fn repetitions_of_steps_are_folded() {

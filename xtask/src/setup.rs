@@ -42,8 +42,9 @@ pub(crate) fn qemu(shell: &Shell) -> Result<()> {
 /// Installs the tools of `cargo xtask qemu`.
 pub(crate) fn qemu_parts(shell: &Shell) -> Result<()> {
     qemu(shell)?;
-    // This compiles the C form of the protocol, whose instructions are counted too.
-    package(shell, "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu")
+    // These compile the C form of the protocol, whose instructions are counted too.
+    package(shell, "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu")?;
+    package(shell, "riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu")
 }
 
 /// Installs a subcommand of cargo, from the package `cargo-NAME`.

@@ -225,7 +225,7 @@ fn lints_on_riscv64(shell: &Shell) -> Result<()> {
     )
     .run()?;
     let _folder = shell.push_dir(riscv64::KERNELS);
-    Ok(cmd!(shell, "cargo clippy --locked -- -D warnings").run()?)
+    Ok(cmd!(shell, "cargo clippy --locked --workspace -- -D warnings").run()?)
 }
 
 fn documentation(shell: &Shell) -> Result<()> {

@@ -6,6 +6,8 @@
  * inline functions, the state that enter returned in a local variable, and the current task found
  * through a register. The compiler does not check its users.
  *
+ * The kernels for aarch64 and for RISC-V share it. They differ in the first part.
+ *
  * The build compiles it twice. With -DSHARED_WORD, the bits are in a word that other code writes
  * too. With -DOWN_BYTE, they are in a byte of the task's own. The names of the functions end with
  * the place.
@@ -24,17 +26,62 @@ struct task {
 
 #define IN_INTERRUPT 0x00ffff00u
 
+#define inline __attribute__((always_inline)) inline
+
+/* The architecture. */
+
 #define VALID ((uint64_t)1 << 0)
+
+#if defined(__aarch64__)
+
 #define USER ((uint64_t)1 << 6)
+
+/* The difference between the descriptors of consecutive pages. */
+#define NEXT_PAGE 4096
+
+/* The read of the register is not volatile, so the compiler can do it once for several uses. */
+static inline struct task *current_task(void)
+{
+	struct task *task;
+#ifdef SHARED_WORD
+	__asm__("mrs %0, sp_el0" : "=r"(task));
+#else
+	__asm__("mrs %0, tpidr_el1" : "=r"(task));
+#endif
+	return task;
+}
+
+static inline void barrier_pair(void)
+{
+	__asm__ volatile("dsb ishst\n\tisb" ::: "memory");
+}
+
+#elif defined(__riscv)
+
+#define USER ((uint64_t)1 << 4)
+#define NEXT_PAGE 1024
+
+/* The compiler uses the register itself, as in Linux. The read has no instruction. */
+register struct task *current_is_tp __asm__("tp");
+
+static inline struct task *current_task(void)
+{
+	return current_is_tp;
+}
+
+/* On RISC-V, one instruction is the pair. The kernels that count have one hart. */
+static inline void barrier_pair(void)
+{
+	__asm__ volatile("sfence.vma x0, x0" ::: "memory");
+}
+
+#endif
 
 enum state { OUTER, NESTED, INERT };
 
-#define inline __attribute__((always_inline)) inline
-
 /*
- * The read of the register is not volatile, so the compiler can do it once for several uses. The
- * accesses to the task are volatile, as with READ_ONCE in a kernel, because gcc compiles them to
- * better code than relaxed atomic accesses.
+ * The accesses to the task are volatile, as with READ_ONCE in a kernel, because gcc compiles them
+ * to better code than relaxed atomic accesses.
  */
 #ifdef SHARED_WORD
 
@@ -42,13 +89,6 @@ enum state { OUTER, NESTED, INERT };
 #define ACTIVE ((uint64_t)1 << 29)
 #define PENDING ((uint64_t)1 << 30)
 #define PAUSED ((uint64_t)1 << 31)
-
-static inline struct task *current_task(void)
-{
-	struct task *task;
-	__asm__("mrs %0, sp_el0" : "=r"(task));
-	return task;
-}
 
 static inline uint64_t look(struct task *task)
 {
@@ -71,13 +111,6 @@ static inline bool test_and_clear(struct task *task, uint64_t bit)
 #define ACTIVE ((uint8_t)1 << 0)
 #define PENDING ((uint8_t)1 << 1)
 #define PAUSED ((uint8_t)1 << 2)
-
-static inline struct task *current_task(void)
-{
-	struct task *task;
-	__asm__("mrs %0, tpidr_el1" : "=r"(task));
-	return task;
-}
 
 static inline uint8_t look(struct task *task)
 {
@@ -109,11 +142,6 @@ static inline bool test_and_clear(struct task *task, uint8_t bit)
 static inline bool in_interrupt(struct task *task)
 {
 	return *(volatile uint32_t *)&task->preempt_count & IN_INTERRUPT;
-}
-
-static inline void barrier_pair(void)
-{
-	__asm__ volatile("dsb ishst\n\tisb" ::: "memory");
 }
 
 /* The state machine. */
@@ -183,7 +211,7 @@ static inline void set_kernel_leaf(uint64_t *slot, uint64_t descriptor)
 static inline void set_leaves(uint64_t *slots, size_t pages, uint64_t first)
 {
 	bool needed = false;
-	for (uint64_t *end = slots + pages; slots != end; slots++, first += 4096) {
+	for (uint64_t *end = slots + pages; slots != end; slots++, first += NEXT_PAGE) {
 		store(slots, first);
 		needed |= needs_barrier(first);
 	}
@@ -225,7 +253,8 @@ static inline size_t min(size_t one, size_t other)
  * less than an index.
  */
 #define for_each_entry(slot, slots, pages, descriptor) \
-	for (uint64_t *slot = (slots), *end = slot + (pages); slot != end; slot++, descriptor += 4096)
+	for (uint64_t *slot = (slots), *end = slot + (pages); slot != end; \
+	     slot++, descriptor += NEXT_PAGE)
 
 FORM(c_enter_leave)
 {
@@ -293,3 +322,38 @@ LOOP_PAGEALLOC(c_map_pagealloc, enter(), set_leaf)
 LOOP(c_tolerant, enter_tolerant(), set_leaf)
 LOOP_PAGEALLOC(c_tolerant_pagealloc, enter_tolerant(), set_leaf)
 LOOP_PAGEALLOC(c_per_store_pagealloc, INERT, set_leaf_at_once)
+
+/*
+ * For each entry, a nested section with one store. The compiler does not know that the section is
+ * nested, as in a kernel, where the outer section is in another function.
+ */
+FORM(c_nested)
+{
+	enum state outer = enter();
+	for_each_entry(slot, slots, pages, first) {
+		enum state state = enter();
+		set_kernel_leaf(slot, first);
+		leave(state);
+	}
+	leave(outer);
+}
+
+/*
+ * For each entry, a call of a function that joins the section of its caller: it does not end a
+ * section that it has not opened, and leaves the pair to its caller.
+ */
+static __attribute__((noinline)) void join_and_store(uint64_t *slot, uint64_t descriptor)
+{
+	enum state state = enter();
+	set_leaf(slot, descriptor);
+	if (state == OUTER)
+		leave(state);
+}
+
+FORM(c_joined)
+{
+	enum state outer = enter();
+	for_each_entry(slot, slots, pages, first)
+		join_and_store(slot, first);
+	leave(outer);
+}

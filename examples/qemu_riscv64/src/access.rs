@@ -14,9 +14,9 @@ use crate::traps::may_fault;
 pub fn read(address: u64) -> Result<u64, Fault> {
     may_fault(|| {
         let mut value = 0;
-        // SAFETY: the instruction loads from mapped memory. At an unmapped address, the trap handler
-        // skips it: it has four bytes. The asm may read any memory, so the compiler has finished its
-        // earlier stores.
+        // SAFETY: the instruction loads from mapped memory. At an unmapped address, the trap
+        // handler skips it: it has four bytes. The asm may read any memory, so the compiler has
+        // finished its earlier stores.
         unsafe {
             asm!(
                 ".option push",
@@ -39,8 +39,8 @@ pub fn read(address: u64) -> Result<u64, Fault> {
 /// Returns the fault that the store took. The store then wrote nothing.
 pub fn write(address: u64, value: u64) -> Result<(), Fault> {
     may_fault(|| {
-        // SAFETY: the programs write to their own frames, through their own mappings. At an unmapped
-        // address, the trap handler skips the store: it has four bytes.
+        // SAFETY: the programs write to their own frames, through their own mappings. At an
+        // unmapped address, the trap handler skips the store: it has four bytes.
         unsafe {
             asm!(
                 ".option push",

@@ -55,6 +55,11 @@ impl Arena {
         self.first.add(number).kernel_page()
     }
 
+    /// Returns the descriptor that maps frame 0 for a user.
+    pub fn user_leaf(&self) -> Leaf {
+        self.first.user_page()
+    }
+
     /// Reads through the mapping of page `number`, and checks that it shows frame `frame`.
     ///
     /// A fault is unexpected, and ends the program.

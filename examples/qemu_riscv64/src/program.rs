@@ -18,8 +18,10 @@ macro_rules! program {
     };
 }
 
-/// Runs `program` on all harts that the machine has, and exits with 0. If it fails, prints its error
-/// and exits with 1. The first word of the command line is the mode: `sv39` or `sv48`.
+/// Runs `program` after the start of all harts, and exits with 0. If it fails, prints its error and
+/// exits with 1.
+///
+/// The first word of the command line is the mode: `sv39` or `sv48`.
 pub fn run<E: Display>(program: impl FnOnce() -> Result<(), E>) -> ! {
     upper::init(with_word(0, |word| match word {
         Some("sv39") => Mode::Sv39,

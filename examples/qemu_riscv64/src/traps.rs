@@ -64,7 +64,10 @@ extern "C" fn vector() {
         "csrrw tp, sscratch, tp",
         ".macro frame instruction",
         "\\instruction x1, 8(sp)",
-        ".irp register, 3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+        ".irp register, 3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
+        "\\instruction x\\register, 8*\\register(sp)",
+        ".endr",
+        ".irp register, 18,19,20,21,22,23,24,25,26,27,28,29,30,31",
         "\\instruction x\\register, 8*\\register(sp)",
         ".endr",
         ".endm",
@@ -163,8 +166,8 @@ fn is_repeated(sepc: usize) -> bool {
     LAST[hart::number()].swap(sepc, Relaxed) == sepc
 }
 
-/// Runs `access`, which is one load or store of four bytes, and reports the fault that it took. Only
-/// one hart does so at a time.
+/// Runs `access`, which is one load or store of four bytes, and reports the fault that it took.
+/// Only one hart does so at a time.
 ///
 /// # Errors
 ///

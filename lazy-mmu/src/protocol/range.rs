@@ -11,7 +11,8 @@ use core::ops::Range;
 /// [`of_asid`](Self::of_asid) limits it to one.
 ///
 /// On aarch64, [`Granule::range`](crate::aarch64::Granule::range) makes a range, and
-/// [`Granule::entry`](crate::aarch64::Granule::entry) makes the range of one entry.
+/// [`Granule::entry`](crate::aarch64::Granule::entry) makes the range of one entry. On RISC-V,
+/// [`Mode`](crate::riscv64::Mode) has the same functions.
 ///
 /// ```
 /// use lazy_mmu::VirtualRange;

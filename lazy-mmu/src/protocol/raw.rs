@@ -65,7 +65,8 @@
 //!
 //! The state is four [bits](crate::Bits) per thread: ACTIVE, PENDING, PAUSED and OWNED. A token
 //! records the effect of an enter: *Outermost*, *Nested* or *Inert*. A thread *defers* if ACTIVE is
-//! set, PAUSED is clear, and the CPU is not in interrupt context. The *pair* is `dsb ishst; isb`.
+//! set, PAUSED is clear, and the CPU is not in interrupt context. The *pair* is
+//! [`Machine::barrier`](crate::Machine::barrier): `dsb ishst; isb` on aarch64.
 //!
 //! * **enter**. In interrupt context, or if PAUSED is set, the section is *Inert*. Otherwise it is
 //!   *Nested* if ACTIVE is set. If ACTIVE is clear, enter sets it, and the section is *Outermost*.

@@ -69,8 +69,8 @@ pub fn write_sync<B: Backend, D: Descriptor>(slot: impl Slot, descriptor: D) {
 /// the walk. No section knows of the store. Each of these barriers suffices:
 ///
 /// * the barrier pair
-/// * a `dsb ishst` before the store that links the table
-/// * the barrier of the change of TTBR
+/// * a `dsb ishst` before the store that links the table (RISC-V: `fence w, w`)
+/// * the barrier of the change of TTBR (RISC-V: `sfence.vma` at the change of satp)
 #[inline]
 pub unsafe fn write_nosync<B: Backend, D: Descriptor>(slot: impl Slot, descriptor: D) {
     store::put::<B>(slot.atomic(), descriptor.bits());

@@ -153,16 +153,12 @@ pub(crate) fn gather_table<A: Tables, T, B: Backend>(
     range: VirtualRange,
     value: impl FnOnce(u64) -> T,
 ) -> Result<(), Full> {
-    let scope = Scope::ALL_LEVELS;
-    gather.clear_with(
-        || {
-            (
-                clear_one::<A, B>(slot, range).0,
-                Invalidation { range, scope },
-            )
-        },
-        value,
-    )
+    let clear = || {
+        let (old, _) = clear_one::<A, B>(slot, range);
+        let scope = Scope::ALL_LEVELS;
+        (old, Invalidation { range, scope })
+    };
+    gather.clear_with(clear, value)
 }
 
 /// Clears the entry in `slot`, which translates `range`. Returns the old entry and its

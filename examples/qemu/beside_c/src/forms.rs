@@ -2,19 +2,23 @@
 //! (`lazy_mmu.c`), and by hand in assembly, which is the limit because it keeps no mode.
 //!
 //! All forms have the same signature, so the same code calls each of them. `cargo xtask test`
-//! compares the crate's forms with the golden assembly.
+//! compares the crate's forms for aarch64 with the golden assembly.
+//!
+//! The kernels for aarch64 and for RISC-V share this file. Each of them has a module `arch` with
+//! the descriptors, the backends and the forms by hand.
 
-use core::arch::naked_asm;
 use core::ffi::c_void;
 use core::slice;
 use core::sync::atomic::AtomicU64;
 
-use lazy_mmu::aarch64::descriptor::{KernelLeaf, Leaf};
 use lazy_mmu::{Backend, Eager, LazyMmu, Outer, Task, lazy_mmu};
 use lazy_mmu_examples::populate::RESERVE;
 use lazy_mmu_examples::tolerant::Tolerant;
 
-use lazy_mmu_qemu::thread::{ByteMmu, Mmu};
+use crate::arch::{
+    ByteMmu, KernelLeaf, Leaf, Mmu, NEXT_PAGE, limit_map, limit_map_pagealloc, limit_one,
+    limit_per_store, limit_per_store_pagealloc, limit_tolerant_pagealloc, nothing,
+};
 
 /// A form of an operation, which maps `pages` consecutive pages in `slots`.
 ///
@@ -61,15 +65,12 @@ unsafe fn arguments<'a, B: Backend>(
     (task, slots, linear)
 }
 
-/// The size of a page, which is the difference between consecutive descriptors.
-const PAGE: u64 = 4096;
-
 /// Iterates over the slots, with the descriptor for each.
 fn pages(slots: &[AtomicU64], first: u64) -> impl Iterator<Item = (&AtomicU64, u64)> {
     let mut next = first;
     slots.iter().map(move |slot| {
         let descriptor = next;
-        next = next.wrapping_add(PAGE);
+        next = next.wrapping_add(NEXT_PAGE);
         (slot, descriptor)
     })
 }
@@ -106,7 +107,7 @@ fn map_pagealloc<B: Backend>(
         for (slot, descriptor) in pages(slots, first) {
             mmu.write(slot, Leaf(descriptor));
         }
-        first = first.wrapping_add(PAGE * slots.len() as u64);
+        first = first.wrapping_add(NEXT_PAGE * slots.len() as u64);
         done = part.end;
     }
 }
@@ -249,7 +250,7 @@ macro_rules! forms {
                 }),
                 operation!("range", limit_map, $backend, |task, slots, _linear, first| {
                     let mut mmu = task.enter();
-                    mmu.write_range(slots, |i| Leaf(first.wrapping_add(PAGE * i as u64)));
+                    mmu.write_range(slots, |i| Leaf(first.wrapping_add(NEXT_PAGE * i as u64)));
                 }),
                 operation!("tolerant", limit_map, Tolerant<$backend>,
                     |task, slots, _linear, first| {
@@ -328,116 +329,24 @@ fn with_handle<B: Backend>(f: &mut dyn FnMut(*mut c_void)) {
     f((&raw mut task).cast());
 }
 
-// The forms by hand. x1 points to the slots, and x2 to those of the linear map. x3 is the number of
-// pages, which is at least one. x4 is the first descriptor.
-
-/// Defines a form by hand.
+/// Defines a form by hand, for the module `arch`.
 macro_rules! limit {
     ($(#[$doc:meta])* $name:ident: $($instruction:literal),+) => {
         $(#[$doc])*
         ///
         /// # Safety
         ///
-        /// The duties are those of each [`Form`].
+        /// The duties are those of each [`Form`](crate::forms::Form).
         #[unsafe(naked)]
         pub unsafe extern "C" fn $name(
-            _: *mut c_void,
-            _: *const AtomicU64,
-            _: *const AtomicU64,
+            _: *mut ::core::ffi::c_void,
+            _: *const ::core::sync::atomic::AtomicU64,
+            _: *const ::core::sync::atomic::AtomicU64,
             _: usize,
             _: u64,
         ) {
-            naked_asm!($($instruction),+)
+            ::core::arch::naked_asm!($($instruction),+)
         }
     };
 }
-
-limit! {
-    /// Returns. Its count is the cost of a call, and is subtracted from the other counts.
-    nothing:
-    "ret"
-}
-
-limit! {
-    /// One store and one pair.
-    limit_one:
-    "str x4, [x1]",
-    "dsb ishst",
-    "isb",
-    "ret"
-}
-
-limit! {
-    /// The stores and one pair.
-    limit_map:
-    "2: str x4, [x1], #8",
-    "add x4, x4, #4096",
-    "subs x3, x3, #1",
-    "b.ne 2b",
-    "dsb ishst",
-    "isb",
-    "ret"
-}
-
-limit! {
-    /// A pair after each store.
-    limit_per_store:
-    "2: str x4, [x1], #8",
-    "dsb ishst",
-    "isb",
-    "add x4, x4, #4096",
-    "subs x3, x3, #1",
-    "b.ne 2b",
-    "ret"
-}
-
-/// Defines a form that works by eights: stores to the linear map, and then stores to the slots. The
-/// instructions in the arguments follow each store to the linear map, the last of eight, each store
-/// to a slot, and the end.
-macro_rules! limit_pagealloc {
-    (
-        $(#[$doc:meta])* $name:ident:
-        $linear:literal, $eight:literal, $slot:literal, $all:literal
-    ) => {
-        limit! {
-            $(#[$doc])*
-            $name:
-            "mov x9, #8",
-            "2: cmp x3, x9",
-            "csel x5, x3, x9, lo",
-            "mov x6, x5",
-            "mov x7, x4",
-            "3: str x7, [x2], #8",
-            $linear,
-            "add x7, x7, #4096",
-            "subs x6, x6, #1",
-            "b.ne 3b",
-            $eight,
-            "mov x6, x5",
-            "4: str x4, [x1], #8",
-            $slot,
-            "add x4, x4, #4096",
-            "subs x6, x6, #1",
-            "b.ne 4b",
-            "subs x3, x3, x5",
-            "b.ne 2b",
-            $all,
-            "ret"
-        }
-    };
-}
-
-limit_pagealloc! {
-    /// A pair for each eight stores to the linear map, and one at the end.
-    limit_map_pagealloc: "", "dsb ishst\nisb", "", "dsb ishst\nisb"
-}
-
-limit_pagealloc! {
-    /// A pair for each eight stores to the linear map, which ends the mode, and one for each slot.
-    limit_tolerant_pagealloc: "", "dsb ishst\nisb", "dsb ishst\nisb", ""
-}
-
-limit_pagealloc! {
-    /// A pair for each store.
-    limit_per_store_pagealloc: "dsb ishst\nisb", "", "dsb ishst\nisb", ""
-}
+pub(crate) use limit;

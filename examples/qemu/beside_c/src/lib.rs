@@ -8,6 +8,7 @@
     reason = "as in `lazy_mmu_qemu`"
 )]
 
+pub mod arch;
 pub mod forms;
 pub mod live;
 pub mod pmu;

@@ -12,7 +12,8 @@ use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::trace::Counts;
 use lazy_mmu_examples::{Error, Frame, Machine, PageRange};
 
-use crate::forms::{self, Form, Operation};
+use crate::arch;
+use crate::forms::{Form, Operation};
 use lazy_mmu_qemu::step::{self, Trace};
 use lazy_mmu_qemu::thread::Mmu;
 use lazy_mmu_qemu::virt::{Virt, entries};
@@ -98,7 +99,7 @@ impl Live {
     pub fn count(&self, form: Form, handle: *mut c_void, pages: usize) -> Count {
         let trace = self.trace(form, handle, pages);
         // The cost of a call is the same for all forms.
-        let call = self.trace(forms::nothing, handle, pages).instructions;
+        let call = self.trace(arch::nothing, handle, pages).instructions;
         Count::of(trace, call)
     }
 

@@ -9,6 +9,7 @@
 #![no_std]
 #![no_main]
 
+use lazy_mmu::aarch64::descriptor::{Leaf, USER};
 use lazy_mmu::{Backend, Bits, Storage as _, Task};
 use lazy_mmu_examples::Error;
 use lazy_mmu_examples::random::{self, Entries};
@@ -51,7 +52,8 @@ fn all<B: Backend>() -> Result<(usize, usize), Error> {
     let entries = Entries {
         kernel: &arena.slots[0],
         user: &arena.slots[1],
-        leaf: arena.leaf(0),
+        kernel_leaf: arena.leaf(0),
+        user_leaf: Leaf(arena.leaf(0).0 | USER),
     };
     let (mut programs, mut sum) = (0, 0);
     // SAFETY: QEMU has loaded the programs into RAM of the identity map.

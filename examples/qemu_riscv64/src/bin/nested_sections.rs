@@ -6,7 +6,7 @@
 
 use core::cell::Cell;
 
-use lazy_mmu::{Backend, Eager, with, write};
+use lazy_mmu::{Backend, Eager, flush_tlb_kernel_range, with, write};
 use lazy_mmu_examples::page::{USER_BASE, VMALLOC_BASE};
 use lazy_mmu_examples::scenario::{self, MAX_PAGES, MEMORY_BASE, Recorder, WAYS};
 use lazy_mmu_examples::tolerant::Tolerant;
@@ -67,7 +67,7 @@ fn stores<B: Backend>(place: &str) -> Result<(), Error> {
         });
     });
     use_all();
-    println!("{place}: in a section: {}", Of(OPERATION));
+    println!("B01 B03 R03 {place}: in a section: {}", Of(OPERATION));
     steps::record(|| arena.clear::<B>(0, PAGES));
     println!("{place}: cleared, and one invalidation: {}", Of(OPERATION));
     steps::record(|| {
@@ -76,7 +76,23 @@ fn stores<B: Backend>(place: &str) -> Result<(), Error> {
         }
     });
     use_all();
-    println!("{place}: without a section: {}", Of(OPERATION));
+    println!("B01 B02 R03 {place}: without a section: {}", Of(OPERATION));
+    arena.clear::<B>();
+
+    let other = PageRange::new(arena.range.page(1), 1)?;
+    steps::record(|| flush_tlb_kernel_range::<B>(other.into()));
+    println!("{place}: an invalidation of a page: {}", Of(OPERATION));
+    steps::record(|| {
+        with::<B, _>(|mmu| {
+            mmu.write(&arena.slots[0], arena.leaf());
+            flush_tlb_kernel_range::<B>(other.into());
+        });
+    });
+    assert_eq!(access::read_mapped(arena.range.start()), WORD);
+    println!(
+        "R09 {place}: the same, while a store awaits its barrier: {}",
+        Of(OPERATION)
+    );
     Ok(())
 }
 
@@ -157,7 +173,7 @@ fn tables_are_filled_inside_the_section() -> Result<(), Error> {
     } = filled.get();
     assert_eq!(outside, 0);
     println!(
-        "populate_user_range of 1100 pages: {in_section} tables filled before the outer leave"
+        "B19 populate_user_range of 1100 pages: {in_section} tables filled before the outer leave"
     );
     Ok(())
 }

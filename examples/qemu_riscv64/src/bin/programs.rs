@@ -35,8 +35,8 @@ fn run() -> Result<(), Error> {
         let (programs, interrupts, in_section) = all(times)?;
         assert_eq!(programs, promised, "the number of programs");
         println!(
-            "S18 {place}: {programs} random programs; runs of each: 1, and {times} under the timer; \
-             {interrupts} interrupts, {in_section} inside a section; none lost"
+            "S18 {place}: {programs} random programs; runs of each: 1, and {times} under the \
+             timer; {interrupts} interrupts, {in_section} inside a section; none lost"
         );
     }
     Ok(())
@@ -50,7 +50,8 @@ fn all<B: Backend>(times: usize) -> Result<(usize, usize, usize), Error> {
     let entries = Entries {
         kernel: &arena.slots[0],
         user: &arena.slots[1],
-        leaf: arena.leaf(0),
+        kernel_leaf: arena.leaf(0),
+        user_leaf: arena.user_leaf(),
     };
     let mut programs = 0;
     // SAFETY: QEMU has loaded the programs into RAM of the identity map.

@@ -16,7 +16,8 @@ use core::sync::atomic::{
 };
 
 use lazy_mmu::aarch64::descriptor::{Table, VALID};
-use lazy_mmu_beside_c::forms::{self, Form, Operation, own_byte, shared_word};
+use lazy_mmu_beside_c::arch;
+use lazy_mmu_beside_c::forms::{Form, Operation, own_byte, shared_word};
 use lazy_mmu_beside_c::live::{Count, Live, PAGES};
 use lazy_mmu_beside_c::pmu;
 use lazy_mmu_examples::{Error, Frame};
@@ -105,7 +106,7 @@ fn pages(operation: &Operation, leaf: u64) {
         let pages = 1 << power;
         let counts = [forms.ours, forms.c, forms.limit].map(|form| {
             let counted = operation.with(|handle| {
-                let call = count(forms::nothing, handle, pages, leaf);
+                let call = count(arch::nothing, handle, pages, leaf);
                 count(form, handle, pages, leaf) - call
             });
             check(pages).expect("they are mapped");
@@ -251,7 +252,7 @@ fn work() {
             operation.with(|handle| {
                 let slots = OF_CPU[me].0.as_ptr();
                 let leaf = LEAF.load(Relaxed);
-                let call = stepped(forms::nothing, handle, slots, PAGES, leaf).instructions;
+                let call = stepped(arch::nothing, handle, slots, PAGES, leaf).instructions;
                 let trace = stepped(operation.forms.ours, handle, slots, PAGES, leaf);
                 let count = Count::of(trace, call);
                 assert_eq!(count.pairs, 1);
