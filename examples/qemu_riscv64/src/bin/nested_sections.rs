@@ -77,14 +77,14 @@ fn stores<B: Backend>(place: &str) -> Result<(), Error> {
     });
     use_all();
     println!("B01 B02 R03 {place}: without a section: {}", Of(OPERATION));
-    arena.clear::<B>();
+    arena.clear::<B>(0, PAGES);
 
     let other = PageRange::new(arena.range.page(1), 1)?;
     steps::record(|| flush_tlb_kernel_range::<B>(other.into()));
     println!("{place}: an invalidation of a page: {}", Of(OPERATION));
     steps::record(|| {
         with::<B, _>(|mmu| {
-            mmu.write(&arena.slots[0], arena.leaf());
+            mmu.write(&arena.slots[0], arena.leaf(0));
             flush_tlb_kernel_range::<B>(other.into());
         });
     });
