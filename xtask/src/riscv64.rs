@@ -292,7 +292,7 @@ impl Kernels {
         Ok(())
     }
 
-    /// Runs the threads that migrate, with each policy.
+    /// C10, C12, R03, R05 and R06: runs the threads that migrate, with each policy.
     fn migrate(&self, program: &Program, board: Board) -> Result<()> {
         for policy in POLICIES {
             let output = self.migration(program.name, board, policy, policy.sections)?;

@@ -2,10 +2,10 @@
 //! interrupt, or a fence on fault.
 //!
 //! A hart that keeps an invalid entry faults at the access, and the entry code of the trap fences.
-//! An emulated hart does not keep invalid entries, so the fault of [`Policy::OnFault`] does not come
-//! by itself. Where a fault is possible, a program therefore raises a breakpoint exception before
-//! the access ([`may_fault_next`]). The exception goes through the same entry code as the fault. The
-//! observer then judges whether that code, and nothing else, makes the access right.
+//! An emulated hart does not keep invalid entries, so the fault of [`Policy::OnFault`] does not
+//! come by itself. Where a fault is possible, a program therefore raises a breakpoint exception
+//! before the access ([`may_fault_next`]). The exception goes through the same entry code as the
+//! fault. The observer then judges whether that code, and nothing else, makes the access right.
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
@@ -149,8 +149,8 @@ pub fn has_new_mappings(hart: usize) -> bool {
 
 /// Takes the exception in the place of a page fault, if the policy is [`Policy::OnFault`].
 ///
-/// The next access uses a mapping for which this hart may not have fenced: another hart has made it,
-/// or the thread has come from another hart since its own fence.
+/// The next access uses a mapping for which this hart may not have fenced: another hart has made
+/// it, or the thread has come from another hart since its own fence.
 pub fn may_fault_next() {
     if Policy::current() == Policy::OnFault {
         traps::take_exception(|| ());

@@ -30,8 +30,8 @@ pub const THREADS: usize = 12;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Thread {
-    /// The structure to which `tp` points while the thread runs. The field is the first one, because
-    /// `tp` is then the thread's address too.
+    /// The structure to which `tp` points while the thread runs. The field is the first one,
+    /// because `tp` is then the thread's address too.
     pub info: thread::Thread,
     context: Context,
     /// The function that the thread runs. The idle threads of the harts have none.
@@ -161,8 +161,8 @@ enum Change {
 
 /// Changes the queue. The caller has masked interrupts, because a handler takes the lock too.
 ///
-/// Not inlined, so that the release of the lock is in one place. The program that removes it must
-/// remove the release when a hart looks for its next thread, and the one when it publishes the last.
+/// Not inlined, because the release of the lock is then in one place. It is the release when a hart
+/// looks for its next thread, and also when it publishes the last. A test can remove both.
 #[inline(never)]
 fn change_queue(change: Change) -> Option<&'static Thread> {
     let mut queue = QUEUE.lock();

@@ -69,9 +69,9 @@ pub fn check_clear() {
 pub struct Flags;
 
 // SAFETY: before its first store to a table, each hart has set `tp` to its thread, which lives
-// forever. Other code does not write to flags 28 to 31. The preempt count is Linux's. The scheduler's
-// lock orders the stores of a thread that migrates. `OtherHarts` reaches all harts. An access to a
-// user's page fences after a fault.
+// forever. Other code does not write to flags 28 to 31. The preempt count is Linux's. The
+// scheduler's lock orders the stores of a thread that migrates. `OtherHarts` reaches all harts. An
+// access to a user's page fences after a fault.
 unsafe impl Kernel for Flags {
     type Task = Tp;
     type Bits = FlagsAt<{ offset_of!(Thread, flags) }, 28>;

@@ -12,8 +12,8 @@ use riscv::register::{scause, sstatus, stval};
 use crate::hart::{self, HARTS, Hart};
 use crate::interrupts;
 
-/// The exception codes of scause for `ebreak`, and for a load and a store or atomic whose page is not
-/// mapped, or is not permitted (RISC-V privileged specification, "Supervisor Cause Register").
+/// The exception codes of scause for `ebreak`, and for a load and a store or atomic whose page is
+/// not mapped, or is not permitted (RISC-V privileged specification, "Supervisor Cause Register").
 const BREAKPOINT: usize = 3;
 const LOAD_PAGE_FAULT: usize = 13;
 const STORE_PAGE_FAULT: usize = 15;
@@ -55,8 +55,8 @@ struct Frame {
 extern "C" fn vector() {
     naked_asm!(
         ".balign 4",
-        // `tp` points to the hart's memory until the flag is checked, because the stack may be newly
-        // mapped.
+        // `tp` points to the hart's memory until the flag is checked, because the stack may be
+        // newly mapped.
         "csrrw tp, sscratch, tp",
         "sd t0, {scratch}(tp)",
         check_new_mappings!("t0", "0(tp)"),

@@ -1,8 +1,8 @@
-//! C10, C12, R03 and R06: threads migrate to other harts in the middle of their sections, while other
-//! harts set and clear other bits of their flags words.
+//! C10, C12, R03 and R06: threads migrate to other harts in the middle of their sections, while
+//! other harts set and clear other bits of their flags words.
 //!
-//! A thread is preempted by the timer, by an interrupt from another hart, and when it yields or asks
-//! for another hart. The words behind the mode are these:
+//! A thread is preempted by the timer, by an interrupt from another hart, and when it yields or
+//! asks for another hart. The words behind the mode are these:
 //!
 //! - the number of sections;
 //! - the lowest number of the counter's ticks between two timer interrupts;
@@ -10,13 +10,15 @@
 //!   never;
 //! - how the harts reach each other: `sbi`, `interrupt` or `on-fault` (see [`policy`]).
 //!
-//! A lost bit and a mode that stays on end the program. The observer reports each access that relies
-//! on a fence that was not executed. The program therefore uses a mapping directly behind each fence
-//! that is to make it visible. Its entries are invalid before each store, or have another frame.
+//! A lost bit and a mode that stays on end the program. The observer reports each access that
+//! relies on a fence that was not executed. The program therefore uses a mapping directly behind
+//! each fence that is to make it visible. Its entries are invalid before each store, or have
+//! another frame.
 //!
 //! With `on-fault`, a hart that keeps an invalid entry faults, and the emulated one does not. The
-//! program raises an exception in the place of a fault: before an access to a page that another hart
-//! has mapped, and before the first access behind a migration. Some stacks are newly mapped too.
+//! program raises an exception in the place of a fault: before an access to a page that another
+//! hart has mapped, and before the first access behind a migration. Some stacks are newly mapped
+//! too.
 
 #![no_std]
 #![no_main]
@@ -207,8 +209,8 @@ fn begin() {
 pub(crate) fn read_mapped(address: u64) -> u64 {
     let thread = current();
     let in_interrupt = thread.info.preempt_count.load(Relaxed) >= HARDIRQ;
-    // The thread may have executed its own fence on another hart, and then set the flags on this one.
-    // The handler of an interrupt has fenced on this hart.
+    // The thread may have executed its own fence on another hart, and then set the flags on this
+    // one. The handler of an interrupt has fenced on this hart.
     if !in_interrupt && thread.migrations.take() {
         policy::may_fault_next();
     }
@@ -242,8 +244,8 @@ fn thread<B: Backend>() {
 
 /// Disturbs a thread in the middle of its section.
 ///
-/// At times it interrupts this hart or another one, which then looks for another thread. At times it
-/// yields. At times it asks for another hart, and waits until it runs there.
+/// At times it interrupts this hart or another one, which then looks for another thread. At times
+/// it yields. At times it asks for another hart, and waits until it runs there.
 pub(crate) fn disturb(turn: usize) {
     match turn % 8 {
         0 => interrupts::send_to(turn / 8 % CPUS),
