@@ -292,7 +292,7 @@ impl Kernels {
         Ok(())
     }
 
-    /// C10, C12, R03, R05 and R06: runs the threads that migrate, with each policy.
+    /// Runs the threads that migrate, with each policy.
     fn migrate(&self, program: &Program, board: Board) -> Result<()> {
         for policy in POLICIES {
             let output = self.migration(program.name, board, policy, policy.sections)?;
@@ -301,6 +301,11 @@ impl Kernels {
                 "{MIGRATION} printed\n{output}"
             );
         }
+        println!(
+            "C10 C12 R03 R05 R06 {MIGRATION}, {}: {} ways to reach the other harts",
+            board.name,
+            POLICIES.len()
+        );
         Ok(())
     }
 
