@@ -151,6 +151,7 @@ static QUEUE: SpinMutex<ArrayVec<&'static Thread, THREADS>> = SpinMutex::new(Arr
 static RUNNABLE: AtomicUsize = AtomicUsize::new(0);
 
 /// A change of the queue, or of data on which [`RUNNABLE`] depends.
+#[derive(Clone, Copy)]
 enum Change {
     Add(&'static Thread),
     /// Takes a thread for this hart.

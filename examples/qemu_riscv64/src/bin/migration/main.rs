@@ -123,7 +123,7 @@ fn run() -> Result<(), Error> {
     });
     other_harts::lead();
     interrupts::on_return(scheduler::preempt);
-    for number in 0..THREADS {
+    for (number, stack) in STACKS.iter().enumerate() {
         let main = if number.is_multiple_of(2) {
             thread::<Mmu>
         } else {
@@ -132,7 +132,7 @@ fn run() -> Result<(), Error> {
         let top = if number < MAPPED_STACKS {
             map_stack(&mm, number)?
         } else {
-            STACKS[number].top()
+            stack.top()
         };
         // The thread uses this mapping first.
         let page = Own::new(number).page();

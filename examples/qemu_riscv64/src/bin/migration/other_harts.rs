@@ -90,4 +90,4 @@ fn use_on_fault(page: Page, is_mapped_in_handler: bool) {
     assert_eq!(read_mapped(page.address), page.word);
 }
 
-const _: () = assert!(ROUNDS % 2 == 0, "both ways are used equally often");
+const _: () = assert!(ROUNDS.is_multiple_of(2), "both ways are used equally often");
