@@ -7,6 +7,7 @@ use sbi_rt::{HartMask, send_ipi};
 use spin::Once;
 use spin::mutex::SpinMutex;
 
+use crate::tasks::masked;
 use crate::thread::{self, HARDIRQ};
 use crate::{hart, smp};
 
@@ -34,7 +35,8 @@ pub fn init() {
 ///
 /// Consecutive interrupts are at least `ticks` of the timer's counter apart, and at most 256 more.
 pub fn start_timer(ticks: u64, handler: fn()) {
-    *HANDLER.lock() = handler;
+    // A handler takes the lock too.
+    masked(|| *HANDLER.lock() = handler);
     TICKS.store(ticks, Relaxed);
     set_timer();
     // SAFETY: as in `init`.
