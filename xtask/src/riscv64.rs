@@ -76,15 +76,15 @@ struct Policy {
 const POLICIES: [Policy; 3] = [
     Policy {
         word: "on-fault",
-        sections: 2000,
+        sections: 1000,
     },
     Policy {
         word: "interrupt",
-        sections: 800,
+        sections: 400,
     },
     Policy {
         word: "sbi",
-        sections: 400,
+        sections: 100,
     },
 ];
 
@@ -145,7 +145,7 @@ pub(crate) fn short_migrations(shell: &Shell) -> Result<Vec<Qemu>> {
     let program = PROGRAMS.iter().filter(|it| it.name == MIGRATION);
     let kernels = Kernels::build(shell, &program.collect::<Vec<_>>())?;
     let machine = |policy: Policy| {
-        let words = format!("{} 10000 8 {}", policy.sections / 8, policy.word);
+        let words = format!("{} 10000 8 {}", policy.sections / 4, policy.word);
         kernels.qemu(MIGRATION, BOARDS[2], &words)
     };
     Ok(POLICIES.into_iter().map(machine).collect())
