@@ -7,6 +7,7 @@ mod arch {
     use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, USER_DATA, memory_type};
     use lazy_mmu::{BadRange, VirtualRange};
 
+    pub use lazy_mmu::aarch64::break_before_make;
     pub use lazy_mmu::aarch64::descriptor::{Leaf, Table, TopLevel};
 
     use crate::page::Frame;
@@ -53,6 +54,7 @@ mod arch {
     use lazy_mmu::riscv64::descriptor::{KERNEL_DATA, USER_DATA};
     use lazy_mmu::{BadRange, VirtualRange};
 
+    pub use lazy_mmu::riscv64::break_before_make;
     pub use lazy_mmu::riscv64::descriptor::{Leaf, Table, Table as TopLevel};
 
     use crate::page::Frame;

@@ -7,12 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
+use std::iter;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use lazy_mmu_observer::trampolines::instructions;
+use xshell::Shell;
 use yaxpeax_arch::{Decoder as _, U8Reader};
 use yaxpeax_arm::armv8::a64::InstDecoder;
 
@@ -20,10 +22,13 @@ use crate::disassembly::{is_barrier, is_tlbi};
 use crate::golden;
 use crate::observe::{How, Log, Observer};
 use crate::qemu::{self, FIRST, Kernels, MIGRATION, Qemu, Sections::Short, side_by_side};
+use crate::riscv64;
 use crate::symbols::Symbols;
 
-/// The list of the survivors, each with its reason.
+/// The lists of the survivors, each with its reason: of the kernel for aarch64, and of that for
+/// RISC-V.
 const SURVIVORS: &str = "examples/qemu/barriers.txt";
+const SURVIVORS_RISCV64: &str = "examples/qemu_riscv64/barriers.txt";
 /// The list of the barriers on which an access must rely alone.
 const RELIED: &str = "examples/qemu/barriers_relied.txt";
 
@@ -40,49 +45,69 @@ struct Site {
 /// The kernel, and its sites.
 struct Barriers<'a> {
     observer: &'a Observer,
-    kernels: &'a Kernels,
+    /// The ways to run the kernel. A barrier is seen if it is in one of them.
+    machines: Vec<Qemu>,
+    survivors: &'static str,
     sites: Vec<Site>,
 }
 
 impl<'a> Barriers<'a> {
-    fn read(observer: &'a Observer, kernels: &'a Kernels) -> Result<Self> {
-        let kernel = qemu::in_real_time(kernels, MIGRATION, FIRST, Short)?.kernel;
-        let sites = sites(&kernel)?;
-        Ok(Self {
+    fn aarch64(observer: &'a Observer, kernels: &Kernels) -> Result<Self> {
+        let machine = qemu::in_real_time(kernels, MIGRATION, FIRST, Short)?;
+        let sites = sites(&machine.kernel, |it| {
+            (is_dsb_or_isb(it) || is_tlbi(it)).then(|| name(it))
+        })?;
+        Ok(Self::new(observer, vec![machine], SURVIVORS, sites))
+    }
+
+    fn riscv64(observer: &'a Observer, shell: &Shell) -> Result<Self> {
+        let machines = riscv64::short_migrations(shell)?;
+        let sites = sites(&machines[0].kernel, |it| fence_name(it).map(Ok))?;
+        Ok(Self::new(observer, machines, SURVIVORS_RISCV64, sites))
+    }
+
+    fn new(
+        observer: &'a Observer,
+        mut machines: Vec<Qemu>,
+        survivors: &'static str,
+        sites: Vec<Site>,
+    ) -> Self {
+        for machine in &mut machines {
+            machine.patience = PATIENCE;
+        }
+        Self {
             observer,
-            kernels,
+            machines,
+            survivors,
             sites,
-        })
+        }
     }
 
-    fn qemu(&self) -> Result<Qemu> {
-        let mut qemu = qemu::in_real_time(self.kernels, MIGRATION, FIRST, Short)?;
-        qemu.patience = PATIENCE;
-        Ok(qemu)
-    }
-
-    /// Runs the unchanged kernel, and returns its log, with the counts of the sites.
-    fn coverage(&self) -> Result<Log> {
+    /// Runs the unchanged kernel, and returns the logs, with the counts of the sites.
+    fn coverage(&self) -> Result<Vec<Log>> {
         let how = How {
             sites: true,
             ..How::default()
         };
-        let (end, log) = self.observer.run(self.qemu()?, &how)?;
-        log.ensure_silent()?;
-        ensure!(
-            end.code == Some(0),
-            "{MIGRATION} ended with {:?} under the observer, and printed\n{}",
-            end.code,
-            end.output
-        );
-        Ok(log)
+        let run = |machine: &Qemu| {
+            let (end, log) = self.observer.run(machine.clone(), &how)?;
+            log.ensure_silent()?;
+            ensure!(
+                end.code == Some(0),
+                "{MIGRATION} ended with {:?} under the observer, and printed\n{}",
+                end.code,
+                end.output
+            );
+            Ok(log)
+        };
+        self.machines.iter().map(run).collect()
     }
 
     /// Runs the kernel without these sites, each time without one. Returns the kind of the report
     /// or how the kernel ended, for each key.
     ///
     /// Whether an access needs a barrier may depend on the interrupts of a run. A site in `listed`
-    /// has one run, and another one has up to three.
+    /// has one run in each machine, and another one has up to three runs.
     fn remove(
         &self,
         sites: &[&Site],
@@ -90,13 +115,18 @@ impl<'a> Barriers<'a> {
     ) -> Result<BTreeMap<String, Removal>> {
         let done = Mutex::new(BTreeMap::new());
         side_by_side(sites, |site| {
-            let runs = if listed.contains(&site.key) { 1 } else { 3 };
-            let mut removal = self.remove_one(site)?;
-            for _ in 1..runs {
+            let runs = if listed.contains(&site.key) {
+                1
+            } else {
+                3_usize.div_ceil(self.machines.len())
+            };
+            let tries = iter::repeat_n(&self.machines, runs).flatten();
+            let mut removal = Removal::Missed("it did not run".to_owned());
+            for machine in tries {
+                removal = self.remove_one(site, machine);
                 if matches!(removal, Removal::Seen(_)) {
                     break;
                 }
-                removal = self.remove_one(site)?;
             }
             println!("{removal}: {}", site.key);
             let mut done = done.lock().expect("a worker panicked");
@@ -106,14 +136,13 @@ impl<'a> Barriers<'a> {
         Ok(done.into_inner().expect("a worker panicked"))
     }
 
-    fn remove_one(&self, site: &Site) -> Result<Removal> {
+    fn remove_one(&self, site: &Site, machine: &Qemu) -> Removal {
         let how = How {
             removed: &[site.address],
             stop: true,
             ..How::default()
         };
-        let qemu = self.qemu()?;
-        Ok(match self.observer.run(qemu, &how) {
+        match self.observer.run(machine.clone(), &how) {
             Ok((end, log)) => match log.reports.into_iter().next() {
                 Some(report) => Removal::Seen(report.kind),
                 None => Removal::Missed(format!("it ended with {:?}", end.code)),
@@ -123,7 +152,7 @@ impl<'a> Barriers<'a> {
                 let text = format!("{error:#}");
                 Removal::Missed(text.lines().next().unwrap_or_default().to_owned())
             }
-        })
+        }
     }
 }
 
@@ -145,29 +174,36 @@ impl fmt::Display for Removal {
 }
 
 /// Runs the part of `cargo xtask verify`. Returns its figures.
-pub(crate) fn verify(observer: &Observer, kernels: &Kernels) -> Result<String> {
-    let barriers = Barriers::read(observer, kernels)?;
-    let log = barriers.coverage()?;
-    let executed: BTreeSet<u64> = log.sites.iter().map(|it| it.address).collect();
+pub(crate) fn verify(shell: &Shell, observer: &Observer, kernels: &Kernels) -> Result<String> {
+    let aarch64 = verify_one(&Barriers::aarch64(observer, kernels)?)?;
+    let riscv64 = verify_one(&Barriers::riscv64(observer, shell)?)?;
+    Ok(format!("{aarch64}; RISC-V: {riscv64}"))
+}
+
+fn verify_one(barriers: &Barriers<'_>) -> Result<String> {
+    let survivors_file = barriers.survivors;
+    let logs = barriers.coverage()?;
+    let executed = logs.iter().flat_map(|it| &it.sites);
+    let executed: BTreeSet<u64> = executed.map(|it| it.address).collect();
     let sites = barriers.sites.iter();
     let (executed, idle): (Vec<_>, Vec<_>) = sites.partition(|it| executed.contains(&it.address));
     for site in &idle {
         println!("never executed: {}", site.key);
     }
     println!("{} sites are never executed, and do not count", idle.len());
-    let listed = survivors(&read(SURVIVORS)?)?;
+    let listed = survivors(&read(survivors_file)?)?;
     let removed = barriers.remove(&executed, &listed)?;
     let mut errors = Vec::new();
     for (key, removal) in &removed {
         let is_missed = matches!(removal, Removal::Missed(_));
         if is_missed && !listed.contains(key) {
-            errors.push(format!("{removal}, but not in {SURVIVORS}:\n{key}"));
+            errors.push(format!("{removal}, but not in {survivors_file}:\n{key}"));
         } else if !is_missed && listed.contains(key) {
-            errors.push(format!("{removal}, but in {SURVIVORS}:\n{key}"));
+            errors.push(format!("{removal}, but in {survivors_file}:\n{key}"));
         }
     }
     for key in listed.iter().filter(|it| !removed.contains_key(*it)) {
-        errors.push(format!("not executed, but in {SURVIVORS}:\n{key}"));
+        errors.push(format!("not executed, but in {survivors_file}:\n{key}"));
     }
     ensure!(errors.is_empty(), "{}", errors.join("\n"));
     let seen = removed.values();
@@ -187,9 +223,13 @@ pub(crate) fn short_form(observer: &Observer, kernels: &Kernels) -> Result<()> {
     const REMOVED: usize = 4;
     /// The number of accesses with which a barrier is put into the list.
     const MANY: u64 = 50;
-    let barriers = Barriers::read(observer, kernels)?;
-    let log = barriers.coverage()?;
-    let relied: BTreeMap<u64, u64> = log.sites.iter().map(|it| (it.address, it.relied)).collect();
+    let barriers = Barriers::aarch64(observer, kernels)?;
+    let logs = barriers.coverage()?;
+    let relied: BTreeMap<u64, u64> = logs[0]
+        .sites
+        .iter()
+        .map(|it| (it.address, it.relied))
+        .collect();
     let relied = |site: &Site| relied.get(&site.address).copied().unwrap_or(0);
     if golden::is_blessing() {
         let keys = barriers.sites.iter().filter(|it| relied(it) >= MANY);
@@ -255,17 +295,17 @@ fn survivors(text: &str) -> Result<BTreeSet<String>> {
     Ok(keys)
 }
 
-/// Returns the barriers and invalidations of a kernel.
-fn sites(kernel: &Path) -> Result<Vec<Site>> {
+/// Returns the instructions of a kernel that have a name.
+fn sites(kernel: &Path, name: impl Fn(u32) -> Option<Result<String>>) -> Result<Vec<Site>> {
     let symbols = Symbols::read(kernel)?;
     let mut numbers = BTreeMap::new();
     let mut sites = Vec::new();
     for instruction in instructions(&fs::read(kernel)?)? {
-        if !is_dsb_or_isb(instruction.word) && !is_tlbi(instruction.word) {
+        let Some(name) = name(instruction.word) else {
             continue;
-        }
+        };
         let place = symbols.place(instruction.address)?;
-        let key = format!("{} of {}", name(instruction.word)?, place.key());
+        let key = format!("{} of {}", name?, place.key());
         // Keys that are equal get numbers, in the order of their addresses.
         let number: &mut usize = numbers.entry(key.clone()).or_default();
         *number += 1;
@@ -280,6 +320,29 @@ fn sites(kernel: &Path) -> Result<Vec<Site>> {
         });
     }
     Ok(sites)
+}
+
+/// Returns the name of a RISC-V instruction that orders or removes translations, or that orders
+/// stores for other harts.
+fn fence_name(word: u32) -> Option<String> {
+    let name = match (word, word & 0xfe00_7fff) {
+        (0x1800_0073, _) => "sfence.w.inval",
+        (0x1810_0073, _) => "sfence.inval.ir",
+        (_, 0x1200_0073) if word >> 15 & 0x1f == 0 => "sfence.vma",
+        (_, 0x1200_0073) => "sfence.vma of an address",
+        (_, 0x1600_0073) => "sinval.vma",
+        _ => {
+            let types = |bits: u32| {
+                let names = [(3, "i"), (2, "o"), (1, "r"), (0, "w")].into_iter();
+                let names = names.filter(|(bit, _)| bits >> bit & 1 != 0);
+                names.map(|it| it.1).collect::<String>()
+            };
+            let (before, after) = (word >> 24 & 0xf, word >> 20 & 0xf);
+            let is_fence = word & 0x707f == 0x0f && before & 1 != 0 && after != 0;
+            return is_fence.then(|| format!("fence {}, {}", types(before), types(after)));
+        }
+    };
+    Some(name.to_owned())
 }
 
 fn is_dsb_or_isb(word: u32) -> bool {
@@ -321,6 +384,22 @@ mod tests {
         assert_eq!(keys.unwrap(), BTreeSet::from(expected));
         assert!(survivors("isb of a\n").is_err());
         assert!(survivors("isb of a\n    A reason.\nisb of a\n    Another.\n").is_err());
+    }
+
+    #[test]
+    fn fences_have_the_names_of_the_manual() {
+        for (word, expected) in [
+            (0x1200_0073, "sfence.vma"),
+            (0x1205_0073, "sfence.vma of an address"),
+            (0x1605_0073, "sinval.vma"),
+            (0x0310_000f, "fence rw, w"),
+            (0x0110_000f, "fence w, w"),
+        ] {
+            assert_eq!(fence_name(word).as_deref(), Some(expected));
+        }
+        // `fence r, rw` does not order stores, and `pause` orders nothing.
+        assert_eq!(fence_name(0x0230_000f), None);
+        assert_eq!(fence_name(0x0100_000f), None);
     }
 
     #[test]

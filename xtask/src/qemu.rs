@@ -612,6 +612,7 @@ impl Kernels {
 }
 
 /// A program, and the machine that runs it.
+#[derive(Clone)]
 pub(crate) struct Qemu {
     pub(crate) program: &'static str,
     pub(crate) kernel: PathBuf,

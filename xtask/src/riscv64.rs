@@ -38,7 +38,7 @@ const KERNELS_PACKAGE: &str = "lazy-mmu-qemu-riscv64";
 const BESIDE_C: &str = "lazy-mmu-beside-c-riscv64";
 
 /// The programs. Each runs on each of its boards.
-const PROGRAMS: [Program; 3] = [
+const PROGRAMS: [Program; 4] = [
     Program {
         name: NESTED_SECTIONS,
         package: KERNELS_PACKAGE,
@@ -52,6 +52,12 @@ const PROGRAMS: [Program; 3] = [
         check: Kernels::compare_with_model,
     },
     Program {
+        name: MIGRATION,
+        package: KERNELS_PACKAGE,
+        boards: &[BOARDS[2], BOARDS[3]],
+        check: Kernels::migrate,
+    },
+    Program {
         name: "budgets",
         package: BESIDE_C,
         boards: &[BOARDS[0]],
@@ -60,6 +66,30 @@ const PROGRAMS: [Program; 3] = [
 ];
 
 const NESTED_SECTIONS: &str = "nested_sections";
+const MIGRATION: &str = "migration";
+
+/// How the harts of `migration` reach each other. The firmware takes longest.
+#[derive(Clone, Copy)]
+struct Policy {
+    word: &'static str,
+    /// The number of sections in the short form.
+    sections: usize,
+}
+
+const POLICIES: [Policy; 3] = [
+    Policy {
+        word: "on-fault",
+        sections: 1000,
+    },
+    Policy {
+        word: "interrupt",
+        sections: 400,
+    },
+    Policy {
+        word: "sbi",
+        sections: 100,
+    },
+];
 
 const fn board(name: &'static str, mode: &'static str, cpus: u8) -> Board {
     Board {
@@ -96,6 +126,32 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build(shell, &all)?;
     kernels.check(&all)?;
     kernels.removed_fences()
+}
+
+/// Runs the long form of the threads that migrate. Returns the outputs.
+pub(crate) fn migration(shell: &Shell) -> Result<String> {
+    const TIMES: usize = 10;
+    let program = PROGRAMS.iter().filter(|it| it.name == MIGRATION);
+    let kernels = Kernels::build(shell, &program.collect::<Vec<_>>())?;
+    let mut outputs = String::new();
+    for board in BOARDS.into_iter().filter(|it| it.cpus > 1) {
+        for policy in POLICIES {
+            let sections = TIMES * policy.sections;
+            outputs += &kernels.migration(MIGRATION, board, policy, sections)?;
+        }
+    }
+    Ok(outputs)
+}
+
+/// Returns machines that run the threads that migrate, with each policy, for a short time.
+pub(crate) fn short_migrations(shell: &Shell) -> Result<Vec<Qemu>> {
+    let program = PROGRAMS.iter().filter(|it| it.name == MIGRATION);
+    let kernels = Kernels::build(shell, &program.collect::<Vec<_>>())?;
+    let machine = |policy: Policy| {
+        let words = format!("{} 10000 8 {}", policy.sections / 4, policy.word);
+        kernels.qemu(MIGRATION, BOARDS[2], &words)
+    };
+    Ok(POLICIES.into_iter().map(machine).collect())
 }
 
 /// The numbers of the kernels' marks.
@@ -238,6 +294,38 @@ impl Kernels {
         }
         println!("== {}, {}: {log}\n{output}", program.name, board.name);
         Ok(())
+    }
+
+    /// Runs the threads that migrate, with each policy.
+    fn migrate(&self, program: &Program, board: Board) -> Result<()> {
+        for policy in POLICIES {
+            let output = self.migration(program.name, board, policy, policy.sections)?;
+            ensure!(
+                output.contains("none lost"),
+                "{MIGRATION} printed\n{output}"
+            );
+        }
+        println!(
+            "C10 C12 R03 R05 R06 {MIGRATION}, {}: {} ways to reach the other harts",
+            board.name,
+            POLICIES.len()
+        );
+        Ok(())
+    }
+
+    /// Runs the threads that migrate. Returns the output.
+    fn migration(
+        &self,
+        name: &'static str,
+        board: Board,
+        policy: Policy,
+        sections: usize,
+    ) -> Result<String> {
+        // The timer interrupts every millisecond.
+        let words = format!("{sections} 10000 8 {}", policy.word);
+        let (output, log) = self.observe(self.qemu(name, board, &words))?;
+        println!("== {name}, {}: {log}\n{output}", board.name);
+        Ok(output)
     }
 
     /// Removes each fence on which an access relied alone, and each barrier before a link. The

@@ -9,7 +9,7 @@ use xshell::{Shell, cmd};
 
 use crate::observe::Observer;
 use crate::qemu::{self, Kernels, Sections};
-use crate::{barriers, counts, mutants, setup};
+use crate::{barriers, counts, mutants, riscv64, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -80,6 +80,7 @@ impl Part {
                 &[
                     qemu::migration(kernels, Sections::Long)?,
                     Observer::build(shell)?.migration(kernels)?,
+                    riscv64::migration(shell)?,
                 ]
                 .concat(),
                 &[
@@ -105,7 +106,7 @@ impl Part {
                 counts::figures(&output, &["states, 6 scopes deep"])
             }
             Self::Loom => counts::figures(&long_test(shell, "lazy-mmu-loom")?, &["interleavings"]),
-            Self::Barriers => barriers::verify(&Observer::build(shell)?, kernels),
+            Self::Barriers => barriers::verify(shell, &Observer::build(shell)?, kernels),
             Self::Mutants => mutants::run(shell, &mutants::Args::default()),
         }
     }

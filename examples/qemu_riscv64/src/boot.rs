@@ -7,15 +7,15 @@ use core::panic::PanicInfo;
 
 use semihosting::{eprintln, process};
 
-/// The bytes of a hart's stack.
-const STACK_SIZE: usize = 64 * 1024;
+/// The bytes of a stack.
+pub const STACK_SIZE: usize = 64 * 1024;
 
-/// The stack of one hart.
+/// The stack of a hart or a thread.
 #[derive(Debug)]
 #[repr(C, align(4096))]
 pub struct Stack(UnsafeCell<MaybeUninit<[u8; STACK_SIZE]>>);
 
-// SAFETY: only the hart that runs on the stack accesses it.
+// SAFETY: only the hart or the thread that runs on the stack accesses it.
 unsafe impl Sync for Stack {}
 
 impl Stack {
@@ -58,8 +58,8 @@ extern "C" fn start(hart: usize) -> ! {
 }
 
 extern "C" fn main(hart: usize) -> ! {
-    crate::traps::init();
     crate::smp::init(hart);
+    crate::traps::init();
     lazy_mmu_main()
 }
 

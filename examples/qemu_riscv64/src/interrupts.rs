@@ -3,15 +3,18 @@
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use riscv::register::{sie, sip, time};
+use sbi_rt::{HartMask, send_ipi};
+use spin::Once;
 use spin::mutex::SpinMutex;
 
-use crate::{smp, thread};
-
-/// One hardirq in Linux's preempt count.
-const HARDIRQ: u32 = 1 << 16;
+use crate::tasks::masked;
+use crate::thread::{self, HARDIRQ};
+use crate::{hart, smp};
 
 /// The program's handler of timer interrupts.
 static HANDLER: SpinMutex<fn()> = SpinMutex::new(|| {});
+/// What follows each handler.
+static ON_RETURN: Once<fn()> = Once::new();
 /// The number of timer interrupts taken.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 /// The least ticks between two timer interrupts.
@@ -32,7 +35,8 @@ pub fn init() {
 ///
 /// Consecutive interrupts are at least `ticks` of the timer's counter apart, and at most 256 more.
 pub fn start_timer(ticks: u64, handler: fn()) {
-    *HANDLER.lock() = handler;
+    // A handler takes the lock too.
+    masked(|| *HANDLER.lock() = handler);
     TICKS.store(ticks, Relaxed);
     set_timer();
     // SAFETY: as in `init`.
@@ -64,19 +68,38 @@ fn random() -> u64 {
     next >> 33
 }
 
+/// Interrupts a hart, this one too. Its handler calls the program's handler and [`on_return`]'s.
+pub fn send_to(hart: usize) {
+    let sent = send_ipi(HartMask::from_mask_base(1 << hart, 0));
+    assert!(sent.is_ok(), "hart {hart} takes no interrupt: {sent:?}");
+}
+
+/// Calls `f` after each later interrupt, which may switch to another thread.
+pub fn on_return(f: fn()) {
+    ON_RETURN.call_once(|| f);
+}
+
 /// Handles an interrupt of the timer.
 pub(crate) fn on_timer() {
     TAKEN.fetch_add(1, Relaxed);
     let handler = *HANDLER.lock();
     in_interrupt(handler);
     set_timer();
+    if let Some(f) = ON_RETURN.get() {
+        f();
+    }
 }
 
-/// Handles an interrupt that another hart has sent.
+/// Handles an interrupt that another hart, or this one, has sent.
 pub(crate) fn on_software_interrupt() {
     // SAFETY: the bit only asks for this interrupt.
     unsafe { sip::clear_ssoft() };
+    // The request follows the clear: a hart that asks later sends another interrupt.
+    hart::this().answer();
     in_interrupt(smp::on_request);
+    if let Some(f) = ON_RETURN.get() {
+        f();
+    }
 }
 
 fn in_interrupt(handler: impl FnOnce()) {

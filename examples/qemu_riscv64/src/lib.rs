@@ -25,11 +25,16 @@
 pub mod access;
 pub mod arena;
 pub mod boot;
+pub mod hart;
 pub mod interrupts;
 pub mod mapper;
+pub mod policy;
+pub mod pool;
 pub mod program;
+pub mod scheduler;
 pub mod smp;
 pub mod steps;
+pub mod tasks;
 pub mod thread;
 pub mod traps;
 pub mod upper;

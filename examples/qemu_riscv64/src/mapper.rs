@@ -30,7 +30,7 @@ pub fn init(arena: &Arena, number: usize) {
     let page = PageRange::new(arena.range.page(number), 1);
     *TARGET.lock() = Some(Target {
         slot: &arena.slots[number],
-        leaf: arena.leaf(),
+        leaf: arena.leaf(0),
         page: page.expect("it is a page's address"),
     });
 }

@@ -6,17 +6,14 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use lazy_mmu::Invalidation;
-use lazy_mmu::riscv64::{Harts, Sbi};
-use sbi_rt::{HartMask, hart_get_status, hart_start, send_ipi};
+use sbi_rt::{hart_get_status, hart_start};
+use spin::Once;
 use spin::mutex::SpinMutex;
 
 use crate::boot::Stack;
+use crate::hart::{self, HARTS};
 use crate::thread::Thread;
-use crate::{interrupts, traps};
-
-/// The most harts of a machine. Their numbers begin at 0.
-pub const HARTS: usize = 8;
+use crate::{interrupts, policy, traps};
 
 static THREADS: [Thread; HARTS] = [const { Thread::new() }; HARTS];
 static STACKS: [Stack; HARTS] = [const { Stack::new() }; HARTS];
@@ -30,6 +27,12 @@ static READY: AtomicUsize = AtomicUsize::new(0);
 pub(crate) fn init(hart: usize) {
     FIRST.store(hart, Relaxed);
     THREADS[hart].set_current();
+    hart::init(hart);
+}
+
+/// Returns the number of the first hart.
+pub fn first() -> usize {
+    FIRST.load(Relaxed)
 }
 
 /// Returns the numbers of the other harts that the machine has.
@@ -49,6 +52,9 @@ pub fn start() -> usize {
     while READY.load(Acquire) < number {
         core::hint::spin_loop();
     }
+    if number > 0 {
+        policy::started(others().fold(1 << hart::number(), |set, it| set | 1 << it));
+    }
     number
 }
 
@@ -60,12 +66,27 @@ extern "C" fn start_hart() -> ! {
 }
 
 extern "C" fn main(hart: usize) -> ! {
-    traps::init();
     THREADS[hart].set_current();
+    hart::init(hart);
+    traps::init();
     interrupts::init();
     READY.fetch_add(1, Release);
     loop {
         riscv::asm::wfi();
+        if let Some(work) = WORK.get() {
+            work();
+        }
+    }
+}
+
+/// What the other harts run in the end.
+static WORK: Once<fn() -> !> = Once::new();
+
+/// Lets each of the other harts run `work`, outside of interrupts.
+pub fn run_on_others(work: fn() -> !) {
+    WORK.call_once(|| work);
+    for hart in others() {
+        interrupts::send_to(hart);
     }
 }
 
@@ -91,44 +112,22 @@ pub fn on_others(function: fn(u64), argument: u64) {
     *REQUEST.lock() = Some(Request { function, argument });
     LEFT.store(number, Release);
     for hart in others() {
-        let sent = send_ipi(HartMask::from_mask_base(1, hart));
-        assert!(sent.is_ok(), "hart {hart} takes no interrupt: {sent:?}");
+        hart::ALL[hart].is_called.store(true, Release);
+        interrupts::send_to(hart);
     }
     while LEFT.load(Acquire) != 0 {
         core::hint::spin_loop();
     }
 }
 
-/// Handles the interrupt of a request.
+/// Handles an interrupt, which may be that of a request.
 pub(crate) fn on_request() {
+    if !hart::this().is_called.swap(false, Acquire) {
+        return;
+    }
     let request = *REQUEST.lock();
     if let Some(Request { function, argument }) = request {
         function(argument);
         LEFT.fetch_sub(1, Release);
-    }
-}
-
-/// The firmware fences the other harts, once they are started.
-#[derive(Debug)]
-pub struct OtherHarts;
-
-// SAFETY: `Sbi` reaches all harts. Before the first of them starts, there is only this one.
-unsafe impl Harts for OtherHarts {
-    fn fence() {
-        if READY.load(Relaxed) != 0 {
-            Sbi::fence();
-        }
-    }
-
-    fn invalidate(invalidations: &[Invalidation]) {
-        if READY.load(Relaxed) != 0 {
-            Sbi::invalidate(invalidations);
-        }
-    }
-
-    fn invalidate_all() {
-        if READY.load(Relaxed) != 0 {
-            Sbi::invalidate_all();
-        }
     }
 }

@@ -1,4 +1,5 @@
-//! The threads of these kernels, whose structures the backends read. Each hart has one.
+//! The threads of these kernels, whose structures the backends read. Only programs with a
+//! [scheduler](crate::scheduler) have more than one for each hart.
 
 use core::arch::asm;
 use core::mem::offset_of;
@@ -7,7 +8,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use lazy_mmu::riscv64::{ByteAt, FlagsAt, Kernel, PreemptCountAt, Riscv64, TaskPointer as _, Tp};
 
-use crate::smp::OtherHarts;
+use crate::policy::OtherHarts;
 
 /// The structure to which `tp` points.
 #[derive(Debug)]
@@ -42,6 +43,9 @@ impl Thread {
     }
 }
 
+/// One hardirq in Linux's preempt count.
+pub const HARDIRQ: u32 = 1 << 16;
+
 /// The flags of other users, which must never change.
 pub const FOREIGN_FLAGS: u64 = 0x8000_0000_0800_0001;
 
@@ -65,8 +69,9 @@ pub fn check_clear() {
 pub struct Flags;
 
 // SAFETY: before its first store to a table, each hart has set `tp` to its thread, which lives
-// forever. Other code does not write to flags 28 to 31. The preempt count is Linux's. Threads do
-// not migrate. `OtherHarts` reaches all harts. An access to a user's page fences after a fault.
+// forever. Other code does not write to flags 28 to 31. The preempt count is Linux's. The
+// scheduler's lock orders the stores of a thread that migrates. `OtherHarts` reaches all harts. An
+// access to a user's page fences after a fault.
 unsafe impl Kernel for Flags {
     type Task = Tp;
     type Bits = FlagsAt<{ offset_of!(Thread, flags) }, 28>;

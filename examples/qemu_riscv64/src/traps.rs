@@ -1,16 +1,20 @@
 //! Traps: the interrupts, and the page faults that a program provokes.
 
-use core::arch::naked_asm;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use core::arch::{asm, naked_asm};
+use core::mem::transmute;
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use lazy_mmu::riscv64::{check_new_mappings, fix_spurious_fault};
 use lazy_mmu_examples::machine::{Fault, FaultReason};
 use riscv::register::stvec::{self, Stvec, TrapMode};
 use riscv::register::{scause, sstatus, stval};
 
+use crate::hart::{self, HARTS, Hart};
 use crate::interrupts;
 
-/// The exception codes of scause for a load and a store or atomic whose page is not mapped, or is
-/// not permitted (RISC-V privileged specification, "Supervisor Cause Register").
+/// The exception codes of scause for `ebreak`, and for a load and a store or atomic whose page is
+/// not mapped, or is not permitted (RISC-V privileged specification, "Supervisor Cause Register").
+const BREAKPOINT: usize = 3;
 const LOAD_PAGE_FAULT: usize = 13;
 const STORE_PAGE_FAULT: usize = 15;
 /// The interrupt codes of scause.
@@ -51,6 +55,13 @@ struct Frame {
 extern "C" fn vector() {
     naked_asm!(
         ".balign 4",
+        // `tp` points to the hart's memory until the flag is checked, because the stack may be
+        // newly mapped.
+        "csrrw tp, sscratch, tp",
+        "sd t0, {scratch}(tp)",
+        check_new_mappings!("t0", "0(tp)"),
+        "ld t0, {scratch}(tp)",
+        "csrrw tp, sscratch, tp",
         ".macro frame instruction",
         "\\instruction x1, 8(sp)",
         ".irp register, 3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
@@ -68,6 +79,10 @@ extern "C" fn vector() {
         "sd a1, {sstatus}(sp)",
         "mv a0, sp",
         "call {handle}",
+        // The stack is accessed after sepc is loaded, so another hart's new mapping must not fault.
+        "csrrw tp, sscratch, tp",
+        check_new_mappings!("t0", "0(tp)"),
+        "csrrw tp, sscratch, tp",
         "ld a0, {sepc}(sp)",
         "ld a1, {sstatus}(sp)",
         "csrw sepc, a0",
@@ -80,8 +95,14 @@ extern "C" fn vector() {
         sepc = const core::mem::offset_of!(Frame, sepc),
         sstatus = const core::mem::offset_of!(Frame, sstatus),
         handle = sym handle,
+        scratch = const core::mem::offset_of!(Hart, scratch),
     )
 }
+
+const _: () = assert!(
+    core::mem::offset_of!(Hart, new_mappings) == 0,
+    "the vector finds the flag there"
+);
 
 const _: () = assert!(
     size_of::<Frame>().is_multiple_of(16),
@@ -99,12 +120,50 @@ extern "C" fn handle(frame: &mut Frame) {
             // The access is an instruction of four bytes, whose result is not used.
             frame.sepc += 4;
         }
+        (false, BREAKPOINT) => {
+            let function = frame.registers[ARGUMENT];
+            // SAFETY: only `take_exception` executes an `ebreak` that the handler sees, with a
+            // function in the register.
+            let function = unsafe { transmute::<usize, fn()>(function) };
+            function();
+            frame.sepc += 4;
+        }
+        // The hart may have kept an invalid entry. An emulated one does not.
+        (false, LOAD_PAGE_FAULT | STORE_PAGE_FAULT) if !is_repeated(frame.sepc) => {
+            fix_spurious_fault();
+        }
         (_, code) => panic!(
             "trap {code} at {:#x}, address {:#x}",
             frame.sepc,
             stval::read()
         ),
     }
+}
+
+/// The register a0, in which a function has its argument.
+const ARGUMENT: usize = 10;
+
+/// Takes an exception on this hart. Its handler calls `f`.
+pub fn take_exception(f: fn()) {
+    // SAFETY: the handler returns to the instruction behind, with all registers as they are. The
+    // compiler does not move accesses over it.
+    unsafe {
+        asm!(
+            ".option push",
+            ".option norvc",
+            "ebreak",
+            ".option pop",
+            in("a0") f as *const () as usize,
+            options(nostack),
+        );
+    }
+}
+
+/// Returns whether the last unexpected page fault of this hart was at the same instruction. The
+/// fence behind that fault then has not repaired it.
+fn is_repeated(sepc: usize) -> bool {
+    static LAST: [AtomicUsize; HARTS] = [const { AtomicUsize::new(0) }; HARTS];
+    LAST[hart::number()].swap(sepc, Relaxed) == sepc
 }
 
 /// Runs `access`, which is one load or store of four bytes, and reports the fault that it took.

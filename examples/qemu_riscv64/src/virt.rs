@@ -4,8 +4,8 @@ use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
-use lazy_mmu::Backend;
-use lazy_mmu::riscv64::fix_spurious_fault;
+use lazy_mmu::riscv64::{Mode, fix_spurious_fault};
+use lazy_mmu::{Backend, VirtualRange};
 use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::machine::{Fault, Machine, Table};
 use lazy_mmu_examples::page::{LEAF_LEVEL, LINEAR_BASE, USER_BASE};
@@ -70,12 +70,13 @@ impl<B: Backend> Virt<B> {
     }
 }
 
-/// Returns the entries of the live table of pages from the one that translates `address` on.
+/// Returns the entries of the live table at `level` from the one that translates `address` on.
 pub fn entries<B: Backend>(
     mm: &MemoryManager<'static, Virt<B>>,
     address: u64,
+    level: usize,
 ) -> Result<&'static [AtomicU64], Error> {
-    let entry = mm.entry(address, LEAF_LEVEL);
+    let entry = mm.entry(address, level);
     let (table, index) = entry.ok_or(Error::NotMapped { address })?;
     Ok(&Virt::<B>::table(table)[index..])
 }
@@ -126,4 +127,11 @@ impl<B: Backend> Machine for Virt<B> {
         }
         Ok(())
     }
+}
+
+/// Returns the range of `pages` pages that begins at `address`.
+pub fn pages(address: u64, pages: u64) -> VirtualRange {
+    // An address of Sv39 is one of Sv48 too.
+    let range = Mode::Sv39.range(address, pages);
+    range.expect("they are pages of one half")
 }

@@ -72,8 +72,9 @@ impl Operation {
         if word & 0x000f_ffff == 0x2013 {
             return Some(Self::Mark(word >> 20));
         }
-        // The predecessors of a fence have writes (bit 24), or an atomic has the bit rl.
-        let is_fence = word & 0x707f == 0x0f && word >> 24 & 1 != 0;
+        // The predecessors of a fence have writes (bit 24), or an atomic has the bit rl. A fence
+        // without successors (bits 23:20) is a HINT, such as `pause`.
+        let is_fence = word & 0x707f == 0x0f && word >> 24 & 1 != 0 && word >> 20 & 0xf != 0;
         let is_release = word & 0x7f == 0x2f && word >> 25 & 1 != 0;
         (is_fence || is_release).then_some(Self::Fence)
     }

@@ -359,16 +359,16 @@ extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
     let observer = &plugin.observer;
     let pc = instruction.pc;
     instruction.executed.fetch_add(1, Relaxed);
-    // A TLBI without a trampoline has the register XZR, or no operand.
     let operation = instruction.operation;
+    if let Some(step) = operation.and_then(Operation::step) {
+        plugin.step(cpu, pc, step);
+    }
+    // A TLBI without a trampoline has the register XZR, or no operand.
     let operand = if operation.is_some_and(|it| it.needs_operand(instruction.word)) {
         plugin.cpus[cpu].operand.load(Relaxed)
     } else {
         0
     };
-    if let Some(step) = operation.and_then(Operation::step) {
-        plugin.step(cpu, pc, step);
-    }
     match operation {
         Some(Operation::Dmb(types)) => observer.dmb(cpu, types),
         Some(Operation::Dsb(domain, types)) => observer.dsb(cpu, domain, types, pc),

@@ -54,7 +54,7 @@ fn stores<B: Backend>(place: &str) -> Result<(), Error> {
         }
     }
 
-    let (_mm, arena) = Arena::boot::<B>(PAGES)?;
+    let (_mm, arena) = Arena::boot::<B>(PAGES, 1)?;
     let use_all = || {
         use_here(arena.range.start());
         smp::on_others(use_here, arena.range.start());
@@ -62,29 +62,29 @@ fn stores<B: Backend>(place: &str) -> Result<(), Error> {
     steps::record(|| {
         with::<B, _>(|mmu| {
             for slot in arena.slots {
-                mmu.write(slot, arena.leaf());
+                mmu.write(slot, arena.leaf(0));
             }
         });
     });
     use_all();
     println!("B01 B03 R03 {place}: in a section: {}", Of(OPERATION));
-    steps::record(|| arena.clear::<B>());
+    steps::record(|| arena.clear::<B>(0, PAGES));
     println!("{place}: cleared, and one invalidation: {}", Of(OPERATION));
     steps::record(|| {
         for slot in arena.slots {
-            write::<B, _>(slot, arena.leaf());
+            write::<B, _>(slot, arena.leaf(0));
         }
     });
     use_all();
     println!("B01 B02 R03 {place}: without a section: {}", Of(OPERATION));
-    arena.clear::<B>();
+    arena.clear::<B>(0, PAGES);
 
     let other = PageRange::new(arena.range.page(1), 1)?;
     steps::record(|| flush_tlb_kernel_range::<B>(other.into()));
     println!("{place}: an invalidation of a page: {}", Of(OPERATION));
     steps::record(|| {
         with::<B, _>(|mmu| {
-            mmu.write(&arena.slots[0], arena.leaf());
+            mmu.write(&arena.slots[0], arena.leaf(0));
             flush_tlb_kernel_range::<B>(other.into());
         });
     });

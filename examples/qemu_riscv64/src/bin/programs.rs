@@ -45,12 +45,12 @@ fn run() -> Result<(), Error> {
 /// Runs all programs. Returns their number, the number of interrupts, and how many of these came
 /// while a section was open.
 fn all<B: Backend>(times: usize) -> Result<(usize, usize, usize), Error> {
-    let (_mm, arena) = Arena::boot::<B>(3)?;
+    let (_mm, arena) = Arena::boot::<B>(3, 1)?;
     mapper::init(&arena, 2);
     let entries = Entries {
         kernel: &arena.slots[0],
         user: &arena.slots[1],
-        kernel_leaf: arena.leaf(),
+        kernel_leaf: arena.leaf(0),
         user_leaf: arena.user_leaf(),
     };
     let mut programs = 0;

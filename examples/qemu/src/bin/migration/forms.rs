@@ -1,21 +1,21 @@
 //! The forms of sections that the threads take in turns.
 //!
 //! Each form maps pages, and uses them directly behind the barrier that makes them visible. The
-//! thread is disturbed in between.
+//! thread is disturbed in between. The programs for aarch64 and for RISC-V share the file.
 
 use core::slice;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use lazy_mmu::aarch64::descriptor::{Leaf, Table};
-use lazy_mmu::{Backend, Task, aarch64, is_active, lazy_mmu};
+use lazy_mmu::{Backend, Task, is_active, lazy_mmu};
+use lazy_mmu_examples::format::{Leaf, Table, break_before_make};
 use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::{Error, MemoryManager, PageRange};
-use lazy_mmu_qemu::pool::Words;
-use lazy_mmu_qemu::scheduler::current;
-use lazy_mmu_qemu::virt::{Virt, entries};
 use spin::Once;
 
-use crate::{Own, Page, THREADS, disturb};
+use crate::kernel::pool::Words;
+use crate::kernel::virt::{Virt, entries};
+use crate::own::{Own, Page};
+use crate::{THREADS, disturb, preempt_counts};
 
 /// One softirq in the preempt count of a thread.
 const SOFTIRQ: u32 = 1 << 8;
@@ -237,13 +237,13 @@ fn inert_section<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
 /// deferred into the section around them, but not beyond their end.
 fn interrupt_context_that_ends<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
     let disable_softirqs = || {
-        for info in &current().infos {
-            info.preempt_count.fetch_add(SOFTIRQ, Relaxed);
+        for count in preempt_counts() {
+            count.fetch_add(SOFTIRQ, Relaxed);
         }
     };
     let enable_softirqs = || {
-        for info in &current().infos {
-            info.preempt_count.fetch_sub(SOFTIRQ, Relaxed);
+        for count in preempt_counts() {
+            count.fetch_sub(SOFTIRQ, Relaxed);
         }
     };
     let [one, two] = own.pages();
@@ -371,7 +371,7 @@ fn change_of_frame<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
     let other = own.page_at(own.mapped - 1, own.round + 1);
     page.write::<B>();
     page.check();
-    aarch64::break_before_make::<B, _>(page.slot, page.range(), |_| other.leaf);
+    break_before_make::<B, _>(page.slot, page.range(), |_| other.leaf);
     other.check();
     lazy_mmu::with::<B, _>(|mmu| {
         mmu.break_before_make(page.slot, page.range(), |_| page.leaf);

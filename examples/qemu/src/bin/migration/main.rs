@@ -22,25 +22,29 @@
 #![no_std]
 #![no_main]
 
+mod flags;
 mod forms;
+mod own;
 
-use core::array::from_fn;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu::aarch64::{Aarch64, Kernel, MAX_TLBI_OPS};
-use lazy_mmu::{Backend, Bits, Storage as _, Task, VirtualRange, lazy_mmu};
+pub(crate) use lazy_mmu::aarch64::MAX_TLBI_OPS as MAX_OPS;
+use lazy_mmu::aarch64::{Aarch64, Kernel};
+use lazy_mmu::{Backend, Bits, Storage as _, Task, lazy_mmu};
 use lazy_mmu_examples::Error;
-use lazy_mmu_examples::page::Frame;
-use lazy_mmu_qemu::access::read_mapped;
-use lazy_mmu_qemu::arena::{Arena, WORD};
+pub(crate) use lazy_mmu_qemu as kernel;
+pub(crate) use lazy_mmu_qemu::access::read_mapped;
+use lazy_mmu_qemu::arena::Arena;
 use lazy_mmu_qemu::scheduler::{self, ANY, Thread, current, spawn, threads, yield_now};
-use lazy_mmu_qemu::smp::{self, CPUS, cpu, relax};
+pub(crate) use lazy_mmu_qemu::smp::CPUS;
+use lazy_mmu_qemu::smp::{self, cpu, relax};
 use lazy_mmu_qemu::thread::{Byte, FOREIGN_FLAGS, Mmu};
-use lazy_mmu_qemu::virt::pages;
 use lazy_mmu_qemu::{interrupts, program};
 use semihosting::println;
 use spin::Once;
+
+use flags::{CHANGES, change_flags};
+use own::{Own, Page};
 
 /// The number of threads. One half has the bits in a flags word, and the other half in a byte.
 const THREADS: usize = 8;
@@ -154,103 +158,6 @@ unsafe impl Kernel for Newer {
     }
 }
 
-/// The pages and the frames of one thread, or of the handlers of one CPU.
-pub(crate) struct Own {
-    pub(crate) number: usize,
-    arena: Arena,
-    /// The number of pages that are mapped. They are the first ones.
-    pub(crate) mapped: usize,
-    /// The number of times that all pages were unmapped.
-    pub(crate) round: usize,
-}
-
-/// A page, with the descriptor and the contents of the frame that it is to map.
-#[derive(Clone, Copy)]
-pub(crate) struct Page {
-    pub(crate) slot: &'static AtomicU64,
-    pub(crate) leaf: Leaf,
-    pub(crate) address: u64,
-    pub(crate) word: u64,
-}
-
-impl Page {
-    /// Uses the mapping. A fault is unexpected, and ends the program.
-    pub(crate) fn check(&self) {
-        assert_eq!(read_mapped(self.address), self.word);
-    }
-
-    pub(crate) fn range(&self) -> VirtualRange {
-        pages(self.address, 1)
-    }
-
-    pub(crate) fn write<B: Backend>(&self) {
-        lazy_mmu::write::<B, _>(self.slot, self.leaf);
-    }
-}
-
-impl Own {
-    /// `number` counts the threads, and then the CPUs.
-    fn new(number: usize) -> Self {
-        let arena = *ARENA.get().expect("it is booted");
-        Self {
-            number,
-            arena,
-            mapped: 0,
-            round: 0,
-        }
-    }
-
-    /// Returns a page that is not mapped. In each round, a page maps another frame than before.
-    pub(crate) fn page(&mut self) -> Page {
-        self.mapped += 1;
-        self.page_at(self.mapped - 1, self.round)
-    }
-
-    pub(crate) fn pages<const N: usize>(&mut self) -> [Page; N] {
-        from_fn(|_| self.page())
-    }
-
-    pub(crate) fn page_at(&self, number: usize, round: usize) -> Page {
-        let number = self.number * PAGES + number;
-        let frame = self.number * FRAMES + round % FRAMES;
-        Page {
-            slot: &self.arena.slots[number],
-            leaf: self.arena.leaf(frame),
-            address: self.arena.range.page(number),
-            word: WORD + frame as u64,
-        }
-    }
-
-    /// Unmaps all pages, in one of several ways.
-    fn clear<B: Backend>(&mut self) {
-        let first = self.page_at(0, 0);
-        let slots = &self.arena.slots[self.number * PAGES..][..self.mapped];
-        let range = pages(first.address, self.mapped as u64);
-        match self.round % 4 {
-            0 => self.arena.clear::<B>(self.number * PAGES, self.mapped),
-            1 => {
-                let mut old = [None; PAGES];
-                lazy_mmu::gather::<B, _, _>(&mut old, |gather| {
-                    for number in 0..self.mapped {
-                        let page = self.page_at(number, 0);
-                        let added = gather.unmap(page.slot, page.range(), Frame::containing);
-                        added.expect("there is room for all pages");
-                    }
-                });
-            }
-            2 => lazy_mmu::with::<B, _>(|mmu| mmu.unmap_range(slots, range).invalidate(mmu)),
-            _ => {
-                // The range is so long that everything is invalidated.
-                let range = pages(first.address, MAX_TLBI_OPS + 1);
-                lazy_mmu::write_range::<B, _>(slots, |_| Leaf::INVALID);
-                lazy_mmu::flush_tlb_kernel_range::<B>(range);
-            }
-        }
-        self.mapped = 0;
-        self.round += 1;
-    }
-}
-
 /// Opens sections, and uses their mappings. Each thread runs this.
 fn thread<B: Backend>() {
     let number = NEXT.fetch_add(1, Relaxed);
@@ -298,6 +205,16 @@ pub(crate) fn disturb(turn: usize) {
     }
 }
 
+/// Returns the flags word of a thread, which others change too.
+fn shared_flags(thread: &Thread) -> &AtomicU64 {
+    &thread.infos[0].flags
+}
+
+/// Returns the preempt counts of the current thread.
+fn preempt_counts() -> [&'static AtomicU32; 2] {
+    current().infos.each_ref().map(|it| &it.preempt_count)
+}
+
 /// Handles an interrupt, in the middle of any thread. It rarely uses a mapping.
 fn handler() {
     #[lazy_mmu(backend = Mmu, mmu)]
@@ -318,46 +235,6 @@ fn handler() {
     }
 }
 
-/// The number of users that change other threads' flags: the handlers of each CPU, and the threads.
-/// Each has its own bit in each flags word.
-const CHANGERS: usize = CPUS + THREADS;
-/// The first of these bits.
-const FIRST_FLAG: usize = 32;
-/// Whether each user has set its bit, for each thread's flags word.
-static IS_SET: [[AtomicBool; CHANGERS]; THREADS] =
-    [const { [const { AtomicBool::new(false) }; CHANGERS] }; THREADS];
-/// The number of changes.
-static CHANGES: AtomicU64 = AtomicU64::new(0);
-
-/// Changes the bit of `changer` in the flags words of all threads.
-fn change_flags(changer: usize) {
-    for thread in 0..threads().len() {
-        change_flag(thread, changer);
-    }
-}
-
-/// Sets or clears the bit of `changer` in the flags word of a thread, and checks that the bit had
-/// its expected value. The backends of half of the threads use that word.
-fn change_flag(thread: usize, changer: usize) {
-    let flags = &threads()[thread].infos[0].flags;
-    let is_set = &IS_SET[thread][changer];
-    let bit = 1 << (FIRST_FLAG + changer);
-    // Only this user writes to it.
-    let was_set = is_set.load(Relaxed);
-    let before = if was_set {
-        flags.fetch_and(!bit, Relaxed)
-    } else {
-        flags.fetch_or(bit, Relaxed)
-    };
-    assert_eq!(
-        before & bit != 0,
-        was_set,
-        "C10: another CPU's flag was lost"
-    );
-    is_set.store(!was_set, Relaxed);
-    CHANGES.fetch_add(1, Relaxed);
-}
-
 /// Checks the final state, and prints the counts.
 fn report(sections: usize) {
     let sum = |count: fn(&Thread) -> &AtomicU64| -> u64 {
@@ -370,17 +247,12 @@ fn report(sections: usize) {
     let used = USED.load(Relaxed);
     let handled = HANDLED.load(Relaxed);
     let changes = CHANGES.load(Relaxed);
-    for (number, thread) in threads().iter().enumerate() {
-        let [word, byte] = &thread.infos;
+    for thread in threads() {
+        let [_, byte] = &thread.infos;
         assert_eq!(byte.lazy_mmu.load(Relaxed), 0);
         assert_eq!(byte.flags.load(Relaxed), FOREIGN_FLAGS);
-        // Handlers change their bits during this check.
-        let of_threads = |flags: u64| flags & !(((1 << CPUS) - 1) << FIRST_FLAG);
-        let expected = (CPUS..CHANGERS)
-            .filter(|&it| IS_SET[number][it].load(Relaxed))
-            .fold(FOREIGN_FLAGS, |flags, it| flags | 1 << (FIRST_FLAG + it));
-        assert_eq!(of_threads(word.flags.load(Relaxed)), expected);
     }
+    flags::check();
     println!(
         "C10 C12 {sections} sections of {THREADS} threads on {CPUS} CPUs, with {used} mappings: \
          {migrations} migrations, {in_section} of them inside a section, {pending} with a pair \

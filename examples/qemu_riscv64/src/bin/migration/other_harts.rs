@@ -1,0 +1,93 @@
+//! The first hart maps a page, and the other ones use it directly behind the fence that the policy
+//! demands. They run nothing else meanwhile.
+//!
+//! With [`Policy::OnFault`], a hart sees by its flag that the page is mapped. It executes the fence
+//! at the start of an exception in one half of the rounds, and on the return path of one in the
+//! other half.
+
+use core::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Acquire, Release},
+};
+
+use lazy_mmu_qemu_riscv64::access::read_mapped;
+use lazy_mmu_qemu_riscv64::hart;
+use lazy_mmu_qemu_riscv64::policy::{self, Policy};
+use lazy_mmu_qemu_riscv64::scheduler::relax;
+use lazy_mmu_qemu_riscv64::smp;
+use lazy_mmu_qemu_riscv64::tasks::masked;
+use lazy_mmu_qemu_riscv64::thread::Mmu;
+use lazy_mmu_qemu_riscv64::traps::take_exception;
+
+use crate::own::{Own, Page};
+use crate::{CPUS, THREADS};
+
+const ROUNDS: usize = 8;
+
+/// The last round whose page is mapped.
+static MAPPED: AtomicUsize = AtomicUsize::new(0);
+/// How often a hart began to wait for a page.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+/// How often a hart has used a page.
+static USED: AtomicUsize = AtomicUsize::new(0);
+
+/// Returns the page of a round, counted from 1. The handler of the first hart uses it later.
+fn page(round: usize) -> Page {
+    Own::new(THREADS + smp::first()).page_at(0, round)
+}
+
+fn wait(count: &AtomicUsize, value: usize) {
+    while count.load(Acquire) < value {
+        relax();
+    }
+}
+
+/// The first hart maps a page in each round.
+pub(crate) fn lead() {
+    for round in 1..=ROUNDS {
+        let mut own = Own::new(THREADS + smp::first());
+        own.round = round;
+        wait(&WAITING, round * (CPUS - 1));
+        let page = own.page();
+        page.write::<Mmu>();
+        if Policy::current() != Policy::OnFault {
+            MAPPED.store(round, Release);
+        }
+        wait(&USED, round * (CPUS - 1));
+        own.clear::<Mmu>();
+    }
+}
+
+/// The others use it.
+pub(crate) fn follow() {
+    for round in 1..=ROUNDS {
+        let page = page(round);
+        WAITING.fetch_add(1, Release);
+        if Policy::current() == Policy::OnFault {
+            masked(|| use_on_fault(page, round.is_multiple_of(2)));
+        } else {
+            wait(&MAPPED, round);
+            assert_eq!(read_mapped(page.address), page.word);
+        }
+        USED.fetch_add(1, Release);
+    }
+}
+
+/// Uses a page after an exception: the page is mapped before it, or while it is handled.
+fn use_on_fault(page: Page, is_mapped_in_handler: bool) {
+    fn wait_for_flag() {
+        while !policy::has_new_mappings(hart::number()) {
+            relax();
+        }
+    }
+
+    if is_mapped_in_handler {
+        take_exception(wait_for_flag);
+    } else {
+        wait_for_flag();
+        policy::may_fault_next();
+    }
+    assert_eq!(read_mapped(page.address), page.word);
+}
+
+const _: () = assert!(ROUNDS.is_multiple_of(2), "both ways are used equally often");
