@@ -45,7 +45,7 @@ impl Live {
             // The address is the first one of a table.
             let entry = mm.entry(address, LEAF_LEVEL);
             assert_eq!(entry.map(|it| it.1), Some(0));
-            let entries = entries(&mm, address)?.as_array();
+            let entries = entries(&mm, address, LEAF_LEVEL)?.as_array();
             entries.ok_or(Error::NotMapped { address })
         };
         Ok(Self {
