@@ -26,8 +26,8 @@ pub(crate) fn everything(shell: &Shell) -> Result<()> {
 /// Installs the toolchains for the further parts of `cargo xtask test --all`.
 pub(crate) fn toolchains(shell: &Shell) -> Result<()> {
     toolchain(shell, MSRV, &[])?;
-    let target = format!("rust-std-{TARGET}");
-    toolchain(shell, "nightly", &["miri", "rust-src", &target])
+    let [aarch64, riscv64] = [TARGET, RISCV64].map(|it| format!("rust-std-{it}"));
+    toolchain(shell, "nightly", &["miri", "rust-src", &aarch64, &riscv64])
 }
 
 /// Installs the tools of the programs that do not contain the C form.
