@@ -7,6 +7,7 @@
 //! plugin in `observer/plugin`, and the litmus tests feed it in `tests/litmus.rs`.
 
 mod descriptor;
+pub mod instruction;
 mod report;
 mod rule;
 pub mod steps;

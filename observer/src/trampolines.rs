@@ -38,6 +38,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use crate::instruction::Operation;
 use object::elf::ProgramHeader64;
 use object::elf::{PF_X, PT_LOAD, SHF_EXECINSTR};
 use object::read::elf::{ElfFile64, ElfSection64, ProgramHeader, SectionHeader};
@@ -261,23 +262,12 @@ impl Isa {
 
     /// Returns whether the observer needs the operand of the instruction.
     fn needs_trampoline(self, word: u32) -> bool {
-        match self {
-            Self::Aarch64 => {
-                const TTBR1_EL1: u32 = 0xd518_2020;
-                const TCR_EL1: u32 = 0xd518_2040;
-                const VBAR_EL1: u32 = 0xd518_c000;
-                let is_tlbi = word & 0xfff8_f000 == 0xd508_8000;
-                let has_register = word & 0x1f != 0x1f;
-                matches!(word & !0x1f, TTBR1_EL1 | TCR_EL1 | VBAR_EL1) || is_tlbi && has_register
-            }
-            Self::Riscv64 => {
-                const SFENCE_VMA: u32 = 0x1200_0073;
-                const SINVAL_VMA: u32 = 0x1600_0073;
-                let is_fence = matches!(word & 0xfe00_7fff, SFENCE_VMA | SINVAL_VMA);
-                let writes_satp = word & 0xfff0_7fff == 0x1800_1073;
-                writes_satp || is_fence && word & 0x000f_8000 != 0
-            }
-        }
+        let architecture = match self {
+            Self::Aarch64 => crate::Architecture::Aarch64,
+            Self::Riscv64 => crate::Architecture::Riscv64,
+        };
+        let operation = Operation::decode(architecture, word);
+        operation.is_some_and(|it| it.needs_operand(word))
     }
 
     /// Encodes `stur xN, [sp, #-16]`, or `sd xN, -16(sp)`, for the operand of an instruction.

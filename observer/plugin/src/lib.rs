@@ -20,7 +20,6 @@
 //! begins to record the [steps](lazy_mmu_observer::steps) of the hart, and with 0 it ends. The log
 //! has a line for each recording.
 
-mod decode;
 mod ffi;
 
 use std::collections::BTreeMap;
@@ -31,11 +30,10 @@ use std::ptr::{from_ref, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use lazy_mmu_observer::instruction::{self, Operation};
 use lazy_mmu_observer::steps::{Recorder, Recording, Step};
 use lazy_mmu_observer::{Access, Architecture, CPUS, Kind, Observer, Ram, Report, Store, Tlbi};
 use memmap2::MmapOptions;
-
-use decode::Operation;
 
 /// The exit code of `stop=on`.
 const STOPPED: c_int = 77;
@@ -178,7 +176,7 @@ impl Plugin {
             reason = "one of the two words is meant"
         )]
         let word = (pair >> (offset % 8 * 8)) as u32;
-        let distance = decode::branch(self.architecture, word)?;
+        let distance = instruction::branch(self.architecture, word)?;
         Some(next.wrapping_add_signed(distance) - 4)
     }
 
@@ -330,7 +328,7 @@ extern "C" fn on_access(cpu: c_uint, info: u32, address: u64, data: *mut c_void)
             address: physical,
             // SAFETY: QEMU has passed `info`.
             size: 1 << unsafe { ffi::qemu_plugin_mem_size_shift(info) },
-            release: decode::is_release(instruction.word),
+            release: instruction::is_release(instruction.word),
         };
         if plugin.observer.is_entry(physical) {
             plugin.step(cpu, pc, Step::Store);
@@ -428,7 +426,7 @@ extern "C" fn on_translation(_: ffi::Id, block: ffi::Block) {
         };
         let is_trampoline = plugin.offset_in_trampolines(pc).is_some();
         let instruction = plugin.instruction(pc, word);
-        let on_access = if is_trampoline && decode::is_operand(plugin.architecture, word) {
+        let on_access = if is_trampoline && instruction::is_operand(plugin.architecture, word) {
             (on_operand as ffi::OnAccess, ffi::WRITE)
         } else {
             (on_access as ffi::OnAccess, ffi::READ_WRITE)

@@ -1,17 +1,21 @@
 //! The instructions that the observer needs to know (Arm ARM DDI 0487, "A64 Base Instruction
 //! Descriptions"; RISC-V Unprivileged and Privileged Architecture).
 
-use lazy_mmu_observer::steps::Step;
-use lazy_mmu_observer::{Architecture, Domain, Types};
+use crate::steps::Step;
+use crate::{Architecture, Domain, Types};
 
 /// What an instruction does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Operation {
+pub enum Operation {
+    /// `dmb`.
     Dmb(Types),
+    /// `dsb`.
     Dsb(Domain, Types),
+    /// `isb`.
     Isb,
     /// An exception return, or a call of a higher Exception level.
     Exception,
+    /// A TLB invalidation. [`Tlbi`](crate::Tlbi) decodes the rest of it.
     Tlbi,
     /// `msr ttbr1_el1`.
     Ttbr1,
@@ -27,7 +31,9 @@ pub(crate) enum Operation {
     Sfence(Scope),
     /// `sinval.vma`.
     Sinval(Scope),
+    /// `sfence.w.inval`.
     SfenceWInval,
+    /// `sfence.inval.ir`.
     SfenceInvalIr,
     /// `csrw satp`.
     Satp,
@@ -37,13 +43,16 @@ pub(crate) enum Operation {
 
 /// The operands of `sfence.vma`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Scope {
-    pub(crate) has_address: bool,
-    pub(crate) all_spaces: bool,
+pub struct Scope {
+    /// Whether it is for one address: rs1 is not x0.
+    pub has_address: bool,
+    /// Whether it is for all address spaces: rs2 is x0.
+    pub all_spaces: bool,
 }
 
 impl Operation {
-    pub(crate) fn decode(architecture: Architecture, word: u32) -> Option<Self> {
+    /// Decodes an instruction, or returns `None` if it does not matter to the observer.
+    pub fn decode(architecture: Architecture, word: u32) -> Option<Self> {
         match architecture {
             Architecture::Aarch64 => Self::decode_aarch64(word),
             Architecture::Riscv64 => Self::decode_riscv64(word),
@@ -114,7 +123,7 @@ impl Operation {
     }
 
     /// Returns whether it is a `dsb`, an `isb`, a TLB invalidation or the like.
-    pub(crate) fn is_barrier(self) -> bool {
+    pub fn is_barrier(self) -> bool {
         matches!(
             self,
             Self::Dsb(..)
@@ -130,7 +139,7 @@ impl Operation {
     }
 
     /// Returns the step that a recording has for it.
-    pub(crate) fn step(self) -> Option<Step> {
+    pub fn step(self) -> Option<Step> {
         Some(match self {
             Self::FenceOfStores => Step::TableBarrier,
             Self::Sfence(scope) if scope.has_address => Step::FenceOfAddress,
@@ -143,7 +152,7 @@ impl Operation {
     }
 
     /// Returns whether the instruction `word` has an operand that the observer must know.
-    pub(crate) fn needs_operand(self, word: u32) -> bool {
+    pub fn needs_operand(self, word: u32) -> bool {
         match self {
             // Without an operand, the register is XZR.
             Self::Tlbi => word & 0x1f != 0x1f,
@@ -155,7 +164,7 @@ impl Operation {
 }
 
 /// Returns whether the instruction is a trampoline's `stur xN, [sp, #-16]`, or `sd xN, -16(sp)`.
-pub(crate) fn is_operand(architecture: Architecture, word: u32) -> bool {
+pub fn is_operand(architecture: Architecture, word: u32) -> bool {
     match architecture {
         Architecture::Aarch64 => word & !0x1f == 0xf81f_03e0,
         Architecture::Riscv64 => word & !(0x1f << 20) == 0xfe01_3823,
@@ -163,7 +172,7 @@ pub(crate) fn is_operand(architecture: Architecture, word: u32) -> bool {
 }
 
 /// Returns whether the instruction is a store-release.
-pub(crate) fn is_release(word: u32) -> bool {
+pub fn is_release(word: u32) -> bool {
     // STLR and STLLR; STLXR; CASL and CASAL; the other atomics of FEAT_LSE with the bit R.
     word & 0x3fa0_8000 == 0x0880_8000
         || word & 0x3fe0_8000 == 0x0800_8000
@@ -172,7 +181,7 @@ pub(crate) fn is_release(word: u32) -> bool {
 }
 
 /// Returns the distance in bytes of a `b`, or of a `j`.
-pub(crate) fn branch(architecture: Architecture, word: u32) -> Option<i64> {
+pub fn branch(architecture: Architecture, word: u32) -> Option<i64> {
     match architecture {
         Architecture::Aarch64 => {
             let offset = (word << 6).cast_signed() >> 6;
@@ -183,6 +192,59 @@ pub(crate) fn branch(architecture: Architecture, word: u32) -> Option<i64> {
             let sign = (word.cast_signed() >> 31 << 20).cast_unsigned();
             let offset = sign | word & 0xf_f000 | word >> 9 & 0x800 | word >> 20 & 0x7fe;
             (word & 0xfff == 0x06f).then_some(i64::from(offset.cast_signed()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_barriers_of_aarch64_are_decoded() {
+        let all = |word| Operation::decode(Architecture::Aarch64, word);
+        let shareable = |types| Some(Operation::Dsb(Domain::Shareable, types));
+        for (word, expected) in [
+            (0xd503_3a9f, shareable(Types::Stores)), // dsb ishst
+            (0xd503_399f, shareable(Types::Loads)),  // dsb ishld
+            (0xd503_3b9f, shareable(Types::All)),    // dsb ish
+            (0xd503_3f9f, shareable(Types::All)),    // dsb sy
+            (
+                0xd503_379f,
+                Some(Operation::Dsb(Domain::NonShareable, Types::All)),
+            ),
+            (0xd503_3abf, Some(Operation::Dmb(Types::Stores))),
+            (0xd503_3fdf, Some(Operation::Isb)),
+            (0xd503_309f, None), // ssbb
+            (0xd503_349f, None), // pssbb
+            (0xd503_201f, None), // nop
+        ] {
+            assert_eq!(all(word), expected, "{word:#x}");
+        }
+    }
+
+    #[test]
+    fn the_fences_of_riscv64_are_decoded() {
+        let all = |word| Operation::decode(Architecture::Riscv64, word);
+        let scope = |has_address, all_spaces| Scope {
+            has_address,
+            all_spaces,
+        };
+        for (word, expected) in [
+            (0x0110_000f, Some(Operation::FenceOfStores)), // fence w, w
+            (0x0330_000f, Some(Operation::Fence)),         // fence rw, rw
+            (0x0220_000f, None),                           // fence r, r
+            (0x0100_000f, None),                           // pause
+            (0x1200_0073, Some(Operation::Sfence(scope(false, true)))),
+            (0x1205_8073, Some(Operation::Sfence(scope(true, true)))),
+            (0x12c0_0073, Some(Operation::Sfence(scope(false, false)))),
+            (0x1605_8073, Some(Operation::Sinval(scope(true, true)))),
+            (0x1800_0073, Some(Operation::SfenceWInval)),
+            (0x1810_0073, Some(Operation::SfenceInvalIr)),
+            (0x1805_1073, Some(Operation::Satp)),
+            (0x0000_0013, None), // nop
+        ] {
+            assert_eq!(all(word), expected, "{word:#x}");
         }
     }
 }
