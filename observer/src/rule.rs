@@ -98,7 +98,7 @@ struct Page {
     last_store: AtomicU64,
 }
 
-/// What has ordered the stores of a CPU.
+/// The barriers and store-releases of a CPU, which order its stores.
 #[derive(Default)]
 struct Order {
     /// The number of barriers that order stores.
@@ -652,7 +652,9 @@ impl State {
             let (kind, missing) = match (step.entry.reach.since(cpu), self.architecture) {
                 (Some(0), _) => continue,
                 (Some(since), _) if synchronized > since => {
-                    relied.push((by, since));
+                    if observer.coverage {
+                        relied.push((by, since));
+                    }
                     continue;
                 }
                 (None, Architecture::Aarch64) => (
@@ -674,10 +676,8 @@ impl State {
             };
             reports.push(access.report(kind, cpu, step, &missing));
         }
-        if observer.coverage {
-            for (by, since) in relied {
-                self.relied_on(observer, cpu, by, since);
-            }
+        for (by, since) in relied {
+            self.relied_on(observer, cpu, by, since);
         }
         if let Some(leaf) = leaf {
             reports.extend(self.check_old(cpu, access, leaf, hardware));

@@ -2,8 +2,8 @@
 //!
 //! The model has what the specification permits: the second hart may have cached any entry as
 //! invalid, at any time until the store reaches it, and a store may reach it late unless a fence
-//! orders it. A fence of the second hart drops
-//! what it cached, and reads the entries that have reached it.
+//! orders it. A fence of the second hart drops its cached entries, and reads the entries that have
+//! reached it.
 
 extern crate std;
 use std::collections::BTreeSet;
