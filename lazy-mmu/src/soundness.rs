@@ -78,9 +78,10 @@
 //! Without `unsafe`:
 //!
 //! * makes a handle, uses bare tokens, or changes the bits (E0133)
-//! * implements `Backend`, `Machine`, `aarch64::Kernel`, `Wrapper`, `Entry` or `NoWalker` (E0200)
-//! * stores without synchronization or barrier, splits a block, or invalidates on one CPU only
-//!   (E0133)
+//! * implements `Backend`, `Machine`, `Wrapper`, `Entry`, `NoWalker`, the `Kernel` of `aarch64` or
+//!   `riscv64`, or `Harts` or `HartFlags` of `riscv64` (E0200)
+//! * stores without synchronization or barrier, splits a block, invalidates on one CPU only, or
+//!   checks a hart's flag of new mappings (E0133)
 //!
 //! # What the state machine handles at run time
 //!
@@ -151,8 +152,8 @@
 //! * An address is not mapped again between the unmap and the invalidation of its old mapping. A
 //!   forgotten [`Unmapped`](crate::Unmapped) value is never invalidated.
 //! * The caller provides the correct range of virtual addresses for an entry, and the correct ASID
-//!   for a user range. It also provides the range and scope of a
-//!   [withheld](crate::Unmapped::withhold) value.
+//!   for a user range. An address space has the same ASID on every CPU. The caller also provides
+//!   the range and scope of a [withheld](crate::Unmapped::withhold) value.
 //! * While [`break_before_make`](crate::LazyMmu::break_before_make) has broken a range, the caller
 //!   keeps other users out of the range.
 //! * A function that [joins](crate::join()) the section of its caller does not make its mappings
@@ -161,8 +162,9 @@
 //!   dump, the shadow walker of a hypervisor) can hold an old entry or table for longer. Code that
 //!   frees a table waits for that software too. [`Unmapped::map`](crate::Unmapped::map) can pass
 //!   the table to code that waits.
-//! * Another CPU that learns of a mapping executes an `isb`, an exception entry or an exception
-//!   return before it uses the mapping.
+//! * On aarch64, another CPU that learns of a mapping executes an `isb`, an exception entry or an
+//!   exception return before it uses the mapping. On RISC-V, an exception is not a fence. The
+//!   kernel's [`Harts`](crate::riscv64::Harts) make that hart execute one.
 //! * A pending value that is dropped drops its contents, perhaps before the pair. The value that is
 //!   passed to [`pending`](crate::LazyMmu::pending) need not describe the stores before it.
 //!
