@@ -124,8 +124,8 @@
 //!
 //! Tables and entries:
 //!
-//! * **A table that is filled and then linked.** The store of a valid `Table` or `TopLevel`, and
-//!   `link_table`, are ordered after all earlier stores of their thread.
+//! * **A table that is filled and then linked.** The store of a valid `Table`, `TopLevel` or
+//!   `UserTable`, and `link_table`, are ordered after all earlier stores of their thread.
 //! * **The invalidation of a removed entry** is as wide as the old entry requires: it covers all
 //!   levels if the entry was a table.
 //! * **A part of a contiguous group** is refused before anything changes. A second split of the
@@ -143,7 +143,8 @@
 //!   after the stores that fill the table, if the entry is written as a
 //!   [`Leaf`](crate::aarch64::descriptor::Leaf). A mapping of kernel text with UXN clear loses its
 //!   pair if it is written as a [`UxnLeaf`](crate::aarch64::descriptor::UxnLeaf). An EL2 leaf loses
-//!   its pair if it is written as a `Leaf`.
+//!   its pair if it is written as a `Leaf`. A kernel's table loses its fence if it is written as a
+//!   [`UserTable`](crate::riscv64::descriptor::UserTable).
 //! * Plain stores do not read the old entry. They can change a part of a contiguous group, which
 //!   the other operations refuse (see [`contiguous`](crate::aarch64::contiguous)). They can also
 //!   overwrite an access flag or a dirty state that the hardware has recorded.
@@ -187,7 +188,8 @@
 //!
 //! * [`Backend`](crate::Backend), [`Machine`](crate::Machine) and [`Storage`](crate::Storage) are
 //!   implemented correctly, because a wrong one loses barriers. Their pages list all duties, such
-//!   as the barriers of a context switch, and equal hooks for all backends that share bits.
+//!   as the barriers of a context switch, and equal hooks and barriers for all backends that share
+//!   bits.
 //! * Code that calls [`Task::current`](crate::Task::current) makes one handle of a thread at a
 //!   time. It does not use the handle in an interrupt. It does not forget the handle together with
 //!   a section, unless the bits are freed with the thread and there are no hooks.
