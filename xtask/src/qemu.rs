@@ -125,7 +125,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("tasks", KERNELS_PACKAGE, AT_EL1),
     program(INTERRUPTS, KERNELS_PACKAGE, COUNTED).unobserved(STEPPED),
     program("budgets", BESIDE_C, COUNTED)
-        .inspect(asm::check)
+        .inspect(|program| asm::check(program, KERNELS))
         .unobserved(COUNTS),
     program(COMPARISON, BESIDE_C, COUNTED).unobserved(COUNTS),
     program(SCALE, BESIDE_C, COUNTED)

@@ -20,7 +20,7 @@ use xshell::{Shell, cmd};
 use crate::observe::{How, Log, Observer};
 use crate::qemu::{Board, Qemu, Time, side_by_side};
 use crate::setup::RISCV64;
-use crate::{counts, golden, programs};
+use crate::{asm, counts, golden, programs};
 
 /// The workspace of the kernels.
 pub(crate) const KERNELS: &str = "examples/qemu_riscv64";
@@ -226,13 +226,14 @@ impl Kernels {
         Ok(())
     }
 
-    /// Compares the counts of instructions, and the steps of the counted forms, with the file of
-    /// the program.
+    /// Compares the assembly, the counts of instructions, and the steps of the counted forms, with
+    /// the files of the program.
     ///
     /// The program runs twice. The first run counts, in virtual time and without the observer,
     /// because its trampolines are instructions too. The observer records the steps of the second.
     fn compare_counts(&self, program: &Program, board: Board) -> Result<()> {
         let name = program.name;
+        asm::check(&self.binaries.join(name), KERNELS)?;
         let mut qemu = self.qemu(name, board, "");
         qemu.time = Time::Virtual;
         let mut output = qemu.boot()?;
