@@ -31,7 +31,7 @@ pub(crate) struct Program {
     /// only inspects the program.
     pub(crate) runs: &'static [Configuration],
     time: Time,
-    /// Runs the short form of a program that checks itself. Other programs print the same each time.
+    /// Runs the short form of a program that checks itself. The others print the same each time.
     short_form: Option<fn(&Kernels) -> Result<String>>,
     /// Why the program does not run under the observer.
     pub(crate) unobserved: Option<&'static str>,
