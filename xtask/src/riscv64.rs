@@ -116,6 +116,9 @@ const BOARDS: [Board; 4] = [
     board("Sv48, 4 harts", "sv48", 4),
 ];
 
+/// A machine for kernels of other projects too.
+pub(crate) const FOUR_HARTS: Board = BOARDS[2];
+
 /// Runs all programs, or those of this name, and compares their outputs.
 pub(crate) fn run(shell: &Shell, name: Option<&str>) -> Result<()> {
     let programs = PROGRAMS.iter();
