@@ -25,8 +25,8 @@ pub(crate) fn everything(shell: &Shell) -> Result<()> {
 
 /// Installs the toolchains for the further parts of `cargo xtask test --all`.
 pub(crate) fn toolchains(shell: &Shell) -> Result<()> {
-    toolchain(shell, MSRV, &[])?;
     let [aarch64, riscv64] = [TARGET, RISCV64].map(|it| format!("rust-std-{it}"));
+    toolchain(shell, MSRV, &[&aarch64, &riscv64])?;
     toolchain(shell, "nightly", &["miri", "rust-src", &aarch64, &riscv64])
 }
 
