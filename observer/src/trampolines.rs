@@ -16,7 +16,7 @@
 //!
 //! These instructions are `msr ttbr1_el1`, `msr tcr_el1`, `msr vbar_el1`, and each TLBI that has a
 //! register; on RISC-V `csrw satp`, `sfence.vma` and `sinval.vma` with an address, and `ecall`, for
-//! which two stores show a2 and a3. The store is below the stack pointer. Neither architecture has a red zone, so a function does not keep
+//! which three stores show a7, a2 and a3. The store is below the stack pointer. Neither architecture has a red zone, so a function does not keep
 //! anything there (AAPCS64, "Universal stack constraints"; RISC-V ELF psABI, "Integer Calling
 //! Convention").
 //!
@@ -54,9 +54,9 @@ pub const RISCV64_ADDRESS: u64 = 0x801f_0000;
 /// The symbol of `aarch64-rt` for the exception vectors.
 const VECTORS: &str = "vector_table_el1";
 
-/// The bytes of a trampoline: at most four instructions, so that it does not cross a page.
-const SIZE: u64 = 4 * WORDS as u64;
-const WORDS: usize = 4;
+/// The bytes of a trampoline: at most eight instructions, so that it does not cross a page.
+pub const SIZE: u64 = 4 * WORDS as u64;
+const WORDS: usize = 8;
 
 /// Why a kernel cannot have trampolines.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,7 +72,7 @@ pub enum Error {
     #[error("the kernel does not have an executable section or segment")]
     NoText,
     /// A trampoline could cross a page.
-    #[error("the address of the trampolines must be a multiple of 16, but is {0:#x}")]
+    #[error("the address of the trampolines must be a multiple of 32, but is {0:#x}")]
     Unaligned(u64),
     /// A branch cannot encode the distance.
     #[error(
@@ -283,8 +283,8 @@ impl Isa {
             Self::Riscv64 => 0xfe01_3823 | register << 20,
         };
         match self.operation(instruction) {
-            // a2 and a3.
-            Some(Operation::Ecall) => vec![store(12), store(13)],
+            // a7, a2 and a3.
+            Some(Operation::Ecall) => [17, 12, 13].map(store).to_vec(),
             _ => match self {
                 Self::Aarch64 => vec![store(instruction & 0x1f)],
                 Self::Riscv64 => vec![store(instruction >> 15 & 0x1f)],

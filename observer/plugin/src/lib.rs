@@ -58,9 +58,9 @@ struct Plugin {
 #[derive(Default)]
 #[repr(align(64))]
 struct Cpu {
-    /// The last two values that trampolines have stored. The last one is first.
-    operands: [AtomicU64; 2],
-    /// The CPU runs the firmware, which it has called with these a2 and a3.
+    /// The last three values that trampolines have stored. The last one is first.
+    operands: [AtomicU64; 3],
+    /// Whether the CPU has called the firmware for a remote fence, of `start` and `size`.
     is_calling: AtomicBool,
     call: [AtomicU64; 2],
     loads: AtomicU64,
@@ -275,12 +275,14 @@ impl Plugin {
 }
 
 impl Cpu {
-    /// The CPU calls the firmware. The last two values are a2 and a3.
+    /// The CPU calls the firmware. The last three values are a7, a2 and a3.
     fn call(&self) {
-        let [a3, a2] = &self.operands;
-        self.call[0].store(a2.load(Relaxed), Relaxed);
-        self.call[1].store(a3.load(Relaxed), Relaxed);
-        self.is_calling.store(true, Relaxed);
+        /// The extension RFENCE of the SBI.
+        const RFENCE: u64 = 0x5246_4e43;
+        let [a3, a2, a7] = self.operands.each_ref().map(|it| it.load(Relaxed));
+        self.call[0].store(a2, Relaxed);
+        self.call[1].store(a3, Relaxed);
+        self.is_calling.store(a7 == RFENCE, Relaxed);
     }
 
     /// Returns the pages that the firmware must fence for the call, or `None` for every address.
@@ -288,8 +290,7 @@ impl Cpu {
         const PAGE: u64 = 4096;
         /// The firmware is not asked for more pages by this project's kernels.
         const MANY: u64 = 1024;
-        let [start, size] = &self.call;
-        let (start, size) = (start.load(Relaxed), size.load(Relaxed));
+        let [start, size] = self.call.each_ref().map(|it| it.load(Relaxed));
         let pages = size.div_ceil(PAGE);
         if !self.is_calling.load(Relaxed) {
             Vec::new()
@@ -386,8 +387,10 @@ extern "C" fn on_operand(cpu: c_uint, info: u32, address: u64, data: *mut c_void
         Some(plugin.ram.words.get(offset / 8)?.load(Relaxed))
     });
     let operand = operand.expect("the stack is in the memory of the machine");
-    let [last, before] = &plugin.cpus[cpu as usize].operands;
-    before.store(last.swap(operand, Relaxed), Relaxed);
+    let mut value = operand;
+    for operand in &plugin.cpus[cpu as usize].operands {
+        value = operand.swap(value, Relaxed);
+    }
 }
 
 /// An instruction will be executed.
