@@ -1,5 +1,5 @@
 //! The code that the kernels for aarch64 and for RISC-V share. Each of their libraries includes
-//! this module.
+//! this module. Two of the programs include the folder `migration` or the file `nested_sections.rs`.
 //!
 //! The library has a module of the same name for what only the architecture knows:
 //!
@@ -18,7 +18,6 @@
 pub mod arena;
 pub mod interval;
 pub mod mapper;
-pub mod nested_sections;
 pub mod program;
 pub mod scheduler;
 pub mod tasks;

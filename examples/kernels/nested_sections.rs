@@ -1,4 +1,5 @@
-//! The parts of the program `nested_sections` that do not depend on the architecture.
+//! The parts of the program `nested_sections` that do not depend on the architecture. The program
+//! has its library by the name `kernel`.
 
 use core::cell::Cell;
 
@@ -11,11 +12,11 @@ use lazy_mmu_examples::{Error, Fault, Frame, Machine, MemoryManager, PageRange};
 use semihosting::println;
 use spin::mutex::SpinMutex;
 
-use crate::thread::Mmu;
-use crate::virt::Virt;
+use crate::kernel::thread::Mmu;
+use crate::kernel::virt::Virt;
 
 /// Runs the scenario on `pages` pages in each of the three ways, with a recorder for each.
-pub fn scenario<R: Recorder>(
+pub(crate) fn scenario<R: Recorder>(
     pages: usize,
     debug_pagealloc: bool,
     recorder: fn(&'static str) -> R,
@@ -42,7 +43,7 @@ fn scenario_in<B: Backend>(
 /// Maps a frame, writes to it, and reads it through the linear map.
 ///
 /// Returns the frame, the word, and the fault of an access after the frame is unmapped.
-pub fn vmalloc_is_read_through_the_linear_map() -> Result<(Frame, u64, Fault), Error> {
+pub(crate) fn vmalloc_is_read_through_the_linear_map() -> Result<(Frame, u64, Fault), Error> {
     let mut mm = Virt::<Mmu>::boot(4096, true)?;
     let machine = mm.machine();
     let frame = mm.allocate(1)?;
@@ -61,7 +62,7 @@ pub fn vmalloc_is_read_through_the_linear_map() -> Result<(Frame, u64, Fault), E
 }
 
 /// Frees a frame. Returns the frame, and the faults of a load and a store afterwards.
-pub fn freed_frame_faults() -> Result<(Frame, [Fault; 2]), Error> {
+pub(crate) fn freed_frame_faults() -> Result<(Frame, [Fault; 2]), Error> {
     let mut mm = Virt::<Mmu>::boot(4096, true)?;
     let frame = mm.allocate(1)?;
     let machine = mm.machine();
@@ -78,7 +79,7 @@ pub fn freed_frame_faults() -> Result<(Frame, [Fault; 2]), Error> {
 }
 
 /// Counts the tables that are filled while the section is open that links them.
-pub fn tables_are_filled_inside_the_section() -> Result<(), Error> {
+pub(crate) fn tables_are_filled_inside_the_section() -> Result<(), Error> {
     let (machine, map) = Virt::<Mmu>::new(4096);
     let filled = Cell::new(Filled::default());
     let mut mm = MemoryManager::boot(Witness::new(machine, &filled), map, true)?;

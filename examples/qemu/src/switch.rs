@@ -10,6 +10,9 @@ use crate::tasks;
 /// Runs the next thread that may run on this CPU.
 ///
 /// It returns when the present thread continues. The caller has masked interrupts.
+///
+/// Not inlined, because a test can then remove the barrier.
+#[inline(never)]
 pub(crate) fn schedule(queue: Queue) {
     let this = current();
     let Some(next) = next(queue, this) else {

@@ -11,6 +11,9 @@ use crate::{policy, tasks};
 /// Runs the next thread that may run on this hart.
 ///
 /// It returns when the present thread continues. The caller has masked interrupts.
+///
+/// Not inlined, because a test can then remove the check.
+#[inline(never)]
 pub(crate) fn schedule(queue: Queue) {
     let this = current();
     let Some(next) = next(queue, this) else {

@@ -4,18 +4,23 @@
 #![no_std]
 #![no_main]
 
+#[path = "../../../kernels/nested_sections.rs"]
+mod shared;
+
 use lazy_mmu_examples::Error;
 use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::scenario::{MAX_PAGES, Recorder};
 use lazy_mmu_examples::trace::Line;
-use lazy_mmu_qemu::nested_sections::{
-    freed_frame_faults, scenario, tables_are_filled_inside_the_section,
-    vmalloc_is_read_through_the_linear_map,
-};
+use lazy_mmu_qemu as kernel;
 use lazy_mmu_qemu::rows::Rows;
 use lazy_mmu_qemu::thread::{ByteMmu, Mmu};
 use lazy_mmu_qemu::{step, thread_info};
 use semihosting::{eprintln, println, process};
+
+use shared::{
+    freed_frame_faults, scenario, tables_are_filled_inside_the_section,
+    vmalloc_is_read_through_the_linear_map,
+};
 
 lazy_mmu_qemu::program!(|| run(&Arguments::get()));
 

@@ -4,19 +4,24 @@
 #![no_std]
 #![no_main]
 
+#[path = "../../../kernels/nested_sections.rs"]
+mod shared;
+
 use lazy_mmu::{Backend, flush_tlb_kernel_range, with, write};
 use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::scenario::Recorder;
 use lazy_mmu_examples::{Error, PageRange};
+use lazy_mmu_qemu_riscv64 as kernel;
 use lazy_mmu_qemu_riscv64::arena::{Arena, WORD};
-use lazy_mmu_qemu_riscv64::nested_sections::{
-    freed_frame_faults, scenario, tables_are_filled_inside_the_section,
-    vmalloc_is_read_through_the_linear_map,
-};
 use lazy_mmu_qemu_riscv64::steps::{self, OPERATION, Of};
 use lazy_mmu_qemu_riscv64::thread::{ByteMmu, Mmu};
 use lazy_mmu_qemu_riscv64::{access, program, smp, thread_info};
 use semihosting::println;
+
+use shared::{
+    freed_frame_faults, scenario, tables_are_filled_inside_the_section,
+    vmalloc_is_read_through_the_linear_map,
+};
 
 lazy_mmu_qemu_riscv64::program!(run);
 
