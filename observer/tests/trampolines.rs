@@ -360,6 +360,7 @@ fn riscv64_has_trampolines_too() {
         "sfence.vma",
         "sfence.vma zero, a2",
         ".insn 4, 0x16058073", // sinval.vma a1, zero
+        "ecall",
     ];
     let target = "riscv64gc-unknown-none-elf";
     let elf = build("riscv64", target, &lines, &[]);
@@ -368,12 +369,15 @@ fn riscv64_has_trampolines_too() {
     // `la` has two instructions, and `c.nop` has two bytes.
     let [satp, sfence, sinval] = [TEXT + 14, TEXT + 18, TEXT + 30];
     let code = words(&observable.code);
-    assert_eq!(code.len(), 12);
+    assert_eq!(code.len(), 16);
     // sd a0, -16(sp); csrw satp, a0
     assert_eq!(code[..2], [0xfea1_3823, 0x1805_1073]);
     // sd a1, -16(sp); sfence.vma a1, zero
     assert_eq!(code[4..6], [0xfeb1_3823, 0x1205_8073]);
     assert_eq!(code[9], 0x1605_8073);
+    // sd a2, -16(sp); sd a3, -16(sp); ecall
+    assert_eq!(code[12..15], [0xfec1_3823, 0xfed1_3823, 0x0000_0073]);
+    assert_eq!(observable.origin(trampolines + 56), TEXT + 34);
     for (number, site) in (0..).zip([satp, sfence, sinval]) {
         let start = trampolines + 16 * number;
         assert_eq!(observable.origin(start + 4), site);

@@ -1,4 +1,4 @@
-//! The first hart maps a page, and the other ones use it directly behind the fence that the policy
+//! The first hart maps a page, and the other ones use it directly after the fence that the policy
 //! demands. They run nothing else meanwhile.
 //!
 //! With [`Policy::OnFault`], a hart sees by its flag that the page is mapped. It executes the fence
