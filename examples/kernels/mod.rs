@@ -1,5 +1,7 @@
 //! The code that the kernels for aarch64 and for RISC-V share. Each of their libraries includes
-//! this module. Two of the programs include the folder `migration` or the file `nested_sections.rs`.
+//! this module. Two of the programs include `migration` and `nested_sections.rs`.
+//!
+//! The code is not a crate, because its statics have types of the architecture.
 //!
 //! The library has a module of the same name for what only the architecture knows:
 //!

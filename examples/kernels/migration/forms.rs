@@ -1,6 +1,6 @@
 //! The forms of sections that the threads take in turns.
 //!
-//! Each form maps pages, and uses them directly behind the barrier that makes them visible. The
+//! Each form maps pages, and uses them directly after the barrier that makes them visible. The
 //! thread is disturbed in between.
 
 use core::slice;

@@ -2,7 +2,7 @@
 //! sections, while other CPUs set and clear other bits of their flags words.
 //!
 //! A thread is preempted by the timer, by an interrupt from another CPU, and when it yields or asks
-//! for another CPU. The first words of the command line, behind the one of the machine, are these:
+//! for another CPU. The words of the command line after the one of the machine are these:
 //!
 //! - the number of sections;
 //! - the lowest number of the counter's ticks between two timer interrupts;
@@ -14,7 +14,7 @@
 //!
 //! An emulated CPU does not need the barriers. The observer reports each access that relies on a
 //! barrier that was not executed. The program therefore has sections of every form, and uses a
-//! mapping directly behind each barrier that is to make it visible. Its entries are invalid before
+//! mapping directly after each barrier that is to make it visible. Its entries are invalid before
 //! each store, or have another frame.
 //!
 //! The root of each program has what only the architecture knows: the library by the name `kernel`,
@@ -218,7 +218,7 @@ pub(crate) fn handler() {
     }
 }
 
-/// Checks the final state, and prints the counts behind the `rows` of the behaviours.
+/// Checks the final state, and prints the counts after the `rows` of the behaviours.
 fn report(rows: &str, sections: usize) {
     let sum = |count: fn(&Thread) -> &AtomicU64| -> u64 {
         let counts = threads().iter().map(|it| count(it).load(Relaxed));

@@ -10,7 +10,7 @@ use core::sync::atomic::{
 use lazy_mmu::riscv64::local_fence;
 
 /// The most harts of a machine. Their numbers begin at 0.
-pub const HARTS: usize = 4;
+pub const HARTS: usize = 8;
 
 /// The memory of a hart, to which `sscratch` points. It is in the image, so each hart may access it
 /// at any time.

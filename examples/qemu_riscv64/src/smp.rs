@@ -9,11 +9,8 @@ use core::sync::atomic::{
 use sbi_rt::{hart_get_status, hart_start};
 use spin::Once;
 use spin::mutex::SpinMutex;
-/// A lock waits by [`relax`].
-pub use spin::relax::Spin as Relax;
 
 use crate::hart::{self, HARTS};
-pub use crate::hart::{HARTS as CPUS, number as cpu};
 use crate::tasks::Stack;
 use crate::thread_info::{ThreadInfo, set_current};
 use crate::{interrupts, policy, traps};
@@ -26,8 +23,14 @@ static FIRST: AtomicUsize = AtomicUsize::new(0);
 /// The number of the other harts that are ready.
 static READY: AtomicUsize = AtomicUsize::new(0);
 
+/// The number of harts of a program with a [scheduler](crate::scheduler).
+pub const CPUS: usize = 4;
+
+pub use crate::hart::number as cpu;
 /// Lets other harts go on, in a loop that waits for one of them.
 pub use core::hint::spin_loop as relax;
+/// A lock waits by [`relax`].
+pub use spin::relax::Spin as Relax;
 
 /// Prepares the first hart.
 pub(crate) fn init(hart: usize) {

@@ -1,10 +1,10 @@
 //! C10, C12, R03 and R06: threads migrate to other harts in the middle of their sections, while
 //! other harts set and clear other bits of their flags words.
 //!
-//! The fourth word behind the mode says how the harts reach each other: `sbi`, `interrupt` or
+//! The fourth word after the mode says how the harts reach each other: `sbi`, `interrupt` or
 //! `on-fault` (see [`policy`]). With `on-fault`, a hart that keeps an invalid entry faults, and the
 //! emulated one does not. The program raises an exception in the place of a fault: before an access
-//! to a page that another hart has mapped, and before the first access behind a migration. Some
+//! to a page that another hart has mapped, and before the first access after a migration. Some
 //! stacks are newly mapped too.
 
 #![no_std]
