@@ -13,14 +13,13 @@ use core::sync::atomic::{
 use lazy_mmu_qemu_riscv64::access::read_mapped;
 use lazy_mmu_qemu_riscv64::hart;
 use lazy_mmu_qemu_riscv64::policy::{self, Policy};
-use lazy_mmu_qemu_riscv64::scheduler::relax;
-use lazy_mmu_qemu_riscv64::smp;
+use lazy_mmu_qemu_riscv64::smp::{self, CPUS, relax};
 use lazy_mmu_qemu_riscv64::tasks::masked;
 use lazy_mmu_qemu_riscv64::thread::Mmu;
 use lazy_mmu_qemu_riscv64::traps::take_exception;
 
-use crate::own::{Own, Page};
-use crate::{CPUS, THREADS};
+use crate::shared::THREADS;
+use crate::shared::own::{Own, Page};
 
 const ROUNDS: usize = 8;
 
