@@ -104,7 +104,7 @@ const fn board(name: &'static str, mode: &'static str, cpus: u8) -> Board {
         emulator: "qemu-system-riscv64",
         word: mode,
         machine: "virt",
-        cpu: "rv64",
+        cpu: "rv64,svinval=on",
         cpus,
     }
 }
@@ -364,7 +364,7 @@ impl Kernels {
             );
         }
         println!(
-            "C10 C12 R03 R05 R06 {MIGRATION}, {}: {} ways to reach the other harts",
+            "C10 C12 R02 R03 R05 R06 {MIGRATION}, {}: {} ways to reach the other harts",
             board.name,
             POLICIES.len()
         );
