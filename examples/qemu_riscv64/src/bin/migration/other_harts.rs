@@ -50,6 +50,7 @@ pub(crate) fn lead() {
         wait(&WAITING, round * (CPUS - 1));
         let page = own.page();
         page.write::<Mmu>();
+        page.check();
         if Policy::current() != Policy::OnFault {
             MAPPED.store(round, Release);
         }
