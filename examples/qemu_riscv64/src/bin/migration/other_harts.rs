@@ -1,4 +1,4 @@
-//! The first hart maps a page, and the other ones use it directly behind the fence that the policy
+//! The first hart maps a page, and the other ones use it directly after the fence that the policy
 //! demands. They run nothing else meanwhile.
 //!
 //! With [`Policy::OnFault`], a hart sees by its flag that the page is mapped. It executes the fence
@@ -13,14 +13,13 @@ use core::sync::atomic::{
 use lazy_mmu_qemu_riscv64::access::read_mapped;
 use lazy_mmu_qemu_riscv64::hart;
 use lazy_mmu_qemu_riscv64::policy::{self, Policy};
-use lazy_mmu_qemu_riscv64::scheduler::relax;
-use lazy_mmu_qemu_riscv64::smp;
+use lazy_mmu_qemu_riscv64::smp::{self, CPUS, relax};
 use lazy_mmu_qemu_riscv64::tasks::masked;
 use lazy_mmu_qemu_riscv64::thread::Mmu;
 use lazy_mmu_qemu_riscv64::traps::take_exception;
 
-use crate::own::{Own, Page};
-use crate::{CPUS, THREADS};
+use crate::shared::THREADS;
+use crate::shared::own::{Own, Page};
 
 const ROUNDS: usize = 8;
 
