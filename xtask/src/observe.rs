@@ -385,6 +385,7 @@ impl Run {
             "{},ram={ram_path},log={},trampolines={address:#x},size={:#x}",
             observer.plugin.display(),
             run.log_path().display(),
+            run.observable.code.len(),
         );
         if let Some(vectors) = how.vectors.or(run.observable.vectors) {
             write!(plugin, ",vectors={vectors:#x}")?;
