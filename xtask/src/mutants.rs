@@ -74,6 +74,7 @@ const STAGES: [Stage; 5] = [
         name: "the kernels for RISC-V in QEMU",
         package: "lazy-mmu",
         files: &[
+            "lazy-mmu/src/protocol/place.rs",
             "lazy-mmu/src/riscv64/harts.rs",
             "lazy-mmu/src/riscv64/taking_away.rs",
             "lazy-mmu/src/riscv64/task_pointer.rs",
