@@ -76,10 +76,10 @@ unsafe impl HartFlags for Flags {
 
 type Fault = OnFault<Flags, Sbi>;
 
-/// Executes the fence of [`Policy::OnFault`], if entries have become valid since the last one. The
-/// caller masks interrupts.
+/// Executes the fence of [`Policy::OnFault`], if entries have become valid since the last one.
 pub(crate) fn check() {
-    Fault::check();
+    // SAFETY: interrupts are masked.
+    masked(|| unsafe { Fault::check() });
 }
 
 /// Interrupts the other harts, and waits until each has fenced everything.

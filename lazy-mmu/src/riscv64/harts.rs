@@ -17,30 +17,38 @@ use crate::protocol::range::{Invalidation, VirtualRange};
 /// * [`OnFault`]: the other harts execute the fence of a new mapping when a fault, or another trap,
 ///   occurs on them. This costs no interrupt.
 ///
-/// A kernel with its own interprocessor interrupts implements the trait. [`Tlbs`] shows it.
+/// A kernel with its own interprocessor interrupts implements the trait. [`Tlbs`] shows it. A
+/// kernel that starts with one hart does too: its methods do nothing until the second hart runs.
+///
+/// The crate calls the methods wherever the kernel stores entries: in handlers, with interrupts
+/// masked, and under spinlocks. A method that waits for other harts must therefore answer their
+/// requests meanwhile, because two harts may wait for each other.
 ///
 /// # Safety
 ///
-/// The implementor promises, for each hart that may use the tables, except the one that executes
-/// the call:
+/// The implementor promises, for each hart that may use the tables or has translations of them in
+/// its TLB, except the one that executes the call:
 ///
-/// * **Fence.** After [`fence`](Self::fence) has returned, the hart does not use an invalid entry
-///   that it cached before the caller's earlier stores. Either it has executed
-///   `sfence.vma x0, x0`, or it will before the access, or its fault handler will before it repeats
-///   the access ([`OnFault`]).
+/// * **Fence.** After [`fence`](Self::fence) has returned, an access of the hart does not fail for
+///   good because of an entry that it cached as invalid before the caller's stores. The hart has
+///   executed `sfence.vma x0, x0`, or executes it before the access, or its fault handler executes
+///   it and repeats the access ([`OnFault`]).
 /// * **Invalidation.** When [`invalidate`](Self::invalidate) and
 ///   [`invalidate_all`](Self::invalidate_all) return, the hart has executed the fences, and its
-///   earlier accesses through the old translations are complete. Both include the effect of
-///   `fence` for the addresses that they cover.
+///   earlier accesses through the old translations are complete. The hart acknowledges by a release
+///   store after its fences, for example, and the caller reads it by an acquire load. Both methods
+///   include the effect of `fence` for the addresses that they cover.
 /// * **Order.** The caller's earlier stores are visible to the hart before it executes its fence.
-///   An implementation that writes a device register executes `fence w, o` first, for example.
-/// * **Migration.** If the scheduler can move the caller to another hart between the crate's local
-///   fence and the end of the call, the methods also reach the hart that executes the call. [`Sbi`]
-///   and [`OnFault`] always do.
+///   An implementation that writes a device register executes `fence w, o` first, for example. The
+///   compiler does not move the caller's earlier stores after the call, or its later accesses
+///   before an invalidation.
+/// * **Migration.** If the scheduler can move the caller to another hart between the crate's first
+///   local fence and the end of the call, the methods also reach the hart that executes the call.
+///   [`Sbi`] always does.
 /// * **A hart that comes online** later executes `sfence.vma x0, x0` before its first access
 ///   through the tables, after it has become one that the methods reach.
 /// * **No recursion.** The methods do not unwind, do not open a section, and do not store through
-///   this crate. The compiler does not move a memory access across them.
+///   this crate.
 pub unsafe trait Harts: 'static {
     /// Makes the other harts fence everything, because entries have become valid.
     fn fence();
@@ -48,7 +56,7 @@ pub unsafe trait Harts: 'static {
     /// Makes the other harts execute [`Tlbs::invalidate_here`], and waits for them.
     ///
     /// If all ranges are [for this hart only](crate::VirtualRange::on_this_cpu), the crate does not
-    /// call it. The other harts may ignore such a range among others.
+    /// call it. If only some are, the call contains them too, and the other harts may ignore them.
     fn invalidate(invalidations: &[Invalidation]);
 
     /// Makes the other harts execute `sfence.vma x0, x0`, and waits for them.
@@ -97,9 +105,20 @@ unsafe impl Harts for OneHart {
 /// The firmware fences the other harts: the RFENCE extension of the SBI.
 ///
 /// The calls are `sbi_remote_sfence_vma` and `sbi_remote_sfence_vma_asid`, for all harts (RISC-V
-/// Supervisor Binary Interface Specification, "RFENCE Extension"). They return after the harts have
-/// executed their fences. A range with an ASID takes the second call, which keeps global entries.
-/// The first one has rs2 = x0.
+/// Supervisor Binary Interface Specification, "RFENCE Extension"). A range with an ASID takes the
+/// second call, which keeps global entries. The first one has rs2 = x0.
+///
+/// # The duties of the kernel
+///
+/// The implementation of [`Kernel`](super::Kernel) promises them.
+///
+/// * The firmware has the extension. A kernel asks for it at boot (`sbi_probe_extension`).
+/// * The firmware returns only after the harts have executed their fences. OpenSBI does. The
+///   specification only says that the harts are interrupted.
+/// * Each hart that uses the tables is one of the firmware's "all harts".
+/// * A panic aborts, as it does by default on `riscv64gc-unknown-none-elf`.
+///
+/// # Example
 ///
 /// The crate makes the two calls itself. A dependency on a crate for the SBI would be larger than
 /// the one instruction.
@@ -117,9 +136,8 @@ unsafe impl Harts for OneHart {
 ///
 /// # Panics
 ///
-/// If the firmware does not have the extension, or reports another error. A kernel asks for the
-/// extension at boot (`sbi_probe_extension`). The panic must not unwind, which is the default on
-/// `riscv64gc-unknown-none-elf`.
+/// If the firmware does not have the extension, or reports another error. It may report one for an
+/// address that the mode does not translate.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Sbi;
@@ -154,7 +172,8 @@ impl RemoteFence {
         }
     }
 
-    /// Executes the call. It returns after all harts have executed their fences.
+    /// Executes the call. It returns after all harts have executed their fences, if the firmware
+    /// keeps the duty on the page of [`Sbi`].
     ///
     /// # Panics
     ///
@@ -188,8 +207,8 @@ impl Sbi {
     }
 }
 
-// SAFETY: the firmware promises the duties of its calls, and a call for all harts reaches this one
-// too. `execute` orders the stores.
+// SAFETY: the kernel promises the properties of the firmware, and a call for all harts reaches this
+// one too. `execute` orders the stores.
 unsafe impl Harts for Sbi {
     #[inline]
     fn fence() {

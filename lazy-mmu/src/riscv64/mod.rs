@@ -1,9 +1,9 @@
 //! The backend of RISC-V kernels, and the parts of the crate that are specific to RISC-V's tables.
 //!
-//! A RISC-V hart may keep an entry that was *invalid* when it read it. After a store that makes an
-//! entry valid, each hart that may use the mapping therefore executes the *barrier*
-//! `sfence.vma x0, x0`. The other pages of the crate call it the barrier pair, because it is two
-//! instructions on aarch64. A section makes its stores at once, and executes one barrier for all.
+//! A RISC-V hart may cache an *invalid* entry. After a store that makes an entry valid, each hart
+//! that may use the mapping therefore executes the *barrier* `sfence.vma x0, x0`. The other pages
+//! of the crate call it the barrier pair, because it is two instructions on aarch64. A section
+//! makes its stores at once, and executes one barrier for all.
 //!
 //! A kernel implements [`Kernel`], and [`Riscv64`] makes a [`Backend`](crate::Backend) of it. The
 //! implementation names four types:
@@ -17,9 +17,9 @@
 //! * [`Harts`](Kernel::Harts) reaches the other harts, because `sfence.vma` acts on one hart only:
 //!   [`OneHart`], [`Sbi`], [`OnFault`], or the kernel's own [`Harts`](trait@Harts).
 //!
-//! The first three are the same items as in [`aarch64`](crate::aarch64). This is the shortest
-//! example. It is for a kernel with the flags and the preempt count of Linux's `thread_info`. The
-//! page of [`Kernel`] has a complete one.
+//! The items for the first three are those of [`aarch64`](crate::aarch64), except [`Tp`]. This is
+//! the shortest example. It is for a kernel with the flags and the preempt count of Linux's
+//! `thread_info`. The page of [`Kernel`] has a complete one.
 //!
 //! ```
 //! use core::mem::offset_of;
@@ -37,8 +37,9 @@
 //!
 //! // SAFETY: `tp` points to the running task's `ThreadInfo`, also in handlers. Only the crate uses
 //! // bits 28 to 31 of the flags, and they are clear in a new task. The preempt count is Linux's.
-//! // The firmware has the RFENCE extension. A context switch orders a task's stores for the next
-//! // hart. The handler of a user's page fault calls `fix_spurious_fault`.
+//! // The firmware has the RFENCE extension, and waits for the harts. A context switch orders a
+//! // task's stores for the next hart. The handler of a user's page fault calls
+//! // `fix_spurious_fault` if the entry permits the access.
 //! unsafe impl riscv64::Kernel for Kernel {
 //!     type Task = Tp;
 //!     type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 28>;
@@ -58,22 +59,24 @@
 //!
 //! | change of an entry | on each hart |
 //! |---|---|
-//! | V from 0 to 1, kernel's leaf or table | `sfence.vma x0, x0`: the barrier, deferred |
+//! | V from 0 to 1, kernel's leaf, or a table | `sfence.vma x0, x0`: the barrier, deferred |
 //! | V from 0 to 1, user's leaf | nothing: [the fault handler fences](descriptor#leaves) |
 //! | a table is filled, before its link | `fence w, w`, by the hart that stores |
 //! | V from 1 to 0, or permissions, of a leaf | `sfence.vma` with an address in the leaf |
-//! | V from 1 to 0, or address, of a table entry | `sfence.vma x0, x0`, or of its ASID |
+//! | V from 1 to 0, or address, of a table entry | `sfence.vma x0, x0`, or with its ASID |
 //! | one valid entry by another | the fence of both, without break-before-make |
 //!
 //! The source is the RISC-V privileged specification, "Supervisor Memory-Management Fence
-//! Instruction". A right that is only added may be fenced lazily, as a user's new page is.
+//! Instruction". For the row of `fence w, w` it is Linux (`smp_wmb` in `pmd_install`). A right that
+//! is only added may be fenced lazily, as a user's new page is. A fence with an ASID is enough only
+//! if no entry on the path is global.
 //!
 //! The fence of a kernel's entry has x0 as its second operand. Every other register, even one that
 //! holds 0, names an address space, and such a fence leaves global entries alone.
 //!
 //! An invalidation that names addresses does not have the effect of the barrier for other entries.
-//! If a store awaits its barrier, the invalidation is therefore one fence for everything. This is
-//! cheaper than both.
+//! If a store awaits its barrier, one `sfence.vma x0, x0` on each hart replaces the invalidation
+//! and the barrier. One round of fences costs less than two.
 //!
 //! # Beside the backend
 //!
@@ -84,8 +87,13 @@
 //! * [`set_memory_valid`] takes pages out of the linear map, and puts them back.
 //! * [`Tlbs`] plans the fences of an invalidation, with or without Svinval.
 //!
-//! [`LazyMmu`](crate::LazyMmu) and [`Gather`](crate::Gather) have methods with the names of the
-//! functions in a program for RISC-V.
+//! In a program for RISC-V, [`LazyMmu`](crate::LazyMmu) has a method for each function that changes
+//! entries, and [`Gather`](crate::Gather) has `unmap` and `unmap_table`. On another architecture
+//! these methods are those of [`aarch64`](crate::aarch64), so tests on a host call the functions.
+//!
+//! The crate does not write `satp`, and does not allocate ASIDs. An ASID that the kernel uses again
+//! needs an invalidation before: [`invalidate`](crate::invalidate) of a range with the ASID and
+//! [all levels](crate::Scope::ALL_LEVELS) is `sfence.vma x0, asid` on each hart.
 //!
 //! # On other architectures
 //!

@@ -77,8 +77,8 @@ impl Mode {
 
     /// Returns the range of `pages` pages whose first virtual address is `start`, in bytes.
     ///
-    /// The function does not check whether the mode translates the addresses. A fence for an
-    /// address that the mode does not translate has no effect, and such an address has no entry.
+    /// The function does not check whether the mode translates the addresses. `sfence.vma` has no
+    /// effect for an address that the mode does not translate, and the firmware may refuse it.
     ///
     /// # Errors
     ///

@@ -14,7 +14,7 @@
 //! 2. a store of 0 to the flag. It stands **before** the fence: a hart that sets the flag in
 //!    between loses nothing, because the flag stays set;
 //! 3. `fence rw, rw`, then `sfence.vma x0, x0`: **always**, because the flag is gone. Svvptc bounds
-//!    the time until an entry is seen, but not to the moment of the retried access (Linux
+//!    the time until a hart sees the entry, but the repeated access can come earlier (Linux
 //!    1b2c6b56a9fa).
 
 use core::marker::PhantomData;
@@ -64,10 +64,9 @@ use crate::protocol::range::Invalidation;
 ///
 /// # Safety
 ///
-/// * [`for_each`](Self::for_each) passes the flag of every hart that uses the tables or will use
-///   them.
-/// * [`this_hart`](Self::this_hart) returns the flag of the hart that calls it. The callers mask
-///   interrupts.
+/// * [`for_each`](Self::for_each) passes the flag of every hart that uses the tables.
+/// * [`this_hart`](Self::this_hart) returns the flag of the hart that calls it. The crate calls it
+///   only in [`OnFault::check`].
 /// * Every hart may access the flags at any time without a fault. Their memory is never newly
 ///   mapped while harts run.
 /// * Only the crate, and the code that [`check_new_mappings!`](super::check_new_mappings) makes,
@@ -89,26 +88,30 @@ pub unsafe trait HartFlags: 'static {
 ///
 /// # The duties of the kernel
 ///
+/// The implementation of [`Kernel`](super::Kernel) promises them.
+///
 /// * **At the very start of each trap**, also of interrupts, the entry code checks the flag
 ///   ([`check_new_mappings!`](super::check_new_mappings)). Until then it accesses neither a stack
 ///   nor a task's structure that may be newly mapped. Otherwise the access faults, its handler
 ///   accesses the same stack, and the kernel reports a stack overflow.
 /// * **On the return path**, before it loads `sepc` and `sstatus`, the exit code checks the flag
-///   again. It accesses the stack after that, and a fault there would overwrite the two registers.
+///   again. It accesses the stack after the load, and a fault there would overwrite the two
+///   registers. Interrupts stay masked from the check to `sret`.
 /// * **Before it switches to another stack or task structure**, the scheduler
 ///   [checks](Self::check) the flag, with interrupts masked.
 /// * **A page fault at a kernel address whose entry permits the access** is spurious. The handler
 ///   calls [`fix_spurious_fault`](super::fix_spurious_fault), and returns. The check at the start
 ///   of the trap may have cleared the flag for another reason, so the handler does not look at it.
 /// * **Code that cannot take a trap**, for example the exit code after it has loaded `sepc`, uses
-///   mappings only that were there before the last check.
+///   only mappings that existed before the last check.
 /// * **All stores** that make entries valid go through this crate, or are
 ///   [noted](crate::note_stores). Linux forgot one kind, the pages of its kfence pool (fixed in
 ///   8d6c8c40e733).
 /// * **The number of the hart** is read with its width, and the flags have a place for each hart.
 ///   Linux read a 32-bit number as 64 bits (e108c8a94f3f), and its bitmap had the wrong size
 ///   (26c171fc4853).
-/// * **A hart that comes online** executes `sfence.vma x0, x0` after `for_each` includes it.
+/// * **A hart that comes online** executes `sfence.vma x0, x0` after its flag is among those that
+///   `for_each` passes.
 ///
 /// A hart that leaves the idle state by `wfi` without a trap has no check. Its next access may
 /// fault, and the handler repairs it.
@@ -148,9 +151,8 @@ pub struct OnFault<F, H>(PhantomData<(F, H)>);
 impl<F: HartFlags, H: Harts> OnFault<F, H> {
     /// Executes the local fence if the flag of this hart is set, and returns whether it was.
     ///
-    /// It is for Rust code: a scheduler, or a trap handler that runs on a stack which was there
-    /// before. The caller masks interrupts. The entry code of an interrupt between the clear of the
-    /// flag and the fence would find the flag clear, and could fault on its own stack.
+    /// Rust code calls it: a scheduler, or a trap handler on a stack that was mapped before the
+    /// last check.
     ///
     /// ```no_run
     /// # use core::sync::atomic::AtomicU32;
@@ -164,16 +166,23 @@ impl<F: HartFlags, H: Harts> OnFault<F, H> {
     /// # struct Task;
     /// /// Switches to `next`, whose stack may be newly mapped. Interrupts are masked.
     /// fn switch_to(next: &'static Task) {
-    ///     OnFault::<Flags, Sbi>::check();
+    ///     // SAFETY: interrupts are masked.
+    ///     unsafe { OnFault::<Flags, Sbi>::check() };
     ///     // Here the kernel exchanges the stacks and the registers.
     /// }
     /// ```
+    ///
+    /// # Safety
+    ///
+    /// Interrupts are masked on this hart. Otherwise the entry code of an interrupt could find the
+    /// flag clear before the fence, and fault on its stack. A caller that moves to another hart
+    /// could clear that hart's flag without a fence there.
     ///
     /// # Panics
     ///
     /// On an architecture other than RISC-V, if the flag is set.
     #[inline]
-    pub fn check() -> bool {
+    pub unsafe fn check() -> bool {
         let is_set = take(F::this_hart());
         if is_set {
             local_fence();
@@ -221,7 +230,8 @@ unsafe impl<F: HartFlags, H: Harts> Harts for OnFault<F, H> {
 /// [`OnFault`](crate::riscv64::OnFault): five instructions, as a string literal.
 ///
 /// The first argument is a register that the code may change. The second is the operand of a load:
-/// the flag of this hart. The local label is `9`. The text has no other side effect.
+/// the flag of this hart, as in [`HartFlags`](crate::riscv64::HartFlags). The local label is `9`.
+/// The text has no other side effect. Interrupts are masked, as they are when a trap begins.
 ///
 /// The register is free only after the entry code has saved it in memory that is not newly mapped,
 /// such as a structure of the hart to which `sscratch` points:

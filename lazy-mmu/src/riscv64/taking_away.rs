@@ -61,8 +61,8 @@ pub fn unmap<B: Backend>(slot: impl Slot, range: VirtualRange) -> Unmapped<u64, 
 /// Clears the entry in `slot`, which points to a table that translates `range`. The value of the
 /// result is the old entry.
 ///
-/// The invalidation is a fence without an address, because only that removes what harts have cached
-/// of the entries above the leaves (Linux: `flush_tlb_mm` if `freed_tables` is set).
+/// The invalidation is a fence without an address, because a fence with an address does not remove
+/// cached entries above the leaves (Linux: `flush_tlb_mm` if `freed_tables` is set).
 ///
 /// ```
 /// use core::sync::atomic::AtomicU64;
@@ -146,14 +146,19 @@ pub fn unmap_range_into<B: Backend, T: AsMut<[u64]> + 'static>(
 /// Replaces the entry in `slot`, which translates `range`, by `new`, without a time in which the
 /// entry is invalid. The value of the result is the old entry.
 ///
-/// RISC-V permits this for any two entries, of different addresses, permissions or sizes. Until the
+/// RISC-V permits this for two entries of different addresses, permissions or sizes. Until the
 /// invalidation, an access may use the old entry or the new one, and its behaviour is otherwise
 /// well defined (RISC-V privileged specification, "Supervisor Memory-Management Fence
-/// Instruction"). A leaf is split in this way: the children are filled, and then the entry is
+/// Instruction"). The exception is a memory type of Svpbmt, because two types of one location may
+/// lose its coherence. A leaf is split in this way: the children are filled, and then the entry is
 /// replaced by one that points to them.
 ///
+/// The function exchanges the entry atomically, so the old entry has the A and D bits that the
+/// hardware set before. The new entry has those that the caller gives it.
+///
 /// The invalidation covers the new entry too, so the store does not need the barrier. A forgotten
-/// result leaves the old entry in the TLBs.
+/// result leaves the old entry in the TLBs. If the old entry was invalid, the function defers or
+/// executes the barrier, as [`write()`](crate::write()) does.
 ///
 /// ```
 /// use core::sync::atomic::{AtomicU64, Ordering};
@@ -185,10 +190,14 @@ pub fn replace<B: Backend, D: Descriptor>(
 ) -> Unmapped<u64, B> {
     let slot = slot.atomic();
     let shape = Sv::shape(core::slice::from_ref(slot), range);
-    // The invalidation that follows has the effect of the barrier for these addresses.
-    let (new, _) = store::prepare::<B, D>(new);
+    let (new, needs_barrier) = store::prepare::<B, D>(new);
     let old = slot.swap(new, Ordering::Relaxed);
     store::changed::<B>(slot, new);
+    // The result may be forgotten. After a valid entry, harts then use the old one or the new one.
+    // After an invalid entry, an access through the new one would fault.
+    if needs_barrier && old & VALID == 0 {
+        store::note_store::<B>();
+    }
     let leaves = Scope::leaves(shape.size.ilog2());
     let has_table = shape.may_be_tables && [old, new].into_iter().any(is_table);
     let scope = if has_table { Scope::ALL_LEVELS } else { leaves };
@@ -200,8 +209,8 @@ pub fn replace<B: Backend, D: Descriptor>(
 ///
 /// RISC-V does not demand this order, and [`replace`] has one step. The three steps are for a
 /// change in which no access may use either entry meanwhile: `make` copies a page to another frame,
-/// for example. Each access to `range` faults between break and make, on all harts. The caller
-/// prevents such accesses.
+/// for example. An access to `range` may fault until the function has returned and the barrier of
+/// the new entry is executed, on all harts. The caller prevents such accesses.
 ///
 /// The function passes the old entry to `make`, with the A and D bits that the hardware set before
 /// the clear. The new entry is stored as by [`write()`](crate::write()).

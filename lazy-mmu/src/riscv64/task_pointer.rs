@@ -7,7 +7,7 @@ use crate::protocol::place::{TaskPointer, from_register};
 /// While user code runs, the register is the user's thread pointer. The code that handles a trap
 /// from user mode saves it, and loads the task pointer before it uses this crate. Linux swaps it
 /// with `sscratch`. A kernel with thread-local variables of the compiler keeps their address in
-/// `tp`, so it needs a [`TaskPointer`] of its own.
+/// `tp`, so it needs a [`TaskPointer`] of its own, which returns the address of such a variable.
 ///
 /// ```
 /// # use core::mem::offset_of;

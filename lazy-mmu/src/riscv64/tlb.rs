@@ -11,7 +11,7 @@
 //! | what changed | rs1 | rs2 |
 //! |---|---|---|
 //! | a leaf of the kernel, or of all address spaces | an address in the leaf | x0 |
-//! | a leaf of one address space, which is not global | an address in the leaf | the ASID |
+//! | a leaf of one address space that is not global | an address in the leaf | the ASID |
 //! | an entry that points to a table | x0 | x0, or the ASID |
 //! | more than [`max_ops`](Tlbs::max_ops) leaves | x0 | x0, or the ASID |
 //!
@@ -121,7 +121,8 @@ macro_rules! with_operands {
 impl Fence {
     /// Executes the fence on this hart.
     ///
-    /// The instructions of Svinval are a sequence: see the [example](Fence).
+    /// The instructions of Svinval are a sequence: see the [example](Fence). On a hart without
+    /// Svinval they are illegal.
     ///
     /// # Panics
     ///
@@ -157,22 +158,23 @@ impl Fence {
 /// ```no_run
 /// use lazy_mmu::Invalidation;
 /// use lazy_mmu::riscv64::{Harts, Tlbs, local_fence};
-/// # mod ipi { pub fn on_other_harts(_: impl Fn()) {} }
+/// # mod ipi { pub fn on_all_harts(_: impl Fn()) {} }
 ///
 /// /// Harts that run a closure on request.
 /// struct Interrupts;
 ///
-/// // SAFETY: `on_other_harts` runs its argument on each other hart that uses the tables. It
-/// // returns when all have run it. The kernel disables preemption in sections.
+/// // SAFETY: `on_all_harts` disables preemption, and runs its argument on all harts. It orders
+/// // the earlier stores before the interrupts, and acquires each hart's acknowledgement. While it
+/// // waits, it answers other harts. A hart that comes online fences after it is one of them.
 /// unsafe impl Harts for Interrupts {
 ///     fn fence() {
-///         ipi::on_other_harts(local_fence);
+///         ipi::on_all_harts(local_fence);
 ///     }
 ///     fn invalidate(invalidations: &[Invalidation]) {
-///         ipi::on_other_harts(|| Tlbs::ANY.invalidate_here(invalidations));
+///         ipi::on_all_harts(|| Tlbs::ANY.invalidate_here(invalidations));
 ///     }
 ///     fn invalidate_all() {
-///         ipi::on_other_harts(local_fence);
+///         ipi::on_all_harts(local_fence);
 ///     }
 /// }
 /// ```
@@ -180,8 +182,8 @@ impl Fence {
 pub struct Tlbs {
     /// Whether every hart has Svinval.
     pub has_svinval: bool,
-    /// The most leaves that one invalidation names. If there are more, one fence covers everything
-    /// of the ASID, or of all address spaces.
+    /// The most leaves that one invalidation names: see
+    /// [`Kernel::MAX_OPS`](super::Kernel::MAX_OPS).
     pub max_ops: u64,
 }
 
@@ -211,7 +213,7 @@ impl Tlbs {
         self.fences(invalidations).for_each(Fence::execute);
     }
 
-    /// Returns the fences for `invalidations` on one hart.
+    /// Returns the fences for `invalidations` on one hart. The page of [`Fence`] has an example.
     ///
     /// One fence removes one leaf, whatever its size. If an invalidation has [all
     /// levels](crate::Scope::ALL_LEVELS), or if the leaves are together more than `max_ops`, the

@@ -242,6 +242,22 @@ fn r10_a_valid_entry_is_replaced_without_a_time_in_which_it_is_invalid() {
 }
 
 #[test]
+fn r10_a_new_entry_has_its_barrier_even_if_the_result_of_replace_is_forgotten() {
+    for (old, new, steps) in [
+        (0, KERNEL, "SDI"),
+        (KERNEL.0, KERNEL, "S"),
+        (0, Leaf::page(0x8000_0000, descriptor::USER_DATA), "S"),
+    ] {
+        let slot = AtomicU64::new(old);
+        core::mem::forget(riscv64::replace::<Mmu, _>(&slot, pages(1), new));
+        assert_eq!((slot.get(), trace()), (new.0, steps.into()));
+    }
+    let slot = AtomicU64::new(0);
+    with::<Mmu, _>(|_| core::mem::forget(riscv64::replace::<Mmu, _>(&slot, pages(1), KERNEL)));
+    assert_eq!(trace(), "(SDI)");
+}
+
+#[test]
 fn r10_break_before_make_is_there_for_code_that_needs_it() {
     let slot = AtomicU64::new(KERNEL.0);
     let old = riscv64::break_before_make::<Mmu, _>(&slot, pages(1), |old| {

@@ -12,7 +12,8 @@ pub const READ: u64 = 1 << 1;
 pub const WRITE: u64 = 1 << 2;
 /// X, bit 3: the page is executable. A valid entry whose R, W and X are clear points to a table.
 pub const EXECUTE: u64 = 1 << 3;
-/// U, bit 4: user mode may access the page. Supervisor mode may not, unless sstatus.SUM is set.
+/// U, bit 4: user mode may access the page. Supervisor mode may not execute it, and may read and
+/// write it only while sstatus.SUM is set.
 pub const USER: u64 = 1 << 4;
 /// G, bit 5: the mapping is global, which means that all address spaces have it. A fence with an
 /// ASID does not remove it.
@@ -25,11 +26,11 @@ pub const ACCESSED: u64 = 1 << 6;
 pub const DIRTY: u64 = 1 << 7;
 /// RSW, bits 9:8: the hardware ignores them, and the kernel may use them.
 pub const SOFTWARE: u64 = 0b11 << 8;
-/// PBMT = 1, bits 62:61 of a leaf, with Svpbmt: memory that is not cacheable, idempotent and weakly
-/// ordered.
+/// PBMT = 1, bits 62:61 of a leaf, with Svpbmt: memory that is idempotent, weakly ordered and
+/// not cacheable.
 pub const NON_CACHEABLE: u64 = 0b01 << 61;
-/// PBMT = 2, bits 62:61 of a leaf, with Svpbmt: I/O memory, not cacheable, not idempotent and
-/// strongly ordered.
+/// PBMT = 2, bits 62:61 of a leaf, with Svpbmt: I/O memory, which is strongly ordered, not
+/// idempotent and not cacheable.
 pub const IO: u64 = 0b10 << 61;
 
 /// A kernel's data: supervisor mode may read and write.

@@ -102,7 +102,7 @@ impl fmt::Display for BadDescriptor {
             }
             Self::IsTable { bits } => write!(
                 f,
-                "{bits:#x} permits no access, as an entry that points to a table, not a leaf"
+                "{bits:#x} permits no access: it is an entry that points to a table, not a leaf"
             ),
             Self::IsLeaf { bits } => {
                 write!(

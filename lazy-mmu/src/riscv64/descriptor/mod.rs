@@ -1,9 +1,9 @@
 //! The types of translation table entries. Each type has its rule about the barrier.
 //!
-//! The *barrier* is `sfence.vma x0, x0` on each hart that may use the mapping. A hart may keep an
-//! entry that was invalid when it read the entry, and may read an entry before the store of it
-//! reaches memory (RISC-V privileged specification, "Supervisor Memory-Management Fence
-//! Instruction"). The rules come from the specification and from Linux's RISC-V page-table code.
+//! The *barrier* is `sfence.vma x0, x0` on each hart that may use the mapping. A hart may cache an
+//! invalid entry, and a walk may read an entry before a store to it reaches memory (RISC-V
+//! privileged specification, "Supervisor Memory-Management Fence Instruction"). The rules come from
+//! the specification and from Linux's RISC-V page-table code.
 //! The pages of the crate call the barrier the *barrier pair*, because it is two instructions on
 //! aarch64.
 //!
@@ -29,10 +29,11 @@
 //! # Attributes
 //!
 //! The sets [`KERNEL_DATA`], [`USER_TEXT`] and so on say who may read, write and execute. They have
-//! [`ACCESSED`], and [`DIRTY`] if the page is writable. With Svade, an access to a page without
-//! these bits faults. With Svadu, the hardware sets the bits. A kernel that uses them takes them
-//! out of a set. [`IO`] and [`NON_CACHEABLE`] are for harts with Svpbmt. Without it the kind of
-//! memory depends on the physical address.
+//! [`ACCESSED`], and [`DIRTY`] if the page is writable. With Svade, an access faults if A is clear,
+//! and a write faults if D is clear. With Svadu, which the firmware enables (menvcfg.ADUE), the
+//! hardware sets the bits. A kernel that tracks accesses or writes clears them in the set. [`IO`]
+//! and [`NON_CACHEABLE`] are for harts with Svpbmt. Without it the kind of memory depends on the
+//! physical address.
 //!
 //! The kernel's sets have [`GLOBAL`]. Only a fence without an ASID removes global entries, and the
 //! crate's fences for the kernel's ranges have none.
@@ -63,8 +64,9 @@
 //!
 //! # Not here
 //!
-//! The types refuse the encodings of Svnapot. The specification demands a fence for each entry of a
-//! group, and the operations on a group would be as many as those on its pages.
+//! The types refuse the encodings of Svnapot, because an operation on a group would cost as much as
+//! operations on each of its pages. They also refuse T-Head's memory types in bits 63:59, which are
+//! not those of Svpbmt. `Leaf(bits)` takes them, because its rule reads only V and U.
 
 mod attributes;
 mod format;
@@ -101,9 +103,11 @@ pub struct Leaf(pub u64);
 
 /// A leaf at any level, in a kernel whose handler of page faults does not fence.
 ///
-/// It needs the barrier if and only if [`VALID`] is set. User mode then never faults because of an
-/// entry that was invalid. With an interrupt for each barrier, a user's page costs one too, unless
-/// its store is in a section.
+/// It needs the barrier if and only if [`VALID`] is set. After the barrier, user mode does not
+/// fault because of an entry that was invalid. Before the barrier, it may fault on another hart,
+/// and the handler returns to the access. [`OnFault`](super::OnFault) relies on the handler's
+/// fence, so it gains nothing from this type. If the other harts are interrupted for a barrier,
+/// each user's page that is stored outside a section costs an interrupt.
 ///
 /// ```
 /// use lazy_mmu::Descriptor;
@@ -439,7 +443,7 @@ mod tests {
             ),
             (
                 leaf(0, 0, USER),
-                "0x10 permits no access, as an entry that points to a table, not a leaf",
+                "0x10 permits no access: it is an entry that points to a table, not a leaf",
             ),
             (
                 leaf(0, 0, WRITE),
