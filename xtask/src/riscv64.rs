@@ -377,7 +377,7 @@ impl Kernels {
         for kind in ["missing-sfence", "unordered-table"] {
             let number = sites.iter().filter(|it| it.1 == kind).count();
             ensure!(number > 0, "{NESTED_SECTIONS} relies on a fence");
-            println!("== {NESTED_SECTIONS}: {number} fences, each of which prevents `{kind}`");
+            println!("R13 {NESTED_SECTIONS}: {number} fences, each of which prevents `{kind}`");
         }
         Ok(())
     }
