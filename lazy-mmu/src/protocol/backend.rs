@@ -59,9 +59,10 @@ use super::range::Invalidation;
 ///   correct only while the thread cannot move to another CPU. With a place that belongs to a CPU,
 ///   an interrupt never moves the thread to another CPU, outside sections too, because the crate
 ///   reads the place some instructions before it uses the place.
-/// * **Equal hooks.** Backends whose `current` returns the same place have the same hooks
-///   ([`mode_begins`](Self::mode_begins), [`mode_ends`](Self::mode_ends)), because one backend can
-///   end the mode that another one began, and then calls its own hook.
+/// * **Equal hooks and barriers.** Backends whose `current` returns the same place have the same
+///   hooks ([`mode_begins`](Self::mode_begins), [`mode_ends`](Self::mode_ends)), because one
+///   backend can end the mode that another one began, and then calls its own hook. It then also
+///   executes its own barrier for the other's stores, so the barriers reach the same CPUs.
 /// * **Storage.** [`Storage`] is implemented as its page describes.
 /// * **Interrupt context.** [`in_interrupt`](Self::in_interrupt) returns true in every context that
 ///   preempts a thread and is not a thread: interrupts, softirqs, NMIs, and on aarch64 FIQs and

@@ -1,11 +1,10 @@
 //! The fences of the other harts, which `sfence.vma` does not reach.
 
-use core::iter;
-
-use super::tlb;
+use super::mode::PAGE_SHIFT;
+use super::tlb::{self, Leaves};
 #[cfg(doc)]
 use super::{OnFault, Tlbs};
-use crate::protocol::range::{Invalidation, VirtualRange};
+use crate::protocol::range::Invalidation;
 
 /// How a kernel's other harts execute their fences.
 ///
@@ -130,7 +129,7 @@ unsafe impl Harts for OneHart {
 /// let range = Mode::Sv39.range(0xffff_ffc0_0000_0000, 3)?;
 /// let pages = [Invalidation { range, scope: Scope::PAGES }];
 /// let call = RemoteFence { start: 0xffff_ffc0_0000_0000, size: 0x3000, asid: None };
-/// assert!(Sbi::calls(&pages).eq([call]));
+/// assert_eq!(Sbi::call(&pages), Some(call));
 /// # Ok::<(), lazy_mmu::BadRange>(())
 /// ```
 ///
@@ -144,8 +143,8 @@ pub struct Sbi;
 
 /// One call of the RFENCE extension, for all harts.
 ///
-/// [`Sbi::calls`] makes the calls, and [`execute`](Self::execute) executes one. [`Sbi`] shows an
-/// example.
+/// [`Sbi::call`] makes the call of an invalidation, and [`execute`](Self::execute) executes it.
+/// [`Sbi`] shows an example.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RemoteFence {
     /// The first virtual address, in bytes.
@@ -164,14 +163,6 @@ impl RemoteFence {
         asid: None,
     };
 
-    fn of(range: VirtualRange) -> Self {
-        Self {
-            start: range.start(),
-            size: range.pages().saturating_mul(1 << range.page_shift()),
-            asid: range.asid(),
-        }
-    }
-
     /// Executes the call. It returns after all harts have executed their fences, if the firmware
     /// keeps the duty on the page of [`Sbi`].
     ///
@@ -189,21 +180,31 @@ impl RemoteFence {
 }
 
 impl Sbi {
-    /// Returns the calls for `invalidations`.
+    /// Returns the call for `invalidations`, or `None` if they have no pages.
     ///
-    /// There is one call for each range. If an invalidation has [all
-    /// levels](crate::Scope::ALL_LEVELS), the result is one call for every address, of the ASID if
-    /// all ranges have the same one.
-    pub fn calls(invalidations: &[Invalidation]) -> impl Iterator<Item = RemoteFence> {
-        let everything = invalidations.iter().any(tlb::needs_every_address);
+    /// One range of leaves is the range of the call, or one page of it if it is one leaf. For
+    /// several ranges, and for [all levels](crate::Scope::ALL_LEVELS), the call is for every
+    /// address. It names the ASID if all ranges have the same one. There is one call in any case,
+    /// because it interrupts every hart.
+    #[must_use]
+    pub fn call(invalidations: &[Invalidation]) -> Option<RemoteFence> {
+        let mut filled = invalidations.iter().filter(|it| it.range.pages() != 0);
+        let first = filled.next()?;
+        let leaves = Leaves::new(first).filter(|_| filled.next().is_none());
+        let (range, asid) = (first.range, tlb::common_asid(invalidations));
         let all = RemoteFence {
-            asid: tlb::common_asid(invalidations),
+            asid,
             ..RemoteFence::ALL
         };
-        let each = if everything { &[][..] } else { invalidations };
-        let ranges = each.iter().map(|it| it.range);
-        let ranges = ranges.filter(|it| it.pages() != 0).map(RemoteFence::of);
-        iter::once(all).filter(move |_| everything).chain(ranges)
+        Some(leaves.map_or(all, |leaves| RemoteFence {
+            start: range.start(),
+            size: match leaves.left {
+                // A fence for any address of a leaf removes it.
+                1 => 1 << PAGE_SHIFT,
+                _ => range.pages().saturating_mul(1 << PAGE_SHIFT),
+            },
+            asid: range.asid(),
+        }))
     }
 }
 
@@ -217,7 +218,9 @@ unsafe impl Harts for Sbi {
 
     #[inline]
     fn invalidate(invalidations: &[Invalidation]) {
-        Self::calls(invalidations).for_each(RemoteFence::execute);
+        if let Some(call) = Self::call(invalidations) {
+            call.execute();
+        }
     }
 
     #[inline]
@@ -275,13 +278,8 @@ mod tests {
     use crate::protocol::range::Scope;
     use crate::riscv64::Mode;
     extern crate std;
-    use std::vec::Vec;
 
     const KERNEL: u64 = 0xffff_ffc0_0000_0000;
-
-    fn calls(invalidations: &[Invalidation]) -> Vec<RemoteFence> {
-        Sbi::calls(invalidations).collect()
-    }
 
     #[test]
     fn r04_the_firmware_is_told_the_ranges() {
@@ -290,29 +288,40 @@ mod tests {
             scope,
         };
         let fence = |start, size, asid| RemoteFence { start, size, asid };
-        let kernel = invalidation(KERNEL, 3, Scope::PAGES);
-        assert_eq!(calls(&[kernel]), [fence(KERNEL, 0x3000, None)]);
-        let user = Invalidation {
-            range: kernel.range.of_asid(0),
-            ..kernel
+        let call = |its: &[Invalidation]| Sbi::call(its);
+        let of_asid = |it: Invalidation, asid| Invalidation {
+            range: it.range.of_asid(asid),
+            ..it
         };
+        let kernel = invalidation(KERNEL, 3, Scope::PAGES);
+        assert_eq!(call(&[kernel]), Some(fence(KERNEL, 0x3000, None)));
         // The ASID 0 is a value of the call with an ASID.
-        let both = [fence(KERNEL, 0x3000, None), fence(KERNEL, 0x3000, Some(0))];
-        assert_eq!(calls(&[kernel, user]), both);
+        let user = of_asid(kernel, 0);
+        assert_eq!(call(&[user]), Some(fence(KERNEL, 0x3000, Some(0))));
+        // One page of a leaf removes the leaf, also if the range begins inside it.
+        let large = invalidation(KERNEL, 512, Scope::leaves(21));
+        assert_eq!(call(&[large]), Some(fence(KERNEL, 0x1000, None)));
+        let inside = invalidation(KERNEL + 0x1000, 2, Scope::leaves(21));
+        let one_page = fence(KERNEL + 0x1000, 0x1000, None);
+        assert_eq!(call(&[inside]), Some(one_page));
+        let across = invalidation(KERNEL + 0x1000, 512, Scope::leaves(21));
+        let all_pages = fence(KERNEL + 0x1000, 0x20_0000, None);
+        assert_eq!(call(&[across]), Some(all_pages));
+        // Several ranges are one call. An empty range does not count.
+        let empty = invalidation(KERNEL, 0, Scope::ALL_LEVELS);
+        assert_eq!(call(&[kernel, user]), Some(RemoteFence::ALL));
+        assert_eq!(call(&[user, user]), Some(fence(0, u64::MAX, Some(0))));
+        assert_eq!(call(&[empty, kernel]), call(&[kernel]));
         // A table needs a fence without an address.
         let table = invalidation(KERNEL, 512, Scope::ALL_LEVELS);
-        assert_eq!(calls(&[table]), [RemoteFence::ALL]);
-        assert_eq!(calls(&[user, table]), [RemoteFence::ALL]);
-        let user_table = Invalidation {
-            range: table.range.of_asid(7),
-            ..table
-        };
-        assert_eq!(calls(&[user_table]), [fence(0, u64::MAX, Some(7))]);
-        assert_eq!(calls(&[]), []);
-        assert_eq!(calls(&[invalidation(KERNEL, 0, Scope::ALL_LEVELS)]), []);
+        assert_eq!(call(&[table]), Some(RemoteFence::ALL));
+        let of_user = Some(fence(0, u64::MAX, Some(7)));
+        assert_eq!(call(&[of_asid(table, 7)]), of_user);
+        assert_eq!(call(&[]), None);
+        assert_eq!(call(&[empty]), None);
         // The whole address space has more bytes than 64 bits hold.
         let space = invalidation(0, 1 << 52, Scope::PAGES);
-        assert_eq!(calls(&[space]), [fence(0, u64::MAX, None)]);
+        assert_eq!(call(&[space]), Some(fence(0, u64::MAX, None)));
     }
 
     #[cfg(not(target_arch = "riscv64"))]

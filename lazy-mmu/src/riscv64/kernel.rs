@@ -105,7 +105,8 @@ use crate::protocol::range::Invalidation;
 ///   unless [`Harts`](Self::Harts) is [`OnFault`](super::OnFault).
 /// * **Svinval and Svvptc.** [`HAS_SVINVAL`](Self::HAS_SVINVAL) and
 ///   [`HAS_SVVPTC`](Self::HAS_SVVPTC) are true only if every hart has the extension.
-/// * **Equal hooks.** Backends that share bits have the same hooks.
+/// * **Equal hooks and harts.** Backends that share bits have the same hooks and the same
+///   [`Harts`](Self::Harts), because one backend can execute the barrier of the other's stores.
 /// * **No recursion.** The methods and hooks of this trait, those of the types and those of the
 ///   [`Storage`] do not unwind, do not open a section, and do not store through this crate.
 pub unsafe trait Kernel: 'static {
@@ -119,8 +120,8 @@ pub unsafe trait Kernel: 'static {
     /// [`OnFault`](super::OnFault), or the kernel's own.
     type Harts: Harts;
 
-    /// Whether every hart has Svinval. An invalidation then executes `sinval.vma` for each leaf. On
-    /// a hart without the extension, the instruction is illegal.
+    /// Whether every hart has Svinval. An invalidation of several leaves then executes
+    /// `sinval.vma` for each. On a hart without the extension, the instruction is illegal.
     const HAS_SVINVAL: bool = false;
 
     /// Whether every hart has Svvptc: an entry that becomes valid is seen in a bounded time.
@@ -256,14 +257,12 @@ impl<K: Kernel> Riscv64<K> {
         }
     }
 
-    /// Returns the description of the kernel's harts for TLB invalidation.
-    #[inline]
-    fn tlbs() -> Tlbs {
-        Tlbs {
-            has_svinval: K::HAS_SVINVAL,
-            max_ops: K::MAX_OPS,
-        }
-    }
+    /// The description of the kernel's harts for TLB invalidation: [`Kernel::HAS_SVINVAL`] and
+    /// [`Kernel::MAX_OPS`].
+    pub const TLBS: Tlbs = Tlbs {
+        has_svinval: K::HAS_SVINVAL,
+        max_ops: K::MAX_OPS,
+    };
 }
 
 /// Repairs a spurious page fault: the entry permits the access, but this hart has kept an older
@@ -359,7 +358,7 @@ unsafe impl<K: Kernel> Machine for Riscv64<K> {
     /// Not inlined, because the instructions cost more than the call.
     #[inline(never)]
     fn invalidate_only(invalidations: &[Invalidation]) {
-        Self::tlbs().invalidate_here(invalidations);
+        Self::TLBS.invalidate_here(invalidations);
         if reach_others(invalidations) {
             K::Harts::invalidate(invalidations);
         }

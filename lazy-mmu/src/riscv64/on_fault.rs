@@ -99,7 +99,7 @@ pub unsafe trait HartFlags: 'static {
 ///   registers. Interrupts stay masked from the check to `sret`.
 /// * **Before it switches to another stack or task structure**, the scheduler
 ///   [checks](Self::check) the flag, with interrupts masked.
-/// * **A page fault at a kernel address whose entry permits the access** is spurious. The handler
+/// * **A page fault whose entry permits the access** is spurious, at any address. The handler
 ///   calls [`fix_spurious_fault`](super::fix_spurious_fault), and returns. The check at the start
 ///   of the trap may have cleared the flag for another reason, so the handler does not look at it.
 /// * **Code that cannot take a trap**, for example the exit code after it has loaded `sepc`, uses

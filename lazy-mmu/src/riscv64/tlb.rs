@@ -152,8 +152,8 @@ impl Fence {
 
 /// Describes the TLBs of a kernel's harts, and plans and executes invalidations for them.
 ///
-/// [`Riscv64`](super::Riscv64) makes one of a kernel's constants. A kernel whose harts send each
-/// other an interrupt executes [`invalidate_here`](Self::invalidate_here) in its handler:
+/// [`Riscv64::TLBS`](super::Riscv64::TLBS) is that of a kernel's constants. A kernel whose harts
+/// send each other an interrupt executes [`invalidate_here`](Self::invalidate_here) in its handler:
 ///
 /// ```no_run
 /// use lazy_mmu::Invalidation;
@@ -215,11 +215,11 @@ impl Tlbs {
 
     /// Returns the fences for `invalidations` on one hart. The page of [`Fence`] has an example.
     ///
-    /// One fence removes one leaf, whatever its size. If an invalidation has [all
-    /// levels](crate::Scope::ALL_LEVELS), or if the leaves are together more than `max_ops`, the
-    /// result is one fence without an address. It names the ASID if all ranges have the same one.
-    /// The same fence covers ranges whose pages do not have 4 KiB, because RISC-V has no such
-    /// pages.
+    /// One fence removes one leaf, whatever its size. With Svinval, several leaves are one
+    /// sequence. If an invalidation has [all levels](crate::Scope::ALL_LEVELS), or if the leaves
+    /// are together more than `max_ops`, the result is one fence without an address. It names the
+    /// ASID if all ranges have the same one. The same fence covers ranges whose pages do not have 4
+    /// KiB, because RISC-V has no such pages.
     pub fn fences(self, invalidations: &[Invalidation]) -> impl Iterator<Item = Fence> {
         let mut leaves = invalidations.iter().map(Leaves::new);
         let number = leaves.try_fold(0_u64, |number, it| number.checked_add(it?.left));
@@ -228,7 +228,8 @@ impl Tlbs {
             Some(number) if number <= self.max_ops => (None, invalidations),
             _ => (Some(everything(invalidations)), &[][..]),
         };
-        let has_svinval = self.has_svinval && !each.is_empty();
+        // The sequence of one leaf would be three instructions instead of one.
+        let has_svinval = self.has_svinval && number > Some(1) && !each.is_empty();
         let around = |fence| has_svinval.then_some(fence);
         let leaves = each.iter().filter_map(Leaves::new).flatten();
         let one_by_one = leaves.map(move |operands| {
@@ -261,17 +262,17 @@ fn everything(invalidations: &[Invalidation]) -> Operands {
 }
 
 /// Whether a fence with an address does not cover the invalidation.
-pub(super) fn needs_every_address(invalidation: &Invalidation) -> bool {
+fn needs_every_address(invalidation: &Invalidation) -> bool {
     let of_other_pages = invalidation.range.page_shift() != PAGE_SHIFT;
     (invalidation.scope.all_levels() || of_other_pages) && invalidation.range.pages() != 0
 }
 
 /// Iterates over the operands for the leaves of one range.
 #[derive(Clone)]
-struct Leaves {
+pub(super) struct Leaves {
     address: u64,
     /// The number of leaves that are still due.
-    left: u64,
+    pub(super) left: u64,
     /// log2 of the bytes of a leaf.
     shift: u32,
     asid: Option<u16>,
@@ -280,7 +281,7 @@ struct Leaves {
 impl Leaves {
     /// Returns `None` if a fence with an address does not cover the invalidation.
     #[inline]
-    fn new(invalidation: &Invalidation) -> Option<Self> {
+    pub(super) fn new(invalidation: &Invalidation) -> Option<Self> {
         if needs_every_address(invalidation) {
             return None;
         }
@@ -439,7 +440,9 @@ mod tests {
         ];
         let found = executed(WITH_SVINVAL, &[pages(KERNEL, 2), user]);
         assert_eq!(found, expected);
-        // One fence for everything needs no sequence.
+        // One fence, of a leaf or for everything, needs no sequence.
+        let page = executed(WITH_SVINVAL, &[pages(KERNEL, 1)]);
+        assert_eq!(page, ["sfence.vma 0xffffffc000000000, x0"]);
         assert_eq!(executed(WITH_SVINVAL, &[pages(KERNEL, 65)]), ALL);
         assert_eq!(executed(WITH_SVINVAL, &[]), [""; 0]);
     }

@@ -37,7 +37,8 @@ pub const IO: u64 = 0b10 << 61;
 pub const KERNEL_DATA: u64 = READ | WRITE | GLOBAL | ACCESSED | DIRTY;
 /// A kernel's constants: supervisor mode may read.
 pub const KERNEL_READ_ONLY: u64 = READ | GLOBAL | ACCESSED;
-/// A kernel's code: supervisor mode may read and execute.
+/// A kernel's code: supervisor mode may read and execute. New code also needs `fence.i` on each
+/// hart.
 pub const KERNEL_TEXT: u64 = READ | EXECUTE | GLOBAL | ACCESSED;
 /// A user's data: user mode may read and write.
 pub const USER_DATA: u64 = READ | WRITE | USER | ACCESSED | DIRTY;

@@ -54,19 +54,24 @@
 //! A kernel with [`Leaf`] has a duty that aarch64 does not have. A hart may keep an invalid entry
 //! for any time, so a user's access would fault forever. The handler of a user's page fault calls
 //! [`fix_spurious_fault`](super::fix_spurious_fault) if it finds that the entry permits the access.
-//! A kernel whose handler does not do this writes [`EveryLeaf`].
+//! So does the handler of the kernel's own access to a user's address. A kernel whose handler does
+//! not do this writes [`EveryLeaf`], and [`Table`] above it.
 //!
 //! # Tables
 //!
 //! [`Table`] is for every level above 0, the root table too. A walker that finds a table must find
 //! it filled, so the store of a valid entry executes `fence w, w` first. It also needs the barrier,
-//! because a hart may have cached that the entry was invalid.
+//! because a hart may have cached that the entry was invalid. [`UserTable`] is for the tables of
+//! user addresses. It does not need the barrier if the fault handler fences.
 //!
 //! # Not here
 //!
 //! The types refuse the encodings of Svnapot, because an operation on a group would cost as much as
 //! operations on each of its pages. They also refuse T-Head's memory types in bits 63:59, which are
 //! not those of Svpbmt. `Leaf(bits)` takes them, because its rule reads only V and U.
+//!
+//! The G-stage tables of a hypervisor are not for these types. All their leaves have U set, and
+//! their fence is `hfence.gvma`.
 
 mod attributes;
 mod format;
@@ -149,6 +154,22 @@ pub struct KernelLeaf(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Table(pub u64);
 
+/// An entry that points to a next-level table of a user's addresses.
+///
+/// It never needs the barrier. The fault handler must then fence, as for the user's [`Leaf`]s below
+/// it: see [the rules](self#leaves). Its store is ordered after the earlier ones, as that of a
+/// [`Table`] is.
+///
+/// ```
+/// use lazy_mmu::Descriptor;
+/// use lazy_mmu::riscv64::descriptor::UserTable;
+///
+/// let table = UserTable::at(0x8800_0000);
+/// assert!(!table.needs_barrier() && table.points_to_table());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct UserTable(pub u64);
+
 /// `type: whether its bits need the barrier, whether they point to a table`
 macro_rules! rules {
     ($($kind:ident: $needs_barrier:expr, $points_to_table:expr;)*) => {$(
@@ -184,6 +205,7 @@ rules! {
     EveryLeaf: |bits| bits & VALID != 0, |_| false;
     KernelLeaf: |_| true, |_| false;
     Table: |bits| bits & VALID != 0, |bits| bits & VALID != 0;
+    UserTable: |_| false, |bits| bits & VALID != 0;
 }
 
 /// The functions that all descriptor types have in common, in terms of the functions of `format`.
@@ -306,24 +328,32 @@ constructors! {
     "`attributes` are G and bits 8 and 9. G makes every mapping of the table global.",
     "* [`BadDescriptor::Unaligned`] if `address` is not a multiple of 4096.";
     Table: table, checked_table, "Makes a valid entry that points to a table.";
+    UserTable: table, checked_table, "Makes a valid entry that points to a table.";
 }
 
-impl Table {
-    /// Makes a valid entry that points to the table at `address`.
-    ///
-    /// `address` is the physical address, in bytes.
-    ///
-    /// # Panics
-    ///
-    /// If `address` is not a multiple of 4096 or has more than 56 bits.
-    #[inline]
-    pub const fn at(address: u64) -> Self {
-        match table(Mode::Sv39, 1, address, 0) {
-            Ok(bits) => Self(bits),
-            Err(_) => bad_table(),
+/// Defines the constructor that all tables have in common.
+macro_rules! tables {
+    ($($kind:ident)*) => {$(
+        impl $kind {
+            /// Makes a valid entry that points to the table at `address`.
+            ///
+            /// `address` is the physical address, in bytes.
+            ///
+            /// # Panics
+            ///
+            /// If `address` is not a multiple of 4096 or has more than 56 bits.
+            #[inline]
+            pub const fn at(address: u64) -> Self {
+                match table(Mode::Sv39, 1, address, 0) {
+                    Ok(bits) => Self(bits),
+                    Err(_) => bad_table(),
+                }
+            }
         }
-    }
+    )*};
 }
+
+tables! { Table UserTable }
 
 #[cold]
 #[inline(never)]
@@ -373,6 +403,14 @@ mod tests {
             assert!(!is_table(table.0 | kind));
         }
         assert!(!is_table(0));
+    }
+
+    #[test]
+    fn r07_a_table_of_user_addresses_needs_only_the_barrier_before_its_link() {
+        let table = UserTable::at(0x8800_0000);
+        assert_eq!(table.0, Table::at(0x8800_0000).0);
+        assert!(!table.needs_barrier() && table.points_to_table());
+        assert!(!UserTable::INVALID.points_to_table());
     }
 
     #[test]
