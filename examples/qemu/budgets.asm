@@ -1,4 +1,4 @@
-# What rustc makes of the functions in beside_c/src/forms.rs, with LSE.
+# What rustc makes of the functions in examples/qemu/beside_c/src/forms.rs.
 # `cargo xtask test` compares it; `cargo xtask qemu budgets --bless` writes it.
 
 ours_enter_leave_byte:
@@ -81,7 +81,7 @@ ours_map_byte:
    3  mov w9, #0x6
    4  strb w9, [x8]
    5  cbz x3, -> 27
-   6  lsl x9, x3, #0x3
+   6  lsl x9, x3, #3
    7  and x10, x4, #0x1
    8  b -> 15
    9  orr w11, w11, #0x1
@@ -133,7 +133,7 @@ ours_map_kernel_byte:
    3  mov w9, #0x6
    4  strb w9, [x8]
    5  cbz x3, -> 24
-   6  lsl x9, x3, #0x3
+   6  lsl x9, x3, #3
    7  b -> 14
    8  dsb ishst
    9  isb
@@ -178,12 +178,12 @@ ours_map_kernel_byte:
 ours_map_kernel_word:
    0  ldr x8, [x0]
    1  ldr x10, [x8]
-   2  lsr w9, w10, #0x1c
+   2  lsr w9, w10, #28
    3  cbnz w9, -> 36
    4  mov w9, #0x60000000
    5  ldset x9, x9, [x8]
    6  cbz x3, -> 26
-   7  lsl x9, x3, #0x3
+   7  lsl x9, x3, #3
    8  mov w10, #0x40000000
    9  mov w11, #0x10000000
   10  b -> 17
@@ -203,16 +203,16 @@ ours_map_kernel_word:
   24  ldset x11, x12, [x8]
   25  b -> 13
   26  ldr x9, [x8]
-  27  lsr x10, x9, #0x1c
+  27  lsr x10, x9, #28
   28  tbz w10, #0x1, -> 46
-  29  ubfx x9, x9, #0x1c, #0x8
+  29  ubfx x9, x9, #28, #8
   30  tbz w9, #0x0, -> 33
   31  dsb ishst
   32  isb
   33  mov w9, #0x70000000
   34  ldclr x9, x8, [x8]
   35  ret
-  36  ubfx x10, x10, #0x1c, #0x8
+  36  ubfx x10, x10, #28, #8
   37  tbz w10, #0x1, -> 6
   38  tbz w10, #0x0, -> 41
   39  dsb ishst
@@ -236,7 +236,7 @@ ours_range_byte:
    2  cbnz w9, -> 38
    3  mov w9, #0x6
    4  strb w9, [x8]
-   5  lsl x9, x3, #0x3
+   5  lsl x9, x3, #3
    6  and x12, x4, #0x1
    7  add x11, x1, x9
    8  cbz x9, -> 30
@@ -334,7 +334,7 @@ ours_nested_store_byte:
   31  bl panic_bounds_check
 
 ours_attribute_byte:
-   0  mrs x9, s3_0_c13_c0_4
+   0  mrs x9, TPIDR_EL1
    1  ldr w10, [x9, #0x8]
    2  ldrb w8, [x9, #0xc]
    3  and w10, w10, #0xffff00
@@ -342,7 +342,7 @@ ours_attribute_byte:
    5  orr w10, w10, w11
    6  cbz w10, -> 12
    7  adrp x0, elsewhere
-   8  add x0, x0, #0x210
+   8  add x0, x0, elsewhere
    9  mov w8, #0x3
   10  cbnz x3, -> 21
   11  b -> 46
@@ -355,7 +355,7 @@ ours_attribute_byte:
   18  b -> 46
   19  mov w8, #0x2
   20  cbz x3, -> 46
-  21  lsl x9, x3, #0x3
+  21  lsl x9, x3, #3
   22  and x10, x4, #0x1
   23  b -> 30
   24  dsb ishst
@@ -367,7 +367,7 @@ ours_attribute_byte:
   30  bics xzr, x10, x4, lsr #6
   31  str x4, [x1]
   32  b.eq -> 26
-  33  mrs x11, s3_0_c13_c0_4
+  33  mrs x11, TPIDR_EL1
   34  ldr w12, [x11, #0x8]
   35  tst w12, #0xffff00
   36  b.ne -> 24
@@ -384,7 +384,7 @@ ours_attribute_byte:
   47  b leave_dynamic
 
 ours_attribute_mmu_byte:
-   0  mrs x9, s3_0_c13_c0_4
+   0  mrs x9, TPIDR_EL1
    1  ldr w10, [x9, #0x8]
    2  ldrb w8, [x9, #0xc]
    3  and w10, w10, #0xffff00
@@ -392,7 +392,7 @@ ours_attribute_mmu_byte:
    5  orr w10, w10, w11
    6  cbz w10, -> 12
    7  adrp x0, elsewhere
-   8  add x0, x0, #0x210
+   8  add x0, x0, elsewhere
    9  mov w8, #0x3
   10  cbnz x3, -> 21
   11  b -> 42
@@ -405,7 +405,7 @@ ours_attribute_mmu_byte:
   18  b -> 42
   19  mov w8, #0x2
   20  cbz x3, -> 42
-  21  lsl x9, x3, #0x3
+  21  lsl x9, x3, #3
   22  and x10, x4, #0x1
   23  b -> 30
   24  orr w11, w11, #0x1
@@ -449,13 +449,13 @@ leave_dynamic, of ours_attribute_byte:
   16  and w8, w8, #0xf8
   17  strb w8, [x0]
   18  ret
-  19  mrs x8, s3_0_c13_c0_4
+  19  mrs x8, TPIDR_EL1
   20  ldr w9, [x8, #0x8]
   21  tst w9, #0xffff00
   22  b.ne -> 34
   23  add x8, x8, #0xc
   24  adrp x9, elsewhere
-  25  add x9, x9, #0x210
+  25  add x9, x9, elsewhere
   26  cmp x8, x9
   27  b.eq -> 34
   28  ldrb w9, [x8]

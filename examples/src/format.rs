@@ -43,7 +43,11 @@ mod arch {
     }
 
     /// Returns the range of `pages` pages that begins at `start`.
-    pub(crate) const fn range(start: u64, pages: u64) -> Result<VirtualRange, BadRange> {
+    ///
+    /// # Errors
+    ///
+    /// [`BadRange`] if the pages are not in one half of the address space.
+    pub const fn range(start: u64, pages: u64) -> Result<VirtualRange, BadRange> {
         Granule::Kib4.range(start, pages)
     }
 }
@@ -87,10 +91,14 @@ mod arch {
     }
 
     /// Returns the range of `pages` pages that begins at `start`.
-    pub(crate) const fn range(start: u64, pages: u64) -> Result<VirtualRange, BadRange> {
+    ///
+    /// # Errors
+    ///
+    /// [`BadRange`] if the pages are not in one half of the address space.
+    pub const fn range(start: u64, pages: u64) -> Result<VirtualRange, BadRange> {
         Mode::Sv39.range(start, pages)
     }
 }
 
 pub use arch::*;
-pub(crate) use arch::{ADDRESS, KERNEL, USER, address, range};
+pub(crate) use arch::{ADDRESS, KERNEL, USER, address};

@@ -5,8 +5,8 @@
 //! *section* makes its stores at once and defers the pair. One pair, at the end of the section,
 //! covers all of them.
 //!
-//! A RISC-V hart may also remember that an entry was invalid. There, one `sfence.vma` on each hart
-//! has the place of the pair ([`riscv64`]).
+//! A RISC-V hart may cache an invalid entry. There, one `sfence.vma` on each hart has the place of
+//! the pair ([`riscv64`]).
 //!
 //! New here? Start with the [guide]. It also has an [index of error messages](guide::errors).
 //!

@@ -78,9 +78,10 @@
 //! Without `unsafe`:
 //!
 //! * makes a handle, uses bare tokens, or changes the bits (E0133)
-//! * implements `Backend`, `Machine`, `aarch64::Kernel`, `Wrapper`, `Entry` or `NoWalker` (E0200)
-//! * stores without synchronization or barrier, splits a block, or invalidates on one CPU only
-//!   (E0133)
+//! * implements `Backend`, `Machine`, `Wrapper`, `Entry`, `NoWalker`, the `Kernel` of `aarch64` or
+//!   `riscv64`, or `Harts` or `HartFlags` of `riscv64` (E0200)
+//! * stores without synchronization or barrier, splits a block, invalidates on one CPU only, or
+//!   checks a hart's flag of new mappings (E0133)
 //!
 //! # What the state machine handles at run time
 //!
@@ -123,8 +124,8 @@
 //!
 //! Tables and entries:
 //!
-//! * **A table that is filled and then linked.** The store of a valid `Table` or `TopLevel`, and
-//!   `link_table`, are ordered after all earlier stores of their thread.
+//! * **A table that is filled and then linked.** The store of a valid `Table`, `TopLevel` or
+//!   `UserTable`, and `link_table`, are ordered after all earlier stores of their thread.
 //! * **The invalidation of a removed entry** is as wide as the old entry requires: it covers all
 //!   levels if the entry was a table.
 //! * **A part of a contiguous group** is refused before anything changes. A second split of the
@@ -142,7 +143,8 @@
 //!   after the stores that fill the table, if the entry is written as a
 //!   [`Leaf`](crate::aarch64::descriptor::Leaf). A mapping of kernel text with UXN clear loses its
 //!   pair if it is written as a [`UxnLeaf`](crate::aarch64::descriptor::UxnLeaf). An EL2 leaf loses
-//!   its pair if it is written as a `Leaf`.
+//!   its pair if it is written as a `Leaf`. A kernel's table loses its fence if it is written as a
+//!   [`UserTable`](crate::riscv64::descriptor::UserTable).
 //! * Plain stores do not read the old entry. They can change a part of a contiguous group, which
 //!   the other operations refuse (see [`contiguous`](crate::aarch64::contiguous)). They can also
 //!   overwrite an access flag or a dirty state that the hardware has recorded.
@@ -151,8 +153,8 @@
 //! * An address is not mapped again between the unmap and the invalidation of its old mapping. A
 //!   forgotten [`Unmapped`](crate::Unmapped) value is never invalidated.
 //! * The caller provides the correct range of virtual addresses for an entry, and the correct ASID
-//!   for a user range. It also provides the range and scope of a
-//!   [withheld](crate::Unmapped::withhold) value.
+//!   for a user range. An address space has the same ASID on every CPU. The caller also provides
+//!   the range and scope of a [withheld](crate::Unmapped::withhold) value.
 //! * While [`break_before_make`](crate::LazyMmu::break_before_make) has broken a range, the caller
 //!   keeps other users out of the range.
 //! * A function that [joins](crate::join()) the section of its caller does not make its mappings
@@ -161,8 +163,9 @@
 //!   dump, the shadow walker of a hypervisor) can hold an old entry or table for longer. Code that
 //!   frees a table waits for that software too. [`Unmapped::map`](crate::Unmapped::map) can pass
 //!   the table to code that waits.
-//! * Another CPU that learns of a mapping executes an `isb`, an exception entry or an exception
-//!   return before it uses the mapping.
+//! * On aarch64, another CPU that learns of a mapping executes an `isb`, an exception entry or an
+//!   exception return before it uses the mapping. On RISC-V, an exception is not a fence. The
+//!   kernel's [`Harts`](crate::riscv64::Harts) make that hart execute one.
 //! * A pending value that is dropped drops its contents, perhaps before the pair. The value that is
 //!   passed to [`pending`](crate::LazyMmu::pending) need not describe the stores before it.
 //!
@@ -185,7 +188,8 @@
 //!
 //! * [`Backend`](crate::Backend), [`Machine`](crate::Machine) and [`Storage`](crate::Storage) are
 //!   implemented correctly, because a wrong one loses barriers. Their pages list all duties, such
-//!   as the barriers of a context switch, and equal hooks for all backends that share bits.
+//!   as the barriers of a context switch, and equal hooks and barriers for all backends that share
+//!   bits.
 //! * Code that calls [`Task::current`](crate::Task::current) makes one handle of a thread at a
 //!   time. It does not use the handle in an interrupt. It does not forget the handle together with
 //!   a section, unless the bits are freed with the thread and there are no hooks.

@@ -37,6 +37,9 @@ pub enum Operation {
     SfenceInvalIr,
     /// `csrw satp`.
     Satp,
+    /// `ecall`. A call for a remote fence has the number of its extension in a7, and its range in a2
+    /// and a3.
+    Ecall,
     /// `slti x0, x0, N`: a mark of the program.
     Mark(u32),
 }
@@ -65,6 +68,7 @@ impl Operation {
             all_spaces: word & 0x01f0_0000 == 0,
         };
         match word {
+            0x0000_0073 => return Some(Self::Ecall),
             0x1800_0073 => return Some(Self::SfenceWInval),
             0x1810_0073 => return Some(Self::SfenceInvalIr),
             0x0110_000f => return Some(Self::FenceOfStores),
@@ -156,7 +160,7 @@ impl Operation {
         match self {
             // Without an operand, the register is XZR.
             Self::Tlbi => word & 0x1f != 0x1f,
-            Self::Ttbr1 | Self::Tcr | Self::Vbar | Self::Satp => true,
+            Self::Ttbr1 | Self::Tcr | Self::Vbar | Self::Satp | Self::Ecall => true,
             Self::Sfence(scope) | Self::Sinval(scope) => scope.has_address,
             _ => false,
         }
@@ -239,6 +243,7 @@ mod tests {
             (0x1205_8073, Some(Operation::Sfence(scope(true, true)))),
             (0x12c0_0073, Some(Operation::Sfence(scope(false, false)))),
             (0x1605_8073, Some(Operation::Sinval(scope(true, true)))),
+            (0x0000_0073, Some(Operation::Ecall)),
             (0x1800_0073, Some(Operation::SfenceWInval)),
             (0x1810_0073, Some(Operation::SfenceInvalIr)),
             (0x1805_1073, Some(Operation::Satp)),

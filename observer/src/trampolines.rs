@@ -15,8 +15,8 @@
 //! and the instruction. A software step exception does.
 //!
 //! These instructions are `msr ttbr1_el1`, `msr tcr_el1`, `msr vbar_el1`, and each TLBI that has a
-//! register; on RISC-V `csrw satp`, and `sfence.vma` and `sinval.vma` with an address. The store is
-//! below the stack pointer. Neither architecture has a red zone, so a function does not keep
+//! register; on RISC-V `csrw satp`, `sfence.vma` and `sinval.vma` with an address, and `ecall`, for
+//! which three stores show a7, a2 and a3. The store is below the stack pointer. Neither architecture has a red zone, so a function does not keep
 //! anything there (AAPCS64, "Universal stack constraints"; RISC-V ELF psABI, "Integer Calling
 //! Convention").
 //!
@@ -54,8 +54,9 @@ pub const RISCV64_ADDRESS: u64 = 0x801f_0000;
 /// The symbol of `aarch64-rt` for the exception vectors.
 const VECTORS: &str = "vector_table_el1";
 
-/// The bytes of a trampoline: three instructions and a `nop`, so that it does not cross a page.
-const SIZE: u64 = 16;
+/// The bytes of a trampoline: at most eight instructions, so that it does not cross a page.
+pub const SIZE: u64 = 4 * WORDS as u64;
+const WORDS: usize = 8;
 
 /// Why a kernel cannot have trampolines.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +72,7 @@ pub enum Error {
     #[error("the kernel does not have an executable section or segment")]
     NoText,
     /// A trampoline could cross a page.
-    #[error("the address of the trampolines must be a multiple of 16, but is {0:#x}")]
+    #[error("the address of the trampolines must be a multiple of 32, but is {0:#x}")]
     Unaligned(u64),
     /// A branch cannot encode the distance.
     #[error(
@@ -192,10 +193,11 @@ pub fn insert(elf: &[u8], address: u64, removed: &[u64]) -> Result<Observable, E
         }
         let start = address + code.len() as u64;
         replace(site, isa.branch(site, start)?)?;
-        let back = isa.branch(start + 8, site + 4)?;
-        for word in [isa.store_below_stack(word), word, back, isa.nop()] {
-            code.extend(word.to_le_bytes());
-        }
+        let mut words = isa.stores_below_stack(word);
+        words.push(word);
+        words.push(isa.branch(start + 4 * words.len() as u64, site + 4)?);
+        words.resize(WORDS, isa.nop());
+        code.extend(words.into_iter().flat_map(u32::to_le_bytes));
         replaced.push(site);
     }
     let vectors = file.symbol_by_name(VECTORS).map(|it| it.address());
@@ -262,20 +264,31 @@ impl Isa {
 
     /// Returns whether the observer needs the operand of the instruction.
     fn needs_trampoline(self, word: u32) -> bool {
+        let operation = self.operation(word);
+        operation.is_some_and(|it| it.needs_operand(word))
+    }
+
+    fn operation(self, word: u32) -> Option<Operation> {
         let architecture = match self {
             Self::Aarch64 => crate::Architecture::Aarch64,
             Self::Riscv64 => crate::Architecture::Riscv64,
         };
-        let operation = Operation::decode(architecture, word);
-        operation.is_some_and(|it| it.needs_operand(word))
+        Operation::decode(architecture, word)
     }
 
-    /// Encodes `stur xN, [sp, #-16]`, or `sd xN, -16(sp)`, for the operand of an instruction.
-    fn store_below_stack(self, instruction: u32) -> u32 {
-        match self {
-            Self::Aarch64 => 0xf81f_03e0 | instruction & 0x1f,
-            // rs1 of the instruction becomes rs2 of the store.
-            Self::Riscv64 => 0xfe01_3823 | (instruction >> 15 & 0x1f) << 20,
+    /// Encodes `stur xN, [sp, #-16]`, or `sd xN, -16(sp)`, for each operand of an instruction.
+    fn stores_below_stack(self, instruction: u32) -> Vec<u32> {
+        let store = |register: u32| match self {
+            Self::Aarch64 => 0xf81f_03e0 | register,
+            Self::Riscv64 => 0xfe01_3823 | register << 20,
+        };
+        match self.operation(instruction) {
+            // a7, a2 and a3.
+            Some(Operation::Ecall) => [17, 12, 13].map(store).to_vec(),
+            _ => match self {
+                Self::Aarch64 => vec![store(instruction & 0x1f)],
+                Self::Riscv64 => vec![store(instruction >> 15 & 0x1f)],
+            },
         }
     }
 

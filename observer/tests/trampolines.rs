@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use lazy_mmu_observer::trampolines::{Error, Instruction, Observable, insert, instructions};
+use lazy_mmu_observer::trampolines::{Error, Instruction, Observable, SIZE, insert, instructions};
 use object::{Object, ObjectSymbol};
 
 /// The address of the programs, in reach of the trampolines.
@@ -70,7 +70,7 @@ fn target(address: u64, branch: u32) -> u64 {
 /// Returns the addresses that have a trampoline.
 fn replaced(observable: &Observable) -> Vec<u64> {
     let count = observable.len() as u64;
-    let starts = (0..count).map(|it| TRAMPOLINES + 16 * it);
+    let starts = (0..count).map(|it| TRAMPOLINES + SIZE * it);
     starts.map(|it| observable.origin(it)).collect()
 }
 
@@ -82,18 +82,21 @@ fn a_trampoline_stores_the_operand_executes_the_instruction_and_branches_back() 
     let [msr, tlbi] = [TEXT + 8, TEXT + 12];
     let code = words(&observable.code);
     assert_eq!(code[..2], [0xf81f_03e3, MSR_TTBR1_X3]);
-    assert_eq!(code[4..6], [0xf81f_03e0, TLBI_VAE1IS_X0]);
-    assert_eq!(code.len(), 8);
+    assert_eq!(code[8..10], [0xf81f_03e0, TLBI_VAE1IS_X0]);
+    assert_eq!(code.len(), 16);
     for (number, site) in (0..).zip([msr, tlbi]) {
-        let start = TRAMPOLINES + 16 * number;
+        let start = TRAMPOLINES + SIZE * number;
         assert_eq!(target(site, at(&observable.elf, site)), start);
-        let back = code[4 * usize::try_from(number).expect("it is small") + 2];
+        let back = code[8 * usize::try_from(number).expect("it is small") + 2];
         assert_eq!(target(start + 8, back), site + 4);
         for address in [start, start + 4, start + 8, site] {
             assert_eq!(observable.origin(address), site);
         }
     }
-    assert_eq!(observable.origin(TRAMPOLINES + 32), TRAMPOLINES + 32);
+    assert_eq!(
+        observable.origin(TRAMPOLINES + 2 * SIZE),
+        TRAMPOLINES + 2 * SIZE
+    );
     // Nothing else has changed.
     let mut expected = elf.clone();
     let offset = find(&elf, MSR_TTBR1_X3);
@@ -167,7 +170,7 @@ fn code_before_the_first_use_of_the_stack_is_left_alone() {
     let elf = aarch64("stack", &lines);
     let observable = insert(&elf, TRAMPOLINES, &[]).expect("all is in reach");
     let registers: Vec<u32> = words(&observable.code)
-        .chunks(4)
+        .chunks(8)
         .map(|it| it[1] & 0x1f)
         .collect();
     assert_eq!(registers, [4, 5]);
@@ -281,16 +284,19 @@ fn a_removed_instruction_becomes_a_nop() {
 
 #[test]
 fn the_farthest_trampolines_are_in_reach_and_the_next_are_not() {
-    let elf = aarch64("reach", &[STACK, "nop", "nop", "nop", "tlbi vae1, x3"]);
-    let site = TEXT + 16;
-    let [first, last] = [site - (1 << 27), site + (1 << 27) - 16];
+    let elf = aarch64(
+        "reach",
+        &[STACK, ".rept 7", "nop", ".endr", "tlbi vae1, x3"],
+    );
+    let site = TEXT + 32;
+    let [first, last] = [site - (1 << 27), site + (1 << 27) - SIZE];
     for address in [first, last] {
         let observable = insert(&elf, address, &[]).expect("it is in reach");
         assert_eq!(target(site, at(&observable.elf, site)), address);
         let back = words(&observable.code)[2];
         assert_eq!(target(address + 8, back), site + 4);
     }
-    for to in [first - 16, last + 16] {
+    for to in [first - SIZE, last + SIZE] {
         let error = insert(&elf, to, &[]).expect_err("it is out of reach");
         assert_eq!(error, Error::OutOfReach { from: site, to });
     }
@@ -360,6 +366,7 @@ fn riscv64_has_trampolines_too() {
         "sfence.vma",
         "sfence.vma zero, a2",
         ".insn 4, 0x16058073", // sinval.vma a1, zero
+        "ecall",
     ];
     let target = "riscv64gc-unknown-none-elf";
     let elf = build("riscv64", target, &lines, &[]);
@@ -368,17 +375,21 @@ fn riscv64_has_trampolines_too() {
     // `la` has two instructions, and `c.nop` has two bytes.
     let [satp, sfence, sinval] = [TEXT + 14, TEXT + 18, TEXT + 30];
     let code = words(&observable.code);
-    assert_eq!(code.len(), 12);
+    assert_eq!(code.len(), 32);
     // sd a0, -16(sp); csrw satp, a0
     assert_eq!(code[..2], [0xfea1_3823, 0x1805_1073]);
     // sd a1, -16(sp); sfence.vma a1, zero
-    assert_eq!(code[4..6], [0xfeb1_3823, 0x1205_8073]);
-    assert_eq!(code[9], 0x1605_8073);
+    assert_eq!(code[8..10], [0xfeb1_3823, 0x1205_8073]);
+    assert_eq!(code[17], 0x1605_8073);
+    // sd a7, -16(sp); sd a2, -16(sp); sd a3, -16(sp); ecall
+    let ecall = [0xff11_3823, 0xfec1_3823, 0xfed1_3823, 0x0000_0073];
+    assert_eq!(code[24..28], ecall);
+    assert_eq!(observable.origin(trampolines + 3 * SIZE + 12), TEXT + 34);
     for (number, site) in (0..).zip([satp, sfence, sinval]) {
-        let start = trampolines + 16 * number;
+        let start = trampolines + SIZE * number;
         assert_eq!(observable.origin(start + 4), site);
         let distance = u32::try_from(site - start).expect("it is small");
-        let back = code[4 * usize::try_from(number).expect("it is small") + 2];
+        let back = code[8 * usize::try_from(number).expect("it is small") + 2];
         assert_eq!(back, jump(distance + 4 - 8));
         let there = at(&observable.elf, site);
         assert_eq!(there & 0xfff, 0x6f, "{there:#x} is not a jump");

@@ -4,18 +4,17 @@
 //!
 //! The text does not depend on addresses, which the linker chooses. A branch inside a function goes
 //! to a numbered line. A branch out of the function goes to a symbol without the compiler's hash.
+//! Other addresses are `elsewhere`, and so are both halves of an address in two instructions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
-use object::{Object, ObjectSymbol, SymbolKind};
-use yaxpeax_arch::{Decoder, U8Reader};
-use yaxpeax_arm::armv8::a64::InstDecoder;
+use anyhow::{Context, Result};
+use object::{Object, ObjectSymbol};
+use xshell::{Shell, cmd};
 
-use crate::disassembly::code;
 use crate::golden;
 
 /// The functions: an empty section, one store, loops of single writes, a range, nested sections,
@@ -33,14 +32,12 @@ const FUNCTIONS: [&str; 10] = [
     "ours_attribute_mmu_byte",
 ];
 
-/// The file with the expected text.
-const FILE: &str = "examples/qemu/budgets.asm";
-
-/// Compares the functions of `program` with the file, or writes the file.
-pub(crate) fn check(program: &Path) -> Result<()> {
-    golden::compare(FILE, &text(program)?)?;
+/// Compares the functions of `program` with a file of the workspace `kernels`, or writes the file.
+pub(crate) fn check(program: &Path, kernels: &str) -> Result<()> {
+    let file = format!("{kernels}/budgets.asm");
+    golden::compare(&file, &text(program)?)?;
     println!(
-        "golden assembly: {} functions are as in {FILE}",
+        "golden assembly: {} functions are as in {file}",
         FUNCTIONS.len()
     );
     Ok(())
@@ -48,40 +45,44 @@ pub(crate) fn check(program: &Path) -> Result<()> {
 
 /// Returns the functions of `program` as text.
 fn text(program: &Path) -> Result<String> {
+    let instructions = instructions(program)?;
     let bytes = fs::read(program)?;
     let file = object::File::parse(&*bytes)?;
-    let functions = file.symbols().filter(|it| it.kind() == SymbolKind::Text);
-    let functions: HashMap<u64, _> = functions.map(|it| (it.address(), it)).collect();
     let mut text = String::from(
-        "# What rustc makes of the functions in beside_c/src/forms.rs, with LSE.\n\
+        "# What rustc makes of the functions in examples/qemu/beside_c/src/forms.rs.\n\
          # `cargo xtask test` compares it; `cargo xtask qemu budgets --bless` writes it.\n",
     );
-    let mut due = Vec::new();
-    for name in FUNCTIONS {
-        let symbol = file.symbol_by_name(name);
-        let symbol = symbol.with_context(|| format!("the function `{name}` is missing"))?;
-        due.push((name.to_owned(), symbol.address()));
-    }
+    let mut due: Vec<_> = FUNCTIONS.map(|it| (it.to_owned(), it.to_owned())).into();
     let mut done = 0;
-    while let Some((title, start)) = due.get(done).cloned() {
+    while let Some((title, symbol)) = due.get(done).cloned() {
         done += 1;
         writeln!(text, "\n{title}:")?;
-        let function = &functions[&start];
-        for (number, word) in (0..).zip(code(&file, function)?) {
-            let (mut line, target) = instruction(word, start + 4 * number)?;
-            if let Some(target) = target {
-                if (start..start + function.size()).contains(&target) {
-                    write!(line, "-> {}", (target - start) / 4)?;
-                } else {
-                    let name = functions.get(&target).and_then(|it| it.name().ok());
-                    let name = name.map_or("elsewhere".into(), short);
-                    // The crate's function out of line exists once for each storage of the bits.
-                    // The first function that branches to it gives it a title.
-                    if name.starts_with("leave") && due.iter().all(|(_, it)| *it != target) {
-                        due.push((format!("{name}, of {title}"), target));
-                    }
-                    line.push_str(&name);
+        let function = file.symbol_by_name(&symbol);
+        let function = function.with_context(|| format!("the function `{symbol}` is missing"))?;
+        let start = function.address();
+        let lines = instructions.range(start..start + function.size());
+        let numbers: HashMap<_, _> = lines.clone().map(|it| *it.0).zip(0..).collect();
+        // The register that has the upper half of an address.
+        let mut upper = None;
+        for (number, (_, line)) in lines.enumerate() {
+            let (mut line, symbol) = match line.split_once(" <") {
+                Some((line, symbol)) => (line.to_owned(), symbol.strip_suffix('>')),
+                None => (line.clone(), None),
+            };
+            let is_half = is_half(&line, &mut upper);
+            if let Some(symbol) = symbol {
+                let name = short(symbol);
+                // The crate's function out of line exists once for each storage of the bits.
+                // The first function that branches to it gives it a title.
+                if name.starts_with("leave") && due.iter().all(|(_, it)| it != symbol) {
+                    due.push((format!("{name}, of {title}"), symbol.to_owned()));
                 }
+                line = replace_last_number(&line, |address| match numbers.get(&address) {
+                    Some(number) => format!("-> {number}"),
+                    None => name,
+                })?;
+            } else if is_half {
+                line = replace_last_number(&line, |_| "elsewhere".into())?;
             }
             writeln!(text, "{number:>4}  {line}")?;
         }
@@ -89,25 +90,57 @@ fn text(program: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// Returns the text of the instruction at `address`. If the instruction refers to another address,
-/// the text ends before that address, and the address is returned too.
-fn instruction(word: u32, address: u64) -> Result<(String, Option<u64>)> {
-    let decoded = InstDecoder::default()
-        .decode(&mut U8Reader::new(&word.to_le_bytes()))
-        .map_err(|error| anyhow!("{word:#010x}: {error}"))?
-        .to_string();
-    // The decoder prints a target as `$+0x1c`, relative to the instruction.
-    let Some((rest, offset)) = decoded.split_once('$') else {
-        return Ok((decoded, None));
-    };
-    let distance = offset.replace("0x", "");
-    let distance = i64::from_str_radix(&distance, 16)
-        .with_context(|| format!("unknown form of a branch target: {decoded}"))?;
-    Ok((rest.into(), Some(address.wrapping_add_signed(distance))))
+/// Returns the instructions of `program` by their addresses. An instruction with an address ends
+/// with a symbol: ` <name>` or ` <name+0x1c>`.
+fn instructions(program: &Path) -> Result<BTreeMap<u64, String>> {
+    let shell = Shell::new()?;
+    let libraries = cmd!(shell, "rustc --print target-libdir").quiet().read()?;
+    let objdump = Path::new(&libraries).with_file_name("bin/llvm-objdump");
+    let output = cmd!(
+        shell,
+        "{objdump} --disassemble --no-show-raw-insn {program}"
+    );
+    let output = output.quiet().read()?;
+    // Titles and names are not addresses.
+    let instructions = output.lines().filter_map(|line| {
+        let (address, instruction) = line.split_once(':')?;
+        let address = u64::from_str_radix(address.trim(), 16).ok()?;
+        // A comment has the value of an operand again.
+        let instruction = instruction.split("//").next().unwrap_or_default();
+        Some((address, instruction.trim().replace('\t', " ")))
+    });
+    Ok(instructions.collect())
+}
+
+/// Returns whether an instruction has one half of an address. `upper` is the register that has the
+/// upper half, after the first instruction and until the second.
+fn is_half(line: &str, upper: &mut Option<String>) -> bool {
+    let (first, others) = line.split_once(", ").unwrap_or((line, line));
+    if let Some(("adrp" | "auipc", register)) = first.split_once(' ') {
+        *upper = Some(register.to_owned());
+        return true;
+    }
+    let mut words = others.split(|it: char| !it.is_alphanumeric());
+    let lower = upper.take_if(|register| words.any(|it| it == register));
+    lower.is_some()
+}
+
+/// Replaces the last number of an instruction.
+fn replace_last_number(line: &str, place: impl FnOnce(u64) -> String) -> Result<String> {
+    let missing = || format!("there must be a number: {line}");
+    let (before, rest) = line.rsplit_once("0x").with_context(missing)?;
+    let end = rest.find(|it: char| !it.is_ascii_hexdigit());
+    let (digits, after) = rest.split_at(end.unwrap_or(rest.len()));
+    let place = place(u64::from_str_radix(digits, 16).with_context(missing)?);
+    let before = before.trim_end_matches(['-', '#']);
+    Ok(format!("{before}{place}{after}"))
 }
 
 /// Returns the last part of a symbol's name, without the compiler's hash.
 fn short(name: &str) -> String {
+    if name.contains('+') {
+        return "elsewhere".to_owned();
+    }
     let name = format!("{:#}", rustc_demangle::demangle(name));
     name.rsplit("::").next().unwrap_or_default().to_owned()
 }

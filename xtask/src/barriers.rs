@@ -12,11 +12,9 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use lazy_mmu_observer::trampolines::instructions;
 use xshell::Shell;
-use yaxpeax_arch::{Decoder as _, U8Reader};
-use yaxpeax_arm::armv8::a64::InstDecoder;
 
 use crate::disassembly::{is_barrier, is_tlbi};
 use crate::golden;
@@ -62,7 +60,7 @@ impl<'a> Barriers<'a> {
 
     fn riscv64(observer: &'a Observer, shell: &Shell) -> Result<Self> {
         let machines = riscv64::short_migrations(shell)?;
-        let sites = sites(&machines[0].kernel, |it| fence_name(it).map(Ok))?;
+        let sites = sites(&machines[0].kernel, fence_name)?;
         Ok(Self::new(observer, machines, SURVIVORS_RISCV64, sites))
     }
 
@@ -299,7 +297,7 @@ fn survivors(text: &str) -> Result<BTreeSet<String>> {
 }
 
 /// Returns the instructions of a kernel that have a name.
-fn sites(kernel: &Path, name: impl Fn(u32) -> Option<Result<String>>) -> Result<Vec<Site>> {
+fn sites(kernel: &Path, name: impl Fn(u32) -> Option<String>) -> Result<Vec<Site>> {
     let symbols = Symbols::read(kernel)?;
     let mut numbers = BTreeMap::new();
     let mut sites = Vec::new();
@@ -308,7 +306,7 @@ fn sites(kernel: &Path, name: impl Fn(u32) -> Option<Result<String>>) -> Result<
             continue;
         };
         let place = symbols.place(instruction.address)?;
-        let key = format!("{} of {}", name?, place.key());
+        let key = format!("{name} of {}", place.key());
         // Keys that are equal get numbers, in the order of their addresses.
         let number: &mut usize = numbers.entry(key.clone()).or_default();
         *number += 1;
@@ -354,12 +352,15 @@ fn is_dsb_or_isb(word: u32) -> bool {
 }
 
 /// Returns the name of a barrier or an invalidation.
-fn name(word: u32) -> Result<String> {
+fn name(word: u32) -> String {
     if !is_tlbi(word) {
-        let bytes = word.to_le_bytes();
-        let instruction = InstDecoder::default().decode(&mut U8Reader::new(&bytes));
-        let instruction = instruction.map_err(|error| anyhow!("{word:#x}: {error}"))?;
-        return Ok(instruction.to_string());
+        let domain = ["osh", "nsh", "ish", ""][(word >> 10 & 3) as usize];
+        let accesses = ["", "ld", "st", ""][(word >> 8 & 3) as usize];
+        return match (word >> 5 & 7, domain, accesses) {
+            (0b110, ..) => "isb".to_owned(),
+            (_, "", "") => "dsb sy".to_owned(),
+            _ => format!("dsb {domain}{accesses}"),
+        };
     }
     // The fields are CRm and op2 of SYS. The Arm ARM has the names at "TLBI".
     let [scope, what] = [word >> 8 & 0xf, word >> 5 & 7];
@@ -372,7 +373,7 @@ fn name(word: u32) -> Result<String> {
         2 | 3 => "is",
         _ => "",
     };
-    Ok(format!("tlbi {range}{what}{scope}"))
+    format!("tlbi {range}{what}{scope}")
 }
 
 #[cfg(test)]
@@ -409,13 +410,16 @@ mod tests {
     fn instructions_have_the_names_of_the_manual() {
         for (word, expected) in [
             (0xd503_3a9f, "dsb ishst"),
+            (0xd503_379f, "dsb nsh"),
+            (0xd503_3f9f, "dsb sy"),
+            (0xd503_3d9f, "dsb ld"),
             (0xd503_3fdf, "isb"),
             (0xd508_831f, "tlbi vmalle1is"),
             (0xd508_83a1, "tlbi vale1is"),
             (0xd508_8722, "tlbi vae1"),
             (0xd508_82a1, "tlbi rvale1is"),
         ] {
-            assert_eq!(name(word).unwrap(), expected);
+            assert_eq!(name(word), expected);
         }
         assert!(is_dsb_or_isb(0xd503_3b9f) && is_dsb_or_isb(0xd503_3fdf));
         assert!(!is_dsb_or_isb(0xd503_3bbf), "it is `dmb ish`");

@@ -4,20 +4,22 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use plotters::prelude::*;
 use xshell::Shell;
 
-use crate::{qemu, setup};
+use crate::{qemu, riscv64, setup};
 
 /// The counts of one form of an operation: the crate, C, or assembly by hand.
 #[derive(Clone, Copy)]
 struct Count {
     instructions: u32,
-    pairs: u32,
+    /// The barrier pairs, or the fences of RISC-V.
+    barriers: u32,
 }
 
-/// A line of the output of the program `comparison`.
+/// A line of the output of a program `comparison`. For each form it has the instructions first, and
+/// the barriers last. For RISC-V there is no count between them, and the steps end the line.
 struct Line {
     operation: String,
     bits: String,
@@ -35,30 +37,25 @@ impl FromStr for Line {
         let [operation, bits, numbers @ ..] = &words[..] else {
             bail!("not a line of the comparison: {line}");
         };
-        let numbers = numbers
-            .iter()
-            .map(|it| it.parse())
-            .collect::<Result<Vec<u32>, _>>()
-            .with_context(|| format!("not a line of the comparison: {line}"))?;
-        let [pages, counts @ ..] = &numbers[..] else {
-            bail!("not a line of the comparison: {line}");
+        let numbers: Vec<u32> = numbers.iter().map_while(|it| it.parse().ok()).collect();
+        let (pages, counts) = match &numbers[..] {
+            [pages, counts @ ..] if matches!(counts.len(), 6 | 9) => (*pages, counts),
+            _ => bail!("not a line of the comparison: {line}"),
         };
-        let mut counts = counts
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&[instructions, _atomics, pairs]| Count {
-                instructions,
-                pairs,
-            });
-        let mut next = || counts.next().ok_or_else(|| anyhow!("too short: {line}"));
+        let count = |form| {
+            let counts = &counts[form * counts.len() / 3..][..counts.len() / 3];
+            Count {
+                instructions: counts[0],
+                barriers: counts[counts.len() - 1],
+            }
+        };
         Ok(Self {
             operation: (*operation).into(),
             bits: (*bits).into(),
-            pages: *pages,
-            ours: next()?,
-            c: next()?,
-            limit: next()?,
+            pages,
+            ours: count(0),
+            c: count(1),
+            limit: count(2),
         })
     }
 }
@@ -66,22 +63,28 @@ impl FromStr for Line {
 pub(crate) fn run(shell: &Shell) -> Result<()> {
     setup::qemu_parts(shell)?;
     let [output, scale] = qemu::comparison(shell)?;
-    println!("{output}\n{scale}");
-    let lines = output
-        .lines()
-        .skip(1)
-        .map(str::parse)
-        .collect::<Result<Vec<Line>>>()?;
-    let behind: Vec<_> = lines
-        .iter()
-        .filter(|it| it.ours.instructions > it.c.instructions)
-        .map(|it| format!("{} ({}, {} pages)", it.operation, it.bits, it.pages))
-        .collect();
-    println!("more instructions than C: {}", behind.join(", "));
+    println!("{scale}");
+    let aarch64 = lines("aarch64", &output)?;
+    let riscv64 = lines("RISC-V", &riscv64::comparison(shell)?)?;
     let file = crate::workspace()?.join("docs/performance.svg");
-    picture(&lines, &file).with_context(|| format!("cannot draw {}", file.display()))?;
+    picture(&aarch64, &riscv64, &file)
+        .with_context(|| format!("cannot draw {}", file.display()))?;
     println!("wrote {}", file.display());
     Ok(())
+}
+
+/// Prints the output of a program `comparison`, and returns its lines.
+fn lines(architecture: &str, output: &str) -> Result<Vec<Line>> {
+    println!("{architecture}\n{output}");
+    let lines = output.lines().skip(1).map(str::parse);
+    let lines = lines.collect::<Result<Vec<Line>>>()?;
+    let behind = lines
+        .iter()
+        .filter(|it| it.ours.instructions > it.c.instructions)
+        .map(|it| format!("{} ({}, {} pages)", it.operation, it.bits, it.pages));
+    let behind: Vec<_> = behind.collect();
+    println!("more instructions than C: {}\n", behind.join(", "));
+    Ok(lines)
 }
 
 /// A line of the picture: its name, the operation, the form of the operation, and the colour.
@@ -138,33 +141,47 @@ const SERIES: [Series; 8] = [
     ),
 ];
 
-/// Draws the instructions per page and the barrier pairs against the number of pages. Both axes are
-/// logarithmic.
-fn picture(lines: &[Line], file: &Path) -> Result<()> {
-    let root = SVGBackend::new(file, (1080, 620)).into_drawing_area();
+/// Draws the instructions per page and the barriers against the number of pages, for both
+/// architectures. All axes are logarithmic.
+fn picture(aarch64: &[Line], riscv64: &[Line], file: &Path) -> Result<()> {
+    let root = SVGBackend::new(file, (1080, 1180)).into_drawing_area();
     root.fill(&WHITE)?;
     let title = "Mapping n pages with DEBUG_PAGEALLOC; the bits in a byte of the task's own";
     let root = root.titled(title, ("sans-serif", 22))?;
-    let (left, right) = root.split_horizontally(540);
-    let instructions = Panel {
-        what: "instructions for each page",
-        range: 3.0..250.0,
-        value: |count, pages| f64::from(count.instructions) / f64::from(pages),
-        legend: true,
-    };
-    let pairs = Panel {
-        what: "barrier pairs (dsb ishst; isb) in all",
-        range: 0.8..2_000.0,
-        value: |count, _| f64::from(count.pairs),
-        legend: false,
-    };
-    instructions.draw(&left, lines)?;
-    pairs.draw(&right, lines)?;
+    let panels = root.split_evenly((2, 2));
+    let architectures = [
+        (
+            aarch64,
+            "aarch64: instructions for each page",
+            "aarch64: barrier pairs (dsb ishst; isb) in all",
+        ),
+        (
+            riscv64,
+            "RISC-V: instructions for each page",
+            "RISC-V: fences (sfence.vma) in all",
+        ),
+    ];
+    for ((lines, instructions, barriers), panels) in architectures.iter().zip(panels.chunks(2)) {
+        let instructions = Panel {
+            what: instructions,
+            range: 3.0..250.0,
+            value: |count, pages| f64::from(count.instructions) / f64::from(pages),
+            legend: true,
+        };
+        let barriers = Panel {
+            what: barriers,
+            range: 0.8..2_000.0,
+            value: |count, _| f64::from(count.barriers),
+            legend: false,
+        };
+        instructions.draw(&panels[0], lines)?;
+        barriers.draw(&panels[1], lines)?;
+    }
     root.present()?;
     Ok(())
 }
 
-/// One half of the picture.
+/// One panel of the picture.
 struct Panel {
     what: &'static str,
     range: std::ops::Range<f64>,

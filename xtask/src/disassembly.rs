@@ -100,7 +100,7 @@ fn function(file: &object::File<'_>, name: &str) -> Result<Vec<u32>> {
 }
 
 /// Returns the instructions of a function.
-pub(crate) fn code(file: &object::File<'_>, symbol: &object::Symbol<'_, '_>) -> Result<Vec<u32>> {
+fn code(file: &object::File<'_>, symbol: &object::Symbol<'_, '_>) -> Result<Vec<u32>> {
     let section = symbol
         .section_index()
         .context("the function is not in a section of the file")?;

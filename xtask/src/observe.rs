@@ -12,29 +12,32 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use anyhow::{Context, Result, bail, ensure};
 use lazy_mmu_observer::trampolines::{self, Observable};
+use object::{Architecture, Object as _};
 use xshell::{Shell, cmd};
 
-use crate::barriers;
 use crate::qemu::{
     self, Board, CASES, Configuration, FIRST, Kernels, MIGRATION, MULTIARCH, PROGRAMS, Program,
     Qemu, RAM_SIZE, Sections,
 };
 use crate::symbols::Symbols;
+use crate::{barriers, riscv64};
 
 /// What a kernel of another project must do for the observer.
 const OTHER_KERNELS: &str = "\
 A kernel of another project runs as it is, and does not need this project's crate:
-- It is an ELF file for QEMU's `virt` board, and its RAM is the GiB from 0x40000000 on.
-- Its tables have a granule of 4 KiB. The observer looks at the addresses of TTBR1_EL1.
+- It is an ELF file for QEMU's `virt` board, of aarch64 or RISC-V, with 1 GiB of RAM. On RISC-V,
+  OpenSBI starts it, and the first 2 MiB of the RAM are the firmware's.
+- Its tables have a granule of 4 KiB. The observer looks at the addresses of TTBR1_EL1 or of satp.
 - It maps the address of the trampolines like its code, at the same distance from the physical
-  address, and does not use that memory. The address is at most 128 MiB away from its code.
+  address, and does not use that memory. The address is at most 128 MiB away from its code, and
+  1 MiB on RISC-V.
 - It does not load or store below its stack pointer.
 - From its entry point to the first use of the stack pointer, it does not execute an
-  `msr ttbr1_el1`, `msr tcr_el1` or TLBI that the observer must know.
+  `msr ttbr1_el1`, `msr tcr_el1`, `csrw satp` or invalidation that the observer must know.
 - A loop that executes `isb`, as `core::hint::spin_loop` does, hides a missing one before it.
 
 The options of QEMU may replace those of this command: `-machine virt,gic-version=3 -cpu cortex-a76
--smp 4 -m 1G -nic none -nographic`.";
+-smp 4 -m 1G -nic none -nographic`, and `-machine virt -cpu rv64` on RISC-V.";
 
 #[derive(clap::Args)]
 #[command(after_long_help = OTHER_KERNELS)]
@@ -52,10 +55,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address, requires = "kernel")]
     vectors: Option<u64>,
 
-    /// An address at which the kernel maps executable memory that it does not use
+    /// An address at which the kernel maps executable memory that it does not use [default:
+    /// 0x46000000, and 0x801f0000 on RISC-V]
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address, requires = "kernel")]
-    #[arg(default_value = "0x46000000")]
-    trampolines: u64,
+    trampolines: Option<u64>,
 
     /// Further options of QEMU, for example `-cpu cortex-a72`
     #[arg(last = true, value_name = "QEMU OPTIONS", requires = "kernel")]
@@ -266,11 +269,16 @@ impl Observer {
             kernel,
             &How {
                 vectors: args.vectors,
-                trampolines: Some(args.trampolines),
+                trampolines: args.trampolines,
                 ..How::default()
             },
         )?;
-        let status = Board::EL1
+        let elf = fs::read(kernel)?;
+        let board = match object::File::parse(&*elf)?.architecture() {
+            Architecture::Riscv64 => riscv64::FOUR_HARTS,
+            _ => Board::EL1,
+        };
+        let status = board
             .command()
             .arg("-nographic")
             .args(&run.options)
@@ -278,7 +286,7 @@ impl Observer {
             .arg("-kernel")
             .arg(&run.kernel)
             .status()
-            .context("cannot start qemu-system-aarch64")?;
+            .with_context(|| format!("cannot start {}", board.emulator))?;
         let log = run.log().with_context(|| format!("QEMU: {status}"))?;
         log.ensure_silent()?;
         println!("== {}: {log}", kernel.display());

@@ -27,12 +27,12 @@ pub(crate) struct Program {
     /// The binary. The file `NAME.txt` has its expected output.
     pub(crate) name: &'static str,
     package: &'static str,
-    /// The program must print the same in each configuration. If this is empty, the program is
-    /// only inspected.
+    /// The program must print the same in each configuration. If this is empty, `cargo xtask qemu`
+    /// only inspects the program.
     pub(crate) runs: &'static [Configuration],
     time: Time,
-    /// Whether the program prints the same each time. Other programs check themselves.
-    golden: bool,
+    /// Runs the short form of a program that checks itself. The others print the same each time.
+    short_form: Option<fn(&Kernels) -> Result<String>>,
     /// Why the program does not run under the observer.
     pub(crate) unobserved: Option<&'static str>,
     /// Whether the program tests the mutants of the library.
@@ -64,7 +64,7 @@ const fn program(
         package,
         runs,
         time: Time::Real,
-        golden: !runs.is_empty(),
+        short_form: None,
         unobserved: None,
         quick: false,
         inspect: |_| Ok(()),
@@ -87,8 +87,8 @@ impl Program {
         self
     }
 
-    const fn checks_itself(mut self) -> Self {
-        self.golden = false;
+    const fn checks_itself(mut self, short_form: fn(&Kernels) -> Result<String>) -> Self {
+        self.short_form = Some(short_form);
         self
     }
 
@@ -125,19 +125,18 @@ pub(crate) const PROGRAMS: &[Program] = &[
     program("tasks", KERNELS_PACKAGE, AT_EL1),
     program(INTERRUPTS, KERNELS_PACKAGE, COUNTED).unobserved(STEPPED),
     program("budgets", BESIDE_C, COUNTED)
-        .inspect(asm::check)
+        .inspect(|program| asm::check(program, KERNELS))
         .unobserved(COUNTS),
     program(COMPARISON, BESIDE_C, COUNTED).unobserved(COUNTS),
     program(SCALE, BESIDE_C, COUNTED)
         .in_virtual_time()
         .unobserved(COUNTS),
-    program(TIMER, KERNELS_PACKAGE, AT_EL1).checks_itself(),
-    program(MIGRATION, KERNELS_PACKAGE, AT_EL1).checks_itself(),
+    program(TIMER, KERNELS_PACKAGE, AT_EL1).checks_itself(|it| timer(it, Sections::Short)),
+    program(MIGRATION, KERNELS_PACKAGE, AT_EL1).checks_itself(|it| migration(it, Sections::Short)),
     program(RANDOM_PROGRAMS, KERNELS_PACKAGE, AT_EL1)
-        .checks_itself()
+        .checks_itself(|it| random_programs(it, FEW_PROGRAMS))
         .unobserved(STEPPED),
-    program(CASES, KERNELS_PACKAGE, COUNTED)
-        .checks_itself()
+    program(CASES, KERNELS_PACKAGE, &[])
         .unobserved("it is wrong, and each of its cases has a run of its own"),
     program("size_eager", KERNELS_PACKAGE, &[]),
     program("size_lazy", KERNELS_PACKAGE, &[]).inspect(size::check),
@@ -267,7 +266,7 @@ enum Architecture {
 }
 
 fn parse_program(name: &str) -> Result<&'static Program, String> {
-    let mut programs = PROGRAMS.iter().filter(|it| it.golden);
+    let mut programs = PROGRAMS.iter().filter(|it| !it.runs.is_empty());
     let names: Vec<_> = programs.clone().map(|it| it.name).collect();
     let known = programs.find(|it| it.name == name);
     known.ok_or_else(|| format!("the programs are {}", names.join(", ")))
@@ -298,6 +297,7 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     if let Some(program) = args.program {
         let kernels = Kernels::build_some(shell, &[program], &[true, false])?;
         kernels.check(program, program.runs)?;
+        kernels.short_form(program)?;
         return riscv64::run(shell, Some(program.name));
     }
     short_forms(&Kernels::build(shell)?)?;
@@ -323,10 +323,7 @@ fn short_forms(kernels: &Kernels) -> Result<()> {
         "B26 B27 {} programs print the same at EL1 and at EL2, with LSE and without\n",
         all.iter().filter(|it| it.runs.len() == 4).count()
     );
-    timer(kernels, Sections::Short)?;
-    migration(kernels, Sections::Short)?;
-    random_programs(kernels, FEW_PROGRAMS)?;
-    Ok(())
+    PROGRAMS.iter().try_for_each(|it| kernels.short_form(it))
 }
 
 /// Returns the outputs of the programs that count the three forms. The first has up to 512 pages.
@@ -575,7 +572,7 @@ impl Kernels {
     fn check(&self, program: &'static Program, configurations: &[Configuration]) -> Result<()> {
         let Program { name, .. } = program;
         (program.inspect)(&self.binary(program, true))?;
-        if !program.golden {
+        if program.short_form.is_some() || program.runs.is_empty() {
             return Ok(());
         }
         let file = format!("{KERNELS}/{name}.txt");
@@ -597,6 +594,12 @@ impl Kernels {
         // One call prints all, because another thread prints too.
         println!("== {name}: {}\n{output}", each.join("; "));
         Ok(())
+    }
+
+    /// Runs the short form of a program that checks itself.
+    fn short_form(&self, program: &Program) -> Result<()> {
+        let run = program.short_form.map(|run| run(self));
+        run.transpose().map(drop)
     }
 
     /// Returns a machine for the program of this name, with `words` as its command line.

@@ -1,8 +1,8 @@
-//! The kernels for RISC-V. All of them run under the observer, which reports a missing fence, and
-//! records the stores and the fences of the operations that the kernels mark. One of them runs
-//! without the observer too, and counts instructions.
+//! The kernels for RISC-V. They run under the observer, which reports a missing fence, and records
+//! the stores and the fences of the operations that the kernels mark. Only the programs that count
+//! instructions run without the observer.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::fs;
 use std::iter;
@@ -20,7 +20,7 @@ use xshell::{Shell, cmd};
 use crate::observe::{How, Log, Observer};
 use crate::qemu::{Board, Qemu, Time, side_by_side};
 use crate::setup::RISCV64;
-use crate::{counts, golden, programs};
+use crate::{asm, counts, golden, programs};
 
 /// The workspace of the kernels.
 pub(crate) const KERNELS: &str = "examples/qemu_riscv64";
@@ -34,11 +34,11 @@ struct Program {
 }
 
 const KERNELS_PACKAGE: &str = "lazy-mmu-qemu-riscv64";
-/// The package of the program that is linked with the C form.
+/// The package of the programs that are linked with the C form.
 const BESIDE_C: &str = "lazy-mmu-beside-c-riscv64";
 
 /// The programs. Each runs on each of its boards.
-const PROGRAMS: [Program; 4] = [
+const PROGRAMS: [Program; 5] = [
     Program {
         name: NESTED_SECTIONS,
         package: KERNELS_PACKAGE,
@@ -61,12 +61,19 @@ const PROGRAMS: [Program; 4] = [
         name: "budgets",
         package: BESIDE_C,
         boards: &[BOARDS[0]],
-        check: Kernels::compare_counts,
+        check: Kernels::compare_budgets,
+    },
+    Program {
+        name: COMPARISON,
+        package: BESIDE_C,
+        boards: &[BOARDS[0]],
+        check: Kernels::compare_forms,
     },
 ];
 
 const NESTED_SECTIONS: &str = "nested_sections";
 const MIGRATION: &str = "migration";
+const COMPARISON: &str = "comparison";
 
 /// How the harts of `migration` reach each other. The firmware takes longest.
 #[derive(Clone, Copy)]
@@ -109,6 +116,9 @@ const BOARDS: [Board; 4] = [
     board("Sv48, 4 harts", "sv48", 4),
 ];
 
+/// A machine for kernels of other projects too.
+pub(crate) const FOUR_HARTS: Board = BOARDS[2];
+
 /// Runs all programs, or those of this name, and compares their outputs.
 pub(crate) fn run(shell: &Shell, name: Option<&str>) -> Result<()> {
     let programs = PROGRAMS.iter();
@@ -133,6 +143,12 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
     let kernels = Kernels::build(shell, &all)?;
     kernels.check(&all)?;
     kernels.removed_fences()
+}
+
+/// Returns the counts of the three forms, for `cargo xtask bench`.
+pub(crate) fn comparison(shell: &Shell) -> Result<String> {
+    let program = PROGRAMS.iter().filter(|it| it.name == COMPARISON);
+    Kernels::build(shell, &program.collect::<Vec<_>>())?.comparison(BOARDS[0])
 }
 
 /// Runs the long form of the threads that migrate. Returns the outputs.
@@ -233,22 +249,64 @@ impl Kernels {
         Ok(())
     }
 
-    /// Compares the counts of instructions, and the steps of the counted forms, with the file of
-    /// the program.
-    ///
-    /// The program runs twice. The first run counts, in virtual time and without the observer,
-    /// because its trampolines are instructions too. The observer records the steps of the second.
-    fn compare_counts(&self, program: &Program, board: Board) -> Result<()> {
+    /// Compares the assembly and the counts of instructions with the files of the program.
+    fn compare_budgets(&self, program: &Program, board: Board) -> Result<()> {
         let name = program.name;
+        asm::check(&self.binaries.join(name), KERNELS)?;
+        let output = self.count(name, board)?;
+        golden::compare(&format!("{KERNELS}/{name}.txt"), &output)?;
+        println!("== {name}, {}\n{output}", board.name);
+        Ok(())
+    }
+
+    /// Runs a program that counts instructions. It runs in virtual time and without the observer,
+    /// because its trampolines are instructions too.
+    fn count(&self, name: &'static str, board: Board) -> Result<String> {
         let mut qemu = self.qemu(name, board, "");
         qemu.time = Time::Virtual;
-        let mut output = qemu.boot()?;
-        let (steps, log) = self.observe(self.qemu(name, board, "steps"))?;
-        output.push_str("# stores and fences, which are those of C and of the form by hand\n");
-        output.push_str(&equal_steps(&join(&steps, &log)?)?);
-        golden::compare(&format!("{KERNELS}/{name}.txt"), &output)?;
-        println!("== {name}, {}: {log}\n{output}", board.name);
+        qemu.boot()
+    }
+
+    /// Compares the counts and the steps of each form with the file of the program.
+    fn compare_forms(&self, program: &Program, board: Board) -> Result<()> {
+        let output = self.comparison(board)?;
+        golden::compare(&format!("{KERNELS}/{}.txt", program.name), &output)?;
+        println!("== {}, {}\n{output}", program.name, board.name);
         Ok(())
+    }
+
+    /// Returns a line for each operation, place of the bits, and number of pages. For each form, it
+    /// has the instructions of the first run, and the fences of the second. The forms must have the
+    /// same steps, which end the line.
+    fn comparison(&self, board: Board) -> Result<String> {
+        let counts = self.count(COMPARISON, board)?;
+        let (_, log) = self.observe(self.qemu(COMPARISON, board, "steps"))?;
+        let mut recordings = log.recordings.iter();
+        let mut steps_of = HashMap::new();
+        let mut text = format!(
+            "{:<20} {:<5} {:>5}  {:<14} {:<14} {:<14} steps of each\n",
+            "operation", "bits", "pages", "ours", "C", "limit"
+        );
+        for line in counts.lines() {
+            let words: Vec<_> = line.split(' ').collect();
+            let [operation, bits, pages, counts @ ..] = &words[..] else {
+                bail!("not a line of the comparison: {line}");
+            };
+            let mut row = format!("{operation:<20} {bits:<5} {pages:>5} ");
+            let mut order = String::new();
+            for count in counts {
+                let (_, steps) = recordings.next().context("each form is recorded")?;
+                let first = *steps_of.entry((*operation, *pages)).or_insert(steps);
+                ensure!(steps == first, "{line}: the steps are {steps} and {first}");
+                let steps = letters(steps)?;
+                let fences = steps.iter().filter(|&&it| it == 'F').count();
+                write!(row, " {count:>8} {fences:>5}")?;
+                order = self::order(&steps);
+            }
+            writeln!(text, "{}", format!("{row}  {order}").trim_end())?;
+        }
+        ensure!(recordings.next().is_none(), "more forms are recorded");
+        Ok(text)
     }
 
     /// Compares the steps of random programs, with interrupts and without, with the reference
@@ -429,29 +487,6 @@ fn join(output: &str, log: &Log) -> Result<String> {
     Ok(joined)
 }
 
-/// Returns a line for each operation, whose forms must have the same steps. A line of the program
-/// has the operation, a comma, the form, a colon, and the steps.
-fn equal_steps(lines: &str) -> Result<String> {
-    let mut operations = Vec::<(&str, &str)>::new();
-    for line in lines.lines() {
-        let (form, steps) = line.split_once(": ").context("a form and its steps")?;
-        let (operation, _) = form.split_once(',').context("an operation and a form")?;
-        match operations.last() {
-            Some(last) if last.0 == operation => ensure!(
-                last.1 == steps,
-                "{form} has other steps: {steps}, and the crate {}",
-                last.1
-            ),
-            _ => operations.push((operation, steps)),
-        }
-    }
-    let lines = operations.iter().map(|(operation, steps)| {
-        let steps = steps.split_whitespace().collect::<Vec<_>>().join(" ");
-        format!("{operation}: {steps}\n")
-    });
-    Ok(lines.collect())
-}
-
 /// Returns a letter for each step of `S*512 F`.
 fn letters(steps: &str) -> Result<Vec<char>> {
     let mut letters = Vec::new();
@@ -506,14 +541,7 @@ fn order(letters: &[char]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{equal_steps, letters, order};
-
-    #[test]
-    fn forms_of_an_operation_have_equal_steps() {
-        let lines = equal_steps("one 1, byte, ours: S F\none 1, byte, C: S F\nmap 2, C: S");
-        assert_eq!(lines.unwrap(), "one 1: S F\nmap 2: S\n");
-        equal_steps("one 1, byte, ours: S F\none 1, byte, C: S").unwrap_err();
-    }
+    use super::{letters, order};
 
     #[test]
     fn repetitions_of_steps_are_folded() {

@@ -25,8 +25,8 @@ pub(crate) fn everything(shell: &Shell) -> Result<()> {
 
 /// Installs the toolchains for the further parts of `cargo xtask test --all`.
 pub(crate) fn toolchains(shell: &Shell) -> Result<()> {
-    toolchain(shell, MSRV, &[])?;
     let [aarch64, riscv64] = [TARGET, RISCV64].map(|it| format!("rust-std-{it}"));
+    toolchain(shell, MSRV, &[&aarch64, &riscv64])?;
     toolchain(shell, "nightly", &["miri", "rust-src", &aarch64, &riscv64])
 }
 
@@ -42,6 +42,9 @@ pub(crate) fn qemu(shell: &Shell) -> Result<()> {
 /// Installs the tools of `cargo xtask qemu`.
 pub(crate) fn qemu_parts(shell: &Shell) -> Result<()> {
     qemu(shell)?;
+    // It disassembles the kernels, for the golden assembly. `rust-toolchain.toml` does not list it,
+    // because only `cargo xtask` needs it.
+    component(shell, "llvm-tools")?;
     // These compile the C form of the protocol, whose instructions are counted too.
     package(shell, "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu")?;
     package(shell, "riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu")

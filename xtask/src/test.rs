@@ -232,18 +232,22 @@ fn documentation(shell: &Shell) -> Result<()> {
     let _env = shell.push_env("RUSTDOCFLAGS", "-D warnings");
     cmd!(shell, "cargo doc --locked --workspace --no-deps").run()?;
     // The author of a kernel builds it like this, without the feature `sim`.
-    Ok(cmd!(
-        shell,
-        "cargo doc --locked -p lazy-mmu --no-deps --target {TARGET}"
-    )
-    .run()?)
+    for target in [TARGET, RISCV64] {
+        cmd!(
+            shell,
+            "cargo doc --locked -p lazy-mmu --no-deps --target {target}"
+        )
+        .run()?;
+    }
+    Ok(())
 }
 
 fn tests_on_the_host(shell: &Shell) -> Result<()> {
     Ok(cmd!(shell, "cargo test --locked --workspace").run()?)
 }
 
-/// Builds the crate alone, as its users do, with each set of features, for the host and the target.
+/// Builds the crate alone, as its users do, with each set of features, for the host and the two
+/// targets.
 fn features(shell: &Shell) -> Result<()> {
     let check = [
         "hack",
@@ -254,14 +258,18 @@ fn features(shell: &Shell) -> Result<()> {
         "--feature-powerset",
     ];
     cmd!(shell, "cargo {check...}").run()?;
-    Ok(cmd!(
-        shell,
-        "cargo {check...} --exclude-features sim --target {TARGET}"
-    )
-    .run()?)
+    for target in [TARGET, RISCV64] {
+        cmd!(
+            shell,
+            "cargo {check...} --exclude-features sim --target {target}"
+        )
+        .run()?;
+    }
+    Ok(())
 }
 
-/// Builds only the library crates, with the oldest compiler that they support.
+/// Builds only the library crates, with the oldest compiler that they support, for the host and the
+/// two targets.
 fn minimum_version(shell: &Shell) -> Result<()> {
     let check = [
         &format!("+{MSRV}"),
@@ -272,6 +280,13 @@ fn minimum_version(shell: &Shell) -> Result<()> {
         "--target-dir",
         "target/msrv",
     ];
-    cmd!(shell, "cargo {check...} --all-features").run()?;
-    Ok(cmd!(shell, "cargo {check...} --no-default-features").run()?)
+    for more in [
+        &["--all-features"][..],
+        &["--no-default-features"],
+        &["--target", TARGET],
+        &["--target", RISCV64],
+    ] {
+        cmd!(shell, "cargo {check...} {more...}").run()?;
+    }
+    Ok(())
 }

@@ -1,7 +1,8 @@
-//! The code before `main`: the identity map of the image, and the panic handler.
+//! The code before a program: the identity map of the image. It has the panic handler too.
 
 use core::panic::PanicInfo;
 
+use aarch64_cpu::registers::{CurrentEL, Readable};
 use aarch64_rt::{InitialPagetable, initial_pagetable};
 use lazy_mmu::aarch64::Granule;
 #[cfg(feature = "el2")]
@@ -10,6 +11,34 @@ use lazy_mmu::aarch64::descriptor::{EL2_DATA as DATA, UXN as EXECUTE_NEVER};
 use lazy_mmu::aarch64::descriptor::{KERNEL_DATA as DATA, PXN as EXECUTE_NEVER};
 use lazy_mmu::aarch64::descriptor::{KernelLeaf, memory_type};
 use semihosting::{eprintln, process};
+
+use crate::{program, thread};
+
+/// Makes the given function the program's `main`, and installs the handlers of
+/// [`Exceptions`](crate::exceptions::Exceptions). The function returns `Result<(), impl Display>`.
+#[macro_export]
+macro_rules! program {
+    ($run:expr) => {
+        $crate::aarch64_rt::entry!(main, 40);
+        $crate::aarch64_rt::exception_handlers!($crate::exceptions::Exceptions);
+
+        fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+            $crate::program::run($run)
+        }
+    };
+}
+
+/// Prepares the CPU, and compares the Exception level with the first word of the command line,
+/// `el1` or `el2`. A machine without EL2 would otherwise pass for one with it.
+pub(crate) fn init() {
+    thread::init();
+    let level = CurrentEL.read(CurrentEL::EL);
+    program::with_word(0, |word| match word {
+        Some("el1") => assert_eq!(level, 1, "the Exception level"),
+        Some("el2") => assert_eq!(level, 2, "the Exception level"),
+        other => panic!("the first word is {other:?}, neither el1 nor el2"),
+    });
+}
 
 /// Device memory, which is in byte 0 of `aarch64-rt`'s MAIR. The block has the UART, for example.
 /// The programs do not use it, because they print by semihosting.

@@ -14,8 +14,9 @@ use arm_gic::{IntId, InterruptGroup, UniqueMmioPointer};
 use spin::Once;
 use spin::mutex::SpinMutex;
 
+use crate::interval;
 use crate::smp::{Relax, relax};
-use crate::thread;
+use crate::thread_info::in_interrupt;
 
 /// The addresses of the distributor and of the redistributors on the `virt` board.
 const DISTRIBUTOR: usize = 0x0800_0000;
@@ -25,11 +26,6 @@ const REDISTRIBUTORS: usize = 0x080a_0000;
 const SGI: IntId = IntId::sgi(1);
 /// The interrupt of the EL1 physical timer: PPI 14, INTID 30.
 const TIMER: IntId = IntId::ppi(14);
-
-/// One hardirq in Linux's preempt count.
-pub const HARDIRQ: u32 = 1 << 16;
-/// The bits of Linux's preempt count that are set in interrupt context.
-pub const INTERRUPT_MASK: u32 = 0x00ff_ff00;
 
 /// The program's handler.
 static HANDLER: Once<fn()> = Once::new();
@@ -102,20 +98,6 @@ pub fn send_to(cpu: usize) {
         .expect("there is such an interrupt");
 }
 
-/// The number of different intervals.
-const SPREAD: u64 = 256;
-
-/// Returns the upper bits of a linear congruential generator (Knuth's constants for MMIX).
-fn random() -> u64 {
-    static STATE: AtomicU64 = AtomicU64::new(1);
-    let next = STATE
-        .load(Relaxed)
-        .wrapping_mul(6_364_136_223_846_793_005)
-        .wrapping_add(1_442_695_040_888_963_407);
-    STATE.store(next, Relaxed);
-    next >> 33
-}
-
 /// Lets the timer interrupt this CPU until `budget` interrupts have been taken.
 ///
 /// Consecutive interrupts are at least `ticks` of the timer's counter apart. A `ticks` of 0 stops
@@ -160,8 +142,7 @@ pub fn acknowledge() {
             "no other interrupt is enabled"
         );
         if interrupt == TIMER {
-            // The next interrupt follows after a random time, so that interrupts occur everywhere.
-            CNTP_TVAL_EL0.set(TICKS.load(Relaxed) + random() % SPREAD);
+            CNTP_TVAL_EL0.set(interval::at_least(TICKS.load(Relaxed)));
             if TAKEN.load(Relaxed) >= BUDGET.load(Relaxed) {
                 CNTP_CTL_EL0.modify(CNTP_CTL_EL0::ENABLE::CLEAR);
             }
@@ -174,14 +155,7 @@ pub fn acknowledge() {
 /// Handles an interrupt. The vector calls this.
 pub(crate) fn on_interrupt() {
     acknowledge();
-    let threads = thread::current();
-    for thread in threads {
-        thread.preempt_count.fetch_add(HARDIRQ, Relaxed);
-    }
-    HANDLER.get().expect("`init` has set it")();
-    for thread in threads {
-        thread.preempt_count.fetch_sub(HARDIRQ, Relaxed);
-    }
+    in_interrupt(HANDLER.get().expect("`init` has set it"));
     if let Some(then) = ON_RETURN.get() {
         then();
     }

@@ -19,24 +19,24 @@
 )]
 
 pub mod access;
-pub mod arena;
 pub mod boot;
 pub mod exceptions;
 pub mod exclusive;
 pub mod interrupts;
-pub mod mapper;
 pub mod pool;
-pub mod program;
+pub mod registers;
 pub mod rows;
-pub mod scheduler;
 pub mod smp;
 pub mod step;
-pub mod tasks;
+pub mod switch;
 pub mod thread;
 pub mod translate;
 pub mod upper;
-pub mod virt;
 pub mod working_set;
+
+#[path = "../../kernels/mod.rs"]
+mod shared;
+pub use shared::*;
 
 #[doc(hidden)]
 pub use aarch64_rt;

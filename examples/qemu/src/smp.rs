@@ -3,6 +3,7 @@
 //! This module is only for programs at EL1 that run with `gic-version=3` and [`CPUS`] CPUs.
 
 use core::arch::asm;
+use core::ptr::with_exposed_provenance_mut;
 use core::sync::atomic::{
     AtomicUsize,
     Ordering::{Acquire, Release},
@@ -21,6 +22,13 @@ pub const CPUS: usize = 4;
 
 /// The stacks on which the CPUs look for a thread to run.
 static STACKS: [Stack; CPUS] = [const { Stack::new() }; CPUS];
+
+impl Stack {
+    fn get(&'static self) -> *mut aarch64_rt::Stack<STACK_PAGES> {
+        let top: *mut aarch64_rt::Stack<STACK_PAGES> = with_exposed_provenance_mut(self.top());
+        top.wrapping_sub(1)
+    }
+}
 
 /// The number of CPUs that are ready, without the first one.
 static READY: AtomicUsize = AtomicUsize::new(0);

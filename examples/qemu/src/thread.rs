@@ -1,37 +1,16 @@
-//! The threads of these kernels, whose `thread_info` the backends read. Only programs with a
-//! [scheduler](crate::scheduler) have more than one.
+//! The threads of these kernels, which SP_EL0 and TPIDR_EL1 point to, and the backends that read
+//! them. Only programs with a [scheduler](crate::scheduler) have more than one thread.
 
 use core::mem::offset_of;
-use core::ptr::{from_ref, with_exposed_provenance};
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use aarch64_cpu::registers::{Readable, SP_EL0, TPIDR_EL1, Writeable};
 use lazy_mmu::Backend;
 use lazy_mmu::aarch64::{Aarch64, ByteAt, FlagsAt, Kernel, PreemptCountAt, SpEl0, TpidrEl1};
 
-/// The structure to which SP_EL0 and TPIDR_EL1 point.
-#[derive(Debug)]
-#[repr(C)]
-pub struct ThreadInfo {
-    /// The flags of all users. Bits 28 to 31 are those of the mode.
-    pub flags: AtomicU64,
-    /// Linux's preempt count: the depth of softirqs, hardirqs and NMIs is in bits 8 to 23.
-    pub preempt_count: AtomicU32,
-    /// The bits of the mode, for the backend with its own byte.
-    pub lazy_mmu: AtomicU8,
-}
+use crate::thread_info::{INTERRUPT_MASK, ThreadInfo, set_current};
 
-impl ThreadInfo {
-    /// Returns the structure of a new thread. The mode's bits are clear, and the flags of other
-    /// users are [`FOREIGN_FLAGS`].
-    pub(crate) const fn new() -> Self {
-        Self {
-            flags: AtomicU64::new(FOREIGN_FLAGS),
-            preempt_count: AtomicU32::new(0),
-            lazy_mmu: AtomicU8::new(0),
-        }
-    }
-}
+/// The number of task pointers: SP_EL0 and TPIDR_EL1.
+pub const POINTERS: usize = 2;
 
 /// The structure of the only thread, for the backend that finds it through SP_EL0.
 pub static THREAD: ThreadInfo = ThreadInfo::new();
@@ -40,41 +19,24 @@ pub static THREAD: ThreadInfo = ThreadInfo::new();
 /// second structure, because a backend that reads the wrong register then fails.
 pub static OTHER_THREAD: ThreadInfo = ThreadInfo::new();
 
-/// The flags of other users, which must never change.
-pub const FOREIGN_FLAGS: u64 = 0x8000_0000_0800_0001;
-
 /// Loads the task pointers of the only thread.
 pub fn init() {
     set_current([&THREAD, &OTHER_THREAD]);
 }
 
-/// Loads the task pointers SP_EL0 and TPIDR_EL1.
-pub fn set_current(infos: [&'static ThreadInfo; 2]) {
-    let [sp_el0, tpidr_el1] = infos.map(|it| from_ref(it).expose_provenance() as u64);
-    SP_EL0.set(sp_el0);
-    TPIDR_EL1.set(tpidr_el1);
+/// Loads the task pointers.
+pub(crate) fn load_pointers([sp_el0, tpidr_el1]: [usize; POINTERS]) {
+    SP_EL0.set(sp_el0 as u64);
+    TPIDR_EL1.set(tpidr_el1 as u64);
 }
 
-/// Returns the structures to which SP_EL0 and TPIDR_EL1 point.
-pub fn current() -> [&'static ThreadInfo; 2] {
-    [SP_EL0.get(), TPIDR_EL1.get()].map(|address| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "an address has the width of usize on aarch64"
-        )]
-        let info: *const ThreadInfo = with_exposed_provenance(address as usize);
-        // SAFETY: before any interrupt, `set_current` has loaded a reference to a static.
-        unsafe { &*info }
-    })
-}
-
-/// Checks that the thread's bits and preempt count are zero, and other users' flags unchanged.
-pub fn check_clear() {
-    for thread in [&THREAD, &OTHER_THREAD] {
-        assert_eq!(thread.flags.load(Relaxed), FOREIGN_FLAGS);
-        assert_eq!(thread.lazy_mmu.load(Relaxed), 0);
-        assert_eq!(thread.preempt_count.load(Relaxed), 0);
-    }
+/// Returns the task pointers.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "an address has the width of usize on aarch64"
+)]
+pub(crate) fn pointers() -> [usize; POINTERS] {
+    [SP_EL0.get(), TPIDR_EL1.get()].map(|it| it as usize)
 }
 
 /// The kernel whose bits are in a flags word, found through SP_EL0.
@@ -87,7 +49,7 @@ pub struct Flags;
 unsafe impl Kernel for Flags {
     type Task = SpEl0;
     type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 28>;
-    type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
+    type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, INTERRUPT_MASK>;
 }
 
 /// The kernel whose bits are in a byte, found through TPIDR_EL1.
@@ -98,7 +60,7 @@ pub struct Byte;
 unsafe impl Kernel for Byte {
     type Task = TpidrEl1;
     type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
-    type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
+    type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, INTERRUPT_MASK>;
 }
 
 /// The backend of [`Flags`].

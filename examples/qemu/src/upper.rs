@@ -6,6 +6,10 @@ use core::arch::asm;
 
 use aarch64_cpu::asm::barrier;
 use aarch64_cpu::registers::{ReadWriteable, Readable, TCR_EL1, TTBR1_EL1, Writeable};
+use lazy_mmu_examples::frames::MemoryMap;
+use lazy_mmu_examples::machine::Table;
+
+use crate::step;
 
 /// Lets the MMU walk the tables at the physical address `root`. They translate the addresses whose
 /// upper `t1sz` bits are set.
@@ -24,6 +28,24 @@ pub fn activate(root: u64, t1sz: u64) {
             + TCR_EL1::EPD1::EnableTTBR1Walks,
     );
     invalidate_all();
+}
+
+/// Lets the MMU walk the tables of a memory manager, whose root table is at `root`.
+pub(crate) fn enter(root: u64, _: &Table) {
+    // Addresses have 48 bits.
+    activate(root, 16);
+}
+
+/// Leaves the tables of a memory manager. From now on, stores to those of another one, whose frames
+/// are in `map`, are steps.
+pub(crate) fn leave(map: MemoryMap<'static>) {
+    deactivate();
+    step::watch(step::Tables::Of(map));
+}
+
+/// Returns the level of a memory manager's root table.
+pub(crate) fn root_level() -> usize {
+    0
 }
 
 /// Returns the physical address of the tables that this CPU's MMU walks.

@@ -2,9 +2,25 @@
 
 use core::arch::asm;
 
+use lazy_mmu::riscv64::fix_spurious_fault;
 use lazy_mmu_examples::machine::Fault;
+use lazy_mmu_examples::page::USER_BASE;
 
-use crate::traps::may_fault;
+use crate::traps;
+
+/// Runs `access`, which is one load or store, and reports the fault that it took.
+///
+/// Makes an access again if it was to a user's page. A hart may keep the invalid entry of such a
+/// page, because its store executes no fence.
+fn may_fault<T>(access: impl Fn() -> T) -> Result<T, Fault> {
+    match traps::may_fault(&access) {
+        Err(fault) if fault.address >= USER_BASE => {
+            fix_spurious_fault();
+            traps::may_fault(access)
+        }
+        other => other,
+    }
+}
 
 /// Reads the 64-bit word at the virtual address `address`, a multiple of 8, through the MMU.
 ///

@@ -1,34 +1,33 @@
-//! The code before `main`: the stacks of the harts, and the panic handler.
+//! The code before a program: its entry point, and the panic handler.
 
 use core::arch::naked_asm;
-use core::cell::UnsafeCell;
-use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
 
+use lazy_mmu::riscv64::Mode;
 use semihosting::{eprintln, process};
 
-/// The bytes of a stack.
-pub const STACK_SIZE: usize = 64 * 1024;
+use crate::tasks::{STACK_SIZE, Stack};
+use crate::{program, smp, traps, upper};
 
-/// The stack of a hart or a thread.
-#[derive(Debug)]
-#[repr(C, align(4096))]
-pub struct Stack(UnsafeCell<MaybeUninit<[u8; STACK_SIZE]>>);
+/// Makes the given function the program's `main`. It returns `Result<(), impl Display>`.
+#[macro_export]
+macro_rules! program {
+    ($run:expr) => {
+        #[unsafe(no_mangle)]
+        fn lazy_mmu_main() -> ! {
+            $crate::program::run($run)
+        }
+    };
+}
 
-// SAFETY: only the hart or the thread that runs on the stack accesses it.
-unsafe impl Sync for Stack {}
-
-impl Stack {
-    /// Returns a stack for a static.
-    #[expect(clippy::new_without_default, reason = "it is the value of a static")]
-    pub const fn new() -> Self {
-        Self(UnsafeCell::new(MaybeUninit::uninit()))
-    }
-
-    /// Returns the address behind the stack, with which a hart begins.
-    pub fn top(&'static self) -> usize {
-        self.0.get().expose_provenance() + STACK_SIZE
-    }
+/// Starts all harts. The first word of the command line is the mode: `sv39` or `sv48`.
+pub(crate) fn init() {
+    upper::init(program::with_word(0, |word| match word {
+        Some("sv39") => Mode::Sv39,
+        Some("sv48") => Mode::Sv48,
+        other => panic!("the first word is {other:?}, neither sv39 nor sv48"),
+    }));
+    smp::start();
 }
 
 static STACK: Stack = Stack::new();
@@ -58,8 +57,8 @@ extern "C" fn start(hart: usize) -> ! {
 }
 
 extern "C" fn main(hart: usize) -> ! {
-    crate::smp::init(hart);
-    crate::traps::init();
+    smp::init(hart);
+    traps::init();
     lazy_mmu_main()
 }
 

@@ -8,8 +8,8 @@ use spin::Once;
 use spin::mutex::SpinMutex;
 
 use crate::tasks::masked;
-use crate::thread::{self, HARDIRQ};
-use crate::{hart, smp};
+use crate::thread_info::in_interrupt;
+use crate::{hart, interval, smp};
 
 /// The program's handler of timer interrupts.
 static HANDLER: SpinMutex<fn()> = SpinMutex::new(|| {});
@@ -19,9 +19,6 @@ static ON_RETURN: Once<fn()> = Once::new();
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 /// The least ticks between two timer interrupts.
 static TICKS: AtomicU64 = AtomicU64::new(0);
-
-/// The number of different intervals.
-const SPREAD: u64 = 256;
 
 /// Unmasks the software interrupts of this hart.
 pub fn init() {
@@ -52,20 +49,8 @@ pub fn stop_timer() -> usize {
     TAKEN.swap(0, Relaxed)
 }
 
-/// The next interrupt follows after a random time, so that interrupts occur everywhere.
 fn set_timer() {
-    sbi_rt::set_timer(time::read64() + TICKS.load(Relaxed) + random() % SPREAD);
-}
-
-/// Returns the upper bits of a linear congruential generator (Knuth's constants for MMIX).
-fn random() -> u64 {
-    static STATE: AtomicU64 = AtomicU64::new(1);
-    let next = STATE
-        .load(Relaxed)
-        .wrapping_mul(6_364_136_223_846_793_005)
-        .wrapping_add(1_442_695_040_888_963_407);
-    STATE.store(next, Relaxed);
-    next >> 33
+    sbi_rt::set_timer(time::read64() + interval::at_least(TICKS.load(Relaxed)));
 }
 
 /// Interrupts a hart, this one too. Its handler calls the program's handler and [`on_return`]'s.
@@ -100,11 +85,4 @@ pub(crate) fn on_software_interrupt() {
     if let Some(f) = ON_RETURN.get() {
         f();
     }
-}
-
-fn in_interrupt(handler: impl FnOnce()) {
-    let thread = thread::current();
-    thread.preempt_count.fetch_add(HARDIRQ, Relaxed);
-    handler();
-    thread.preempt_count.fetch_sub(HARDIRQ, Relaxed);
 }

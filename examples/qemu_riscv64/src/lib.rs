@@ -23,19 +23,18 @@
 )]
 
 pub mod access;
-pub mod arena;
 pub mod boot;
 pub mod hart;
 pub mod interrupts;
-pub mod mapper;
 pub mod policy;
-pub mod pool;
-pub mod program;
-pub mod scheduler;
+pub mod registers;
 pub mod smp;
 pub mod steps;
-pub mod tasks;
+pub mod switch;
 pub mod thread;
 pub mod traps;
 pub mod upper;
-pub mod virt;
+
+#[path = "../../kernels/mod.rs"]
+mod shared;
+pub use shared::*;

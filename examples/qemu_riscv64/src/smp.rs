@@ -10,12 +10,12 @@ use sbi_rt::{hart_get_status, hart_start};
 use spin::Once;
 use spin::mutex::SpinMutex;
 
-use crate::boot::Stack;
 use crate::hart::{self, HARTS};
-use crate::thread::Thread;
+use crate::tasks::Stack;
+use crate::thread_info::{ThreadInfo, set_current};
 use crate::{interrupts, policy, traps};
 
-static THREADS: [Thread; HARTS] = [const { Thread::new() }; HARTS];
+static THREADS: [ThreadInfo; HARTS] = [const { ThreadInfo::new() }; HARTS];
 static STACKS: [Stack; HARTS] = [const { Stack::new() }; HARTS];
 
 /// The hart on which `main` runs. The firmware chooses it.
@@ -23,10 +23,19 @@ static FIRST: AtomicUsize = AtomicUsize::new(0);
 /// The number of the other harts that are ready.
 static READY: AtomicUsize = AtomicUsize::new(0);
 
+/// The number of harts of a program with a [scheduler](crate::scheduler).
+pub const CPUS: usize = 4;
+
+pub use crate::hart::number as cpu;
+/// Lets other harts go on, in a loop that waits for one of them.
+pub use core::hint::spin_loop as relax;
+/// A lock waits by [`relax`].
+pub use spin::relax::Spin as Relax;
+
 /// Prepares the first hart.
 pub(crate) fn init(hart: usize) {
     FIRST.store(hart, Relaxed);
-    THREADS[hart].set_current();
+    set_current([&THREADS[hart]]);
     hart::init(hart);
 }
 
@@ -66,7 +75,7 @@ extern "C" fn start_hart() -> ! {
 }
 
 extern "C" fn main(hart: usize) -> ! {
-    THREADS[hart].set_current();
+    set_current([&THREADS[hart]]);
     hart::init(hart);
     traps::init();
     interrupts::init();

@@ -1,67 +1,27 @@
-//! The threads of these kernels, whose structures the backends read. Only programs with a
-//! [scheduler](crate::scheduler) have more than one for each hart.
+//! The threads of these kernels, which `tp` points to, and the backends that read them. Only
+//! programs with a [scheduler](crate::scheduler) have more than one for each hart.
 
 use core::arch::asm;
 use core::mem::offset_of;
-use core::ptr::{from_ref, with_exposed_provenance};
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use lazy_mmu::riscv64::{ByteAt, FlagsAt, Kernel, PreemptCountAt, Riscv64, TaskPointer as _, Tp};
 
 use crate::policy::OtherHarts;
+use crate::thread_info::{INTERRUPT_MASK, ThreadInfo};
 
-/// The structure to which `tp` points.
-#[derive(Debug)]
-#[repr(C)]
-pub struct Thread {
-    /// The flags of all users. Bits 28 to 31 are those of the mode.
-    pub flags: AtomicU64,
-    /// Linux's preempt count: the depth of softirqs, hardirqs and NMIs is in bits 8 to 23.
-    pub preempt_count: AtomicU32,
-    /// The bits of the mode, for the backend with its own byte.
-    pub lazy_mmu: AtomicU8,
+/// The number of task pointers.
+pub const POINTERS: usize = 1;
+
+/// Loads the task pointer.
+pub(crate) fn load_pointers([tp]: [usize; POINTERS]) {
+    // SAFETY: the compiler does not use the register, because the kernels do not have thread-local
+    // variables.
+    unsafe { asm!("mv tp, {}", in(reg) tp, options(nomem, nostack, preserves_flags)) };
 }
 
-impl Thread {
-    /// Returns the structure of a new thread. The mode's bits are clear, and the flags of other
-    /// users are [`FOREIGN_FLAGS`].
-    #[expect(clippy::new_without_default, reason = "it is the value of a static")]
-    pub const fn new() -> Self {
-        Self {
-            flags: AtomicU64::new(FOREIGN_FLAGS),
-            preempt_count: AtomicU32::new(0),
-            lazy_mmu: AtomicU8::new(0),
-        }
-    }
-
-    /// Makes this thread the current one.
-    pub fn set_current(&'static self) {
-        let address = from_ref(self).expose_provenance();
-        // SAFETY: the compiler does not use the register, because the kernels do not have
-        // thread-local variables.
-        unsafe { asm!("mv tp, {}", in(reg) address, options(nomem, nostack, preserves_flags)) };
-    }
-}
-
-/// One hardirq in Linux's preempt count.
-pub const HARDIRQ: u32 = 1 << 16;
-
-/// The flags of other users, which must never change.
-pub const FOREIGN_FLAGS: u64 = 0x8000_0000_0800_0001;
-
-/// Returns the current thread.
-pub fn current() -> &'static Thread {
-    let thread: *const Thread = with_exposed_provenance(Tp::current().addr());
-    // SAFETY: before any interrupt, `set_current` has loaded a reference to a static.
-    unsafe { &*thread }
-}
-
-/// Checks that the thread's bits and preempt count are zero, and other users' flags unchanged.
-pub fn check_clear() {
-    let thread = current();
-    assert_eq!(thread.flags.load(Relaxed), FOREIGN_FLAGS);
-    assert_eq!(thread.lazy_mmu.load(Relaxed), 0);
-    assert_eq!(thread.preempt_count.load(Relaxed), 0);
+/// Returns the task pointer.
+pub(crate) fn pointers() -> [usize; POINTERS] {
+    [Tp::current().addr()]
 }
 
 /// The kernel whose bits are in a flags word.
@@ -74,8 +34,8 @@ pub struct Flags;
 // access to a user's page fences after a fault.
 unsafe impl Kernel for Flags {
     type Task = Tp;
-    type Bits = FlagsAt<{ offset_of!(Thread, flags) }, 28>;
-    type Interrupt = PreemptCountAt<{ offset_of!(Thread, preempt_count) }, 0x00ff_ff00>;
+    type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 28>;
+    type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, INTERRUPT_MASK>;
     type Harts = OtherHarts;
 }
 
@@ -86,8 +46,8 @@ pub struct Byte;
 // SAFETY: as above. Other code does not write to the byte.
 unsafe impl Kernel for Byte {
     type Task = Tp;
-    type Bits = ByteAt<{ offset_of!(Thread, lazy_mmu) }>;
-    type Interrupt = PreemptCountAt<{ offset_of!(Thread, preempt_count) }, 0x00ff_ff00>;
+    type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
+    type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, INTERRUPT_MASK>;
     type Harts = OtherHarts;
 }
 

@@ -160,7 +160,7 @@ pub fn take_exception(f: fn()) {
 }
 
 /// Returns whether the last unexpected page fault of this hart was at the same instruction. The
-/// fence behind that fault then has not repaired it.
+/// fence after that fault then has not repaired it.
 fn is_repeated(sepc: usize) -> bool {
     static LAST: [AtomicUsize; HARTS] = [const { AtomicUsize::new(0) }; HARTS];
     LAST[hart::number()].swap(sepc, Relaxed) == sepc

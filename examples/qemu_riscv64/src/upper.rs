@@ -1,11 +1,16 @@
 //! The register satp, and the identity map of the lower half.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 
 use lazy_mmu::riscv64::descriptor::{EXECUTE, KERNEL_DATA, Leaf};
 use lazy_mmu::riscv64::{Mode, local_fence, table_barrier};
+use lazy_mmu_examples::frames::MemoryMap;
+use lazy_mmu_examples::machine::Table;
+use lazy_mmu_examples::page::LEAF_LEVEL;
 use riscv::register::satp;
 use spin::Once;
+
+use crate::smp;
 
 /// The mode of the tables. Without tables, the harts use physical addresses.
 static MODE: Once<Mode> = Once::new();
@@ -20,9 +25,27 @@ pub fn mode() -> Mode {
     *MODE.get().expect("`init` has set it")
 }
 
+/// Returns the level of a memory manager's root table.
+pub(crate) fn root_level() -> usize {
+    LEAF_LEVEL - usize::from(mode().root_level())
+}
+
+/// Lets all harts walk the tables of a memory manager, whose root table is at `root`.
+pub(crate) fn enter(root: u64, table: &Table) {
+    fill(table);
+    activate(root);
+    smp::on_others(activate, root);
+}
+
+/// Lets all harts leave the tables of a memory manager.
+pub(crate) fn leave(_: MemoryMap<'_>) {
+    deactivate(0);
+    smp::on_others(deactivate, 0);
+}
+
 /// Adds the identity map of the image and the devices to a root table, in leaves of the root's
 /// level. With Sv39 a leaf has 1 GiB, and with Sv48 512 GiB.
-pub fn fill(root: &[AtomicU64; 512]) {
+fn fill(root: &Table) {
     let (mode, level) = (mode(), mode().root_level());
     let leaf = |number: u64, size: u64| {
         Leaf::new(mode, level, number * size, KERNEL_DATA | EXECUTE).expect("it is aligned")
@@ -35,7 +58,7 @@ pub fn fill(root: &[AtomicU64; 512]) {
 }
 
 /// Lets the MMU of this hart walk the tables at the physical address `root`.
-pub fn activate(root: u64) {
+fn activate(root: u64) {
     let mode = match mode() {
         Mode::Sv39 => satp::Mode::Sv39,
         Mode::Sv48 => satp::Mode::Sv48,
@@ -53,8 +76,8 @@ pub fn activate(root: u64) {
 
 /// Lets this hart use physical addresses, as the firmware has started it, so that each address of
 /// the upper half faults. The argument makes the function a request for
-/// [`on_others`](crate::smp::on_others).
-pub fn deactivate(_: u64) {
+/// [`on_others`](smp::on_others).
+fn deactivate(_: u64) {
     // SAFETY: the image runs at its physical addresses.
     unsafe { satp::set(satp::Mode::Bare, 0, 0) };
     local_fence();

@@ -190,7 +190,8 @@ pub unsafe trait Backend: 'static {
 /// [`riscv64::Riscv64`](crate::riscv64::Riscv64) of a kernel's configuration,
 /// [`aarch64::El1`](crate::aarch64::El1), and [`sim::Sim`](crate#features).
 /// [`Wrapped`](crate::Wrapped) changes methods of another backend's machine.
-/// [`Eager`](crate::Eager) has an example for x86-64. A kernel implements this trait if its CPUs
+/// [`Eager`](crate::Eager) has an example for x86-64. A RISC-V kernel implements
+/// [`riscv64::Harts`](crate::riscv64::Harts). Another kernel implements this trait if its CPUs
 /// invalidate by interprocessor interrupt, for example:
 ///
 /// ```
@@ -229,11 +230,12 @@ pub unsafe trait Backend: 'static {
 ///
 /// * [`barrier`](Self::barrier) completes every earlier store of this thread to a translation
 ///   table, for the hardware walkers. Later instructions of this thread see the result.
-/// * [`table_barrier`](Self::table_barrier) completes the same stores before the next store.
-/// * [`invalidate`](Self::invalidate) and [`invalidate_all`](Self::invalidate_all) begin with the
-///   effect of `table_barrier`. They return when no CPU uses the old translations, and when all
-///   accesses through them are complete. They include the effect of `barrier`. For a range [on this
-///   CPU](crate::VirtualRange::on_this_cpu), the duties concern this CPU only.
+/// * [`table_barrier`](Self::table_barrier) orders the same stores before the next store: a walker
+///   that finds the next store finds them too.
+/// * [`invalidate`](Self::invalidate) and [`invalidate_all`](Self::invalidate_all) act only after
+///   the walkers find the same stores. They return when no CPU uses the old translations, and when
+///   all accesses through them are complete. They include the effect of `barrier`. For a range [on
+///   this CPU](crate::VirtualRange::on_this_cpu), the duties concern this CPU only.
 /// * [`invalidate_only`](Self::invalidate_only) has the same duties, except the effect of
 ///   `barrier`.
 /// * The compiler does not move a memory access across any of these methods.

@@ -22,7 +22,7 @@ use super::bits::{FlagsWord, OwnByte, SharedWord, Storage};
 ///
 /// ```
 /// use core::sync::atomic::{AtomicPtr, Ordering};
-/// use lazy_mmu::aarch64::TaskPointer;
+/// use lazy_mmu::aarch64::TaskPointer; // the same as in `riscv64`
 ///
 /// /// The current task of a kernel with one CPU.
 /// static CURRENT: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
@@ -60,7 +60,8 @@ pub trait TaskPointer: 'static {
 /// # use core::sync::atomic::{AtomicPtr, Ordering};
 /// use core::mem::offset_of;
 /// use core::sync::atomic::{AtomicU8, AtomicU32};
-/// use lazy_mmu::aarch64::{self, Aarch64, ByteAt, MaybeNull, PreemptCountAt};
+/// use lazy_mmu::aarch64::{self, Aarch64};
+/// use lazy_mmu::aarch64::{ByteAt, MaybeNull, PreemptCountAt}; // the same as in `riscv64`
 /// # static REGISTER: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
 /// # struct SpEl0;
 /// # impl aarch64::TaskPointer for SpEl0 {
@@ -144,7 +145,7 @@ pub(crate) fn current_task<T: TaskPointer>() -> Option<*mut u8> {
 /// # use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 /// use core::ptr::NonNull;
 /// use lazy_mmu::OwnByte;
-/// use lazy_mmu::aarch64::BitsAt;
+/// use lazy_mmu::aarch64::BitsAt; // the same as in `riscv64`
 /// # use lazy_mmu::aarch64::{Aarch64, InterruptTest, Kernel, TaskPointer};
 ///
 /// # mod scheduler {
@@ -221,7 +222,7 @@ pub trait BitsAt: 'static {
 /// use core::mem::offset_of;
 /// use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 /// # use lazy_mmu::aarch64::{Aarch64, Kernel, PreemptCountAt, TaskPointer};
-/// use lazy_mmu::aarch64::FlagsAt;
+/// use lazy_mmu::aarch64::FlagsAt; // the same as in `riscv64`
 ///
 /// #[repr(C)]
 /// struct Task {
@@ -288,7 +289,7 @@ impl<const OFFSET: usize, const FIRST: u32> BitsAt for FlagsAt<OFFSET, FIRST> {
 /// use core::mem::offset_of;
 /// use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 /// # use lazy_mmu::aarch64::{Aarch64, Kernel, PreemptCountAt, TaskPointer};
-/// use lazy_mmu::aarch64::ByteAt;
+/// use lazy_mmu::aarch64::ByteAt; // the same as in `riscv64`
 ///
 /// #[repr(C)]
 /// struct Task {
@@ -344,7 +345,7 @@ impl<const OFFSET: usize> BitsAt for ByteAt<OFFSET> {
 /// The crate has [`PreemptCountAt`]. A kernel may have its own test:
 ///
 /// ```
-/// use lazy_mmu::aarch64::InterruptTest;
+/// use lazy_mmu::aarch64::InterruptTest; // the same as in `riscv64`
 ///
 /// # mod irq { pub fn depth() -> usize { 0 } }
 /// /// Asks the driver of the interrupt controller.
@@ -357,7 +358,8 @@ impl<const OFFSET: usize> BitsAt for ByteAt<OFFSET> {
 /// }
 /// ```
 pub trait InterruptTest: 'static {
-    /// Whether the CPU is in an interrupt (IRQ or FIQ), a softirq, an NMI or an SError.
+    /// Whether the CPU is in an interrupt, a softirq or an NMI. On aarch64, IRQs, FIQs and SErrors
+    /// are interrupts. On RISC-V, a supervisor software event (SSE) of the SBI is an NMI.
     ///
     /// # Safety
     ///
@@ -377,7 +379,7 @@ pub trait InterruptTest: 'static {
 /// use core::mem::offset_of;
 /// use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 /// # use lazy_mmu::aarch64::{Aarch64, ByteAt, Kernel, TaskPointer};
-/// use lazy_mmu::aarch64::PreemptCountAt;
+/// use lazy_mmu::aarch64::PreemptCountAt; // the same as in `riscv64`
 ///
 /// #[repr(C)]
 /// struct Task {

@@ -127,9 +127,12 @@ impl VirtualRange {
     /// Limits the range to one user address space, `asid`.
     ///
     /// An invalidation of the result removes the translations with this ASID. It may keep global
-    /// translations, so the result is not for the addresses of the kernel. With page-table
-    /// isolation, an address space has two ASIDs and needs two ranges, or one of all address
-    /// spaces.
+    /// translations, so the result is not for the addresses of the kernel. On RISC-V, a translation
+    /// is global if its leaf or a table entry above it has the bit G. With page-table isolation, an
+    /// address space has two ASIDs and needs two ranges, or one of all address spaces.
+    ///
+    /// An invalidation names one ASID for all CPUs, so the address space has the same ASID on each
+    /// of them. RISC-V itself lets its harts have different ones.
     ///
     /// ```
     /// use lazy_mmu::aarch64::Granule;

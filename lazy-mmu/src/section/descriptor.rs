@@ -16,7 +16,8 @@
 /// use lazy_mmu::aarch64::descriptor::{KERNEL_DATA, Leaf, Table, USER_DATA};
 ///
 /// assert!(Leaf::page(0x4000_0000, KERNEL_DATA).needs_barrier());
-/// // A fault at a user address is harmless: its handler finds the valid entry, and retries.
+/// // A fault at a user address is harmless: its handler finds the valid entry, and retries. On
+/// // RISC-V the handler executes a fence before that.
 /// assert!(!Leaf::page(0x4000_0000, USER_DATA).needs_barrier());
 /// assert!(Table::at(0x4800_0000).points_to_table());
 /// ```

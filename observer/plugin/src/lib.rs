@@ -58,8 +58,11 @@ struct Plugin {
 #[derive(Default)]
 #[repr(align(64))]
 struct Cpu {
-    /// The value that the last trampoline has stored.
-    operand: AtomicU64,
+    /// The last three values that trampolines have stored. The last one is first.
+    operands: [AtomicU64; 3],
+    /// Whether the CPU has called the firmware for a remote fence, of `start` and `size`.
+    is_calling: AtomicBool,
+    call: [AtomicU64; 2],
     loads: AtomicU64,
     stores: AtomicU64,
     /// Whether a recording is open.
@@ -193,6 +196,12 @@ impl Plugin {
         self.architecture == Architecture::Riscv64 && pc.wrapping_sub(self.ram.base) < 2 << 20
     }
 
+    /// Returns what the firmware must fence: the ranges of all calls that have not returned. The
+    /// firmware itself may fence more, or each page alone.
+    fn asked(&self) -> impl Iterator<Item = Option<u64>> {
+        self.cpus.iter().flat_map(Cpu::asked)
+    }
+
     /// The CPU executes a mark.
     fn mark(&self, cpu: usize, number: u32) {
         let cpu = &self.cpus[cpu];
@@ -265,6 +274,35 @@ impl Plugin {
     }
 }
 
+impl Cpu {
+    /// The CPU calls the firmware. The last three values are a7, a2 and a3.
+    fn call(&self) {
+        /// The extension RFENCE of the SBI.
+        const RFENCE: u64 = 0x5246_4e43;
+        let [a3, a2, a7] = self.operands.each_ref().map(|it| it.load(Relaxed));
+        self.call[0].store(a2, Relaxed);
+        self.call[1].store(a3, Relaxed);
+        self.is_calling.store(a7 == RFENCE, Relaxed);
+    }
+
+    /// Returns the pages that the firmware must fence for the call, or `None` for every address.
+    fn asked(&self) -> Vec<Option<u64>> {
+        const PAGE: u64 = 4096;
+        /// The firmware is not asked for more pages by this project's kernels.
+        const MANY: u64 = 1024;
+        let [start, size] = self.call.each_ref().map(|it| it.load(Relaxed));
+        let pages = size.div_ceil(PAGE);
+        if !self.is_calling.load(Relaxed) {
+            Vec::new()
+        } else if pages > MANY || size == 0 {
+            vec![None]
+        } else {
+            let page = |page| Some(start.wrapping_add(page * PAGE));
+            (0..pages).map(page).collect()
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -316,6 +354,9 @@ extern "C" fn on_access(cpu: c_uint, info: u32, address: u64, data: *mut c_void)
     // SAFETY: QEMU has passed `info`.
     let write = unsafe { ffi::qemu_plugin_mem_is_store(info) };
     let counts = &plugin.cpus[cpu];
+    if counts.is_calling.load(Relaxed) && !plugin.is_firmware(instruction.pc) {
+        counts.is_calling.store(false, Relaxed);
+    }
     count(if write { &counts.stores } else { &counts.loads });
     let pc = instruction.pc;
     if address >> 55 & 1 != 0 {
@@ -346,7 +387,10 @@ extern "C" fn on_operand(cpu: c_uint, info: u32, address: u64, data: *mut c_void
         Some(plugin.ram.words.get(offset / 8)?.load(Relaxed))
     });
     let operand = operand.expect("the stack is in the memory of the machine");
-    plugin.cpus[cpu as usize].operand.store(operand, Relaxed);
+    let mut value = operand;
+    for operand in &plugin.cpus[cpu as usize].operands {
+        value = operand.swap(value, Relaxed);
+    }
 }
 
 /// An instruction will be executed.
@@ -363,7 +407,7 @@ extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
     }
     // A TLBI without a trampoline has the register XZR, or no operand.
     let operand = if operation.is_some_and(|it| it.needs_operand(instruction.word)) {
-        plugin.cpus[cpu].operand.load(Relaxed)
+        plugin.cpus[cpu].operands[0].load(Relaxed)
     } else {
         0
     };
@@ -381,9 +425,11 @@ extern "C" fn on_execution(cpu: c_uint, data: *mut c_void) {
         Some(Operation::Tcr) => plugin.object(observer.set_tcr(cpu, operand, pc)),
         Some(Operation::Vbar) => plugin.vectors.store(operand, Relaxed),
         Some(Operation::Fence | Operation::FenceOfStores) => observer.fence(cpu, pc),
-        // The firmware fences each page of a range, for another hart that asked for it.
+        Some(Operation::Ecall) => plugin.cpus[cpu].call(),
         Some(Operation::Sfence(scope)) if plugin.is_firmware(pc) => {
-            observer.sfence(cpu, None, scope.all_spaces, pc);
+            for address in plugin.asked() {
+                observer.sfence(cpu, address, scope.all_spaces, pc);
+            }
         }
         Some(Operation::Sfence(scope)) => {
             let address = scope.has_address.then_some(operand);

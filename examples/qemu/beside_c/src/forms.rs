@@ -305,7 +305,34 @@ pub struct Operation {
     with_handle: fn(&mut dyn FnMut(*mut c_void)),
 }
 
+/// The numbers of pages.
+const SIZES: [usize; 8] = [1, 2, 4, 8, 16, 64, 256, 512];
+
+/// Calls `f` with each operation, for both places of the bits, and each number of pages.
+///
+/// # Errors
+///
+/// The first error of `f`.
+pub fn for_each<E>(mut f: impl FnMut(&Operation, usize) -> Result<(), E>) -> Result<(), E> {
+    let both = own_byte::OPERATIONS.iter().zip(&shared_word::OPERATIONS);
+    for operation in both.flat_map(|(byte, word)| [byte, word]) {
+        let sizes = match operation.name {
+            "enter_leave" | "one" => &SIZES[..1],
+            _ => &SIZES,
+        };
+        for &pages in sizes {
+            f(operation, pages)?;
+        }
+    }
+    Ok(())
+}
+
 impl Operation {
+    /// Returns whether the operation maps pages.
+    pub fn maps(&self) -> bool {
+        self.name != "enter_leave"
+    }
+
     /// Returns the operation with the name `name`.
     pub fn named(name: &str, operations: &'static [Self]) -> &'static Self {
         let mut operations = operations.iter();

@@ -23,7 +23,8 @@ use lazy_mmu::aarch64::{Aarch64, FlagsAt, Kernel, PreemptCountAt, Regime, TpidrE
 use lazy_mmu::{Bits, Storage as _, lazy_mmu};
 use lazy_mmu_examples::Fault;
 use lazy_mmu_qemu::step::Tables;
-use lazy_mmu_qemu::thread::{FOREIGN_FLAGS, THREAD, ThreadInfo};
+use lazy_mmu_qemu::thread::THREAD;
+use lazy_mmu_qemu::thread_info::{FOREIGN_FLAGS, ThreadInfo};
 use lazy_mmu_qemu::virt::pages;
 use lazy_mmu_qemu::{access, pool, step};
 use semihosting::println;

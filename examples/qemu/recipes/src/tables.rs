@@ -5,8 +5,8 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use lazy_mmu::aarch64::descriptor::{Leaf, Table};
 use lazy_mmu::{Backend, VirtualRange};
 use lazy_mmu_qemu::boot::NORMAL;
-use lazy_mmu_qemu::pool::Words;
 use lazy_mmu_qemu::virt::pages;
+use lazy_mmu_qemu::words::Words;
 use lazy_mmu_qemu::{access, upper};
 
 /// T1SZ, with which TTBR1 translates the last GiB.

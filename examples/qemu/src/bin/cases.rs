@@ -28,8 +28,8 @@ use lazy_mmu::aarch64::descriptor::{
 use lazy_mmu_qemu::access::read_mapped;
 use lazy_mmu_qemu::boot::NORMAL;
 use lazy_mmu_qemu::exceptions::with_pager;
-use lazy_mmu_qemu::pool::Words;
 use lazy_mmu_qemu::smp::{self, relax};
+use lazy_mmu_qemu::words::Words;
 use lazy_mmu_qemu::{program, upper};
 use semihosting::println;
 

@@ -11,7 +11,7 @@ use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::{Error, PageRange};
 use lazy_mmu_qemu::thread::Mmu;
 use lazy_mmu_qemu::virt::{Virt, entries};
-use lazy_mmu_qemu::{access, step, thread};
+use lazy_mmu_qemu::{access, step, thread_info};
 use semihosting::println;
 
 // This line gives the libraries their backend.
@@ -69,7 +69,7 @@ fn run() -> Result<(), Error> {
         let error = ioremap(&area(2, 4), physical, pages).expect_err("it cannot be mapped");
         println!("refused: {error}");
     }
-    thread::check_clear();
+    thread_info::check_clear();
     Ok(())
 }
 

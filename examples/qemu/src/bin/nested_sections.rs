@@ -4,21 +4,23 @@
 #![no_std]
 #![no_main]
 
-use core::cell::Cell;
+#[path = "../../../kernels/nested_sections.rs"]
+mod shared;
 
-use lazy_mmu::{Backend, Eager};
-use lazy_mmu_examples::page::{USER_BASE, VMALLOC_BASE};
-use lazy_mmu_examples::scenario::{self, MAX_PAGES, MEMORY_BASE, Recorder, WAYS};
-use lazy_mmu_examples::tolerant::Tolerant;
+use lazy_mmu_examples::Error;
+use lazy_mmu_examples::page::VMALLOC_BASE;
+use lazy_mmu_examples::scenario::{MAX_PAGES, Recorder};
 use lazy_mmu_examples::trace::Line;
-use lazy_mmu_examples::witness::{Filled, Witness};
-use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
+use lazy_mmu_qemu as kernel;
 use lazy_mmu_qemu::rows::Rows;
-use lazy_mmu_qemu::step;
-use lazy_mmu_qemu::thread::{self, ByteMmu, Mmu};
-use lazy_mmu_qemu::virt::Virt;
+use lazy_mmu_qemu::thread::{ByteMmu, Mmu};
+use lazy_mmu_qemu::{step, thread_info};
 use semihosting::{eprintln, println, process};
-use spin::mutex::SpinMutex;
+
+use shared::{
+    freed_frame_faults, scenario, tables_are_filled_inside_the_section,
+    vmalloc_is_read_through_the_linear_map,
+};
 
 lazy_mmu_qemu::program!(|| run(&Arguments::get()));
 
@@ -63,25 +65,22 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
     Rows::<ByteMmu>::boot()?.plain()?;
 
     println!("# mappings");
-    vmalloc_is_read_through_the_linear_map()?;
+    let (frame, word, fault) = vmalloc_is_read_through_the_linear_map()?;
+    println!(
+        "{frame} is mapped at {VMALLOC_BASE:#x}, written there, and read through the linear map: \
+         {word:#x}"
+    );
+    println!("it is unmapped, and touched: {fault}");
     println!("# DEBUG_PAGEALLOC");
-    freed_frame_faults()?;
+    let (frame, [load, store]) = freed_frame_faults()?;
+    println!("{frame} is used, freed, and touched: {load}");
+    println!("it is written to: {store}");
     tables_are_filled_inside_the_section()?;
 
-    println!(
-        "# the scenario: {} pages, DEBUG_PAGEALLOC {}",
-        arguments.pages,
-        if arguments.debug_pagealloc {
-            "on"
-        } else {
-            "off"
-        }
-    );
-    scenario_in::<Eager<Mmu>>(WAYS[0], arguments)?;
-    scenario_in::<Tolerant<Mmu>>(WAYS[1], arguments)?;
-    scenario_in::<Mmu>(WAYS[2], arguments)?;
-
-    thread::check_clear();
+    scenario(arguments.pages, arguments.debug_pagealloc, |way| Stepper {
+        way,
+    })?;
+    thread_info::check_clear();
     Ok(())
 }
 
@@ -106,75 +105,4 @@ impl Recorder for Stepper {
             }
         );
     }
-}
-
-fn scenario_in<B: Backend>(way: &'static str, arguments: &Arguments) -> Result<(), Error> {
-    /// The scenario's list of frames, which is too large for the stack.
-    static FRAMES: SpinMutex<[Frame; MAX_PAGES]> = SpinMutex::new([MEMORY_BASE; MAX_PAGES]);
-
-    let frames = scenario::memory_frames(arguments.pages);
-    let mut mm = Virt::<B>::boot(frames, arguments.debug_pagealloc)?;
-    scenario::run(
-        &mut mm,
-        &mut FRAMES.lock()[..arguments.pages],
-        &mut Stepper { way },
-    )
-}
-
-fn vmalloc_is_read_through_the_linear_map() -> Result<(), Error> {
-    let mut mm = Virt::<Mmu>::boot(4096, true)?;
-    let machine = mm.machine();
-    let frame = mm.allocate(1)?;
-    let page = PageRange::new(VMALLOC_BASE, 1)?;
-    let (address, word) = (page.start() + 8, 0x1234_5678_9abc_def0);
-    machine
-        .write(address, word)
-        .expect_err("it is not mapped yet");
-    let mapping = mm.vmap(page, &[frame])?;
-    mapping.write(machine, 1, word)?;
-    let read = machine.read(frame.linear() + 8)?;
-    assert_eq!(read, word);
-    println!(
-        "{frame} is mapped at {:#x}, written there, and read through the linear map: {read:#x}",
-        page.start()
-    );
-    mm.vunmap_range(page)?;
-    let fault = machine.read(address).expect_err("it is no longer mapped");
-    println!("it is unmapped, and touched: {fault}");
-    Ok(())
-}
-
-fn freed_frame_faults() -> Result<(), Error> {
-    let mut mm = Virt::<Mmu>::boot(4096, true)?;
-    let frame = mm.allocate(1)?;
-    let machine = mm.machine();
-    machine.write(frame.linear(), 1)?;
-    assert_eq!(machine.read(frame.linear())?, 1);
-    mm.release(frame)?;
-    let fault = machine.read(frame.linear()).expect_err("the frame is free");
-    assert_eq!(fault.address, frame.linear());
-    println!("{frame} is used, freed, and touched: {fault}");
-    let fault = machine
-        .write(frame.linear() + 8, 1)
-        .expect_err("the frame is free");
-    assert_eq!(fault.address, frame.linear() + 8);
-    println!("it is written to: {fault}");
-    Ok(())
-}
-
-fn tables_are_filled_inside_the_section() -> Result<(), Error> {
-    let (machine, map) = Virt::<Mmu>::new(4096);
-    let filled = Cell::new(Filled::default());
-    let mut mm = MemoryManager::boot(Witness::new(machine, &filled), map, true)?;
-    filled.set(Filled::default());
-    mm.populate_user_range(PageRange::new(USER_BASE, 1100)?)?;
-    let Filled {
-        in_section,
-        outside,
-    } = filled.get();
-    assert_eq!(outside, 0);
-    println!(
-        "B19 populate_user_range of 1100 pages: {in_section} tables filled before the outer leave"
-    );
-    Ok(())
 }

@@ -9,15 +9,14 @@
 #![no_std]
 #![no_main]
 
-use lazy_mmu::aarch64::descriptor::{Leaf, USER};
 use lazy_mmu::{Backend, Bits, Storage as _, Task};
 use lazy_mmu_examples::Error;
 use lazy_mmu_examples::random::{self, Entries};
 use lazy_mmu_examples::trace::{Order, Step};
 use lazy_mmu_qemu::arena::Arena;
 use lazy_mmu_qemu::step::Injection;
-use lazy_mmu_qemu::thread::{self, ByteMmu, Mmu};
-use lazy_mmu_qemu::{interrupts, mapper, program, step};
+use lazy_mmu_qemu::thread::{ByteMmu, Mmu};
+use lazy_mmu_qemu::{interrupts, mapper, program, step, thread_info};
 use semihosting::println;
 
 /// The address at which QEMU loads the programs.
@@ -53,7 +52,7 @@ fn all<B: Backend>() -> Result<(usize, usize), Error> {
         kernel: &arena.slots[0],
         user: &arena.slots[1],
         kernel_leaf: arena.leaf(0),
-        user_leaf: Leaf(arena.leaf(0).0 | USER),
+        user_leaf: arena.user_leaf(),
     };
     let (mut programs, mut sum) = (0, 0);
     // SAFETY: QEMU has loaded the programs into RAM of the identity map.
@@ -95,6 +94,6 @@ fn check<B: Backend>(entries: &Entries, ops: &str, expected: &str, injection: In
         Order(trace.steps)
     );
     assert_eq!(B::current().load(), Bits::EMPTY, "{ops}");
-    thread::check_clear();
+    thread_info::check_clear();
     trace.instructions
 }

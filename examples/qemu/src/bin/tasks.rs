@@ -16,7 +16,7 @@ use lazy_mmu_examples::{Error, PageRange};
 use lazy_mmu_qemu::arena::Arena;
 use lazy_mmu_qemu::scheduler::{self, NONE, current, spawn, yield_now};
 use lazy_mmu_qemu::step::Trace;
-use lazy_mmu_qemu::thread::{ByteMmu, FOREIGN_FLAGS, Mmu};
+use lazy_mmu_qemu::thread::{ByteMmu, Mmu};
 use lazy_mmu_qemu::{access, interrupts, smp, step};
 use semihosting::println;
 use spin::Once;
@@ -65,7 +65,7 @@ fn two_threads<B: Backend>() {
             mmu.write(&arena.slots[0], arena.leaf(0));
             let before = bits::<B>();
             assert_eq!(before, Bits::ACTIVE.union(Bits::PENDING));
-            spawn(second::<B>, FOREIGN_FLAGS, 0);
+            spawn(second::<B>, 0);
             yield_now();
             assert_eq!(bits::<B>(), before, "still active, still pending");
             mmu.write(&arena.slots[1], arena.leaf(1));
@@ -83,7 +83,7 @@ fn two_threads<B: Backend>() {
         arena.check(2, 2);
     }
 
-    let thread = spawn(first::<B>, FOREIGN_FLAGS, 0);
+    let thread = spawn(first::<B>, 0);
     let ((), trace) = step::trace(|| {
         while !thread.is_finished() {
             yield_now();
@@ -184,7 +184,7 @@ fn go_to_the_other_cpu() {
 
 /// Runs `thread` until it leaves CPU 0, and then on CPU 1. Compares its steps on each.
 fn on_two_cpus(thread: fn(), expected: [&str; 2], what: [&str; 2]) {
-    let thread = spawn(thread, FOREIGN_FLAGS, 0);
+    let thread = spawn(thread, 0);
     yield_now();
     let show = |mut trace: Trace, number: usize| {
         if number == 0 {

@@ -13,8 +13,8 @@ use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::{Backend, Bits, Storage as _, lazy_mmu};
 use lazy_mmu_examples::Error;
 use lazy_mmu_qemu::arena::Arena;
-use lazy_mmu_qemu::thread::{self, ByteMmu, Mmu};
-use lazy_mmu_qemu::{interrupts, mapper, program};
+use lazy_mmu_qemu::thread::{ByteMmu, Mmu};
+use lazy_mmu_qemu::{interrupts, mapper, program, thread_info};
 use semihosting::println;
 
 /// The number of the program's pages. The handler's page follows them.
@@ -55,7 +55,7 @@ fn under_the_timer<B: Backend>(storage: &str, sections: usize) -> Result<(), Err
     // In real time, the number of interrupts inside a section depends on the host. `cargo xtask`
     // asks for some in virtual time.
     assert!(taken > sections / 5000, "only {taken} interrupts");
-    thread::check_clear();
+    thread_info::check_clear();
     println!(
         "C05 {storage}: {sections} sections with {stores} stores, timer interrupts at least \
          {ticks} ticks apart: {taken}, {inside} of them inside a section; none lost"

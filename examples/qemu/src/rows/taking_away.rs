@@ -17,7 +17,7 @@ use semihosting::println;
 
 use super::{GAP, Rows};
 use crate::step;
-use crate::thread::ThreadInfo;
+use crate::thread_info::ThreadInfo;
 
 /// Returns the range that the level-2 entry for [`GAP`] translates.
 fn gap() -> VirtualRange {

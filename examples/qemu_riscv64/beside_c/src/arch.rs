@@ -3,7 +3,7 @@
 use core::mem::offset_of;
 
 use lazy_mmu::riscv64::{ByteAt, FlagsAt, Kernel, OneHart, PreemptCountAt, Riscv64, Tp};
-use lazy_mmu_qemu_riscv64::thread::Thread;
+use lazy_mmu_qemu_riscv64::thread_info::ThreadInfo;
 
 pub use lazy_mmu::riscv64::descriptor::{KernelLeaf, Leaf};
 
@@ -21,8 +21,8 @@ pub struct Flags;
 // SAFETY: the duties are kept as in `lazy_mmu_qemu_riscv64::thread`, on a machine with one hart.
 unsafe impl Kernel for Flags {
     type Task = Tp;
-    type Bits = FlagsAt<{ offset_of!(Thread, flags) }, 28>;
-    type Interrupt = PreemptCountAt<{ offset_of!(Thread, preempt_count) }, 0x00ff_ff00>;
+    type Bits = FlagsAt<{ offset_of!(ThreadInfo, flags) }, 28>;
+    type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
     type Harts = OneHart;
 }
 
@@ -33,8 +33,8 @@ pub struct Byte;
 // SAFETY: as above. Other code does not write to the byte.
 unsafe impl Kernel for Byte {
     type Task = Tp;
-    type Bits = ByteAt<{ offset_of!(Thread, lazy_mmu) }>;
-    type Interrupt = PreemptCountAt<{ offset_of!(Thread, preempt_count) }, 0x00ff_ff00>;
+    type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
+    type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, 0x00ff_ff00>;
     type Harts = OneHart;
 }
 

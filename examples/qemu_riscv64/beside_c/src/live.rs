@@ -87,8 +87,12 @@ impl Live {
     /// Counts the instructions of one form of `operation` on the first `pages` entries. It makes
     /// them invalid before, and those of the linear map too if the operation has DEBUG_PAGEALLOC.
     pub fn measure(&self, operation: &Operation, form: Form, pages: usize) -> u64 {
-        self.reset(!operation.name.ends_with("pagealloc"));
-        operation.with(|handle| self.count(form, handle, pages))
+        let [one, two] = [(); 2].map(|()| {
+            self.reset(!operation.name.ends_with("pagealloc"));
+            operation.with(|handle| self.count(form, handle, pages))
+        });
+        assert_eq!(one, two, "{}: the counter is exact", operation.name);
+        one
     }
 
     /// Calls one form of `operation` on the first `pages` entries, between marks for the observer.

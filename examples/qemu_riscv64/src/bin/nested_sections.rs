@@ -4,23 +4,27 @@
 #![no_std]
 #![no_main]
 
-use core::cell::Cell;
+#[path = "../../../kernels/nested_sections.rs"]
+mod shared;
 
 use lazy_mmu::riscv64::Mode;
 use lazy_mmu::riscv64::descriptor::VALID;
-use lazy_mmu::{Backend, Dynamic, Eager, LazyMmu, flush_tlb_kernel_range, gather, with, write};
-use lazy_mmu_examples::page::{LEAF_LEVEL, USER_BASE, VMALLOC_BASE};
-use lazy_mmu_examples::scenario::{self, MAX_PAGES, MEMORY_BASE, Recorder, WAYS};
-use lazy_mmu_examples::tolerant::Tolerant;
-use lazy_mmu_examples::witness::{Filled, Witness};
-use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
+use lazy_mmu::{Backend, Dynamic, LazyMmu, flush_tlb_kernel_range, gather, with, write};
+use lazy_mmu_examples::page::{LEAF_LEVEL, VMALLOC_BASE};
+use lazy_mmu_examples::scenario::Recorder;
+use lazy_mmu_examples::{Error, PageRange};
+use lazy_mmu_qemu_riscv64 as kernel;
 use lazy_mmu_qemu_riscv64::arena::{Arena, WORD};
 use lazy_mmu_qemu_riscv64::steps::{self, OPERATION, Of};
-use lazy_mmu_qemu_riscv64::thread::{self, ByteMmu, Mmu};
-use lazy_mmu_qemu_riscv64::virt::{Virt, entries};
-use lazy_mmu_qemu_riscv64::{access, program, smp};
+use lazy_mmu_qemu_riscv64::thread::{ByteMmu, Mmu};
+use lazy_mmu_qemu_riscv64::virt::entries;
+use lazy_mmu_qemu_riscv64::{access, program, smp, thread_info};
 use semihosting::println;
-use spin::mutex::SpinMutex;
+
+use shared::{
+    freed_frame_faults, scenario, tables_are_filled_inside_the_section,
+    vmalloc_is_read_through_the_linear_map,
+};
 
 lazy_mmu_qemu_riscv64::program!(run);
 
@@ -33,18 +37,22 @@ fn run() -> Result<(), Error> {
     entries_are_taken_away()?;
 
     println!("# mappings");
-    vmalloc_is_read_through_the_linear_map()?;
+    let (_, word, fault) = vmalloc_is_read_through_the_linear_map()?;
+    println!(
+        "a frame is mapped at {VMALLOC_BASE:#x}, written there, and read through the linear map: \
+         {word:#x}"
+    );
+    println!("it is unmapped, and touched: {fault}");
     println!("# DEBUG_PAGEALLOC");
+    // The frame has another number with another mode.
     freed_frame_faults()?;
+    println!("a frame is used, freed, and touched: a fault");
+    println!("it is written to: a fault");
     tables_are_filled_inside_the_section()?;
 
     let pages = program::number(1, 64);
-    println!("# the scenario: {pages} pages, DEBUG_PAGEALLOC on");
-    scenario_in::<Eager<Mmu>>(WAYS[0], pages)?;
-    scenario_in::<Tolerant<Mmu>>(WAYS[1], pages)?;
-    scenario_in::<Mmu>(WAYS[2], pages)?;
-
-    thread::check_clear();
+    scenario(pages, true, |way| Lines { way })?;
+    thread_info::check_clear();
     Ok(())
 }
 
@@ -59,7 +67,7 @@ fn stores<B: Backend>(place: &str) -> Result<(), Error> {
         }
     }
 
-    let (_mm, arena) = Arena::boot::<B>(PAGES, 1)?;
+    let (_mm, arena) = Arena::boot::<B>(PAGES, 1, false)?;
     let use_all = || {
         use_here(arena.range.start());
         smp::on_others(use_here, arena.range.start());
@@ -110,7 +118,7 @@ fn entries_are_taken_away() -> Result<(), Error> {
         result
     }
 
-    let (mm, arena) = Arena::boot::<Mmu>(1, 2)?;
+    let (mm, arena) = Arena::boot::<Mmu>(1, 2, false)?;
     let (slots, slot) = (arena.slots, &arena.slots[0]);
     let page = arena.range.into();
     let [zero, one] = [0, 1].map(|frame| arena.leaf(frame));
@@ -164,70 +172,4 @@ impl Recorder for Lines {
         steps::stop();
         println!("{:<9} {operation:<19} {}", self.way, Of(OPERATION));
     }
-}
-
-fn scenario_in<B: Backend>(way: &'static str, pages: usize) -> Result<(), Error> {
-    /// The scenario's list of frames, which is too large for the stack.
-    static FRAMES: SpinMutex<[Frame; MAX_PAGES]> = SpinMutex::new([MEMORY_BASE; MAX_PAGES]);
-
-    let mut mm = Virt::<B>::boot(scenario::memory_frames(pages), true)?;
-    scenario::run(&mut mm, &mut FRAMES.lock()[..pages], &mut Lines { way })
-}
-
-fn vmalloc_is_read_through_the_linear_map() -> Result<(), Error> {
-    let mut mm = Virt::<Mmu>::boot(4096, true)?;
-    let machine = mm.machine();
-    let frame = mm.allocate(1)?;
-    let page = PageRange::new(VMALLOC_BASE, 1)?;
-    let (address, word) = (page.start() + 8, 0x1234_5678_9abc_def0);
-    machine
-        .write(address, word)
-        .expect_err("it is not mapped yet");
-    let mapping = mm.vmap(page, &[frame])?;
-    mapping.write(machine, 1, word)?;
-    let read = machine.read(frame.linear() + 8)?;
-    assert_eq!(read, word);
-    println!(
-        "a frame is mapped at {:#x}, written there, and read through the linear map: {read:#x}",
-        page.start()
-    );
-    mm.vunmap_range(page)?;
-    let fault = machine.read(address).expect_err("it is no longer mapped");
-    println!("it is unmapped, and touched: {fault}");
-    Ok(())
-}
-
-fn freed_frame_faults() -> Result<(), Error> {
-    let mut mm = Virt::<Mmu>::boot(4096, true)?;
-    let frame = mm.allocate(1)?;
-    let machine = mm.machine();
-    machine.write(frame.linear(), 1)?;
-    assert_eq!(machine.read(frame.linear())?, 1);
-    mm.release(frame)?;
-    let fault = machine.read(frame.linear()).expect_err("the frame is free");
-    assert_eq!(fault.address, frame.linear());
-    println!("a frame is used, freed, and touched: a fault");
-    let fault = machine
-        .write(frame.linear() + 8, 1)
-        .expect_err("the frame is free");
-    assert_eq!(fault.address, frame.linear() + 8);
-    println!("it is written to: a fault");
-    Ok(())
-}
-
-fn tables_are_filled_inside_the_section() -> Result<(), Error> {
-    let (machine, map) = Virt::<Mmu>::new(4096);
-    let filled = Cell::new(Filled::default());
-    let mut mm = MemoryManager::boot(Witness::new(machine, &filled), map, true)?;
-    filled.set(Filled::default());
-    mm.populate_user_range(PageRange::new(USER_BASE, 1100)?)?;
-    let Filled {
-        in_section,
-        outside,
-    } = filled.get();
-    assert_eq!(outside, 0);
-    println!(
-        "B19 populate_user_range of 1100 pages: {in_section} tables filled before the outer leave"
-    );
-    Ok(())
 }

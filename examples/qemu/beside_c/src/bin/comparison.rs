@@ -9,13 +9,10 @@
 #![no_std]
 #![no_main]
 
-use lazy_mmu_beside_c::forms::{Operation, own_byte, shared_word};
+use lazy_mmu_beside_c::forms::{self, Operation};
 use lazy_mmu_beside_c::live::{Count, Live};
 use lazy_mmu_examples::Error;
 use semihosting::println;
-
-/// The numbers of pages that an operation maps.
-const SIZES: [usize; 8] = [1, 2, 4, 8, 16, 64, 256, 512];
 
 lazy_mmu_qemu::program!(run);
 
@@ -25,26 +22,18 @@ fn run() -> Result<(), Error> {
         "{:<20} {:<5} {:>5}  {:<20} {:<20} limit",
         "operation", "bits", "pages", "ours", "C"
     );
-    let operations = own_byte::OPERATIONS.iter().zip(&shared_word::OPERATIONS);
-    for operation in operations.flat_map(|(byte, word)| [byte, word]) {
-        let stores = operation.name != "enter_leave";
-        let sizes = if stores && operation.name != "one" {
-            SIZES.len()
-        } else {
-            1
-        };
-        for pages in SIZES.into_iter().take(sizes) {
-            line(&live, operation, pages, stores)?;
-        }
-    }
-    Ok(())
+    forms::for_each(|operation, pages| line(&live, operation, pages))
 }
 
-fn line(live: &Live, operation: &Operation, pages: usize, stores: bool) -> Result<(), Error> {
+fn line(live: &Live, operation: &Operation, pages: usize) -> Result<(), Error> {
     let forms = operation.forms;
     let [ours, c, limit] = [forms.ours, forms.c, forms.limit].map(|form| {
         let count = live.measure(operation, form, pages);
-        let check = if stores { live.check(pages) } else { Ok(()) };
+        let check = if operation.maps() {
+            live.check(pages)
+        } else {
+            Ok(())
+        };
         check.map(|()| count)
     });
     let (ours, c, limit) = (ours?, c?, limit?);

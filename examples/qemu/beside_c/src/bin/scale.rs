@@ -21,8 +21,8 @@ use lazy_mmu_beside_c::forms::{Form, Operation, own_byte, shared_word};
 use lazy_mmu_beside_c::live::{Count, Live, PAGES};
 use lazy_mmu_beside_c::pmu;
 use lazy_mmu_examples::{Error, Frame};
-use lazy_mmu_qemu::pool::Words;
 use lazy_mmu_qemu::smp::{CPUS, cpu};
+use lazy_mmu_qemu::words::Words;
 use lazy_mmu_qemu::{access, interrupts, smp, step, upper};
 use semihosting::println;
 

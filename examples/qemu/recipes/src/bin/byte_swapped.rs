@@ -19,8 +19,9 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 use aarch64_cpu::registers::{Readable, TPIDR_EL1, Writeable};
 use aarch64_rt::{ExceptionHandlers, RegisterStateRef, entry, exception_handlers};
-use lazy_mmu_qemu::interrupts::{self, HARDIRQ, INTERRUPT_MASK};
+use lazy_mmu_qemu::interrupts;
 use lazy_mmu_qemu::tasks::{self, Context, Stack};
+use lazy_mmu_qemu::thread_info::{HARDIRQ, INTERRUPT_MASK};
 use lazy_mmu_recipes::tables;
 use lazy_mmu_recipes::work::{self, Counted};
 use semihosting::{println, process};
@@ -136,7 +137,7 @@ entry!(main);
 fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
     TPIDR_EL1.set(from_ref(&CPU).expose_provenance() as u64);
     // SAFETY: the task has not run yet, and only it uses the stack.
-    unsafe { TASKS[1].context.prepare(&STACK, second) };
+    unsafe { TASKS[1].context.prepare(STACK.top(), second) };
     work::run_first::<Counted<Mmu>>(schedule);
     work::report("a byte per CPU, swapped by the scheduler");
     yields_in_section();

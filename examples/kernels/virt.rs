@@ -4,15 +4,15 @@ use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
-use lazy_mmu::riscv64::{Mode, fix_spurious_fault};
 use lazy_mmu::{Backend, VirtualRange};
+use lazy_mmu_examples::format;
 use lazy_mmu_examples::frames::MemoryMap;
 use lazy_mmu_examples::machine::{Fault, Machine, Table};
-use lazy_mmu_examples::page::{LEAF_LEVEL, LINEAR_BASE, USER_BASE};
+use lazy_mmu_examples::page::LINEAR_BASE;
 use lazy_mmu_examples::scenario::{self, MAX_PAGES, MEMORY_BASE};
 use lazy_mmu_examples::{Error, Frame, MemoryManager};
 
-use crate::{access, smp, upper};
+use crate::{access, upper};
 
 /// The difference between a frame's virtual and physical address. It is 0 in the identity map, and
 /// [`LINEAR_BASE`] once the linear map is active.
@@ -30,13 +30,13 @@ impl<B> Clone for Virt<B> {
 
 impl<B> Copy for Virt<B> {}
 
-/// The highest number of frames, which end with the board's GiB of RAM.
+/// The highest number of frames, which end in the board's first GiB of RAM.
 const MAX_FRAMES: usize = scenario::memory_frames(MAX_PAGES);
 
 impl<B: Backend> Virt<B> {
     /// Returns the board and the map of its frames, which are all free.
     ///
-    /// All harts leave the tables of the memory manager before, because each memory manager of a
+    /// All CPUs leave the tables of the memory manager before, because each memory manager of a
     /// program builds its tables anew.
     pub fn new(frames: usize) -> (Self, MemoryMap<'static>) {
         static USES: [AtomicU8; MAX_FRAMES] = [const { AtomicU8::new(0) }; MAX_FRAMES];
@@ -45,8 +45,7 @@ impl<B: Backend> Virt<B> {
             used.store(0, Relaxed);
         }
         let map = MemoryMap::new(MEMORY_BASE, &USES[..frames]);
-        upper::deactivate(0);
-        smp::on_others(upper::deactivate, 0);
+        upper::leave(map);
         OFFSET.store(0, Relaxed);
         (Self(PhantomData), map)
     }
@@ -81,23 +80,11 @@ pub fn entries<B: Backend>(
     Ok(&Virt::<B>::table(table)[index..])
 }
 
-/// Makes an access again if it was to a user's page. A hart may keep the invalid entry of such a
-/// page, because its store executes no fence.
-fn repaired<T>(access: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
-    match access() {
-        Err(fault) if fault.address >= USER_BASE => {
-            fix_spurious_fault();
-            access()
-        }
-        other => other,
-    }
-}
-
 impl<B: Backend> Machine for Virt<B> {
     type Backend = B;
 
     fn root_level(&self) -> usize {
-        LEAF_LEVEL - usize::from(upper::mode().root_level())
+        upper::root_level()
     }
 
     fn table(&self, frame: Frame) -> &Table {
@@ -105,18 +92,16 @@ impl<B: Backend> Machine for Virt<B> {
     }
 
     fn activate(&self, root: Frame) {
-        upper::fill(Self::table(root));
-        upper::activate(root.address());
-        smp::on_others(upper::activate, root.address());
+        upper::enter(root.address(), Self::table(root));
         OFFSET.store(LINEAR_BASE, Relaxed);
     }
 
     fn read(&self, address: u64) -> Result<u64, Fault> {
-        repaired(|| access::read(address))
+        access::read(address)
     }
 
     fn write(&self, address: u64, value: u64) -> Result<(), Fault> {
-        repaired(|| access::write(address, value))
+        access::write(address, value)
     }
 
     fn zero(&self, frame: Frame) -> Result<(), Fault> {
@@ -131,7 +116,6 @@ impl<B: Backend> Machine for Virt<B> {
 
 /// Returns the range of `pages` pages that begins at `address`.
 pub fn pages(address: u64, pages: u64) -> VirtualRange {
-    // An address of Sv39 is one of Sv48 too.
-    let range = Mode::Sv39.range(address, pages);
+    let range = format::range(address, pages);
     range.expect("they are pages of one half")
 }

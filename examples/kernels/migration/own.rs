@@ -1,4 +1,4 @@
-//! The pages and the frames of a thread. The programs for aarch64 and for RISC-V share the file.
+//! The pages and the frames of a thread.
 
 use core::array::from_fn;
 use core::sync::atomic::AtomicU64;
@@ -7,9 +7,10 @@ use lazy_mmu::{Backend, VirtualRange};
 use lazy_mmu_examples::format::Leaf;
 use lazy_mmu_examples::page::Frame;
 
+use super::{ARENA, FRAMES, PAGES};
 use crate::kernel::arena::{Arena, WORD};
 use crate::kernel::virt::pages;
-use crate::{ARENA, FRAMES, MAX_OPS, PAGES, read_mapped};
+use crate::{MAX_OPS, read_mapped};
 
 /// The pages and the frames of one thread, or of the handlers of one CPU.
 pub(crate) struct Own {

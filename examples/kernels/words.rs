@@ -1,4 +1,4 @@
-//! Pages of the image, for tables. The identity map has them.
+//! Pages of the image, for tables and as memory to map. The identity map has them.
 
 use core::ptr::from_ref;
 use core::sync::atomic::AtomicU64;

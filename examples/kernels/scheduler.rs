@@ -1,9 +1,9 @@
-//! A small preemptive scheduler: threads on several CPUs, one queue, and a context switch.
+//! A small preemptive scheduler: threads on several CPUs, and one queue.
 //!
 //! A preempted thread goes to the end of the queue. The next CPU that looks for a thread takes it,
-//! so threads migrate. A context switch executes the barriers that the contract of
-//! [`Backend`](lazy_mmu::Backend) demands: `dsb ish` on the CPU that gives the thread up, and `isb`
-//! on the CPU that takes it over.
+//! so threads migrate. The lock of the queue orders the stores of the CPU that gives a thread up
+//! before the accesses of the CPU that takes it over. What else a context switch owes is in the
+//! module `switch` of each architecture.
 
 use core::ptr::{from_ref, with_exposed_provenance};
 use core::sync::atomic::{
@@ -11,16 +11,16 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use aarch64_cpu::asm::barrier;
-use aarch64_cpu::registers::{Readable, SP_EL0};
 use arrayvec::ArrayVec;
 use lazy_mmu::Bits;
 use spin::Once;
 use spin::mutex::{SpinMutex, SpinMutexGuard};
 
 use crate::smp::{CPUS, Relax, cpu, relax};
+use crate::switch::{arrive, schedule};
 use crate::tasks::{self, Context, Stack, masked};
-use crate::thread::{self, ThreadInfo};
+use crate::thread;
+use crate::thread_info::{self, ThreadInfo};
 
 /// The highest number of threads.
 pub const THREADS: usize = 12;
@@ -29,10 +29,10 @@ pub const THREADS: usize = 12;
 #[derive(Debug)]
 #[repr(C)]
 pub struct Thread {
-    /// The structures to which SP_EL0 and TPIDR_EL1 point while the thread runs. The field is the
-    /// first one, because SP_EL0 is then the thread's address too.
-    pub infos: [ThreadInfo; 2],
-    context: Context,
+    /// The structures to which the task pointers point while the thread runs. The field is the
+    /// first one, because the first pointer is then the thread's address too.
+    pub infos: [ThreadInfo; thread::POINTERS],
+    pub(crate) context: Context,
     /// The function that the thread runs. The idle threads of the CPUs have none.
     main: Once<fn()>,
     /// The CPU that may run the thread: [`ANY`], [`NONE`] or a number.
@@ -56,24 +56,39 @@ pub struct Migrations {
     pub all: AtomicU64,
     /// Migrations while a section was open.
     pub in_section: AtomicU64,
-    /// Migrations while stores awaited their pair.
+    /// Migrations while stores awaited their barrier.
     pub pending: AtomicU64,
+    /// How many of all were known at the last [`take`](Self::take).
+    taken: AtomicU64,
+}
+
+impl Migrations {
+    const fn new() -> Self {
+        Self {
+            all: AtomicU64::new(0),
+            in_section: AtomicU64::new(0),
+            pending: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns whether the thread has migrated since the last call. Only the thread calls it.
+    pub fn take(&self) -> bool {
+        let all = self.all.load(Relaxed);
+        self.taken.swap(all, Relaxed) != all
+    }
 }
 
 impl Thread {
     const fn new() -> Self {
         Self {
-            infos: [const { ThreadInfo::new() }; 2],
+            infos: [const { ThreadInfo::new() }; thread::POINTERS],
             context: Context::new(),
             main: Once::new(),
             affinity: AtomicUsize::new(ANY),
             cpu: AtomicUsize::new(NONE),
             finished: AtomicBool::new(false),
-            migrations: Migrations {
-                all: AtomicU64::new(0),
-                in_section: AtomicU64::new(0),
-                pending: AtomicU64::new(0),
-            },
+            migrations: Migrations::new(),
         }
     }
 
@@ -83,8 +98,8 @@ impl Thread {
     }
 
     /// Sets the CPU that may run the thread from its next switch on: a number, [`ANY`] or [`NONE`].
-    pub fn pin(&self, cpu: usize) {
-        masked(|| change_queue(|_| self.affinity.store(cpu, Relaxed)));
+    pub fn pin(&'static self, cpu: usize) {
+        masked(|| change_queue(QUEUE.lock(), Change::Pin(self, cpu)));
     }
 
     fn may_run_on(&self, cpu: usize) -> bool {
@@ -100,15 +115,16 @@ impl Thread {
         !self.main.is_completed()
     }
 
-    /// Returns the bits of the mode that are set, in either place.
+    /// Returns the bits of the mode that are set, in any place.
     fn bits(&self) -> Bits {
         let mut bits = Bits::EMPTY;
-        let [by_sp_el0, by_tpidr] = &self.infos;
-        let flags = by_sp_el0.flags.load(Relaxed);
-        let byte = u64::from(by_tpidr.lazy_mmu.load(Relaxed));
-        for (number, bit) in [(0, Bits::PENDING), (2, Bits::ACTIVE)] {
-            if (flags >> (28 + number) | byte >> number) & 1 != 0 {
-                bits = bits.union(bit);
+        for info in &self.infos {
+            let flags = info.flags.load(Relaxed);
+            let byte = u64::from(info.lazy_mmu.load(Relaxed));
+            for (number, bit) in [(0, Bits::PENDING), (2, Bits::ACTIVE)] {
+                if (flags >> (28 + number) | byte >> number) & 1 != 0 {
+                    bits = bits.union(bit);
+                }
             }
         }
         bits
@@ -133,69 +149,96 @@ static CPU: [Cpu; CPUS] = [const {
 static POOL: [Thread; THREADS] = [const { Thread::new() }; THREADS];
 static SPAWNED: AtomicUsize = AtomicUsize::new(0);
 
-static STACKS: [Stack; THREADS] = [const { Stack::new() }; THREADS];
-
 /// The threads that wait to run.
-type Queue = ArrayVec<&'static Thread, THREADS>;
+static QUEUE: SpinMutex<ArrayVec<&'static Thread, THREADS>, Relax> =
+    SpinMutex::new(ArrayVec::new_const());
 
-type Guard = SpinMutexGuard<'static, Queue, Relax>;
-
-static QUEUE: SpinMutex<Queue, Relax> = SpinMutex::new(ArrayVec::new_const());
+/// The locked queue.
+pub(crate) type Queue = SpinMutexGuard<'static, ArrayVec<&'static Thread, THREADS>, Relax>;
 
 /// A bit for each CPU, set if the queue has a thread for it. The others need not take the lock.
 static RUNNABLE: AtomicUsize = AtomicUsize::new(0);
 
-/// Changes the queue, or data on which [`RUNNABLE`] depends. The caller has masked interrupts,
-/// because a handler takes the lock too.
-fn change_queue<R>(change: impl FnOnce(&mut Queue) -> R) -> R {
-    change_locked(QUEUE.lock(), change)
+/// A change of the queue, or of data on which [`RUNNABLE`] depends.
+#[derive(Clone, Copy)]
+enum Change {
+    Add(&'static Thread),
+    /// Takes a thread for this CPU.
+    Take(usize),
+    /// Sets the CPU of a thread.
+    Pin(&'static Thread, usize),
 }
 
-fn change_locked<R>(mut queue: Guard, change: impl FnOnce(&mut Queue) -> R) -> R {
-    let result = change(&mut queue);
+/// Changes the queue, and releases it. The caller has masked interrupts, because a handler takes
+/// the lock too.
+///
+/// Not inlined, because the release of the lock is then in one place. It is the release when a CPU
+/// looks for its next thread, and also when it publishes the last. A test can remove both.
+#[inline(never)]
+fn change_queue(mut queue: Queue, change: Change) -> Option<&'static Thread> {
+    let taken = match change {
+        Change::Add(thread) => {
+            queue.push(thread);
+            None
+        }
+        Change::Take(cpu) => {
+            let found = queue.iter().position(|it| it.may_run_on(cpu));
+            found.map(|at| queue.remove(at))
+        }
+        Change::Pin(thread, cpu) => {
+            thread.affinity.store(cpu, Relaxed);
+            None
+        }
+    };
     let runnable = (0..CPUS).filter(|&cpu| queue.iter().any(|it| it.may_run_on(cpu)));
     RUNNABLE.store(runnable.fold(0, |set, it| set | 1 << it), Relaxed);
-    result
+    taken
 }
 
-/// Returns the current or interrupted thread, in a program that has called [`init_cpu`].
+/// Returns the current or interrupted thread, on a CPU that has called [`init_cpu`].
 pub fn current() -> &'static Thread {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "an address has the width of usize on aarch64"
-    )]
-    let thread: *const Thread = with_exposed_provenance(SP_EL0.get() as usize);
+    let thread: *const Thread = with_exposed_provenance(thread::pointers()[0]);
     // SAFETY: `init_cpu` and `schedule` have loaded the register with the address of a static.
     unsafe { &*thread }
 }
 
 /// Makes the running code the idle thread of this CPU.
 pub fn init_cpu() {
-    run_as(&CPU[cpu()].idle);
+    masked(|| run_as(&CPU[cpu()].idle));
 }
 
-/// Loads the task pointers.
-fn run_as(thread: &'static Thread) {
-    // `current` makes a reference to the thread from SP_EL0.
+/// Loads the task pointers. The caller has masked interrupts.
+pub(crate) fn run_as(thread: &'static Thread) {
+    // `current` makes a reference to the thread from a task pointer.
     from_ref(thread).expose_provenance();
-    let [first, second] = &thread.infos;
-    thread::set_current([first, second]);
+    thread_info::set_current(thread.infos.each_ref());
 }
 
 /// Makes a thread that calls `main` and ends when `main` returns.
 ///
-/// Its flags words are `flags` at first. It runs on `cpu`: [`ANY`], [`NONE`], or a number.
-pub fn spawn(main: fn(), flags: u64, cpu: usize) -> &'static Thread {
+/// It runs on `cpu`: [`ANY`], [`NONE`] or a number.
+pub fn spawn(main: fn(), cpu: usize) -> &'static Thread {
+    static STACKS: [Stack; THREADS] = [const { Stack::new() }; THREADS];
+    static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+    let stack = &STACKS[TAKEN.fetch_add(1, Relaxed)];
+    // SAFETY: only this thread uses the stack.
+    unsafe { spawn_on_stack(main, cpu, stack.top()) }
+}
+
+/// Makes a thread as [`spawn`] does, on a given stack.
+///
+/// # Safety
+///
+/// `top` is the end of a stack, a multiple of 16, that other code does not use.
+pub unsafe fn spawn_on_stack(main: fn(), cpu: usize, top: usize) -> &'static Thread {
     let number = SPAWNED.fetch_add(1, Relaxed);
     let thread = POOL.get(number).expect("at most `THREADS` threads");
     thread.main.call_once(|| main);
     thread.affinity.store(cpu, Relaxed);
-    for info in &thread.infos {
-        info.flags.store(flags, Relaxed);
-    }
-    // SAFETY: the thread has not run yet, and only it uses the stack.
-    unsafe { thread.context.prepare(&STACKS[number], begin) };
-    masked(|| publish(thread));
+    // SAFETY: the thread has not run yet, and the caller promises the stack.
+    unsafe { thread.context.prepare(top, begin) };
+    masked(|| change_queue(QUEUE.lock(), Change::Add(thread)));
     thread
 }
 
@@ -232,50 +275,28 @@ pub fn idle_until(done: impl Fn() -> bool) {
     }
 }
 
-/// Puts a thread into the queue. The caller has masked interrupts.
-fn publish(thread: &'static Thread) {
-    change_queue(|queue| queue.push(thread));
-}
-
-/// Runs the next thread that may run on this CPU.
-///
-/// It returns when the present thread continues. The caller has masked interrupts.
-fn schedule(queue: Guard) {
-    let this = current();
+/// Returns the thread that runs next on this CPU instead of `this`, if there is one.
+pub(crate) fn next(queue: Queue, this: &'static Thread) -> Option<&'static Thread> {
     let cpu = cpu();
-    let next = change_locked(queue, |queue| {
-        let found = queue.iter().position(|it| it.may_run_on(cpu));
-        found.map(|at| queue.remove(at))
-    });
-    let next = match next {
+    let next = match change_queue(queue, Change::Take(cpu)) {
         Some(next) => next,
         None if this.must_leave(cpu) => &CPU[cpu].idle,
-        None => return,
+        None => return None,
     };
     CPU[cpu].left.store(from_ref(this).cast_mut(), Relaxed);
     this.cpu.store(cpu, Relaxed);
-    // This precedes the switch, because another CPU may run the thread afterwards. The barriers of
-    // that CPU would complete neither the stores that this CPU made nor its invalidations.
-    barrier::dsb(barrier::ISH);
-    run_as(next);
-    // SAFETY: `next` is not running. Only this CPU runs it, because it is this CPU's idle thread,
-    // or was taken out of the queue.
-    unsafe { tasks::switch(&this.context, &next.context) };
-    arrive();
+    Some(next)
 }
 
-/// Completes a switch, as the first step of a thread that runs again or for the first time.
-fn arrive() {
-    // This follows the switch, because the CPU may have fetched the thread's next instructions, and
-    // translated their addresses, before the thread's mappings were visible.
-    barrier::isb(barrier::SY);
+/// Publishes the thread that was switched away, and counts the migrations of the one that runs.
+pub(crate) fn switched() {
     let cpu = cpu();
     let left = CPU[cpu].left.load(Relaxed);
-    // SAFETY: `schedule` has just stored the pointer, on this CPU.
+    // SAFETY: `next` has just stored the pointer, on this CPU.
     let left = unsafe { &*left };
     // Only now may another CPU run the thread, whose registers are saved.
     if !left.is_idle() && !left.finished.load(Relaxed) {
-        publish(left);
+        change_queue(QUEUE.lock(), Change::Add(left));
     }
     let this = current();
     let before = this.cpu.swap(cpu, Relaxed);

@@ -1,11 +1,11 @@
-//! Changes of other bits in the flags words of threads, by all threads and by the handlers. The
-//! programs for aarch64 and for RISC-V share the file.
+//! Changes of other bits in the flags words of threads, by all threads and by the handlers.
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use crate::kernel::scheduler::threads;
-use crate::kernel::thread::FOREIGN_FLAGS;
-use crate::{CPUS, THREADS, shared_flags};
+use super::THREADS;
+use crate::kernel::scheduler::{Thread, threads};
+use crate::kernel::smp::CPUS;
+use crate::kernel::thread_info::FOREIGN_FLAGS;
 
 /// The number of users that change other threads' flags: the handlers of each CPU, and the threads.
 /// Each has its own bit in each flags word.
@@ -17,6 +17,11 @@ static IS_SET: [[AtomicBool; CHANGERS]; THREADS] =
     [const { [const { AtomicBool::new(false) }; CHANGERS] }; THREADS];
 /// The number of changes.
 pub(crate) static CHANGES: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the flags word of a thread, which others change too.
+fn shared_flags(thread: &Thread) -> &AtomicU64 {
+    &thread.infos[0].flags
+}
 
 /// Changes the bit of `changer` in the flags words of all threads.
 pub(crate) fn change_flags(changer: usize) {

@@ -3,15 +3,15 @@
 
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use lazy_mmu::aarch64::descriptor::Leaf;
 use lazy_mmu::{Backend, lazy_mmu};
 use lazy_mmu_examples::PageRange;
+use lazy_mmu_examples::format::Leaf;
 use spin::mutex::SpinMutex;
 
 use crate::access;
 use crate::arena::{Arena, WORD};
 
-/// The handler's entry, its descriptor, and the page that the entry translates.
+/// The handler's entry, its leaf, and the page that the entry translates.
 #[derive(Clone, Copy)]
 struct Target {
     slot: &'static AtomicU64,
@@ -40,7 +40,8 @@ pub fn used() -> usize {
 
 /// Maps a page in a section, and uses it after the section.
 ///
-/// In an interrupt, it uses the page inside the section too, because the store has its pair there.
+/// In an interrupt, it uses the page inside the section too, because the store has its barrier
+/// there.
 pub fn map_and_use<B: Backend>(in_interrupt: bool) {
     /// Maps the page. The mapping is ready for use when this returns.
     #[lazy_mmu(backend = B, mmu)]

@@ -4,8 +4,8 @@
 use core::sync::atomic::AtomicU64;
 
 use lazy_mmu::Backend;
-use lazy_mmu::aarch64::descriptor::Leaf;
-use lazy_mmu_examples::page::VMALLOC_BASE;
+use lazy_mmu_examples::format::Leaf;
+use lazy_mmu_examples::page::{LEAF_LEVEL, VMALLOC_BASE};
 use lazy_mmu_examples::{Error, Frame, Machine, MemoryManager, PageRange};
 
 use crate::access;
@@ -37,7 +37,7 @@ impl Arena {
         let mut mm = Virt::<B>::boot(FRAMES, debug_pagealloc)?;
         let range = PageRange::new(VMALLOC_BASE, count)?;
         mm.build_tables(range)?;
-        let slots = &entries(&mm, range.start(), 3)?[..count];
+        let slots = &entries(&mm, range.start(), LEAF_LEVEL)?[..count];
         let first = mm.allocate(frames)?;
         for number in 0..frames {
             let word = WORD + number as u64;
@@ -54,6 +54,11 @@ impl Arena {
     /// Returns the descriptor that maps frame `number` for the kernel.
     pub fn leaf(&self, number: usize) -> Leaf {
         self.first.add(number).kernel_page()
+    }
+
+    /// Returns the descriptor that maps frame 0 for a user.
+    pub fn user_leaf(&self) -> Leaf {
+        self.first.user_page()
     }
 
     /// Reads through the mapping of page `number`, and checks that it shows frame `frame`.

@@ -1,7 +1,7 @@
 //! The forms of sections that the threads take in turns.
 //!
-//! Each form maps pages, and uses them directly behind the barrier that makes them visible. The
-//! thread is disturbed in between. The programs for aarch64 and for RISC-V share the file.
+//! Each form maps pages, and uses them directly after the barrier that makes them visible. The
+//! thread is disturbed in between.
 
 use core::slice;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,10 +12,11 @@ use lazy_mmu_examples::page::VMALLOC_BASE;
 use lazy_mmu_examples::{Error, MemoryManager, PageRange};
 use spin::Once;
 
-use crate::kernel::pool::Words;
+use super::own::{Own, Page};
+use super::{THREADS, disturb};
+use crate::kernel::scheduler::current;
 use crate::kernel::virt::{Virt, entries};
-use crate::own::{Own, Page};
-use crate::{THREADS, disturb, preempt_counts};
+use crate::kernel::words::Words;
 
 /// One softirq in the preempt count of a thread.
 const SOFTIRQ: u32 = 1 << 8;
@@ -237,13 +238,13 @@ fn inert_section<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
 /// deferred into the section around them, but not beyond their end.
 fn interrupt_context_that_ends<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
     let disable_softirqs = || {
-        for count in preempt_counts() {
-            count.fetch_add(SOFTIRQ, Relaxed);
+        for info in &current().infos {
+            info.preempt_count.fetch_add(SOFTIRQ, Relaxed);
         }
     };
     let enable_softirqs = || {
-        for count in preempt_counts() {
-            count.fetch_sub(SOFTIRQ, Relaxed);
+        for info in &current().infos {
+            info.preempt_count.fetch_sub(SOFTIRQ, Relaxed);
         }
     };
     let [one, two] = own.pages();
