@@ -130,6 +130,13 @@ pub(crate) fn run(shell: &Shell, name: Option<&str>) -> Result<()> {
     Kernels::build(shell, &named)?.check(&named)
 }
 
+/// Runs the program that tests the mutants of the library, on several harts.
+pub(crate) fn quick(shell: &Shell) -> Result<()> {
+    let [program, ..] = &PROGRAMS;
+    let kernels = Kernels::build(shell, &[program])?;
+    (program.check)(&kernels, program, BOARDS[3])
+}
+
 /// Runs the part of `cargo xtask test`.
 pub(crate) fn test(shell: &Shell) -> Result<()> {
     let all: Vec<_> = PROGRAMS.iter().collect();
@@ -429,7 +436,7 @@ impl Kernels {
         for kind in ["missing-sfence", "unordered-table"] {
             let number = sites.iter().filter(|it| it.1 == kind).count();
             ensure!(number > 0, "{NESTED_SECTIONS} relies on a fence");
-            println!("== {NESTED_SECTIONS}: {number} fences, each of which prevents `{kind}`");
+            println!("R13 {NESTED_SECTIONS}: {number} fences, each of which prevents `{kind}`");
         }
         Ok(())
     }

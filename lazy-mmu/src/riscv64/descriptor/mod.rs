@@ -558,7 +558,10 @@ mod tests {
             Ok(0x8800_0000)
         );
         for level in [0, 3] {
-            assert_eq!(table(level, 0), Err(BadDescriptor::NoSuchLevel { level }));
+            let error = Err(BadDescriptor::NoSuchLevel { level });
+            assert_eq!(table(level, 0), error);
+            // An invalid entry has a level too.
+            assert_eq!(Table::from_bits(Mode::Sv39, level, 0), error);
         }
         for bits in [READ, EXECUTE, USER, ACCESSED, DIRTY, IO, 1 << 63] {
             assert_eq!(table(1, bits), Err(BadDescriptor::Reserved { bits }));
@@ -571,6 +574,8 @@ mod tests {
         let checked = Table::from_bits(Mode::Sv39, 1, found | bits);
         assert_eq!(checked, Err(BadDescriptor::Reserved { bits }));
         assert_eq!(Table::from_bits(Mode::Sv39, 2, found), Ok(Table(found)));
+        // The other bits of an invalid entry are the kernel's.
+        assert_eq!(Table::from_bits(Mode::Sv39, 2, !VALID), Ok(Table(!VALID)));
     }
 
     #[test]
