@@ -19,8 +19,8 @@ pub(crate) fn schedule(queue: Queue) {
     let Some(next) = next(queue, this) else {
         return;
     };
-    // The lock's acquire comes first. The stack of the next thread, and the mappings that it made on
-    // another hart, are therefore older than this check. The check precedes the first access to
+    // The lock's acquire comes first. The stack of the next thread, and the mappings that it made
+    // on another hart, are therefore older than this check. The check precedes the first access to
     // that stack.
     policy::check();
     run_as(next);

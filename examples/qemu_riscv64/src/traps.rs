@@ -13,8 +13,8 @@ use crate::hart::{self, HARTS, Hart};
 use crate::interrupts;
 
 /// The exception codes of scause for `ebreak`, and for an instruction, a load and a store or atomic
-/// whose page is not mapped, or is not permitted (RISC-V privileged specification, "Supervisor Cause
-/// Register").
+/// whose page is not mapped, or is not permitted (RISC-V privileged specification, "Supervisor
+/// Cause Register").
 const BREAKPOINT: usize = 3;
 const INSTRUCTION_PAGE_FAULT: usize = 12;
 const LOAD_PAGE_FAULT: usize = 13;
