@@ -1,6 +1,6 @@
 //! The kernels for RISC-V. They run under the observer, which reports a missing fence, and records
-//! the stores and the fences of the operations that the kernels mark. Only the programs that count
-//! instructions run without the observer.
+//! the stores and the fences of the operations that the kernels mark. The programs that count
+//! instructions do so without the observer.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt::Write as _;

@@ -171,8 +171,8 @@ fn is_repeated(address: usize) -> bool {
     LAST[hart::number()].swap(address, Relaxed) == address
 }
 
-/// Runs `access`, which is one load or store of four bytes, and reports the fault that it took.
-/// Only one hart does so at a time.
+/// Runs `access`, which is one load or store instruction of four bytes, and reports the fault that
+/// it took. Only one hart does so at a time.
 ///
 /// # Errors
 ///
