@@ -382,9 +382,10 @@ impl Run {
         fs::write(&run.kernel, &run.observable.elf)?;
         fs::write(&code, &run.observable.code)?;
         let mut plugin = format!(
-            "{},ram={ram_path},log={},trampolines={address:#x}",
+            "{},ram={ram_path},log={},trampolines={address:#x},size={:#x}",
             observer.plugin.display(),
             run.log_path().display(),
+            run.observable.code.len(),
         );
         if let Some(vectors) = how.vectors.or(run.observable.vectors) {
             write!(plugin, ",vectors={vectors:#x}")?;

@@ -12,6 +12,7 @@
 //! - `log=FILE`: the plugin writes its reports to it when QEMU ends.
 //! - `vectors=ADDRESS`: the initial value of VBAR_EL1, if no trampoline tells it.
 //! - `trampolines=ADDRESS`: where the trampolines run, and where they are in memory.
+//! - `size=BYTES`: how long they are.
 //! - `stop=on`: the first report ends QEMU with exit code 77.
 //! - `sites=on`: the log has each barrier, how often it was executed, and how many accesses relied
 //!   on it alone.
@@ -85,6 +86,7 @@ struct Arguments {
     log: String,
     vectors: u64,
     trampolines: u64,
+    size: u64,
     stop: bool,
     sites: bool,
 }
@@ -115,6 +117,7 @@ impl Arguments {
                 "base" => arguments.base = number()?,
                 "vectors" => arguments.vectors = number()?,
                 "trampolines" => arguments.trampolines = number()?,
+                "size" => arguments.size = number()?,
                 "stop" => arguments.stop = value == "on",
                 "sites" => arguments.sites = value == "on",
                 _ => return Err(format!("unknown argument `{word}`")),
@@ -184,10 +187,8 @@ impl Plugin {
     }
 
     fn offset_in_trampolines(&self, pc: u64) -> Option<u64> {
-        const SIZE: u64 = 1 << 20;
-        let start = self.arguments.trampolines;
-        let offset = pc.checked_sub(start)?;
-        (start != 0 && offset < SIZE).then_some(offset)
+        let offset = pc.checked_sub(self.arguments.trampolines)?;
+        (offset < self.arguments.size).then_some(offset)
     }
 
     /// Returns whether the instruction is the firmware's, which has no trampolines. It is in the
