@@ -34,25 +34,22 @@ enum Part {
     Search,
     /// Every interleaving of a thread's sections with changes of its flags word
     Loom,
-    /// The barriers of a kernel, removed one at a time: the observer must report it
+    /// The barriers of two kernels, removed one at a time: the observer must report it
     Barriers,
-    /// The same for the RISC-V kernel. Its list of survivors is not complete yet, so the command
-    /// runs this part only by its name
-    BarriersRiscv64,
     /// The library and the macro, changed in one place at a time: a test must fail
     Mutants,
 }
 
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
-    let mut parts = args.parts.clone();
-    if parts.is_empty() {
-        parts = Part::value_variants().to_vec();
-        parts.retain(|it| *it != Part::BarriersRiscv64);
-    }
+    let parts = if args.parts.is_empty() {
+        Part::value_variants()
+    } else {
+        &args.parts
+    };
     setup::everything(shell)?;
     let kernels = Kernels::build(shell)?;
     let mut done = Vec::new();
-    for part in parts {
+    for &part in parts {
         let name = part.to_possible_value().context("a part is hidden")?;
         let name = name.get_name().to_owned();
         println!("\n==> {name}");
@@ -109,8 +106,7 @@ impl Part {
                 counts::figures(&output, &["states, 6 scopes deep"])
             }
             Self::Loom => counts::figures(&long_test(shell, "lazy-mmu-loom")?, &["interleavings"]),
-            Self::Barriers => barriers::verify(&Observer::build(shell)?, kernels),
-            Self::BarriersRiscv64 => barriers::verify_riscv64(shell, &Observer::build(shell)?),
+            Self::Barriers => barriers::verify(shell, &Observer::build(shell)?, kernels),
             Self::Mutants => mutants::run(shell, &mutants::Args::default()),
         }
     }

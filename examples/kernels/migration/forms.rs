@@ -410,6 +410,9 @@ fn table<B: Backend>(_: &mut Task<B>, own: &mut Own, turn: usize) {
     let fill_and_link = || {
         lazy_mmu::with::<B, _>(|mmu| {
             mmu.link_table(link, Table::at(table.address()), children, |_| page.leaf);
+            if !is_active::<B>() {
+                page.check();
+            }
             disturb(turn);
         });
         page.check();

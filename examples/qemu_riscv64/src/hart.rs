@@ -53,6 +53,9 @@ impl Hart {
     }
 
     /// Executes the fences that other harts have asked this hart for.
+    ///
+    /// Not inlined, because the fence is then in one place, and a test can remove it.
+    #[inline(never)]
     pub(crate) fn answer(&self) {
         let asked = self.asked.load(Acquire);
         if self.fenced.load(Relaxed) < asked {

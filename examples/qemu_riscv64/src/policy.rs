@@ -106,6 +106,8 @@ fn interrupt_others() {
 }
 
 /// The other harts, by the chosen policy.
+///
+/// Its methods are not inlined. Each fence is then in one place, and a test can remove it.
 #[derive(Debug)]
 pub struct OtherHarts;
 
@@ -114,6 +116,7 @@ pub struct OtherHarts;
 // `OnFault`, and the handler of page faults repairs a spurious one. An invalidation by interrupt
 // fences everything, which includes the ranges.
 unsafe impl Harts for OtherHarts {
+    #[inline(never)]
     fn fence() {
         match Policy::current() {
             _ if is_alone() => {}
@@ -123,6 +126,7 @@ unsafe impl Harts for OtherHarts {
         }
     }
 
+    #[inline(never)]
     fn invalidate(invalidations: &[Invalidation]) {
         match Policy::current() {
             _ if is_alone() => {}
@@ -132,6 +136,7 @@ unsafe impl Harts for OtherHarts {
         }
     }
 
+    #[inline(never)]
     fn invalidate_all() {
         match Policy::current() {
             _ if is_alone() => {}

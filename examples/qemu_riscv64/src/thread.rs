@@ -39,16 +39,19 @@ unsafe impl Kernel for Flags {
     type Harts = OtherHarts;
 }
 
-/// The kernel whose bits are in a byte.
+/// The kernel whose bits are in a byte, on harts with Svinval.
 #[derive(Debug)]
 pub struct Byte;
 
-// SAFETY: as above. Other code does not write to the byte.
+// SAFETY: as above. Other code does not write to the byte. QEMU's harts have Svinval, because the
+// command that starts it says so.
 unsafe impl Kernel for Byte {
     type Task = Tp;
     type Bits = ByteAt<{ offset_of!(ThreadInfo, lazy_mmu) }>;
     type Interrupt = PreemptCountAt<{ offset_of!(ThreadInfo, preempt_count) }, INTERRUPT_MASK>;
     type Harts = OtherHarts;
+
+    const HAS_SVINVAL: bool = true;
 }
 
 /// The backend of [`Flags`].

@@ -1,5 +1,5 @@
-//! C10, C12, R03 and R06: threads migrate to other harts in the middle of their sections, while
-//! other harts set and clear other bits of their flags words.
+//! C10, C12, R02, R03 and R06: threads migrate to other harts in the middle of their sections,
+//! while other harts set and clear other bits of their flags words.
 //!
 //! The fourth word after the mode says how the harts reach each other: `sbi`, `interrupt` or
 //! `on-fault` (see [`policy`]). With `on-fault`, a hart that keeps an invalid entry faults, and the
@@ -46,9 +46,9 @@ lazy_mmu_qemu_riscv64::program!(run);
 
 fn run() -> Result<(), Error> {
     let (policy, rows) = program::with_word(4, |word| match word {
-        Some("sbi") | None => (Policy::Sbi, "C10 C12 R03 R06 Sbi:"),
-        Some("interrupt") => (Policy::Interrupt, "C10 C12 R03 R06 Interrupt:"),
-        Some("on-fault") => (Policy::OnFault, "C10 C12 R03 R06 OnFault:"),
+        Some("sbi") | None => (Policy::Sbi, "C10 C12 R02 R03 R06 Sbi:"),
+        Some("interrupt") => (Policy::Interrupt, "C10 C12 R02 R03 R06 Interrupt:"),
+        Some("on-fault") => (Policy::OnFault, "C10 C12 R02 R03 R06 OnFault:"),
         Some(other) => panic!("word 4 is {other}, and not a policy"),
     });
     assert_eq!(smp::others().count() + 1, CPUS, "the number of harts");

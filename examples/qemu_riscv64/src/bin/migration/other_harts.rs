@@ -53,12 +53,14 @@ pub(crate) fn lead() {
         let mut own = Own::new(THREADS + smp::first());
         own.round = round;
         wait(&WAITING, round * (CPUS - 1));
-        own.page().write::<Mmu>();
+        let page = own.page();
+        page.write::<Mmu>();
+        page.check();
         if Policy::current() != Policy::OnFault {
             MAPPED.store(round, Release);
         }
         wait(&USED, (2 * round - 1) * (CPUS - 1));
-        let [page, new] = frames(round);
+        let [_, new] = frames(round);
         replace::<Mmu, _>(page.slot, page.range(), new.leaf).invalidate_now();
         REPLACED.store(round, Release);
         wait(&USED, 2 * round * (CPUS - 1));
