@@ -356,6 +356,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn paths_choose_the_packages_and_the_files_of_stages() {
+        let paths = [
+            "lazy-mmu/src/riscv64/tlb.rs",
+            "lazy-mmu/src/riscv64/harts.rs",
+        ];
+        let args = Args {
+            paths: paths.map(PathBuf::from).to_vec(),
+        };
+        assert!(args.include_package("lazy-mmu") && !args.include_package("lazy-mmu-macros"));
+        let [host, aarch64, riscv64, ..] = STAGES.map(|stage| args.files(&stage));
+        assert!(host.is_some_and(|it| paths.iter().all(|path| it.contains(&(*path).to_owned()))));
+        assert_eq!(aarch64, None);
+        assert_eq!(riscv64, Some(vec![paths[1].to_owned()]));
+        let all = STAGES.map(|stage| Args::default().files(&stage));
+        assert!(all.iter().all(Option::is_some));
+    }
+
+    #[test]
     fn the_place_is_marked_in_its_line() {
         assert_eq!(marked("    a | b;", 6, 7), "a «|» b;");
         assert_eq!(marked("    a | b;", 4, 10), "«a | b;»");

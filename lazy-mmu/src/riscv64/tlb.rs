@@ -226,7 +226,6 @@ impl Tlbs {
         let mut leaves = invalidations.iter().map(Leaves::new);
         let number = leaves.try_fold(0_u64, |number, it| number.checked_add(it?.left));
         let (everything, each) = match number {
-            Some(0) => (None, &[][..]),
             Some(number) if number <= self.max_ops => (None, invalidations),
             _ => (Some(everything(invalidations)), &[][..]),
         };
