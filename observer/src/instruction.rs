@@ -37,8 +37,8 @@ pub enum Operation {
     SfenceInvalIr,
     /// `csrw satp`.
     Satp,
-    /// `ecall`. A call for a remote fence has the number of its extension in a7, and its range in a2
-    /// and a3.
+    /// `ecall`. A call for a remote fence has the number of its extension in a7, and its range in
+    /// a2 and a3.
     Ecall,
     /// `slti x0, x0, N`: a mark of the program.
     Mark(u32),

@@ -16,9 +16,9 @@
 //!
 //! These instructions are `msr ttbr1_el1`, `msr tcr_el1`, `msr vbar_el1`, and each TLBI that has a
 //! register; on RISC-V `csrw satp`, `sfence.vma` and `sinval.vma` with an address, and `ecall`, for
-//! which three stores show a7, a2 and a3. The store is below the stack pointer. Neither architecture has a red zone, so a function does not keep
-//! anything there (AAPCS64, "Universal stack constraints"; RISC-V ELF psABI, "Integer Calling
-//! Convention").
+//! which three stores show a7, a2 and a3. The store is below the stack pointer. Neither
+//! architecture has a red zone, so a function does not keep anything there (AAPCS64, "Universal
+//! stack constraints"; RISC-V ELF psABI, "Integer Calling Convention").
 //!
 //! # What the copy does not show
 //!

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -41,7 +41,7 @@ const NOT_OPTIMIZED: &[(&str, &str)] = &[
 ];
 
 /// The stages in their order. Quick stages are first, because a later stage tests fewer mutants.
-const STAGES: [Stage; 4] = [
+const STAGES: [Stage; 5] = [
     // Without the test `model`, because it takes half a minute. A mutant that only the model
     // catches needs a test in the rows.
     Stage {
@@ -53,7 +53,7 @@ const STAGES: [Stage; 4] = [
     },
     // For the code that a host does not execute.
     Stage {
-        name: "the kernels in QEMU",
+        name: "the kernels for aarch64 in QEMU",
         package: "lazy-mmu",
         files: &[
             "lazy-mmu/src/aarch64/barriers.rs",
@@ -65,6 +65,26 @@ const STAGES: [Stage; 4] = [
             "-C=--package=xtask",
             "--features=xtask/qemu",
             "-C=--test=qemu",
+            "--cargo-test-arg=--",
+            "--cargo-test-arg=aarch64",
+        ],
+        environment: &[],
+    },
+    Stage {
+        name: "the kernels for RISC-V in QEMU",
+        package: "lazy-mmu",
+        files: &[
+            "lazy-mmu/src/protocol/place.rs",
+            "lazy-mmu/src/riscv64/harts.rs",
+            "lazy-mmu/src/riscv64/taking_away.rs",
+            "lazy-mmu/src/riscv64/task_pointer.rs",
+        ],
+        arguments: &[
+            "-C=--package=xtask",
+            "--features=xtask/qemu",
+            "-C=--test=qemu",
+            "--cargo-test-arg=--",
+            "--cargo-test-arg=riscv64",
         ],
         environment: &[],
     },
@@ -119,26 +139,52 @@ impl Mutant {
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// Test only the mutants of this package
-    #[arg(long, value_parser = PACKAGES)]
-    package: Option<String>,
+    /// Test only the mutants in these files and folders, such as `lazy-mmu/src/riscv64`
+    paths: Vec<PathBuf>,
+}
+
+impl Args {
+    /// Returns whether the mutants in `file` are tested.
+    fn include(&self, file: &str) -> bool {
+        self.paths.is_empty() || self.paths.iter().any(|it| Path::new(file).starts_with(it))
+    }
+
+    /// Returns whether mutants of the package are tested.
+    fn include_package(&self, package: &str) -> bool {
+        self.paths.is_empty() || self.paths.iter().any(|it| it.starts_with(package))
+    }
+
+    /// Returns patterns for the files of a stage, or `None` if the stage has no file to test. An
+    /// empty list means all files.
+    fn files(&self, stage: &Stage) -> Option<Vec<String>> {
+        if stage.files.is_empty() {
+            let paths = self.paths.iter().map(|it| it.display().to_string());
+            let patterns = paths.flat_map(|it| [format!("{it}/**"), it]);
+            return Some(patterns.collect());
+        }
+        let files = stage.files.iter().filter(|it| self.include(it));
+        let files: Vec<_> = files.map(|it| (*it).to_owned()).collect();
+        (!files.is_empty()).then_some(files)
+    }
 }
 
 /// Runs all stages. Returns a line of figures.
 pub(crate) fn run(shell: &Shell, args: &Args) -> Result<String> {
-    let of_package = |it: &str| args.package.as_deref().is_none_or(|package| package == it);
     let mut listed = read_list(&fs::read_to_string(shell.current_dir().join(LIST))?)?;
-    listed.retain(|it| it.split('/').next().is_some_and(of_package));
+    listed.retain(|it| it.split(':').next().is_some_and(|file| args.include(file)));
     setup::qemu_parts(shell)?;
     setup::subcommand(shell, "mutants")?;
 
     let start = Instant::now();
     let mut mutants: BTreeMap<String, Mutant> = BTreeMap::new();
-    for package in PACKAGES.into_iter().filter(|it| of_package(it)) {
+    for package in PACKAGES.into_iter().filter(|it| args.include_package(it)) {
         let before = mutants.len();
         for (number, stage) in (0..).zip(STAGES.iter().filter(|it| it.package == package)) {
+            let Some(files) = args.files(stage) else {
+                continue;
+            };
             println!("\n==> mutants of {package}: {}", stage.name);
-            mutants.extend(run_stage(shell, stage, number == 0)?);
+            mutants.extend(run_stage(shell, stage, &files, number == 0)?);
         }
         ensure!(mutants.len() > before, "{package} has zero mutants");
     }
@@ -163,7 +209,12 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<String> {
 }
 
 /// Runs cargo-mutants once. Returns the mutants that it tested, by name.
-fn run_stage(shell: &Shell, stage: &Stage, first: bool) -> Result<BTreeMap<String, Mutant>> {
+fn run_stage(
+    shell: &Shell,
+    stage: &Stage,
+    files: &[String],
+    first: bool,
+) -> Result<BTreeMap<String, Mutant>> {
     let output = shell
         .current_dir()
         .join("target/mutants")
@@ -177,7 +228,7 @@ fn run_stage(shell: &Shell, stage: &Stage, first: bool) -> Result<BTreeMap<Strin
         .current_dir(shell.current_dir())
         .args(["mutants", "--colors=never", "--iterate", "-C=--locked"])
         .arg(format!("--package={}", stage.package))
-        .args(stage.files.iter().map(|it| format!("--file={it}")))
+        .args(files.iter().map(|it| format!("--file={it}")))
         .args(stage.arguments)
         // cargo-mutants derives the time limit from a run without a mutant. This run is short, and
         // the machine may be busier later.
@@ -303,6 +354,24 @@ fn compare(found: Vec<String>, mut listed: Vec<String>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_choose_the_packages_and_the_files_of_stages() {
+        let paths = [
+            "lazy-mmu/src/riscv64/tlb.rs",
+            "lazy-mmu/src/riscv64/harts.rs",
+        ];
+        let args = Args {
+            paths: paths.map(PathBuf::from).to_vec(),
+        };
+        assert!(args.include_package("lazy-mmu") && !args.include_package("lazy-mmu-macros"));
+        let [host, aarch64, riscv64, ..] = STAGES.map(|stage| args.files(&stage));
+        assert!(host.is_some_and(|it| paths.iter().all(|path| it.contains(&(*path).to_owned()))));
+        assert_eq!(aarch64, None);
+        assert_eq!(riscv64, Some(vec![paths[1].to_owned()]));
+        let all = STAGES.map(|stage| Args::default().files(&stage));
+        assert!(all.iter().all(Option::is_some));
+    }
 
     #[test]
     fn the_place_is_marked_in_its_line() {

@@ -26,7 +26,7 @@ use crate::{barriers, riscv64};
 const OTHER_KERNELS: &str = "\
 A kernel of another project runs as it is, and does not need this project's crate:
 - It is an ELF file for QEMU's `virt` board, of aarch64 or RISC-V, with 1 GiB of RAM. On RISC-V,
-  OpenSBI starts it, and the first 2 MiB of the RAM are the firmware's.
+  OpenSBI starts it at 0x80200000 or above. The RAM below 0x801f0000 is the firmware's.
 - Its tables have a granule of 4 KiB. The observer looks at the addresses of TTBR1_EL1 or of satp.
 - It maps the address of the trampolines like its code, at the same distance from the physical
   address, and does not use that memory. The address is at most 128 MiB away from its code, and

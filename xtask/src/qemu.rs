@@ -249,13 +249,20 @@ pub(crate) struct Args {
     #[arg(value_parser = parse_program, conflicts_with = "quick")]
     program: Option<&'static Program>,
 
-    /// Run the few programs that test the mutants of the library, each in one configuration
-    #[arg(long, conflicts_with = "bless")]
-    quick: bool,
+    /// Run the few programs that test the mutants of this part of the library
+    #[arg(long, value_name = "ARCHITECTURE", conflicts_with = "bless")]
+    quick: Option<Architecture>,
 
     /// Write the outputs of the programs and the golden assembly into their files
     #[arg(long)]
     bless: bool,
+}
+
+/// An architecture that has kernels.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Architecture {
+    Aarch64,
+    Riscv64,
 }
 
 fn parse_program(name: &str) -> Result<&'static Program, String> {
@@ -268,7 +275,7 @@ fn parse_program(name: &str) -> Result<&'static Program, String> {
 impl Args {
     /// Returns whether a program with the C form is built.
     pub(crate) fn need_c_form(&self) -> bool {
-        !self.quick && self.program.is_none_or(|it| it.package == BESIDE_C)
+        self.quick.is_none() && self.program.is_none_or(|it| it.package == BESIDE_C)
     }
 }
 
@@ -277,7 +284,10 @@ pub(crate) fn run(shell: &Shell, args: &Args) -> Result<()> {
     if args.bless {
         golden::bless();
     }
-    if args.quick {
+    if let Some(Architecture::Riscv64) = args.quick {
+        return riscv64::quick(shell);
+    }
+    if let Some(Architecture::Aarch64) = args.quick {
         let programs: Vec<_> = PROGRAMS.iter().filter(|it| it.quick).collect();
         let mut kernels = Kernels::build_some(shell, &programs, &[true])?;
         // A mutant may hang.

@@ -89,7 +89,15 @@ impl Symbols {
 
     /// Returns the path from the workspace on, or from the folder of a package on.
     fn short(&self, file: &str) -> String {
-        let path = Path::new(file);
+        // A file that is included by its path has `..` in the name.
+        let mut path = PathBuf::new();
+        for part in Path::new(file) {
+            if part == ".." {
+                path.pop();
+            } else {
+                path.push(part);
+            }
+        }
         if let Ok(path) = path.strip_prefix(&self.workspace) {
             return path.display().to_string();
         }

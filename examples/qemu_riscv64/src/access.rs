@@ -10,7 +10,7 @@ use crate::traps;
 
 /// Runs `access`, which is one load or store, and reports the fault that it took.
 ///
-/// Makes an access again if it was to a user's page. A hart may keep the invalid entry of such a
+/// Repeats an access to a user's page that faulted. A hart may keep the invalid entry of such a
 /// page, because its store executes no fence.
 fn may_fault<T>(access: impl Fn() -> T) -> Result<T, Fault> {
     match traps::may_fault(&access) {

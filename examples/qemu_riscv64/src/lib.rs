@@ -5,7 +5,7 @@
 //! half, which the MMU walks. The image runs at its physical addresses, in the identity map of the
 //! lower half.
 //!
-//! RISC-V does not have a single step that a kernel can use. The kernels mark the operations of
+//! QEMU 7.2 does not offer a RISC-V kernel a single step. The kernels mark the operations of
 //! interest, and the observer records their stores and fences ([`steps`]).
 //!
 //! Each function is a part of a test. It returns an error of the memory manager, and panics if a

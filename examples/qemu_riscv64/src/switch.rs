@@ -19,8 +19,9 @@ pub(crate) fn schedule(queue: Queue) {
     let Some(next) = next(queue, this) else {
         return;
     };
-    // This follows the acquire of the lock: the stack of the next thread, and the mappings that the
-    // thread has made on another hart, are from before. It precedes the first access to that stack.
+    // The lock's acquire comes first. The stack of the next thread, and the mappings that it made
+    // on another hart, are therefore older than this check. The check precedes the first access to
+    // that stack.
     policy::check();
     run_as(next);
     // SAFETY: `next` is not running. Only this hart runs it, because it is this hart's idle thread,

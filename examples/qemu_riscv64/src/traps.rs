@@ -12,9 +12,11 @@ use riscv::register::{scause, sstatus, stval};
 use crate::hart::{self, HARTS, Hart};
 use crate::interrupts;
 
-/// The exception codes of scause for `ebreak`, and for a load and a store or atomic whose page is
-/// not mapped, or is not permitted (RISC-V privileged specification, "Supervisor Cause Register").
+/// The exception codes of scause for `ebreak`, and for an instruction, a load and a store or atomic
+/// whose page is not mapped, or is not permitted (RISC-V privileged specification, "Supervisor
+/// Cause Register").
 const BREAKPOINT: usize = 3;
+const INSTRUCTION_PAGE_FAULT: usize = 12;
 const LOAD_PAGE_FAULT: usize = 13;
 const STORE_PAGE_FAULT: usize = 15;
 /// The interrupt codes of scause.
@@ -129,7 +131,9 @@ extern "C" fn handle(frame: &mut Frame) {
             frame.sepc += 4;
         }
         // The hart may have kept an invalid entry. An emulated one does not.
-        (false, LOAD_PAGE_FAULT | STORE_PAGE_FAULT) if !is_repeated(frame.sepc) => {
+        (false, INSTRUCTION_PAGE_FAULT | LOAD_PAGE_FAULT | STORE_PAGE_FAULT)
+            if !is_repeated(stval::read()) =>
+        {
             fix_spurious_fault();
         }
         (_, code) => panic!(
@@ -159,15 +163,16 @@ pub fn take_exception(f: fn()) {
     }
 }
 
-/// Returns whether the last unexpected page fault of this hart was at the same instruction. The
-/// fence after that fault then has not repaired it.
-fn is_repeated(sepc: usize) -> bool {
+/// Returns whether the last unexpected page fault of this hart was at the same address. The fence
+/// after that fault then has not repaired it. A kernel on hardware walks the tables instead, and
+/// finds whether the entry permits the access.
+fn is_repeated(address: usize) -> bool {
     static LAST: [AtomicUsize; HARTS] = [const { AtomicUsize::new(0) }; HARTS];
-    LAST[hart::number()].swap(sepc, Relaxed) == sepc
+    LAST[hart::number()].swap(address, Relaxed) == address
 }
 
-/// Runs `access`, which is one load or store of four bytes, and reports the fault that it took.
-/// Only one hart does so at a time.
+/// Runs `access`, which is one load or store instruction of four bytes, and reports the fault that
+/// it took. Only one hart does so at a time.
 ///
 /// # Errors
 ///

@@ -51,10 +51,10 @@ pub trait TaskPointer: 'static {
 /// [`lazy_mmu::Task::current`](crate::Task::current) panics then. Sections defer as soon as the
 /// kernel has set the pointer.
 ///
-/// The boot code of each CPU must clear the register, because its reset value is UNKNOWN. The test
-/// for null costs one compare-and-branch in each section, and in each store by code that does not
-/// hold a guard. A kernel that sets the pointer before its first store does not need this type.
-/// Debug builds check that the pointer is set.
+/// The boot code of each CPU must clear the register, because its value at reset is not defined.
+/// The test for null costs one compare-and-branch in each section, and in each store by code that
+/// does not hold a guard. A kernel that sets the pointer before its first store does not need this
+/// type. Debug builds check that the pointer is set.
 ///
 /// ```
 /// # use core::sync::atomic::{AtomicPtr, Ordering};

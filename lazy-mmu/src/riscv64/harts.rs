@@ -20,16 +20,17 @@ use crate::protocol::range::Invalidation;
 /// kernel that starts with one hart does too: its methods do nothing until the second hart runs.
 ///
 /// The crate calls the methods wherever the kernel stores entries: in handlers, with interrupts
-/// masked, and under spinlocks. A method that waits for other harts must therefore answer their
-/// requests meanwhile, because two harts may wait for each other.
+/// masked, and under spinlocks. Two harts may therefore wait for each other. A method that waits
+/// for other harts must answer their requests meanwhile, and so must a loop that waits for a
+/// spinlock with interrupts masked, if the holder of the lock stores entries.
 ///
 /// # Safety
 ///
 /// The implementor promises, for each hart that may use the tables or has translations of them in
 /// its TLB, except the one that executes the call:
 ///
-/// * **Fence.** After [`fence`](Self::fence) has returned, an access of the hart does not fail for
-///   good because of an entry that it cached as invalid before the caller's stores. The hart has
+/// * **Fence.** After [`fence`](Self::fence) has returned, the hart does not fault again and again
+///   because of an entry that it cached as invalid before the caller's stores. The hart has
 ///   executed `sfence.vma x0, x0`, or executes it before the access, or its fault handler executes
 ///   it and repeats the access ([`OnFault`]).
 /// * **Invalidation.** When [`invalidate`](Self::invalidate) and
@@ -62,7 +63,10 @@ pub unsafe trait Harts: 'static {
     fn invalidate_all();
 }
 
-/// The tables have one hart only: a kernel for one hart, or a kernel before it starts the others.
+/// The tables have one hart only, as long as the kernel runs.
+///
+/// The kernel promises this by its choice. A kernel that starts other harts later implements
+/// [`Harts`](trait@Harts) instead.
 ///
 /// ```
 /// # use core::mem::offset_of;
@@ -115,6 +119,8 @@ unsafe impl Harts for OneHart {
 /// * The firmware returns only after the harts have executed their fences. OpenSBI does. The
 ///   specification only says that the harts are interrupted.
 /// * Each hart that uses the tables is one of the firmware's "all harts".
+/// * A hart that comes online, or resumes with a new satp, executes `sfence.vma x0, x0` after the
+///   firmware has started it, and before its first access through the tables.
 /// * A panic aborts, as it does by default on `riscv64gc-unknown-none-elf`.
 ///
 /// # Example

@@ -15,8 +15,8 @@ use crate::protocol::range::Invalidation;
 /// The configuration of a RISC-V kernel in supervisor mode. [`Riscv64`] makes a [`Backend`] of it.
 ///
 /// The associated types find the current task's structure, find the crate's bits in it, recognise
-/// interrupt context, and reach the other harts. The constants have defaults that are right on
-/// every hart. This is all that a kernel with a structure for each task adds:
+/// interrupt context, and reach the other harts. The defaults of the constants are right on every
+/// hart without an erratum. This is all that a kernel with a structure for each task adds:
 ///
 /// ```
 /// use core::mem::offset_of;
@@ -101,10 +101,13 @@ use crate::protocol::range::Invalidation;
 ///   already, because [`Harts`](Self::Harts) has reached the hart.
 /// * **User pages.** The handler of a page fault at a user's address, in user or supervisor mode,
 ///   calls [`fix_spurious_fault`](super::fix_spurious_fault) if the entry permits the access. A
-///   kernel that maps a user's pages by [`EveryLeaf`](super::descriptor::EveryLeaf) need not,
-///   unless [`Harts`](Self::Harts) is [`OnFault`](super::OnFault).
+///   kernel that maps a user's pages by [`EveryLeaf`](super::descriptor::EveryLeaf), in tables that
+///   it links by [`Table`](super::descriptor::Table), need not, unless [`Harts`](Self::Harts) is
+///   [`OnFault`](super::OnFault).
 /// * **Svinval and Svvptc.** [`HAS_SVINVAL`](Self::HAS_SVINVAL) and
 ///   [`HAS_SVVPTC`](Self::HAS_SVVPTC) are true only if every hart has the extension.
+/// * **Errata.** If a hart's fences with an address or an ASID do not work,
+///   [`MAX_OPS`](Self::MAX_OPS) is 0 and no range has an ASID.
 /// * **Equal hooks and harts.** Backends that share bits have the same hooks and the same
 ///   [`Harts`](Self::Harts), because one backend can execute the barrier of the other's stores.
 /// * **No recursion.** The methods and hooks of this trait, those of the types and those of the
@@ -135,7 +138,10 @@ pub unsafe trait Kernel: 'static {
     /// The most leaves that one invalidation names. If there are more, one fence without an address
     /// replaces them. It names the ASID if all ranges have the same one.
     ///
-    /// With 0, no invalidation names an address. SiFive's harts with the erratum CIP-1200 need this
+    /// The limit is for the kernel's fences. [`Sbi`](super::Sbi) tells the firmware the range, and
+    /// the firmware has a limit of its own.
+    ///
+    /// With 0, no fence names an address. SiFive's harts with the erratum CIP-1200 need this
     /// (Linux: `ERRATA_SIFIVE_CIP_1200`). Their fences cannot name an ASID either, so the kernel's
     /// ranges have none, and its fault handler calls
     /// [`fix_spurious_fault`](super::fix_spurious_fault) instead of [`Riscv64::update_mmu_cache`].
@@ -215,7 +221,8 @@ impl<K: Kernel> Riscv64<K> {
     ///
     /// The user's access is likely to come next, and without the fence it may fault once more. With
     /// [`HAS_SVVPTC`](Kernel::HAS_SVVPTC) the function does nothing, because the extension bounds
-    /// the time in which the access faults.
+    /// the time in which the access faults. If the handler has also linked a table, the access may
+    /// still fault once more, because a fence with an address covers leaves only.
     ///
     /// ```no_run
     /// use core::sync::atomic::{AtomicU64, Ordering};

@@ -64,7 +64,7 @@
 //! | a table is filled, before its link | `fence w, w`, by the hart that stores |
 //! | V from 1 to 0, or permissions, of a leaf | `sfence.vma` with an address in the leaf |
 //! | V from 1 to 0, or address, of a table entry | `sfence.vma x0, x0`, or with its ASID |
-//! | one valid entry by another | the fence of both, without break-before-make |
+//! | a valid entry, to another valid one | the fences of both, without break-before-make |
 //!
 //! The source is the RISC-V privileged specification, "Supervisor Memory-Management Fence
 //! Instruction". For the row of `fence w, w` it is Linux (`smp_wmb` in `pmd_install`). A right that
@@ -91,9 +91,11 @@
 //! entries, and [`Gather`](crate::Gather) has `unmap` and `unmap_table`. On another architecture
 //! these methods are those of [`aarch64`](crate::aarch64), so tests on a host call the functions.
 //!
-//! The crate does not write `satp`, and does not allocate ASIDs. An ASID that the kernel uses again
-//! needs an invalidation before: [`invalidate`](crate::invalidate) of a range with the ASID and
-//! [all levels](crate::Scope::ALL_LEVELS) is `sfence.vma x0, asid` on each hart.
+//! The crate does not write `satp`, and does not allocate ASIDs. Before the kernel uses an ASID
+//! again, and while no hart has it in `satp`, it calls [`invalidate`](crate::invalidate) for a page
+//! with the ASID and [all levels](crate::Scope::ALL_LEVELS): `sfence.vma x0, asid` on each hart. A
+//! write of `satp` needs its own `sfence.vma` ([`local_fence`]), if the tables or the ASID of the
+//! new value were used otherwise before.
 //!
 //! # On other architectures
 //!

@@ -1,7 +1,7 @@
 //! Fences on fault: a hart executes the fence of a new mapping when it takes a trap.
 //!
-//! Linux has this scheme for vmalloc since commit 503638e0babf, and corrected it several times. The
-//! order of the steps matters, and the tests go through all of its interleavings.
+//! Linux has had this scheme for vmalloc since commit 503638e0babf, and has corrected it several
+//! times. The order of the steps matters, and the tests go through all of its interleavings.
 //!
 //! The hart that makes entries valid executes, after its stores:
 //!
@@ -107,11 +107,13 @@ pub unsafe trait HartFlags: 'static {
 /// * **All stores** that make entries valid go through this crate, or are
 ///   [noted](crate::note_stores). Linux forgot one kind, the pages of its kfence pool (fixed in
 ///   8d6c8c40e733).
-/// * **The number of the hart** is read with its width, and the flags have a place for each hart.
-///   Linux read a 32-bit number as 64 bits (e108c8a94f3f), and its bitmap had the wrong size
-///   (26c171fc4853).
+/// * **The number of the hart**, if `this_hart` or the entry code uses it, is loaded with the width
+///   of its field, and there is a flag for each number. Linux read a 32-bit number as 64 bits
+///   (e108c8a94f3f), and its bitmap had the wrong size (26c171fc4853).
 /// * **A hart that comes online** executes `sfence.vma x0, x0` after its flag is among those that
 ///   `for_each` passes.
+///
+/// * **The duties of `H`** hold too, for example those of [`Sbi`](super::Sbi).
 ///
 /// A hart that leaves the idle state by `wfi` without a trap has no check. Its next access may
 /// fault, and the handler repairs it.
@@ -253,6 +255,10 @@ unsafe impl<F: HartFlags, H: Harts> Harts for OnFault<F, H> {
 /// # ;
 /// # assert!(text.contains("sw zero, 0(tp)"));
 /// ```
+///
+/// The example is for a trap from supervisor mode. After a trap from user mode, the last exchange
+/// would give `tp` the user's value. The entry code then saves that value, and loads the task
+/// pointer from the structure of the hart.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __riscv64_check_new_mappings {

@@ -59,7 +59,8 @@ pub fn unmap<B: Backend>(slot: impl Slot, range: VirtualRange) -> Unmapped<u64, 
 }
 
 /// Clears the entry in `slot`, which points to a table that translates `range`. The value of the
-/// result is the old entry.
+/// result is the old entry. [`unmap`] recognises a table by the bits of the entry. This function is
+/// for an entry whose bits may have changed.
 ///
 /// The invalidation is a fence without an address, because a fence with an address does not remove
 /// cached entries above the leaves (Linux: `flush_tlb_mm` if `freed_tables` is set).
@@ -150,8 +151,9 @@ pub fn unmap_range_into<B: Backend, T: AsMut<[u64]> + 'static>(
 /// invalidation, an access may use the old entry or the new one, and its behaviour is otherwise
 /// well defined (RISC-V privileged specification, "Supervisor Memory-Management Fence
 /// Instruction"). The exception is a memory type of Svpbmt, because two types of one location may
-/// lose its coherence. A leaf is split in this way: the children are filled, and then the entry is
-/// replaced by one that points to them.
+/// lose its coherence. The specification of Svpbmt has the sequence for it, between break and make
+/// ([`break_before_make`]). A leaf is split in this way: the children are filled, and then the
+/// entry is replaced by one that points to them.
 ///
 /// The function exchanges the entry atomically, so the old entry has the A and D bits that the
 /// hardware set before. The new entry has those that the caller gives it.

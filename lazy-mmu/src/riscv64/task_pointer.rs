@@ -63,3 +63,14 @@ fn tp() -> u64 {
 fn tp() -> u64 {
     panic!("`tp` is a register of RISC-V: tests on the host have a `TaskPointer` of their own")
 }
+
+#[cfg(all(test, not(target_arch = "riscv64")))]
+mod tests {
+    use super::{TaskPointer as _, Tp};
+
+    #[test]
+    #[should_panic(expected = "tests on the host have a `TaskPointer` of their own")]
+    fn a_host_has_no_such_register() {
+        Tp::current();
+    }
+}

@@ -152,8 +152,9 @@ impl Fence {
 
 /// Describes the TLBs of a kernel's harts, and plans and executes invalidations for them.
 ///
-/// [`Riscv64::TLBS`](super::Riscv64::TLBS) is that of a kernel's constants. A kernel whose harts
-/// send each other an interrupt executes [`invalidate_here`](Self::invalidate_here) in its handler:
+/// [`Riscv64::TLBS`](super::Riscv64::TLBS) describes the harts by a kernel's constants. A kernel
+/// whose harts send each other an interrupt executes [`invalidate_here`](Self::invalidate_here) in
+/// its handler:
 ///
 /// ```no_run
 /// use lazy_mmu::Invalidation;
@@ -194,7 +195,8 @@ pub struct Tlbs {
 pub const MAX_OPS: u64 = 64;
 
 impl Tlbs {
-    /// The values that are right on every hart.
+    /// The values that are right on every hart without an erratum
+    /// ([`Kernel::MAX_OPS`](super::Kernel::MAX_OPS)).
     pub const ANY: Self = Self {
         has_svinval: false,
         max_ops: MAX_OPS,
@@ -218,13 +220,12 @@ impl Tlbs {
     /// One fence removes one leaf, whatever its size. With Svinval, several leaves are one
     /// sequence. If an invalidation has [all levels](crate::Scope::ALL_LEVELS), or if the leaves
     /// are together more than `max_ops`, the result is one fence without an address. It names the
-    /// ASID if all ranges have the same one. The same fence covers ranges whose pages do not have 4
-    /// KiB, because RISC-V has no such pages.
+    /// ASID if all ranges have the same one. A range with pages of another size than 4 KiB, which
+    /// RISC-V does not have, has the same result.
     pub fn fences(self, invalidations: &[Invalidation]) -> impl Iterator<Item = Fence> {
         let mut leaves = invalidations.iter().map(Leaves::new);
         let number = leaves.try_fold(0_u64, |number, it| number.checked_add(it?.left));
         let (everything, each) = match number {
-            Some(0) => (None, &[][..]),
             Some(number) if number <= self.max_ops => (None, invalidations),
             _ => (Some(everything(invalidations)), &[][..]),
         };
@@ -480,7 +481,10 @@ mod tests {
         let scope = Scope::PAGES;
         let large = Invalidation { range, scope };
         assert_eq!(executed(Tlbs::ANY, &[large]), ALL);
-        assert_eq!(executed(Tlbs::ANY, &[pages(0, 1).union(large)]), ALL);
+        // The union is the whole address space, whose leaves a wrong plan would not end to name.
+        let both = [pages(0, 1).union(large)];
+        let all = [Fence::SfenceVma(Operands::ALL)];
+        assert!(Tlbs::ANY.fences(&both).take(2).eq(all));
     }
 
     #[test]

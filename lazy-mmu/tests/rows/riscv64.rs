@@ -5,8 +5,8 @@ use lazy_mmu::riscv64::Mode;
 use lazy_mmu::riscv64::descriptor::{self, EveryLeaf, Leaf, Table};
 use lazy_mmu::{riscv64, write_range};
 use lazy_mmu_testing::prelude::{
-    AtomicU64, Cell, Change, Changed, Invalidation, Machine, Scope, Sim, VirtualRange, Word,
-    Wrapped, Wrapper, holding, interrupt, invalidate, slots, trace, unwinds, with,
+    AtomicU64, Cell, Change, Changed, Event, Invalidation, Machine, Scope, Sim, VirtualRange, Word,
+    Wrapped, Wrapper, holding, interrupt, invalidate, slots, take_trace, trace, unwinds, with,
 };
 
 const START: u64 = 0xffff_ffc0_0000_0000;
@@ -227,8 +227,13 @@ fn r10_a_valid_entry_is_replaced_without_a_time_in_which_it_is_invalid() {
     // One store, and the leave has nothing to emit, because the invalidation covers the new entry.
     assert_eq!(trace(), "(S)");
 
-    // A split and its reverse concern a table. The split is ordered after the children.
+    // A leaf in the place of a leaf of the same size is not a table.
     let slot = AtomicU64::new(large(1).0);
+    drop(riscv64::replace::<Mmu, _>(&slot, entry(1), large(1)));
+    assert_eq!(asked(), only(entry(1), Scope::leaves(21)));
+    assert_eq!(trace(), "S");
+
+    // A split and its reverse concern a table. The split is ordered after the children.
     for new in [LINK.0, large(1).0] {
         drop(riscv64::replace::<Mmu, _>(&slot, entry(1), Table(new)));
         assert_eq!(asked(), only(entry(1), Scope::ALL_LEVELS));
@@ -289,6 +294,13 @@ fn r10_a_range_that_the_entries_do_not_translate_is_refused() {
 #[test]
 fn r10_the_linear_map_loses_a_page_and_has_it_back() {
     let table = holding::<2>(KERNEL.0);
+    // The machine is told the new entry, also if V does not change.
+    let (is_valid, is_not) = ((true, KERNEL.0), (false, KERNEL.0 & !descriptor::VALID));
+    for (valid, value) in [is_valid, is_not, is_not, is_valid] {
+        riscv64::set_memory_valid::<Mmu>(&table[..1], pages(1), valid);
+        let slot = table[0].as_ptr().addr();
+        assert_eq!(take_trace()[0], Event::Store { slot, value });
+    }
     riscv64::set_memory_valid::<Mmu>(&table, pages(2), false);
     assert_eq!(asked(), only(pages(2), Scope::PAGES));
     assert_eq!(trace(), "SS");

@@ -7,14 +7,17 @@
 #[path = "../../../kernels/nested_sections.rs"]
 mod shared;
 
-use lazy_mmu::{Backend, flush_tlb_kernel_range, with, write};
-use lazy_mmu_examples::page::VMALLOC_BASE;
+use lazy_mmu::riscv64::Mode;
+use lazy_mmu::riscv64::descriptor::VALID;
+use lazy_mmu::{Backend, Dynamic, LazyMmu, flush_tlb_kernel_range, gather, with, write};
+use lazy_mmu_examples::page::{LEAF_LEVEL, VMALLOC_BASE};
 use lazy_mmu_examples::scenario::Recorder;
 use lazy_mmu_examples::{Error, PageRange};
 use lazy_mmu_qemu_riscv64 as kernel;
 use lazy_mmu_qemu_riscv64::arena::{Arena, WORD};
 use lazy_mmu_qemu_riscv64::steps::{self, OPERATION, Of};
 use lazy_mmu_qemu_riscv64::thread::{ByteMmu, Mmu};
+use lazy_mmu_qemu_riscv64::virt::entries;
 use lazy_mmu_qemu_riscv64::{access, program, smp, thread_info};
 use semihosting::println;
 
@@ -29,6 +32,9 @@ fn run() -> Result<(), Error> {
     println!("# 512 stores, on live tables of the upper half");
     stores::<Mmu>("flags word")?;
     stores::<ByteMmu>("own byte")?;
+
+    println!("# entries that are taken away, and others in their places");
+    entries_are_taken_away()?;
 
     println!("# mappings");
     let (_, word, fault) = vmalloc_is_read_through_the_linear_map()?;
@@ -100,6 +106,55 @@ fn stores<B: Backend>(place: &str) -> Result<(), Error> {
         "R09 {place}: the same, while a store awaits its barrier: {}",
         Of(OPERATION)
     );
+    Ok(())
+}
+
+/// Changes a valid entry in each way, and uses the mapping after each change.
+fn entries_are_taken_away() -> Result<(), Error> {
+    /// Prints the steps of a section.
+    fn section<R>(what: &str, f: impl FnOnce(&mut LazyMmu<'_, Dynamic, Mmu>) -> R) -> R {
+        let result = steps::record(|| with::<Mmu, _>(f));
+        println!("R10 {what}: {}", Of(OPERATION));
+        result
+    }
+
+    let (mm, arena) = Arena::boot::<Mmu>(1, 2, false)?;
+    let (slots, slot) = (arena.slots, &arena.slots[0]);
+    let page = arena.range.into();
+    let [zero, one] = [0, 1].map(|frame| arena.leaf(frame));
+    write::<Mmu, _>(slot, zero);
+    arena.check(0, 0);
+    let old = section("a page is replaced", |mmu| {
+        mmu.replace(slot, page, one).invalidate(mmu)
+    });
+    assert_eq!(old, zero.0);
+    arena.check(0, 1);
+    let old = section("a page is replaced by break-before-make", |mmu| {
+        mmu.break_before_make(slot, page, |_| zero)
+    });
+    assert_eq!(old, one.0);
+    arena.check(0, 0);
+    section("a page becomes invalid", |mmu| {
+        mmu.set_memory_valid(slots, page, false);
+    });
+    access::read(arena.range.start()).expect_err("it is invalid");
+    section("the page becomes valid", |mmu| {
+        mmu.set_memory_valid(slots, page, true);
+    });
+    arena.check(0, 0);
+
+    let level_1 = &entries(&mm, arena.range.start(), LEAF_LEVEL - 1)?[0];
+    let range = Mode::Sv39.entry(1, arena.range.start());
+    let range = range.expect("the arena begins with a table");
+    let mut tables = [None];
+    section("a table is taken away", |_| {
+        gather::<Mmu, _, _>(&mut tables, |gather| {
+            gather.unmap_table(level_1, range, |old| old)
+        })
+    })
+    .expect("the gather has room");
+    access::read(arena.range.start()).expect_err("its table is gone");
+    assert!(tables[0].is_some_and(|old| old & VALID != 0));
     Ok(())
 }
 

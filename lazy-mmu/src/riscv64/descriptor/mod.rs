@@ -31,19 +31,19 @@
 //! The sets [`KERNEL_DATA`], [`USER_TEXT`] and so on say who may read, write and execute. They have
 //! [`ACCESSED`], and [`DIRTY`] if the page is writable. With Svade, an access faults if A is clear,
 //! and a write faults if D is clear. With Svadu, which the firmware enables (menvcfg.ADUE), the
-//! hardware sets the bits. A kernel that tracks accesses or writes clears them in the set. [`IO`]
-//! and [`NON_CACHEABLE`] are for harts with Svpbmt. Without it the kind of memory depends on the
-//! physical address.
+//! hardware sets the bits. A kernel that tracks accesses or writes clears them in the set.
+//! `USER_DATA & !DIRTY` is an example. [`IO`] and [`NON_CACHEABLE`] are for harts with Svpbmt, as
+//! in `KERNEL_DATA | IO`. Without it the kind of memory depends on the physical address.
 //!
 //! The kernel's sets have [`GLOBAL`]. Only a fence without an ASID removes global entries, and the
 //! crate's fences for the kernel's ranges have none.
 //!
 //! # Leaves
 //!
-//! A leaf needs the barrier if a fault at its address cannot be handled. The rule of Linux is the
-//! same. Its `set_pte` executes no fence for a user's page. The handler of the page fault executes
-//! a local one (`update_mmu_cache`), and a hart that faults again executes its own
-//! (`flush_tlb_fix_spurious_fault`).
+//! A leaf needs the barrier if a fault at its address cannot be handled. Linux draws the same line.
+//! Its `set_pte` never fences. For a kernel's page, `flush_cache_vmap` makes the harts fence. For a
+//! user's page, the handler of the page fault executes a local fence (`update_mmu_cache`), and a
+//! hart that faults again executes its own (`flush_tlb_fix_spurious_fault`).
 //!
 //! | leaf | needs the barrier if and only if |
 //! |---|---|
@@ -51,18 +51,18 @@
 //! | [`EveryLeaf`] | V is set |
 //! | [`KernelLeaf`] | always: the caller asserts a valid kernel mapping |
 //!
-//! A kernel with [`Leaf`] has a duty that aarch64 does not have. A hart may keep an invalid entry
-//! for any time, so a user's access would fault forever. The handler of a user's page fault calls
-//! [`fix_spurious_fault`](super::fix_spurious_fault) if it finds that the entry permits the access.
-//! So does the handler of the kernel's own access to a user's address. A kernel whose handler does
-//! not do this writes [`EveryLeaf`], and [`Table`] above it.
+//! A kernel with [`Leaf`] has a duty that a kernel for aarch64 does not have. A hart may keep an
+//! invalid entry without a limit of time, so a user's access would fault forever. The handler of a
+//! user's page fault calls [`fix_spurious_fault`](super::fix_spurious_fault) if it finds that the
+//! entry permits the access. So does the handler of the kernel's own access to a user's address. A
+//! kernel whose handler does not do this writes [`EveryLeaf`], and [`Table`] above it.
 //!
 //! # Tables
 //!
-//! [`Table`] is for every level above 0, the root table too. A walker that finds a table must find
-//! it filled, so the store of a valid entry executes `fence w, w` first. It also needs the barrier,
-//! because a hart may have cached that the entry was invalid. [`UserTable`] is for the tables of
-//! user addresses. It does not need the barrier if the fault handler fences.
+//! [`Table`] is for every level above 0, also in the root table. A walker that finds a table must
+//! find it filled, so the store of a valid entry executes `fence w, w` first. It also needs the
+//! barrier, because a hart may have cached that the entry was invalid. [`UserTable`] is for the
+//! tables of user addresses. It does not need the barrier if the fault handler fences.
 //!
 //! # Not here
 //!
@@ -91,8 +91,8 @@ use format::{address, checked_leaf, checked_table, leaf, table};
 
 /// A leaf at any level.
 ///
-/// It needs the barrier if and only if [`VALID`] is set and [`USER`] is clear. The fault handler
-/// must then fence for a user's leaf: see [the rules](self#leaves).
+/// It needs the barrier if and only if [`VALID`] is set and [`USER`] is clear. For a user's leaf,
+/// the fault handler fences instead: see [the rules](self#leaves).
 ///
 /// ```
 /// use lazy_mmu::Descriptor;
@@ -156,7 +156,7 @@ pub struct Table(pub u64);
 
 /// An entry that points to a next-level table of a user's addresses.
 ///
-/// It never needs the barrier. The fault handler must then fence, as for the user's [`Leaf`]s below
+/// It never needs the barrier, because the fault handler fences, as for the user's [`Leaf`]s below
 /// it: see [the rules](self#leaves). Its store is ordered after the earlier ones, as that of a
 /// [`Table`] is.
 ///
@@ -558,7 +558,10 @@ mod tests {
             Ok(0x8800_0000)
         );
         for level in [0, 3] {
-            assert_eq!(table(level, 0), Err(BadDescriptor::NoSuchLevel { level }));
+            let error = Err(BadDescriptor::NoSuchLevel { level });
+            assert_eq!(table(level, 0), error);
+            // An invalid entry has a level too.
+            assert_eq!(Table::from_bits(Mode::Sv39, level, 0), error);
         }
         for bits in [READ, EXECUTE, USER, ACCESSED, DIRTY, IO, 1 << 63] {
             assert_eq!(table(1, bits), Err(BadDescriptor::Reserved { bits }));
@@ -571,6 +574,8 @@ mod tests {
         let checked = Table::from_bits(Mode::Sv39, 1, found | bits);
         assert_eq!(checked, Err(BadDescriptor::Reserved { bits }));
         assert_eq!(Table::from_bits(Mode::Sv39, 2, found), Ok(Table(found)));
+        // The other bits of an invalid entry are the kernel's.
+        assert_eq!(Table::from_bits(Mode::Sv39, 2, !VALID), Ok(Table(!VALID)));
     }
 
     #[test]

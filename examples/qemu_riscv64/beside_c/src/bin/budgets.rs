@@ -4,7 +4,7 @@
 //! The counter is `instret`, which is exact under QEMU's `-icount`. Each operation is counted
 //! twice, and the counts must be equal. A cost above its budget ends the program. The budgets are
 //! for a release build, a backend that the code names, and one hart. "Per entry" is the difference
-//! between 8 and 512 entries, divided by their number.
+//! between 8 and 512 entries, divided by 504.
 //!
 //! The limit is the form in C: the crate must not need more instructions. The exceptions are stores
 //! by code that has no guard ([`NO_GUARD`]) and joined sections ([`JOINED`]). The budgets of the
