@@ -1,6 +1,5 @@
 //! Several harts, which the SBI starts, and which use the same tables.
 
-use core::arch::naked_asm;
 use core::sync::atomic::{
     AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
@@ -11,12 +10,10 @@ use spin::Once;
 use spin::mutex::SpinMutex;
 
 use crate::hart::{self, HARTS};
-use crate::tasks::Stack;
 use crate::thread_info::{ThreadInfo, set_current};
-use crate::{interrupts, policy, traps};
+use crate::{boot, interrupts, policy, traps};
 
 static THREADS: [ThreadInfo; HARTS] = [const { ThreadInfo::new() }; HARTS];
-static STACKS: [Stack; HARTS] = [const { Stack::new() }; HARTS];
 
 /// The hart on which `main` runs. The firmware chooses it.
 static FIRST: AtomicUsize = AtomicUsize::new(0);
@@ -53,8 +50,7 @@ pub fn others() -> impl Iterator<Item = usize> {
 /// Starts the other harts. They wait for requests ([`on_others`]). Returns their number.
 pub fn start() -> usize {
     for hart in others() {
-        let start = start_hart as *const () as usize;
-        let started = hart_start(hart, start, STACKS[hart].top());
+        let started = hart_start(hart, boot::start as *const () as usize, 0);
         assert!(started.is_ok(), "hart {hart} does not start: {started:?}");
     }
     let number = others().count();
@@ -67,14 +63,8 @@ pub fn start() -> usize {
     number
 }
 
-/// The first instructions of another hart. The firmware passes the number of the hart in `a0`, and
-/// the end of its stack in `a1`. The stack pointer is set first, as in the code of the first hart.
-#[unsafe(naked)]
-extern "C" fn start_hart() -> ! {
-    naked_asm!("mv sp, a1", "j {main}", main = sym main)
-}
-
-extern "C" fn main(hart: usize) -> ! {
+/// Each of the other harts runs this.
+pub(crate) extern "C" fn main(hart: usize) -> ! {
     set_current([&THREADS[hart]]);
     hart::init(hart);
     traps::init();
