@@ -59,8 +59,8 @@
 //!
 //! | change of an entry | on each hart |
 //! |---|---|
-//! | V from 0 to 1, kernel's leaf, or a table | `sfence.vma x0, x0`: the barrier, deferred |
-//! | V from 0 to 1, user's leaf | nothing: [the fault handler fences](descriptor#leaves) |
+//! | V from 0 to 1, kernel's leaf or table | `sfence.vma x0, x0`: the barrier, deferred |
+//! | V from 0 to 1, user's leaf or table | nothing: [the fault handler fences](descriptor#leaves) |
 //! | a table is filled, before its link | `fence w, w`, by the hart that stores |
 //! | V from 1 to 0, or permissions, of a leaf | `sfence.vma` with an address in the leaf |
 //! | V from 1 to 0, or address, of a table entry | `sfence.vma x0, x0`, or with its ASID |
