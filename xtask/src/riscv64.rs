@@ -121,13 +121,16 @@ pub(crate) const FOUR_HARTS: Board = BOARDS[2];
 
 /// Runs all programs, or those of this name, and compares their outputs.
 pub(crate) fn run(shell: &Shell, name: Option<&str>) -> Result<()> {
-    let programs = PROGRAMS.iter();
-    let named = programs.filter(|it| name.is_none_or(|name| name == it.name));
-    let named: Vec<_> = named.collect();
-    if named.is_empty() {
+    let programs = name.map_or_else(|| PROGRAMS.iter().collect(), named);
+    if programs.is_empty() {
         return Ok(());
     }
-    Kernels::build(shell, &named)?.check(&named)
+    Kernels::build(shell, &programs)?.check(&programs)
+}
+
+/// Returns the programs of this name.
+fn named(name: &str) -> Vec<&'static Program> {
+    PROGRAMS.iter().filter(|it| it.name == name).collect()
 }
 
 /// Runs the program that tests the mutants of the library, on several harts.
@@ -147,15 +150,13 @@ pub(crate) fn test(shell: &Shell) -> Result<()> {
 
 /// Returns the counts of the three forms, for `cargo xtask bench`.
 pub(crate) fn comparison(shell: &Shell) -> Result<String> {
-    let program = PROGRAMS.iter().filter(|it| it.name == COMPARISON);
-    Kernels::build(shell, &program.collect::<Vec<_>>())?.comparison(BOARDS[0])
+    Kernels::build(shell, &named(COMPARISON))?.comparison(BOARDS[0])
 }
 
 /// Runs the long form of the threads that migrate. Returns the outputs.
 pub(crate) fn migration(shell: &Shell) -> Result<String> {
     const TIMES: usize = 10;
-    let program = PROGRAMS.iter().filter(|it| it.name == MIGRATION);
-    let kernels = Kernels::build(shell, &program.collect::<Vec<_>>())?;
+    let kernels = Kernels::build(shell, &named(MIGRATION))?;
     let mut outputs = String::new();
     for board in BOARDS.into_iter().filter(|it| it.cpus > 1) {
         for policy in POLICIES {
@@ -169,8 +170,7 @@ pub(crate) fn migration(shell: &Shell) -> Result<String> {
 /// Returns machines that run the threads that migrate for a short time. They reach the other harts
 /// on fault and by interrupts. The firmware does it for invalidations.
 pub(crate) fn short_migrations(shell: &Shell) -> Result<Vec<Qemu>> {
-    let program = PROGRAMS.iter().filter(|it| it.name == MIGRATION);
-    let kernels = Kernels::build(shell, &program.collect::<Vec<_>>())?;
+    let kernels = Kernels::build(shell, &named(MIGRATION))?;
     // On fault, each thread has each form of a section twice. It does not ask for another hart,
     // because the switch would fence between a store and the use of the mapping.
     let words = ["333 10000 0 on-fault", "133 10000 8 interrupt"];

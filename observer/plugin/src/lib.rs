@@ -387,8 +387,7 @@ extern "C" fn on_operand(cpu: c_uint, info: u32, address: u64, data: *mut c_void
         let offset = usize::try_from(it - plugin.ram.base).ok()?;
         Some(plugin.ram.words.get(offset / 8)?.load(Relaxed))
     });
-    let operand = operand.expect("the stack is in the memory of the machine");
-    let mut value = operand;
+    let mut value = operand.expect("the stack is in the memory of the machine");
     for operand in &plugin.cpus[cpu as usize].operands {
         value = operand.swap(value, Relaxed);
     }

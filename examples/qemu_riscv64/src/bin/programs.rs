@@ -80,7 +80,7 @@ fn all<B: Backend>(times: usize) -> Result<(usize, usize, usize), Error> {
     Ok((programs, taken, in_section))
 }
 
-/// Handles an interrupt, and records what it does.
+/// The handler of an interrupt, which records what it does.
 fn handler<B: Backend>() {
     if B::current().load() != Bits::EMPTY {
         IN_SECTION.fetch_add(1, Relaxed);
